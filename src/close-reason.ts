@@ -1,0 +1,284 @@
+/**
+ * The one table of ends. Every handshake has one outcome and every session one close reason; the same word
+ * stands on the wire, in the log line, in the metric label and in docs/close-reasons.md (a test keeps these
+ * equal). The words are public interface: they may be added to, never renamed. The sentences may change.
+ */
+
+export type LogLevelOfEnd = 'debug' | 'info' | 'warn' | 'error';
+
+/** Whose doing the end was: a label of natsgate_sessions_closed_total. */
+export type Initiator = 'client' | 'upstream' | 'gateway';
+
+export type CloseReasonRow = {
+  /** Close code of the frame we send. 'echo': the peer's own code goes back. 'none': nobody is left to tell. */
+  readonly code: 1001 | 1002 | 1003 | 1007 | 1008 | 1009 | 1011 | 'echo' | 'none';
+  readonly initiator: Initiator;
+  readonly level: LogLevelOfEnd;
+  readonly sentence: string;
+};
+
+export type CloseReason =
+  | 'client_closed'
+  | 'client_gone'
+  | 'client_unresponsive'
+  | 'not_binary'
+  | 'frame_violation'
+  | 'message_too_big'
+  | 'assembly_timeout'
+  | 'rate_exceeded'
+  | 'slow_consumer'
+  | 'session_expired'
+  | 'draining'
+  | 'upstream_closed'
+  | 'upstream_stalled'
+  | 'upstream_reset'
+  | 'internal_error';
+
+/** What happened to a session after its 101. Codes: RFC 6455 §7.4.1. */
+export const CLOSE_REASONS = {
+  client_closed: {
+    code: 'echo',
+    initiator: 'client',
+    level: 'info',
+    sentence: 'The client closed the WebSocket in order.',
+  },
+  client_gone: {
+    code: 'none',
+    initiator: 'client',
+    level: 'info',
+    sentence: 'The client vanished without a close frame: reset, lost network, or a program that just stopped.',
+  },
+  client_unresponsive: {
+    code: 1001,
+    initiator: 'gateway',
+    level: 'info',
+    sentence: 'No byte came from the client for timeouts.silence, not even an answer to our pings.',
+  },
+  not_binary: {
+    code: 1003,
+    initiator: 'gateway',
+    level: 'warn',
+    sentence: 'The client sent a text message; NATS travels in binary messages only.',
+  },
+  frame_violation: {
+    code: 1002,
+    initiator: 'gateway',
+    level: 'warn',
+    sentence: 'The client broke the framing rules of RFC 6455 (1007: a close reason was not UTF-8).',
+  },
+  message_too_big: {
+    code: 1009,
+    initiator: 'gateway',
+    level: 'warn',
+    sentence: 'A frame or message announced more bytes than limits.frameBytes.',
+  },
+  assembly_timeout: {
+    code: 1008,
+    initiator: 'gateway',
+    level: 'warn',
+    sentence: 'A message was begun and not finished in 30 seconds (buffered engine).',
+  },
+  rate_exceeded: {
+    code: 1008,
+    initiator: 'gateway',
+    level: 'warn',
+    sentence: 'Too many control frames (100 in 10 s) or too many tiny pieces of one message.',
+  },
+  slow_consumer: {
+    code: 1008,
+    initiator: 'gateway',
+    level: 'warn',
+    sentence: 'The client read nothing for timeouts.stall while bytes for it were waiting.',
+  },
+  session_expired: {
+    code: 1001,
+    initiator: 'gateway',
+    level: 'info',
+    sentence: 'The session reached limits.sessionAge.',
+  },
+  draining: {
+    code: 1001,
+    initiator: 'gateway',
+    level: 'info',
+    sentence: 'The gateway is shutting down; connect again.',
+  },
+  upstream_closed: {
+    code: 1001,
+    initiator: 'upstream',
+    level: 'info',
+    sentence: 'nats-server closed its connection in order (its own log says why).',
+  },
+  upstream_stalled: {
+    code: 1011,
+    initiator: 'gateway',
+    level: 'warn',
+    sentence: 'nats-server read nothing for timeouts.stall while bytes of the client were waiting.',
+  },
+  upstream_reset: {
+    code: 1011,
+    initiator: 'upstream',
+    level: 'warn',
+    sentence: 'The connection to nats-server broke (reset or network failure).',
+  },
+  internal_error: {
+    code: 1011,
+    initiator: 'gateway',
+    level: 'error',
+    sentence: 'A fault in the gateway; the log line beside this one says which.',
+  },
+} as const satisfies Record<CloseReason, CloseReasonRow>;
+
+/** Fault classes of natsgate_handshake_duration_seconds and of the admission SLO. */
+export type OutcomeClass = 'accepted' | 'client_fault' | 'server_fault';
+
+export type HandshakeRow = {
+  /** HTTP status of the answer; 0: the client left, nobody to answer. */
+  readonly status: number;
+  readonly class: OutcomeClass;
+  /** The whole body of the answer is `token: sentence`. It says what to change and quotes nothing of the request. */
+  readonly sentence: string;
+};
+
+export type HandshakeOutcome = keyof typeof HANDSHAKE_OUTCOMES;
+export type Refusal = Exclude<HandshakeOutcome, 'accepted'>;
+
+/** What happened to an opening handshake, in the order in which the rules are checked. */
+export const HANDSHAKE_OUTCOMES = {
+  accepted: { status: 101, class: 'accepted', sentence: 'The WebSocket is open.' },
+  bad_request: {
+    status: 400,
+    class: 'client_fault',
+    sentence: 'This is not a well-formed HTTP/1.1 request. Is something speaking another protocol to this port?',
+  },
+  header_too_large: {
+    status: 431,
+    class: 'client_fault',
+    sentence: 'The request head is over 8 KiB or 64 lines. Send fewer or smaller headers and cookies.',
+  },
+  timeout: {
+    status: 408,
+    class: 'client_fault',
+    sentence: 'The request did not arrive in time. Send the whole request head within the handshake timeout.',
+  },
+  http_version: { status: 505, class: 'client_fault', sentence: 'Use HTTP/1.1.' },
+  method: { status: 405, class: 'client_fault', sentence: 'Use GET to open a WebSocket.' },
+  body: {
+    status: 400,
+    class: 'client_fault',
+    sentence: 'A WebSocket handshake has no body. Send no Transfer-Encoding and no Content-Length.',
+  },
+  target: {
+    status: 400,
+    class: 'client_fault',
+    sentence: 'The request target must be a plain path, or a URL with the authority of Host.',
+  },
+  host: { status: 400, class: 'client_fault', sentence: 'Send exactly one valid Host header.' },
+  not_upgrade: {
+    status: 426,
+    class: 'client_fault',
+    sentence:
+      'This is a WebSocket endpoint for NATS clients. Connect with ws:// or wss://, for example wsconnect({ servers }) of @nats-io/nats-core.',
+  },
+  upgrade: { status: 400, class: 'client_fault', sentence: 'Send exactly one Upgrade header: websocket.' },
+  key: {
+    status: 400,
+    class: 'client_fault',
+    sentence: 'Send exactly one Sec-WebSocket-Key: base64 of 16 bytes.',
+  },
+  version: {
+    status: 426,
+    class: 'client_fault',
+    sentence: 'Send exactly one Sec-WebSocket-Version: 13.',
+  },
+  bad_version: {
+    status: 400,
+    class: 'client_fault',
+    sentence: 'Send exactly one Sec-WebSocket-Version: 13.',
+  },
+  early_data: {
+    status: 400,
+    class: 'client_fault',
+    sentence: 'Bytes came behind the request before it was answered. Wait for the 101.',
+  },
+  no_route: {
+    status: 404,
+    class: 'client_fault',
+    sentence: 'Nothing is served under this path. Check the path of the URL; it is compared literally.',
+  },
+  origin_multiple: { status: 400, class: 'client_fault', sentence: 'Send at most one Origin header.' },
+  origin_missing: {
+    status: 403,
+    class: 'client_fault',
+    sentence: 'No Origin header. To let programs other than browsers in, set origins.missing: allow.',
+  },
+  origin_too_long: { status: 403, class: 'client_fault', sentence: 'The Origin is over 300 bytes.' },
+  origin_bad_byte: {
+    status: 403,
+    class: 'client_fault',
+    sentence: 'The Origin is empty or holds a byte that no origin has.',
+  },
+  origin_opaque: {
+    status: 403,
+    class: 'client_fault',
+    sentence: 'The Origin is null (sandboxed frame, file or data page). To let these in, set origins.opaque: allow.',
+  },
+  origin_malformed: {
+    status: 403,
+    class: 'client_fault',
+    sentence: 'The Origin is not in the form that browsers send: scheme://host[:port].',
+  },
+  origin_scheme: { status: 403, class: 'client_fault', sentence: 'The scheme of the Origin is not http or https.' },
+  origin_not_listed: {
+    status: 403,
+    class: 'client_fault',
+    sentence: 'This Origin is not allowed. Add it to origins in the configuration.',
+  },
+  subprotocol: {
+    status: 400,
+    class: 'client_fault',
+    sentence: 'Sec-WebSocket-Protocol must be a list of different tokens.',
+  },
+  too_many_sessions: {
+    status: 429,
+    class: 'client_fault',
+    sentence: 'Too many sessions from this address. Try again later.',
+  },
+  too_many_handshakes: {
+    status: 429,
+    class: 'client_fault',
+    sentence: 'Too many handshakes. Try again later.',
+  },
+  over_capacity: {
+    status: 503,
+    class: 'server_fault',
+    sentence: 'The gateway has no room for another session. Try again later.',
+  },
+  draining: { status: 503, class: 'server_fault', sentence: 'The gateway is shutting down. Try again.' },
+  upstream_refused: {
+    status: 502,
+    class: 'server_fault',
+    sentence: 'nats-server could not be reached or closed the connection at once. Is it running?',
+  },
+  upstream_not_nats: {
+    status: 502,
+    class: 'server_fault',
+    sentence: 'What answers at the upstream address does not speak NATS. Check the port (4222, not 8222 or a WebSocket port).',
+  },
+  upstream_error: {
+    status: 502,
+    class: 'server_fault',
+    sentence: 'nats-server answered with an error in place of its INFO line.',
+  },
+  upstream_tls_required: {
+    status: 502,
+    class: 'server_fault',
+    sentence: 'nats-server requires TLS on its client port.',
+  },
+  upstream_timeout: {
+    status: 504,
+    class: 'server_fault',
+    sentence: 'nats-server did not send its INFO line in time.',
+  },
+  internal_error: { status: 500, class: 'server_fault', sentence: 'A fault in the gateway.' },
+  client_abort: { status: 0, class: 'client_fault', sentence: 'The client left before it was answered.' },
+} as const satisfies Record<string, HandshakeRow>;

@@ -1,0 +1,92 @@
+/**
+ * The one configuration object, as the parts of the gateway read it: checked, complete, units converted.
+ * It is made by `load.ts` alone and never changed afterwards.
+ *
+ * Names carry their unit (`…Ms`, `…Bytes`); the file's keys do not (`timeouts.ping: 25s`). A key's
+ * default and the reason for it stand in `config.example.yaml` and `docs/configuration.md`.
+ */
+
+/** A TCP address to listen on. `host` is an IP literal without brackets; port 0 lets the system choose. */
+export type ListenAddress = { readonly host: string; readonly port: number };
+
+export type ServerTls = {
+  readonly certFile: string;
+  readonly keyFile: string;
+  /** When given, a client must present a certificate signed by it. */
+  readonly clientCaFile: string | undefined;
+  readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
+};
+
+export type ListenConfig = {
+  readonly address: ListenAddress;
+  readonly tls: ServerTls | undefined;
+  /** Networks in CIDR form whose X-Forwarded-* headers are believed. */
+  readonly trustedProxies: readonly string[];
+  /** Host names (lower case, no port) under which browsers reach the gateway; used by the origin `self`. */
+  readonly hosts: readonly string[];
+};
+
+export type AdminConfig = {
+  readonly address: ListenAddress;
+  /** Further host names that requests may carry in Host; IP literals and localhost always pass. */
+  readonly hosts: readonly string[];
+  /** The token itself, read from `admin.tokenFile`. Never log it. */
+  readonly token: string | undefined;
+};
+
+export type OriginsConfig = {
+  /** As written: exact origins, one-label wildcards, `self`, `*`, application origins; not yet compiled. */
+  readonly allow: readonly string[];
+  readonly missing: 'deny' | 'allow';
+  readonly opaque: 'deny' | 'allow';
+};
+
+/** One nats-server, from `nats://host[:port]` (default port 4222). `name` is `host:port`, for logs and labels. */
+export type UpstreamServer = { readonly host: string; readonly port: number; readonly name: string };
+
+export type UpstreamConfig = {
+  /** At least one; tried in this order. */
+  readonly servers: readonly UpstreamServer[];
+  readonly connectTimeoutMs: number;
+  readonly dialTimeoutMs: number;
+};
+
+export type LimitsConfig = {
+  /** undefined: 10 000, or fewer when the file-descriptor limit asks for it. */
+  readonly sessions: number | undefined;
+  /** 0: no limit. */
+  readonly sessionsPerAddress: number;
+  readonly handshakesInFlight: number;
+  /** Tokens a second; the bucket holds twice as many. */
+  readonly handshakesPerSecond: number;
+  /** 0: no limit. */
+  readonly handshakesPerSecondPerAddress: number;
+  readonly maxFrameBytes: number;
+  /** 0: no limit; ended with `session_expired`, spread by ± 10 %. */
+  readonly sessionAgeMs: number;
+};
+
+export type TimeoutsConfig = {
+  readonly handshakeMs: number;
+  /** Spread by ± 10 % for each ping. */
+  readonly pingMs: number;
+  readonly silenceMs: number;
+  readonly stallMs: number;
+  readonly closeMs: number;
+};
+
+export type DrainConfig = { readonly delayMs: number; readonly timeoutMs: number };
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
+export type LogConfig = { readonly level: LogLevel; readonly format: 'json' | 'text' };
+
+export type Config = {
+  readonly listen: ListenConfig;
+  readonly admin: AdminConfig;
+  readonly origins: OriginsConfig;
+  readonly upstream: UpstreamConfig;
+  readonly limits: LimitsConfig;
+  readonly timeouts: TimeoutsConfig;
+  readonly drain: DrainConfig;
+  readonly log: LogConfig;
+};

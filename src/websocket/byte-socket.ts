@@ -1,0 +1,68 @@
+import type { CloseReason } from '../close-reason.ts';
+
+/**
+ * One accepted WebSocket seen as a byte pipe. Message and frame borders mean nothing to its owner.
+ *
+ * ```
+ *           onBytes ──▶                    pause() / resume(): stop and restart onBytes
+ *  client ═══════════════ ByteSocket ═══════════════ session
+ *           ◀── write()                    write() false ─▶ … ─▶ onDrain
+ *
+ *  open ──first onEnd, or close()──▶ closing ──▶ onClosed (socket gone, nothing follows)
+ *    └────────────────────── destroy() ─────────────▲
+ * ```
+ *
+ * From the first `onEnd`, `close()` or `destroy()` on, not one byte reaches `onBytes`, whatever arrives and
+ * whatever was parsed already from the same segment. What was complete before it has been delivered, in order.
+ */
+export interface ByteSocket {
+  /** Starts delivery. Called once, in the same turn in which the socket was made. */
+  start(owner: ByteSocketOwner): void;
+  /**
+   * Sends `chunk` as binary messages; never an empty one. False: the socket holds bytes that the kernel did
+   * not take; `onDrain` will follow, write no more until then. The chunk belongs to the socket afterwards.
+   */
+  write(chunk: Buffer): boolean;
+  /** Stops `onBytes`; soft by what was read already (one chunk of 64 KiB at most). */
+  pause(): void;
+  resume(): void;
+  /** Sends an empty ping. `onPong` tells of the answer. */
+  ping(): void;
+  /**
+   * Sends what was written before, then one close frame, then waits for the client's close frame. The wait is
+   * the owner's: it calls `destroy()` at its deadline. Later calls do nothing.
+   */
+  close(code: number, reason: string): void;
+  /** Drops both directions now. `onClosed` follows. */
+  destroy(): void;
+  /** Bytes handed to `write` that the kernel has not taken yet. */
+  readonly bufferedBytes: number;
+  /** True while a message has begun and not ended (always false where fragments are forwarded as they come). */
+  readonly assembling: boolean;
+}
+
+export interface ByteSocketOwner {
+  /** Client bytes, unmasked, in order; never empty. The chunk belongs to the owner. */
+  onBytes(chunk: Buffer): void;
+  onDrain(): void;
+  onPong(): void;
+  /** Something arrived from the client, whatever it was. */
+  onLife(): void;
+  /** The client's side ended: it closed, vanished, or broke a rule. At most once; not after `close()`. */
+  onEnd(end: ClientEnd): void;
+  /** The socket is gone. Exactly once, last. */
+  onClosed(): void;
+}
+
+/**
+ * How the client's side ended. `code`: the client's own close code (client_closed; 1005 when it sent none), or
+ * the code we answer with. The implementation has sent or will send the close frame itself where one is due
+ * (`handled`), or leaves it to the owner.
+ */
+export type ClientEnd = {
+  readonly reason: Extract<
+    CloseReason,
+    'client_closed' | 'client_gone' | 'not_binary' | 'frame_violation' | 'message_too_big' | 'rate_exceeded'
+  >;
+  readonly code: number;
+};
