@@ -46,7 +46,8 @@ export const CLOSE_REASONS = {
     code: 'none',
     initiator: 'client',
     level: 'info',
-    sentence: 'The client vanished without a close frame: reset, lost network, or a program that just stopped.',
+    sentence:
+      'The client vanished without a close frame: reset, lost network, or a program that just stopped.',
   },
   client_unresponsive: {
     code: 1001,
@@ -148,7 +149,8 @@ export const HANDSHAKE_OUTCOMES = {
   bad_request: {
     status: 400,
     class: 'client_fault',
-    sentence: 'This is not a well-formed HTTP/1.1 request. Is something speaking another protocol to this port?',
+    sentence:
+      'This is not a well-formed HTTP/1.1 request. Is something speaking another protocol to this port?',
   },
   header_too_large: {
     status: 431,
@@ -220,14 +222,19 @@ export const HANDSHAKE_OUTCOMES = {
   origin_opaque: {
     status: 403,
     class: 'client_fault',
-    sentence: 'The Origin is null (sandboxed frame, file or data page). To let these in, set origins.opaque: allow.',
+    sentence:
+      'The Origin is null (sandboxed frame, file or data page). To let these in, set origins.opaque: allow.',
   },
   origin_malformed: {
     status: 403,
     class: 'client_fault',
     sentence: 'The Origin is not in the form that browsers send: scheme://host[:port].',
   },
-  origin_scheme: { status: 403, class: 'client_fault', sentence: 'The scheme of the Origin is not http or https.' },
+  origin_scheme: {
+    status: 403,
+    class: 'client_fault',
+    sentence: 'The scheme of the Origin is not http or https.',
+  },
   origin_not_listed: {
     status: 403,
     class: 'client_fault',
@@ -262,7 +269,8 @@ export const HANDSHAKE_OUTCOMES = {
   upstream_not_nats: {
     status: 502,
     class: 'server_fault',
-    sentence: 'What answers at the upstream address does not speak NATS. Check the port (4222, not 8222 or a WebSocket port).',
+    sentence:
+      'What answers at the upstream address does not speak NATS. Check the port (4222, not 8222 or a WebSocket port).',
   },
   upstream_error: {
     status: 502,

@@ -37,8 +37,8 @@ export interface ByteSocket {
   destroy(): void;
   /** Bytes handed to `write` that the kernel has not taken yet. */
   readonly bufferedBytes: number;
-  /** True while a message has begun and not ended (always false where fragments are forwarded as they come). */
-  readonly assembling: boolean;
+  /** Since when a message has been held back unfinished; undefined where pieces are forwarded as they come. */
+  readonly assemblingSinceMs: number | undefined;
 }
 
 export interface ByteSocketOwner {
@@ -55,9 +55,9 @@ export interface ByteSocketOwner {
 }
 
 /**
- * How the client's side ended. `code`: the client's own close code (client_closed; 1005 when it sent none), or
- * the code we answer with. The implementation has sent or will send the close frame itself where one is due
- * (`handled`), or leaves it to the owner.
+ * How the client's side ended, and with which close code: the client's own (client_closed; 1005 when it sent
+ * none), 1006 when it vanished, or the one that answers its violation. The owner answers with `close(code,
+ * reason)` where a close frame is due; the socket may have sent that frame already, then the call does nothing.
  */
 export type ClientEnd = {
   readonly reason: Extract<

@@ -1,0 +1,255 @@
+import { CLOSE_REASONS, HANDSHAKE_OUTCOMES } from '../close-reason.ts';
+
+/** Plain numbers of the program, read when a scrape comes. The data path only ever adds to its own. */
+export type MetricsSource = {
+  readonly ready: boolean;
+  readonly draining: boolean;
+  readonly sessions: Population;
+  readonly handshakesInFlight: number;
+  readonly bytes: Directions;
+  readonly wireBytes: Directions;
+  /** By opcode. */
+  readonly framesToUpstream: Numbers;
+  readonly framesToClient: Numbers;
+  readonly pauses: Sides;
+  readonly pausedNow: Sides;
+  readonly buffered: Sides;
+  readonly upstreamConnections: number;
+  readonly droppedConnections: number;
+  readonly droppedLogLines: number;
+};
+
+type Numbers = Readonly<Record<string, number>>;
+type Directions = { readonly to_upstream: number; readonly to_client: number };
+type Sides = { readonly client: number; readonly upstream: number };
+type Population = {
+  readonly active: number;
+  readonly limit: number;
+  readonly oldestStartSeconds: number | undefined;
+};
+
+/** One listener and one upstream until routes come; their names bound the label's values. */
+export const LISTENER = { listener: 'default' } as const;
+export const UPSTREAM = { upstream: 'default' } as const;
+
+/** A metric whose value is copied from the source at each scrape. */
+export type CopiedMetric = {
+  readonly kind: 'gauge' | 'counter';
+  readonly help: string;
+  /** Labels with one value each. */
+  readonly labels?: Numbers | Readonly<Record<string, string>>;
+  /** Name of the label whose values are the keys of what `read` returns. */
+  readonly by?: string;
+  /** undefined: no sample now. */
+  read(source: MetricsSource): number | undefined | Numbers;
+};
+
+const gauge = (help: string, read: CopiedMetric['read'], labels = {}, by?: string): CopiedMetric =>
+  metric('gauge', help, read, labels, by);
+const counter = (help: string, read: CopiedMetric['read'], labels = {}, by?: string): CopiedMetric =>
+  metric('counter', help, read, labels, by);
+function metric(
+  kind: CopiedMetric['kind'],
+  help: string,
+  read: CopiedMetric['read'],
+  labels: Readonly<Record<string, string>>,
+  by: string | undefined,
+): CopiedMetric {
+  return { kind, help, read, labels, ...(by === undefined ? {} : { by }) };
+}
+
+export const COPIED_METRICS: Readonly<Record<string, CopiedMetric>> = {
+  natsgate_connections_active: gauge('Open WebSocket sessions.', (s) => s.sessions.active, LISTENER),
+  natsgate_connections_limit: gauge('Most sessions that are let in.', (s) => s.sessions.limit, LISTENER),
+  natsgate_handshakes_in_progress: gauge(
+    'Opening handshakes not answered yet.',
+    (s) => s.handshakesInFlight,
+    LISTENER,
+  ),
+  natsgate_session_oldest_start_timestamp_seconds: gauge(
+    'Start of the oldest open session; absent while there is none.',
+    (s) => s.sessions.oldestStartSeconds,
+    LISTENER,
+  ),
+  natsgate_transfer_bytes_total: counter('NATS bytes carried.', (s) => s.bytes, LISTENER, 'direction'),
+  natsgate_wire_bytes_total: counter(
+    'Bytes on client sockets, framing included, TLS excluded.',
+    (s) => s.wireBytes,
+    LISTENER,
+    'direction',
+  ),
+  natsgate_frames_total: counter(
+    'WebSocket frames from clients (to_upstream) and to clients.',
+    (s) => ({ ...prefixed('to_upstream', s.framesToUpstream), ...prefixed('to_client', s.framesToClient) }),
+    LISTENER,
+    'direction,opcode',
+  ),
+  natsgate_backpressure_paused_sessions: gauge(
+    'Sessions not read from on this side because the other side is slow.',
+    (s) => s.pausedNow,
+    {},
+    'side',
+  ),
+  natsgate_backpressure_pauses_total: counter(
+    'Times that reading from this side was paused.',
+    (s) => s.pauses,
+    {},
+    'side',
+  ),
+  natsgate_buffered_bytes: gauge(
+    'Bytes waiting in the process to be written to this side.',
+    (s) => s.buffered,
+    {},
+    'side',
+  ),
+  natsgate_upstream_connections_active: gauge(
+    'Connections to nats-server that carry a session.',
+    (s) => s.upstreamConnections,
+    UPSTREAM,
+  ),
+  natsgate_connections_dropped_total: counter(
+    'Connections closed unanswered, because too many were open.',
+    (s) => ({ cap: s.droppedConnections }),
+    {},
+    'reason',
+  ),
+  natsgate_log_lines_dropped_total: counter(
+    'Log lines lost because their reader was slow or gone.',
+    (s) => s.droppedLogLines,
+  ),
+  natsgate_ready: gauge('1 while new sessions are welcome.', (s) => Number(s.ready)),
+  natsgate_draining: gauge('1 while sessions are being closed for a shutdown.', (s) => Number(s.draining)),
+};
+
+function prefixed(direction: string, frames: Numbers): Numbers {
+  return Object.fromEntries(
+    Object.entries(frames).map(([opcode, count]) => [`${direction},${opcode}`, count]),
+  );
+}
+
+/** A counter that is told of events. `values`: each label set that can occur, so that none appears late. */
+export type EventCounter = {
+  readonly help: string;
+  readonly labelNames: readonly string[];
+  readonly values: readonly Readonly<Record<string, string>>[];
+};
+
+/** RFC 6455 §7.4 and the IANA registry; application codes are folded, anything else is `other`. */
+const CLOSE_CODES = [1000, 1001, 1002, 1003, 1005, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014];
+const CLOSE_CODE_LABELS = [...CLOSE_CODES.map(String), '3xxx', '4xxx', 'other'];
+const HTTP_STATUSES = new Set(
+  Object.values(HANDSHAKE_OUTCOMES)
+    .map((row) => row.status)
+    .filter((status) => status >= 400),
+);
+
+/** The label value of a close code. */
+export function closeCodeLabel(code: number): string {
+  if (code >= 3000 && code < 4000) return '3xxx';
+  if (code >= 4000 && code < 5000) return '4xxx';
+  return CLOSE_CODES.includes(code) ? String(code) : 'other';
+}
+
+/** `connectOutcomes` and `tlsOutcomes` belong to other folders; without TLS the latter is undefined. */
+export function eventCounters(
+  connectOutcomes: readonly string[],
+  tlsOutcomes: readonly string[] | undefined,
+): Readonly<Record<string, EventCounter>> {
+  return {
+    natsgate_handshakes_total: {
+      help: 'Opening handshakes by outcome (docs/close-reasons.md).',
+      labelNames: ['listener', 'outcome'],
+      values: Object.keys(HANDSHAKE_OUTCOMES).map((outcome) => ({ ...LISTENER, outcome })),
+    },
+    natsgate_http_requests_total: {
+      help: 'HTTP answers other than 101, by status code.',
+      labelNames: ['listener', 'code'],
+      values: [...HTTP_STATUSES].map((status) => ({ ...LISTENER, code: String(status) })),
+    },
+    ...(tlsOutcomes === undefined
+      ? {}
+      : {
+          natsgate_tls_handshakes_total: {
+            help: 'TLS handshakes with clients.',
+            labelNames: ['listener', 'outcome'],
+            values: tlsOutcomes.map((outcome) => ({ ...LISTENER, outcome })),
+          },
+        }),
+    natsgate_sessions_closed_total: {
+      help: 'Finished sessions by who ended them and why (docs/close-reasons.md).',
+      labelNames: ['listener', 'initiator', 'reason'],
+      values: Object.entries(CLOSE_REASONS).map(([reason, { initiator }]) => ({
+        ...LISTENER,
+        initiator,
+        reason,
+      })),
+    },
+    natsgate_close_frames_total: {
+      help: 'Close frames by code.',
+      labelNames: ['direction', 'code'],
+      values: ['sent', 'received'].flatMap((direction) =>
+        CLOSE_CODE_LABELS.map((code) => ({ direction, code })),
+      ),
+    },
+    natsgate_rejected_messages_total: {
+      help: 'Client input that was refused.',
+      labelNames: ['reason'],
+      values: ['too_big', 'invalid_utf8', 'bad_frame', 'control_flood', 'other'].map((reason) => ({
+        reason,
+      })),
+    },
+    natsgate_upstream_connects_total: {
+      help: 'TCP connects to nats-server by outcome.',
+      labelNames: ['upstream', 'outcome'],
+      values: connectOutcomes.map((outcome) => ({ ...UPSTREAM, outcome })),
+    },
+    natsgate_drain_forced_closes_total: {
+      help: 'Sessions cut at the drain deadline.',
+      labelNames: [],
+      values: [{}],
+    },
+  };
+}
+
+export type EventHistogram = EventCounter & { readonly buckets: readonly number[] };
+
+const HANDSHAKE_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+const DIAL_SECONDS = [0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
+const SESSION_SECONDS = [1, 5, 15, 60, 300, 900, 3600, 14_400, 28_800, 86_400, 259_200, 604_800];
+const PING_SECONDS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
+
+export const EVENT_HISTOGRAMS = {
+  natsgate_handshake_duration_seconds: {
+    help: 'Connection accepted to handshake answered.',
+    labelNames: ['listener', 'outcome_class'],
+    values: ['accepted', 'client_fault', 'server_fault'].map((outcome_class) => ({
+      ...LISTENER,
+      outcome_class,
+    })),
+    buckets: HANDSHAKE_SECONDS,
+  },
+  natsgate_session_duration_seconds: {
+    help: 'Lifetime of finished sessions.',
+    labelNames: ['listener'],
+    values: [LISTENER],
+    buckets: SESSION_SECONDS,
+  },
+  natsgate_ping_rtt_seconds: {
+    help: 'WebSocket ping to pong.',
+    labelNames: ['listener'],
+    values: [LISTENER],
+    buckets: PING_SECONDS,
+  },
+  natsgate_upstream_connect_duration_seconds: {
+    help: 'TCP connect to nats-server.',
+    labelNames: ['upstream'],
+    values: [UPSTREAM],
+    buckets: DIAL_SECONDS,
+  },
+  natsgate_upstream_first_byte_seconds: {
+    help: 'TCP connection to nats-server made to the first byte of its INFO.',
+    labelNames: ['upstream'],
+    values: [UPSTREAM],
+    buckets: DIAL_SECONDS,
+  },
+} as const satisfies Record<string, EventHistogram>;

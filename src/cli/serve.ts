@@ -1,0 +1,52 @@
+import type { ConfigSource, LoadedConfig } from '../config/load.ts';
+import { formatProblem } from '../config/load.ts';
+import { type Gateway, type GatewayOptions, startGateway } from '../gateway.ts';
+import { createLog, type StandardOutput } from '../log.ts';
+
+export type ServeOptions = Omit<GatewayOptions, 'log' | 'droppedLogLines' | 'timerWheel'> & {
+  readonly read: (source: ConfigSource) => Promise<LoadedConfig>;
+  readonly output: StandardOutput;
+  /** For what must be said before there is a log: configuration problems. */
+  readonly complain: (line: string) => void;
+};
+
+/**
+ * `natsgate`: reads the configuration and starts the gateway. undefined: it could not start, and what to do was
+ * said.
+ */
+export async function serve(source: ConfigSource, options: ServeOptions): Promise<Gateway | undefined> {
+  const loaded = await options.read(source);
+  if (!loaded.ok) {
+    for (const problem of loaded.problems) options.complain(formatProblem(problem));
+    options.complain(
+      `natsgate: ${loaded.problems.length === 1 ? 'one problem' : `${loaded.problems.length} problems`} in the configuration; not started`,
+    );
+    return undefined;
+  }
+  const log = createLog(loaded.config.log, options.output);
+  for (const warning of loaded.warnings) log.warn({ where: warning.where, key: warning.key }, warning.text);
+  try {
+    return await startGateway(loaded.config, {
+      ...options,
+      log,
+      droppedLogLines: () => options.output.droppedLines,
+    });
+  } catch (error) {
+    log.error({ error: whatToDo(error as NodeJS.ErrnoException) }, 'could not start');
+    return undefined;
+  }
+}
+
+function whatToDo(error: NodeJS.ErrnoException & { address?: string; port?: number }): string {
+  const address = `${error.address ?? ''}:${error.port ?? ''}`;
+  switch (error.code) {
+    case 'EADDRINUSE':
+      return `${address} is in use by another program; stop it, or listen elsewhere (listen:, admin:)`;
+    case 'EACCES':
+      return `${address} may not be opened by this user; ports below 1024 need a privilege`;
+    case 'EADDRNOTAVAIL':
+      return `${address} is not an address of this machine; write 0.0.0.0 for all of them`;
+    default:
+      return error.message;
+  }
+}

@@ -1,0 +1,30 @@
+import type { Socket } from 'node:net';
+import type { Refusal } from '../close-reason.ts';
+import { refusalResponse } from './http-refusal.ts';
+
+/** A client gets this long to read its answer and close. */
+const LINGER_MS = 1000;
+
+const ANSWERED = new WeakSet<Socket>();
+
+/** True once a refusal was written; no further request on this connection may reach a rule. */
+export const isAnswered = (socket: Socket): boolean => ANSWERED.has(socket);
+
+/**
+ * Writes the constant answer of a refusal, ends the connection, reads and drops what the client still sends (a
+ * close with unread input would reset the connection and could take the answer along), and destroys it after a
+ * second. The first answer of a connection is its last.
+ */
+export function answer(
+  socket: Socket,
+  outcome: Refusal,
+  options: { readonly head?: boolean; readonly retryAfterSeconds?: number } = {},
+): void {
+  if (ANSWERED.has(socket) || socket.destroyed) return;
+  ANSWERED.add(socket);
+  socket.on('error', () => {});
+  socket.end(refusalResponse(outcome, options));
+  socket.resume();
+  const linger = setTimeout(() => socket.destroy(), LINGER_MS);
+  socket.once('close', () => clearTimeout(linger));
+}

@@ -1,0 +1,96 @@
+import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+import type { HandshakeOutcome, Refusal } from '../close-reason.ts';
+import { answer } from './answer.ts';
+
+export type OpeningFacts = { readonly clientAddress: string; readonly origin: string | undefined };
+
+/** Told once for each opening handshake, when it has been answered or abandoned. */
+export type OpeningObserver = {
+  onOutcome(outcome: HandshakeOutcome, seconds: number, facts: OpeningFacts): void;
+};
+
+/**
+ * An opening handshake that passed the rules and waits for its answer. While it waits, whatever the client does
+ * counts: bytes behind the request, leaving, or running out of time abort `signal`, whose reason is the outcome
+ * (a Refusal), and the client is answered at once.
+ *
+ * The socket is nobody else's until `accept` has returned.
+ */
+export class Opening {
+  readonly request: IncomingMessage;
+  readonly socket: Socket;
+  readonly facts: OpeningFacts;
+  readonly #startedAtMs: number;
+  readonly #observer: OpeningObserver;
+  readonly #abort = new AbortController();
+  readonly #deadline: NodeJS.Timeout;
+  #settled = false;
+
+  constructor(
+    request: IncomingMessage,
+    facts: OpeningFacts,
+    startedAtMs: number,
+    timeLeftMs: number,
+    observer: OpeningObserver,
+  ) {
+    this.request = request;
+    this.socket = request.socket;
+    this.facts = facts;
+    this.#startedAtMs = startedAtMs;
+    this.#observer = observer;
+    this.#deadline = setTimeout(() => this.refuse('timeout'), timeLeftMs);
+    this.socket
+      .on('data', this.#onData)
+      .on('end', this.#onGone)
+      .on('close', this.#onGone)
+      .on('error', this.#onGone);
+  }
+
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  /** Answers with the refusal's status and sentence, once; later calls do nothing. */
+  refuse(outcome: Refusal, retryAfterSeconds?: number): void {
+    if (!this.#settle()) return;
+    if (outcome === 'client_abort') this.socket.destroy();
+    else answer(this.socket, outcome, retryAfterSeconds === undefined ? {} : { retryAfterSeconds });
+    this.#observer.onOutcome(outcome, this.#seconds(), this.facts);
+    this.#abort.abort(outcome);
+  }
+
+  /**
+   * Lets go of the socket so that `upgrade` can answer with 101 in this turn; `upgrade` says whether it did.
+   * False: the client has gone, or was answered already.
+   */
+  accept(upgrade: () => boolean): boolean {
+    if (!this.#settle()) return false;
+    const accepted = upgrade();
+    this.#observer.onOutcome(accepted ? 'accepted' : 'client_abort', this.#seconds(), this.facts);
+    return accepted;
+  }
+
+  #settle(): boolean {
+    if (this.#settled) return false;
+    this.#settled = true;
+    clearTimeout(this.#deadline);
+    this.socket
+      .off('data', this.#onData)
+      .off('end', this.#onGone)
+      .off('close', this.#onGone)
+      .off('error', this.#onGone);
+    // Until the next owner listens an error must not go unheard; this listener holds nothing alive.
+    this.socket.on('error', ignore);
+    return true;
+  }
+
+  #seconds(): number {
+    return (performance.now() - this.#startedAtMs) / 1000;
+  }
+
+  #onData = (): void => this.refuse('early_data');
+  #onGone = (): void => this.refuse('client_abort');
+}
+
+function ignore(): void {}

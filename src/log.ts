@@ -1,0 +1,116 @@
+import { pino } from 'pino';
+import type { LogConfig } from './config/config.ts';
+
+/** What the parts of the gateway log with: pino's call form, fields first. */
+export type Log = Pick<pino.Logger, 'debug' | 'info' | 'warn' | 'error'>;
+
+/** Where lines go. A write never throws, never blocks and never queues without bound. */
+export type LogDestination = { write(line: string): void };
+
+export type StandardOutput = LogDestination & {
+  /** Lines dropped because the reader was too slow, or gone. */
+  readonly droppedLines: number;
+  /** Waits until everything queued is written, at most `deadlineMs`. */
+  flush(deadlineMs: number): Promise<void>;
+};
+
+/** Lines waiting for a slow reader may take this much memory; more are dropped and counted. */
+const MAX_QUEUED_BYTES = 1024 * 1024;
+
+/** Foreign text (an Origin, an address) is cut to this many characters before it is logged. */
+const MAX_FOREIGN_CHARACTERS = 128;
+
+/**
+ * A log destination on a file descriptor that survives a closed, frozen or full reader: lines that cannot be
+ * written are dropped and counted, and writing goes on when it works again (a closed pipe stays closed).
+ */
+export function standardOutput(fileDescriptor: number): StandardOutput {
+  let droppedLines = 0;
+  const stream = pino.destination({ fd: fileDescriptor, sync: false, maxLength: MAX_QUEUED_BYTES });
+  stream.on('drop', () => droppedLines++);
+  // Without a listener an EPIPE or ENOSPC would end the process; the line in hand counts as lost.
+  stream.on('error', () => droppedLines++);
+  return {
+    write: (line) => void stream.write(line),
+    get droppedLines() {
+      return droppedLines;
+    },
+    flush: (deadlineMs) =>
+      new Promise<void>((resolve) => {
+        const deadline = setTimeout(resolve, deadlineMs);
+        stream.flush(() => {
+          clearTimeout(deadline);
+          resolve();
+        });
+      }),
+  };
+}
+
+/** The program's one logger. JSON lines with a word for the level and ISO time; `text` is for people at a terminal. */
+export function createLog(config: LogConfig, destination: LogDestination): Log {
+  const target =
+    config.format === 'text' ? { write: (line: string) => destination.write(asText(line)) } : destination;
+  return pino(
+    {
+      level: config.level,
+      base: null,
+      messageKey: 'message',
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    target,
+  );
+}
+
+function asText(line: string): string {
+  const { level, time, message, ...fields } = JSON.parse(line) as Record<string, unknown>;
+  const clock = String(time).slice(11, 23);
+  const rest = Object.entries(fields).map(
+    ([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
+  );
+  return `${clock} ${String(level).padEnd(5)} ${message ?? ''} ${rest.join(' ')}`.trimEnd().concat('\n');
+}
+
+/**
+ * Text of a stranger made safe for a log: cut, and everything outside printable ASCII written as `\u{hex}`, so
+ * that no line break, escape sequence or look-alike survives into a terminal or a log viewer.
+ */
+export function foreignText(text: string): string {
+  const cut = text.length > MAX_FOREIGN_CHARACTERS ? `${text.slice(0, MAX_FOREIGN_CHARACTERS)}…` : text;
+  return cut.replace(/[^\x20-\x7e…]/gu, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`);
+}
+
+/**
+ * Lets at most `perSecond` lines a second through for each key and counts the others, so that a flood of
+ * refusals neither fills a disk nor costs more than it says. Keys must come from a closed set.
+ */
+export class LineLimiter {
+  readonly #perSecond: number;
+  readonly #windows = new Map<string, { second: number; lines: number; suppressed: number }>();
+
+  constructor(perSecond: number) {
+    this.#perSecond = perSecond;
+  }
+
+  /** undefined: do not log. Otherwise the number of lines suppressed since the last one that went through. */
+  pass(key: string, nowMs: number): number | undefined {
+    const second = Math.floor(nowMs / 1000);
+    let window = this.#windows.get(key);
+    if (window === undefined) {
+      window = { second, lines: 0, suppressed: 0 };
+      this.#windows.set(key, window);
+    }
+    if (window.second !== second) {
+      window.second = second;
+      window.lines = 0;
+    }
+    if (window.lines >= this.#perSecond) {
+      window.suppressed++;
+      return undefined;
+    }
+    window.lines++;
+    const suppressed = window.suppressed;
+    window.suppressed = 0;
+    return suppressed;
+  }
+}

@@ -1,0 +1,193 @@
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { check } from './cli/check.ts';
+import { probe } from './cli/probe.ts';
+import { serve } from './cli/serve.ts';
+import { type ConfigSource, loadConfig } from './config/load.ts';
+import { configChecks } from './gateway.ts';
+import { standardOutput } from './log.ts';
+
+/**
+ * The process edge: arguments, environment, signals and exit codes. Nothing else touches `process`.
+ *
+ * Exit codes: 0 done, or drained on a signal · 1 could not start, a check or probe failed · 2 wrong usage ·
+ * 70 a fault inside the gateway · 128 + signal when a second signal cut the drain short.
+ */
+const USAGE = `natsgate: the WebSocket edge of NATS
+
+  natsgate [options]              run the gateway
+  natsgate check [options]        validate the configuration, say what to mend, exit 0 or 1
+  natsgate probe URL [options]    open a session like a client, wait for INFO and PONG, exit 0 or 1
+  natsgate dev [options]          a private nats-server, the gateway and a demo page on this machine
+
+Options
+  --config FILE      configuration file (YAML); also NATSGATE_CONFIG
+  --upstream URL     nats://host:port, repeatable; also NATSGATE_UPSTREAM
+  --origin ORIGIN    an allowed browser origin, repeatable; also NATSGATE_ORIGINS
+  --listen ADDRESS   public address, default 0.0.0.0:8080; also NATSGATE_LISTEN
+  --admin ADDRESS    private address, default 127.0.0.1:8081; also NATSGATE_ADMIN
+  --timeout SECONDS  for probe: how long all of it may take, default 5
+  --version          print the version
+  --help             print this
+
+Without a file, two options are enough:
+  natsgate --upstream nats://127.0.0.1:4222 --origin https://app.example.com
+
+Configuration keys: docs/configuration.md. Close reasons: docs/close-reasons.md.
+`;
+
+const OPTIONS = {
+  config: { type: 'string' },
+  upstream: { type: 'string', multiple: true },
+  origin: { type: 'string', multiple: true },
+  listen: { type: 'string' },
+  admin: { type: 'string' },
+  timeout: { type: 'string' },
+  page: { type: 'string' },
+  version: { type: 'boolean' },
+  help: { type: 'boolean', short: 'h' },
+} as const;
+
+type Flags = ReturnType<typeof parseFlags>['values'];
+
+const parseFlags = (args: string[]) => parseArgs({ args, options: OPTIONS, allowPositionals: true });
+
+const complain = (line: string): void => void process.stderr.write(`${line}\n`);
+const say = (line: string): void => void process.stdout.write(`${line}\n`);
+
+const read = (source: ConfigSource) => loadConfig(source, configChecks);
+
+async function main(args: string[]): Promise<number> {
+  let parsed: ReturnType<typeof parseFlags>;
+  try {
+    parsed = parseFlags(args);
+  } catch (error) {
+    complain(`natsgate: ${(error as Error).message.split('\n', 1)[0]}; see natsgate --help`);
+    return 2;
+  }
+  const { values: flags, positionals } = parsed;
+  const [command = 'serve', ...rest] = positionals;
+  if (flags.help === true || command === 'help') {
+    process.stdout.write(USAGE);
+    return 0;
+  }
+  if (flags.version === true) {
+    say(`natsgate ${version()}`);
+    return 0;
+  }
+  switch (command) {
+    case 'serve':
+      return rest.length === 0
+        ? runServe(flags)
+        : wrongUsage(`unexpected argument ${JSON.stringify(rest[0])}`);
+    case 'check':
+      return check(sourceOf(flags), { out: say, err: complain }, read);
+    case 'probe':
+      return runProbe(rest, flags);
+    default:
+      return wrongUsage(`unknown command ${JSON.stringify(command)}`);
+  }
+}
+
+function wrongUsage(what: string): number {
+  complain(`natsgate: ${what}; see natsgate --help`);
+  return 2;
+}
+
+function sourceOf(flags: Flags): ConfigSource {
+  const { config, upstream, origin, listen, admin } = flags;
+  return {
+    ...(config === undefined ? {} : { file: config }),
+    flags: {
+      ...(upstream === undefined ? {} : { upstream }),
+      ...(origin === undefined ? {} : { origin }),
+      ...(listen === undefined ? {} : { listen }),
+      ...(admin === undefined ? {} : { admin }),
+    },
+    env: process.env,
+  };
+}
+
+async function runProbe([url, ...more]: string[], flags: Flags): Promise<number> {
+  if (url === undefined || more.length > 0)
+    return wrongUsage('probe wants one URL, for instance ws://127.0.0.1:8080');
+  const seconds = Number(flags.timeout ?? '5');
+  if (!(seconds > 0 && seconds <= 600)) return wrongUsage('--timeout wants seconds, for instance 5');
+  return probe(url, { origin: flags.origin?.[0], timeoutMs: seconds * 1000, say });
+}
+
+async function runServe(flags: Flags): Promise<number> {
+  const output = prepareOutput();
+  const gateway = await serve(sourceOf(flags), {
+    read,
+    output,
+    complain,
+    fileDescriptorLimit: fileDescriptorLimit(),
+    version: version(),
+    nodeVersion: process.versions.node,
+  });
+  if (gateway === undefined) {
+    await output.flush(500);
+    return 1;
+  }
+  const code = await untilSignalled(
+    () => gateway.drain(),
+    () => gateway.stop(),
+  );
+  await output.flush(500);
+  return code;
+}
+
+/** The first SIGTERM or SIGINT drains, the second stops at once. Resolves with the exit code. */
+async function untilSignalled(drain: () => Promise<void>, stop: () => Promise<void>): Promise<number> {
+  const { promise, resolve, reject } = Promise.withResolvers<number>();
+  let signals = 0;
+  const onSignal = (signal: NodeJS.Signals): void => {
+    signals++;
+    if (signals === 1) drain().then(() => resolve(0), reject);
+    else stop().then(() => resolve(128 + (signal === 'SIGINT' ? 2 : 15)), reject);
+  };
+  process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
+  return promise;
+}
+
+/** A closed or frozen reader of our output must never stop the gateway. */
+function prepareOutput(): ReturnType<typeof standardOutput> {
+  // Looking at them makes Node open them without blocking, so that a frozen reader blocks no thread.
+  process.stdout.on('error', () => {});
+  process.stderr.on('error', () => {});
+  return standardOutput(process.stdout.fd);
+}
+
+/** How many descriptors the kernel lets this process open; Node has raised the soft limit to the hard one. */
+function fileDescriptorLimit(): number | undefined {
+  try {
+    const limit = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1];
+    return limit === undefined ? undefined : Number(limit);
+  } catch {
+    // Not Linux: the cap is then the configured one.
+    return undefined;
+  }
+}
+
+/** From package.json, which lies one folder above both `src/` and `dist/`. */
+function version(): string {
+  const file = fileURLToPath(new URL('../package.json', import.meta.url));
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
+}
+
+process.on('uncaughtException', (error) => {
+  complain(
+    JSON.stringify({ level: 'error', time: new Date().toISOString(), message: 'fault', error: error.stack }),
+  );
+  process.exit(70);
+});
+
+const exitCode = await main(process.argv.slice(2));
+// What was written to a pipe may still be on its way; a reader that stopped reading gets a second.
+await Promise.race([
+  new Promise((resolve) => process.stdout.write('', resolve)),
+  new Promise((resolve) => setTimeout(resolve, 1000)),
+]);
+process.exit(exitCode);

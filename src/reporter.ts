@@ -1,0 +1,110 @@
+import {
+  CLOSE_REASONS,
+  type CloseReason,
+  HANDSHAKE_OUTCOMES,
+  type HandshakeOutcome,
+} from './close-reason.ts';
+import { foreignText, LineLimiter, type Log } from './log.ts';
+
+/** Refusals may be thousands a second; this many of each kind are logged, the rest is counted on the next line. */
+const REFUSAL_LINES_PER_SECOND = 10;
+
+export type RefusedHandshake = { readonly clientAddress: string; readonly origin: string | undefined };
+
+export type EndedSession = {
+  readonly facts: {
+    readonly id: number;
+    readonly clientAddress: string;
+    readonly origin: string | undefined;
+    readonly upstream: string;
+    readonly natsClientId: number | undefined;
+  };
+  readonly reason: CloseReason;
+  readonly code: number;
+  readonly seconds: number;
+  readonly bytesToUpstream: number;
+  readonly bytesToClient: number;
+};
+
+/**
+ * Writes the two kinds of line that operators live by (a session ended, a handshake was refused) and counts both.
+ * Every field is named here; nothing of a request but its Origin and address is ever logged.
+ */
+export class Reporter {
+  readonly #log: Log;
+  readonly #limiter = new LineLimiter(REFUSAL_LINES_PER_SECOND);
+  readonly #outcomes = zeros(Object.keys(HANDSHAKE_OUTCOMES));
+  readonly #reasons = zeros(Object.keys(CLOSE_REASONS));
+
+  constructor(log: Log) {
+    this.#log = log;
+  }
+
+  /** Counts since the start, those above zero. */
+  get outcomes(): Record<string, number> {
+    return positive(this.#outcomes);
+  }
+
+  get reasons(): Record<string, number> {
+    return positive(this.#reasons);
+  }
+
+  handshakeAnswered(outcome: HandshakeOutcome, facts: RefusedHandshake): void {
+    this.#outcomes[outcome] = (this.#outcomes[outcome] ?? 0) + 1;
+    if (outcome === 'accepted') return;
+    const suppressed = this.#limiter.pass(outcome, performance.now());
+    if (suppressed === undefined) return;
+    const { status, sentence } = HANDSHAKE_OUTCOMES[outcome];
+    this.#log.info(
+      {
+        outcome,
+        status,
+        client: facts.clientAddress,
+        ...originField(facts.origin),
+        ...(suppressed === 0 ? {} : { suppressed }),
+        hint: sentence,
+      },
+      'handshake refused',
+    );
+  }
+
+  /** `cause`: the system's or the server's words. */
+  dialFailed(outcome: string, upstream: string, cause: string): void {
+    if (this.#limiter.pass('dial failed', performance.now()) === undefined) return;
+    this.#log.warn({ outcome, upstream, cause: foreignText(cause) }, 'dial failed');
+  }
+
+  faulted(error: unknown): void {
+    if (this.#limiter.pass('fault', performance.now()) === undefined) return;
+    this.#log.error({ error: error instanceof Error ? error.stack : String(error) }, 'fault');
+  }
+
+  sessionEnded(session: EndedSession): void {
+    const { facts, reason } = session;
+    this.#reasons[reason] = (this.#reasons[reason] ?? 0) + 1;
+    this.#log[CLOSE_REASONS[reason].level](
+      {
+        session: facts.id,
+        reason,
+        code: session.code,
+        seconds: Math.round(session.seconds * 1000) / 1000,
+        bytesToUpstream: session.bytesToUpstream,
+        bytesToClient: session.bytesToClient,
+        client: facts.clientAddress,
+        ...originField(facts.origin),
+        upstream: facts.upstream,
+        ...(facts.natsClientId === undefined ? {} : { natsClientId: facts.natsClientId }),
+      },
+      'session ended',
+    );
+  }
+}
+
+const originField = (origin: string | undefined): { origin?: string } =>
+  origin === undefined ? {} : { origin: foreignText(origin) };
+
+const zeros = (names: readonly string[]): Record<string, number> =>
+  Object.fromEntries(names.map((name) => [name, 0]));
+
+const positive = (counts: Record<string, number>): Record<string, number> =>
+  Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0));

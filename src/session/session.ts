@@ -1,0 +1,298 @@
+import type { Socket } from 'node:net';
+import { CLOSE_REASONS, type CloseReason } from '../close-reason.ts';
+import { type TimerWheel, WheelEntry } from '../timer-wheel.ts';
+import type { ByteSocket, ByteSocketOwner, ClientEnd } from '../websocket/byte-socket.ts';
+import { Pipe, type Traffic } from './pipe.ts';
+
+export type SessionLimits = {
+  readonly pingMs: number;
+  readonly silenceMs: number;
+  readonly stallMs: number;
+  readonly closeMs: number;
+  /** 0: no limit. */
+  readonly sessionAgeMs: number;
+};
+
+/** A message that was begun must be finished in this time where it is held back (buffered engine). */
+const ASSEMBLY_MS = 30_000;
+
+/** Who is connected to what: for the log line and the live view. */
+export type SessionFacts = {
+  readonly id: number;
+  readonly clientAddress: string;
+  readonly origin: string | undefined;
+  readonly upstream: string;
+  /** The server's id of this connection (`cid` in its /connz). */
+  readonly natsClientId: number | undefined;
+};
+
+export type SessionSummary = {
+  readonly facts: SessionFacts;
+  readonly reason: CloseReason;
+  /** The close code of the session: what we sent, or what the client sent; 1006 when neither did. */
+  readonly code: number;
+  readonly seconds: number;
+  readonly bytesToUpstream: number;
+  readonly bytesToClient: number;
+  /** `cut` ended it: nobody waited for its last bytes and its close frame. */
+  readonly forced: boolean;
+};
+
+export type SessionObserver = {
+  onPingAnswered(seconds: number): void;
+  /** Exactly once, when both sockets are gone and nothing of the session is left. */
+  onEnded(summary: SessionSummary): void;
+};
+
+/**
+ * One client with its upstream, from the 101 to the last close of a socket.
+ *
+ * ```
+ *  open ──first event──▶ closing: client gets what was read, then one close frame;     ──both gone──▶ ended
+ *          (end)                  upstream gets what was read, then FIN; closeMs, then destroy
+ * ```
+ *
+ * The first event decides the reason; whatever follows is a consequence and changes nothing.
+ */
+export class Session extends WheelEntry implements ByteSocketOwner {
+  readonly facts: SessionFacts;
+  readonly startedAtMs = performance.now();
+  readonly #client: ByteSocket;
+  readonly #upstream: Socket;
+  readonly #pipe: Pipe;
+  readonly #wheel: TimerWheel;
+  readonly #limits: SessionLimits;
+  readonly #observer: SessionObserver;
+  #reason: CloseReason | undefined;
+  #code = 1006;
+  #clientOpen = true;
+  #upstreamOpen = true;
+  #forced = false;
+  #lastLifeMs: number;
+  #nextPingMs: number;
+  #pingSentAtMs = 0;
+  #closeDeadlineMs = 0;
+  readonly #expiresAtMs: number;
+
+  constructor(
+    facts: SessionFacts,
+    client: ByteSocket,
+    upstream: Socket,
+    wheel: TimerWheel,
+    limits: SessionLimits,
+    traffic: Traffic,
+    observer: SessionObserver,
+  ) {
+    super();
+    this.facts = facts;
+    this.#client = client;
+    this.#upstream = upstream;
+    this.#wheel = wheel;
+    this.#limits = limits;
+    this.#observer = observer;
+    this.#pipe = new Pipe(client, upstream, traffic, wheel);
+    this.#lastLifeMs = wheel.nowMs;
+    this.#nextPingMs = wheel.nowMs + spread(limits.pingMs);
+    this.#expiresAtMs =
+      limits.sessionAgeMs === 0 ? Number.POSITIVE_INFINITY : wheel.nowMs + spread(limits.sessionAgeMs);
+  }
+
+  /**
+   * Takes both sockets and starts the pipe. The INFO line becomes the first message, alone: nats.py hands the
+   * rest of the first message to a JSON reader. The upstream must be paused; it is resumed here.
+   */
+  start(infoLine: Buffer): void {
+    const upstream = this.#upstream;
+    this.#client.start(this);
+    upstream.on('data', this.#onUpstreamData);
+    upstream.on('drain', () => this.#pipe.upstreamDrained());
+    upstream.on('finish', () => this.#onDelivered());
+    upstream.on('end', () => this.end('upstream_closed'));
+    upstream.on('error', () => this.end('upstream_reset'));
+    upstream.on('close', () => this.#onUpstreamClosed());
+    this.#pipe.toClient(infoLine);
+    if (upstream.destroyed) this.#onUpstreamClosed();
+    else if (this.#pipe.clientStalledSinceMs === undefined) upstream.resume();
+    this.#reschedule();
+  }
+
+  get reason(): CloseReason | undefined {
+    return this.#reason;
+  }
+
+  get bytesToUpstream(): number {
+    return this.#pipe.bytesToUpstream;
+  }
+
+  get bytesToClient(): number {
+    return this.#pipe.bytesToClient;
+  }
+
+  /** Bytes waiting in this process for a side to take them. */
+  get bufferedBytes(): { readonly client: number; readonly upstream: number } {
+    return { client: this.#client.bufferedBytes, upstream: this.#upstream.writableLength };
+  }
+
+  /**
+   * Ends the session for `reason`, unless it has one already. Bytes that were taken are still delivered to
+   * either side that can take them, for at most the close deadline.
+   */
+  end(reason: CloseReason, code?: number): void {
+    if (this.#reason !== undefined) return;
+    this.#reason = reason;
+    const row = CLOSE_REASONS[reason];
+    this.#code = code ?? (typeof row.code === 'number' ? row.code : 1006);
+    this.#pipe.shut();
+
+    // What the upstream still says is for nobody: read and drop it, so that its FIN is seen.
+    this.#upstream.off('data', this.#onUpstreamData);
+    this.#upstream.resume();
+    this.#upstream.end();
+
+    if (reason === 'client_gone') this.#client.destroy();
+    else if (reason !== 'client_closed') this.#client.close(this.#code, reason);
+    this.#setCloseDeadline();
+  }
+
+  /** Drops both sockets now: the deadline of a drain has passed, or the program must stop. */
+  cut(): void {
+    this.end('draining');
+    this.#forced = true;
+    this.#client.destroy();
+    this.#upstream.destroy();
+  }
+
+  // ByteSocketOwner
+
+  onBytes(chunk: Buffer): void {
+    this.#pipe.toUpstream(chunk);
+  }
+
+  onDrain(): void {
+    this.#pipe.clientDrained();
+    this.#onDelivered();
+  }
+
+  onLife(): void {
+    this.#lastLifeMs = this.#wheel.nowMs;
+  }
+
+  onPong(): void {
+    if (this.#pingSentAtMs === 0) return;
+    this.#observer.onPingAnswered((performance.now() - this.#pingSentAtMs) / 1000);
+    this.#pingSentAtMs = 0;
+  }
+
+  onEnd(end: ClientEnd): void {
+    this.end(end.reason, end.code);
+  }
+
+  onClosed(): void {
+    this.#clientOpen = false;
+    this.#finish();
+  }
+
+  // WheelEntry
+
+  override onDeadline(): void {
+    const nowMs = this.#wheel.nowMs;
+    if (this.#reason !== undefined) {
+      if (nowMs >= this.#closeDeadlineMs) {
+        this.#client.destroy();
+        this.#upstream.destroy();
+        return;
+      }
+    } else {
+      const expired = this.#expiredReason(nowMs);
+      if (expired !== undefined) this.end(expired);
+      else if (nowMs >= this.#nextPingMs) this.#ping(nowMs);
+    }
+    this.#reschedule();
+  }
+
+  #expiredReason(nowMs: number): CloseReason | undefined {
+    const { clientStalledSinceMs, upstreamStalledSinceMs } = this.#pipe;
+    const passed = (sinceMs: number | undefined, limitMs: number): boolean =>
+      sinceMs !== undefined && nowMs - sinceMs >= limitMs;
+    if (passed(clientStalledSinceMs, this.#limits.stallMs)) return 'slow_consumer';
+    if (passed(upstreamStalledSinceMs, this.#limits.stallMs)) return 'upstream_stalled';
+    if (upstreamStalledSinceMs !== undefined) {
+      // We do not read the client now, so its silence means nothing.
+      this.#lastLifeMs = nowMs;
+    } else if (passed(this.#client.assemblingSinceMs, ASSEMBLY_MS)) return 'assembly_timeout';
+    if (passed(this.#lastLifeMs, this.#limits.silenceMs)) return 'client_unresponsive';
+    if (nowMs >= this.#expiresAtMs) return 'session_expired';
+    return undefined;
+  }
+
+  #ping(nowMs: number): void {
+    this.#nextPingMs = nowMs + spread(this.#limits.pingMs);
+    // Bytes that wait for the client test the connection better than a ping queued behind them.
+    if (this.#pipe.clientStalledSinceMs !== undefined) return;
+    this.#pingSentAtMs = performance.now();
+    this.#client.ping();
+  }
+
+  /** A side has taken all that was on its way to it; when ending, only its own end is waited for now. */
+  #onDelivered(): void {
+    if (this.#reason !== undefined) this.#setCloseDeadline();
+  }
+
+  #onUpstreamData = (chunk: Buffer): void => this.#pipe.toClient(chunk);
+
+  #onUpstreamClosed(): void {
+    if (!this.#upstreamOpen) return;
+    this.#upstreamOpen = false;
+    this.end('upstream_reset');
+    this.#finish();
+  }
+
+  #setCloseDeadline(): void {
+    // While accepted bytes are still on their way the stall limit holds, afterwards the close limit; a side that
+    // took nothing for a whole stall limit already gets no second one.
+    const stalled = this.#reason === 'slow_consumer' || this.#reason === 'upstream_stalled';
+    const bytesOnTheirWay = this.#client.bufferedBytes > 0 || this.#upstream.writableLength > 0;
+    const waitMs = bytesOnTheirWay && !stalled ? this.#limits.stallMs : this.#limits.closeMs;
+    this.#closeDeadlineMs = this.#wheel.nowMs + waitMs;
+    this.#reschedule();
+  }
+
+  /**
+   * The wheel holds one entry for each session: the next moment at which something may be due. What has not
+   * begun yet (a stall, a message) cannot be due before its whole limit from now.
+   */
+  #reschedule(): void {
+    if (!this.#clientOpen && !this.#upstreamOpen) return;
+    const nowMs = this.#wheel.nowMs;
+    const limits = this.#limits;
+    const dueMs =
+      this.#reason !== undefined
+        ? this.#closeDeadlineMs
+        : Math.min(
+            this.#nextPingMs,
+            this.#expiresAtMs,
+            this.#lastLifeMs + limits.silenceMs,
+            (this.#pipe.clientStalledSinceMs ?? nowMs) + limits.stallMs,
+            (this.#pipe.upstreamStalledSinceMs ?? nowMs) + limits.stallMs,
+            (this.#client.assemblingSinceMs ?? nowMs) + ASSEMBLY_MS,
+          );
+    this.#wheel.schedule(this, Math.max(0, dueMs - nowMs));
+  }
+
+  #finish(): void {
+    if (this.#clientOpen || this.#upstreamOpen) return;
+    this.#wheel.cancel(this);
+    this.#observer.onEnded({
+      facts: this.facts,
+      reason: this.#reason ?? 'internal_error',
+      code: this.#code,
+      seconds: (performance.now() - this.startedAtMs) / 1000,
+      bytesToUpstream: this.#pipe.bytesToUpstream,
+      bytesToClient: this.#pipe.bytesToClient,
+      forced: this.#forced,
+    });
+  }
+}
+
+/** ± 10 %, so that sessions which began together do not stay in step. */
+const spread = (ms: number): number => ms * (0.9 + 0.2 * Math.random());

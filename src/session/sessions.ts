@@ -1,0 +1,103 @@
+import type { CloseReason } from '../close-reason.ts';
+import type { Session } from './session.ts';
+
+/** How soon the sessions of a drain are closed at the least: a reconnecting client costs a handshake. */
+const MIN_CLOSE_INTERVAL_MS = 100;
+const DRAIN_STEP_MS = 50;
+
+/** The live set. Upgraded sockets are unknown to the HTTP server's own bookkeeping, so this owns them. */
+export class Sessions {
+  readonly #live = new Set<Session>();
+  #opened = 0;
+  #nextId = 1;
+  #onEmpty: (() => void) | undefined;
+
+  get size(): number {
+    return this.#live.size;
+  }
+
+  /** Sessions since the start of the program. */
+  get opened(): number {
+    return this.#opened;
+  }
+
+  /** A number that no other session of this process has. */
+  nextId(): number {
+    return this.#nextId++;
+  }
+
+  add(session: Session): void {
+    this.#live.add(session);
+    this.#opened++;
+  }
+
+  delete(session: Session): void {
+    this.#live.delete(session);
+    if (this.#live.size === 0) this.#onEmpty?.();
+  }
+
+  /** In the order in which they began; the first is the oldest. */
+  [Symbol.iterator](): IterableIterator<Session> {
+    return this.#live[Symbol.iterator]();
+  }
+
+  /** Ends all sessions at once for `reason`; they leave the set as their sockets close. */
+  endAll(reason: CloseReason): void {
+    for (const session of this.#live) session.end(reason);
+  }
+
+  /** Resolves when no session is left. */
+  async empty(): Promise<void> {
+    if (this.#live.size === 0) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#onEmpty = resolve;
+    await promise;
+    this.#onEmpty = undefined;
+  }
+
+  /**
+   * Ends all sessions as `draining`, in random order and evenly spread over `timeoutMs` less `lastCloseMs` (the
+   * time that the last of them needs for its close handshake), so that clients do not come back in one wave.
+   * Few sessions are spread over a shorter time, 100 ms for each. At `timeoutMs` whatever is left is cut.
+   *
+   * Resolves with the number of sessions cut, when none is left. An aborted `signal` cuts all at once.
+   */
+  async drain(timeoutMs: number, lastCloseMs: number, signal: AbortSignal): Promise<number> {
+    const startMs = performance.now();
+    const queue = shuffled([...this.#live]);
+    const spreadMs = Math.min(Math.max(0, timeoutMs - lastCloseMs), queue.length * MIN_CLOSE_INTERVAL_MS);
+    let ended = 0;
+    const endDue = (): void => {
+      const elapsedMs = performance.now() - startMs;
+      const due = spreadMs === 0 ? queue.length : Math.ceil((queue.length * elapsedMs) / spreadMs);
+      while (ended < Math.min(due, queue.length)) queue[ended++]?.end('draining');
+    };
+    let cut = 0;
+    const cutAll = (): void => {
+      for (const session of [...this.#live]) {
+        session.cut();
+        cut++;
+      }
+    };
+    endDue();
+    const steps = setInterval(endDue, DRAIN_STEP_MS);
+    const deadline = setTimeout(cutAll, timeoutMs);
+    signal.addEventListener('abort', cutAll);
+    if (signal.aborted) cutAll();
+    await this.empty();
+    clearInterval(steps);
+    clearTimeout(deadline);
+    signal.removeEventListener('abort', cutAll);
+    return cut;
+  }
+}
+
+function shuffled<T>(items: T[]): T[] {
+  for (let last = items.length - 1; last > 0; last--) {
+    const other = Math.floor(Math.random() * (last + 1));
+    const swap = items[last] as T;
+    items[last] = items[other] as T;
+    items[other] = swap;
+  }
+  return items;
+}

@@ -1,0 +1,168 @@
+import { connect, type Socket } from 'node:net';
+import type { UpstreamConfig, UpstreamServer } from '../config/config.ts';
+import { MAX_INFO_BYTES, readFirstLine, type ServerInfo } from '../nats/info.ts';
+
+/** A connection to a nats-server that has spoken. The socket is paused and owned by whoever dialled. */
+export type Upstream = {
+  readonly socket: Socket;
+  readonly server: UpstreamServer;
+  /** The first whole INFO line, LF included, as it arrived. What came behind it is still in the socket. */
+  readonly infoLine: Buffer;
+  readonly info: ServerInfo;
+};
+
+export type DialFailure =
+  | 'upstream_refused'
+  | 'upstream_not_nats'
+  | 'upstream_error'
+  | 'upstream_tls_required'
+  | 'upstream_timeout';
+
+/** What became of one TCP connect: label values of natsgate_upstream_connects_total. */
+export const CONNECT_OUTCOMES = ['ok', 'refused', 'timeout', 'dns', 'reset', 'unreachable', 'other'] as const;
+export type ConnectOutcome = (typeof CONNECT_OUTCOMES)[number];
+
+export class DialError extends Error {
+  override readonly name = 'DialError';
+  readonly outcome: DialFailure;
+  readonly server: UpstreamServer;
+
+  constructor(outcome: DialFailure, server: UpstreamServer, message: string, cause?: unknown) {
+    super(message, { cause });
+    this.outcome = outcome;
+    this.server = server;
+  }
+}
+
+/** Told of each attempt, for the metrics. Seconds. */
+export type DialObserver = {
+  onConnect(outcome: ConnectOutcome, seconds: number): void;
+  onFirstByte(seconds: number): void;
+};
+
+/**
+ * Connects to one of the servers, in their order, and waits for its first INFO line. All attempts together take
+ * at most `config.dialTimeoutMs`, each TCP connect at most `connectTimeoutMs`.
+ *
+ * @throws DialError of the last server tried; the reason of `signal` when it aborts. No socket is left then.
+ */
+export async function dial(
+  config: UpstreamConfig,
+  signal: AbortSignal,
+  observer: DialObserver,
+): Promise<Upstream> {
+  const deadlineMs = performance.now() + config.dialTimeoutMs;
+  let failure: unknown;
+  for (const server of config.servers) {
+    const leftMs = deadlineMs - performance.now();
+    if (leftMs <= 0) break;
+    try {
+      return await attempt(server, Math.min(config.connectTimeoutMs, leftMs), leftMs, signal, observer);
+    } catch (error) {
+      if (signal.aborted) throw error;
+      failure = error;
+    }
+  }
+  throw failure;
+}
+
+function attempt(
+  server: UpstreamServer,
+  connectTimeoutMs: number,
+  dialTimeoutMs: number,
+  signal: AbortSignal,
+  observer: DialObserver,
+): Promise<Upstream> {
+  const { promise, resolve, reject } = Promise.withResolvers<Upstream>();
+  const startMs = performance.now();
+  const socket = connect({
+    host: server.host,
+    port: server.port,
+    noDelay: true,
+    keepAlive: true,
+    keepAliveInitialDelay: 30_000,
+  });
+  // A socket may fail on its way out, or before its next owner listens; unheard, that would end the process.
+  socket.on('error', () => {});
+  let received: Buffer = Buffer.alloc(0);
+  let connectedAtMs: number | undefined;
+
+  const settle = (): void => {
+    clearTimeout(connectTimer);
+    clearTimeout(dialTimer);
+    signal.removeEventListener('abort', onAbort);
+    socket.off('connect', onConnect).off('data', onData).off('end', onEnd).off('error', onError);
+  };
+  const fail = (error: unknown): void => {
+    settle();
+    socket.destroy();
+    reject(error);
+  };
+  const failWith = (outcome: DialFailure, message: string, cause?: unknown): void =>
+    fail(new DialError(outcome, server, `${server.name}: ${message}`, cause));
+  const onAbort = (): void => fail(signal.reason);
+  const onConnect = (): void => {
+    clearTimeout(connectTimer);
+    connectedAtMs = performance.now();
+    observer.onConnect('ok', (connectedAtMs - startMs) / 1000);
+  };
+  const onData = (chunk: Buffer): void => {
+    if (received.length === 0 && connectedAtMs !== undefined) {
+      observer.onFirstByte((performance.now() - connectedAtMs) / 1000);
+    }
+    received = received.length === 0 ? chunk : Buffer.concat([received, chunk]);
+    const line = readFirstLine(received.subarray(0, MAX_INFO_BYTES + 1));
+    if (line.kind === 'incomplete') return;
+    if (line.kind === 'not_nats')
+      return failWith('upstream_not_nats', 'the first bytes are not a NATS INFO line');
+    if (line.kind === 'error') return failWith('upstream_error', `answered -ERR ${line.text}`);
+    if (line.info.tlsRequired) return failWith('upstream_tls_required', 'its INFO says tls_required');
+    settle();
+    socket.pause();
+    if (line.length < received.length) socket.unshift(received.subarray(line.length));
+    resolve({ socket, server, infoLine: Buffer.from(received.subarray(0, line.length)), info: line.info });
+  };
+  const onEnd = (): void =>
+    received.length === 0
+      ? failWith('upstream_refused', 'closed the connection without a word')
+      : failWith('upstream_not_nats', 'closed the connection inside its first line');
+  const onError = (error: NodeJS.ErrnoException): void => {
+    if (connectedAtMs === undefined)
+      observer.onConnect(connectOutcome(error), (performance.now() - startMs) / 1000);
+    failWith('upstream_refused', error.code ?? error.message, error);
+  };
+  const connectTimer = setTimeout(() => {
+    observer.onConnect('timeout', (performance.now() - startMs) / 1000);
+    failWith('upstream_timeout', `no TCP connection within ${Math.round(connectTimeoutMs)} ms`);
+  }, connectTimeoutMs);
+  const dialTimer = setTimeout(() => {
+    failWith('upstream_timeout', `no INFO line within ${Math.round(dialTimeoutMs)} ms`);
+  }, dialTimeoutMs);
+
+  socket.on('connect', onConnect).on('data', onData).on('end', onEnd).on('error', onError);
+  if (signal.aborted) onAbort();
+  else signal.addEventListener('abort', onAbort);
+  return promise;
+}
+
+function connectOutcome(error: NodeJS.ErrnoException): ConnectOutcome {
+  switch (error.code) {
+    case 'ECONNREFUSED':
+      return 'refused';
+    case 'ETIMEDOUT':
+      return 'timeout';
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+    case 'EAI_FAIL':
+      return 'dns';
+    case 'ECONNRESET':
+    case 'EPIPE':
+      return 'reset';
+    case 'EHOSTUNREACH':
+    case 'ENETUNREACH':
+    case 'EADDRNOTAVAIL':
+      return 'unreachable';
+    default:
+      return 'other';
+  }
+}

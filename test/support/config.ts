@@ -1,0 +1,44 @@
+import type { Config } from '../../src/config/config.ts';
+
+export type ConfigOverrides = { readonly [Part in keyof Config]?: Partial<Config[Part]> };
+
+/** A complete configuration on free loopback ports, allowing https://app.example.com and programs. */
+export function testConfig(upstreamPort: number, overrides: ConfigOverrides = {}): Config {
+  return {
+    listen: {
+      address: { host: '127.0.0.1', port: 0 },
+      tls: undefined,
+      trustedProxies: [],
+      hosts: [],
+      ...overrides.listen,
+    },
+    admin: { address: { host: '127.0.0.1', port: 0 }, hosts: [], token: undefined, ...overrides.admin },
+    origins: { allow: ['https://app.example.com'], missing: 'allow', opaque: 'deny', ...overrides.origins },
+    upstream: {
+      servers: [{ host: '127.0.0.1', port: upstreamPort, name: `127.0.0.1:${upstreamPort}` }],
+      connectTimeoutMs: 1000,
+      dialTimeoutMs: 1800,
+      ...overrides.upstream,
+    },
+    limits: {
+      sessions: 1000,
+      sessionsPerAddress: 0,
+      handshakesInFlight: 512,
+      handshakesPerSecond: 100_000,
+      handshakesPerSecondPerAddress: 0,
+      maxFrameBytes: 8 * 1024 * 1024,
+      sessionAgeMs: 0,
+      ...overrides.limits,
+    },
+    timeouts: {
+      handshakeMs: 5000,
+      pingMs: 25_000,
+      silenceMs: 300_000,
+      stallMs: 30_000,
+      closeMs: 2000,
+      ...overrides.timeouts,
+    },
+    drain: { delayMs: 0, timeoutMs: 2000, ...overrides.drain },
+    log: { level: 'debug', format: 'json', ...overrides.log },
+  };
+}
