@@ -26,12 +26,21 @@ const MAX_FOREIGN_CHARACTERS = 128;
  */
 export function standardOutput(fileDescriptor: number): StandardOutput {
   let droppedLines = 0;
+  let readerGone = false;
   const stream = pino.destination({ fd: fileDescriptor, sync: false, maxLength: MAX_QUEUED_BYTES });
+  // At exit pino would write the rest and wait for a frozen reader for ever; `flush` waits with a deadline.
+  stream.flushSync = () => {};
   stream.on('drop', () => droppedLines++);
   // Without a listener an EPIPE or ENOSPC would end the process; the line in hand counts as lost.
-  stream.on('error', () => droppedLines++);
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    droppedLines++;
+    if (error.code === 'EPIPE') readerGone = true;
+  });
   return {
-    write: (line) => void stream.write(line),
+    write: (line) => {
+      if (readerGone) droppedLines++;
+      else stream.write(line);
+    },
     get droppedLines() {
       return droppedLines;
     },

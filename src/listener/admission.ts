@@ -1,0 +1,127 @@
+import { AddressRates } from './address-rates.ts';
+import { addressKey } from './client-address.ts';
+import { TokenBucket } from './token-bucket.ts';
+
+export type AdmissionLimits = {
+  /** Sessions and handshakes in flight together. */
+  readonly sessions: number;
+  /** 0: no limit. Handshakes in flight count. */
+  readonly sessionsPerAddress: number;
+  readonly handshakesInFlight: number;
+  readonly handshakesPerSecond: number;
+  /** 0: no limit. */
+  readonly handshakesPerSecondPerAddress: number;
+};
+
+export type AdmissionRefusal = 'too_many_sessions' | 'too_many_handshakes' | 'over_capacity';
+
+export type AdmissionVerdict =
+  | { readonly admitted: true; readonly slot: AdmissionSlot }
+  | { readonly admitted: false; readonly outcome: AdmissionRefusal };
+
+/**
+ * How many may come in. A handshake holds a slot from its admission on, so that a thousand of them waiting for
+ * a slow upstream cannot become a thousand sessions too many:
+ *
+ * ```
+ *  admit ─▶ in flight ──accepted()──▶ session ──release()──▶ gone
+ *               └────────release()─────────────────────────────▲
+ * ```
+ *
+ * All checks come before all counting: a refusal costs nothing, neither a token nor an entry. So whoever is
+ * refused cannot use up what others need, and the per-address tables grow at most by what the total caps and
+ * rates let in, however many addresses knock.
+ */
+export class Admission {
+  readonly #limits: AdmissionLimits;
+  readonly #nowMs: () => number;
+  readonly #rate: TokenBucket;
+  readonly #addressRates: AddressRates;
+  readonly #population: Population = { sessions: 0, handshakesInFlight: 0, perAddress: new Map() };
+
+  /** `nowMs` is a monotonic clock in milliseconds. */
+  constructor(limits: AdmissionLimits, nowMs: () => number) {
+    this.#limits = limits;
+    this.#nowMs = nowMs;
+    this.#rate = new TokenBucket(limits.handshakesPerSecond, nowMs());
+    this.#addressRates = new AddressRates(limits.handshakesPerSecondPerAddress);
+  }
+
+  /** Sessions that were accepted and have not ended. */
+  get sessions(): number {
+    return this.#population.sessions;
+  }
+
+  get handshakesInFlight(): number {
+    return this.#population.handshakesInFlight;
+  }
+
+  /** Entries of the per-address tables; for tests of their bounds. */
+  get trackedAddresses(): { readonly sessions: number; readonly rates: number } {
+    return { sessions: this.#population.perAddress.size, rates: this.#addressRates.size };
+  }
+
+  /** Admits one handshake from the client's address, or says why not. Whoever gets a slot must release it. */
+  admit(address: string): AdmissionVerdict {
+    const key = addressKey(address);
+    const nowMs = this.#nowMs();
+    const outcome = this.#refusal(key, nowMs);
+    if (outcome !== undefined) return { admitted: false, outcome };
+    this.#rate.take(nowMs);
+    this.#addressRates.take(key, nowMs);
+    return { admitted: true, slot: new AdmissionSlot(this.#population, key) };
+  }
+
+  /** What concerns one address comes first: it tells that client more than "full" does. */
+  #refusal(key: string, nowMs: number): AdmissionRefusal | undefined {
+    const { sessions, handshakesInFlight, perAddress } = this.#population;
+    const limits = this.#limits;
+    if (limits.sessionsPerAddress > 0 && (perAddress.get(key) ?? 0) >= limits.sessionsPerAddress) {
+      return 'too_many_sessions';
+    }
+    if (!this.#addressRates.has(key, nowMs)) return 'too_many_handshakes';
+    if (sessions + handshakesInFlight >= limits.sessions) return 'over_capacity';
+    if (handshakesInFlight >= limits.handshakesInFlight) return 'over_capacity';
+    return this.#rate.has(nowMs) ? undefined : 'too_many_handshakes';
+  }
+}
+
+/** One admitted handshake, later its session. */
+export class AdmissionSlot {
+  readonly #population: Population;
+  readonly #key: string;
+  #state: 'in_flight' | 'session' | 'released' = 'in_flight';
+
+  constructor(population: Population, key: string) {
+    this.#population = population;
+    this.#key = key;
+    population.handshakesInFlight += 1;
+    population.perAddress.set(key, (population.perAddress.get(key) ?? 0) + 1);
+  }
+
+  /** The handshake was answered by 101: from now on it is a session. Nothing happens after `release()`. */
+  accepted(): void {
+    if (this.#state !== 'in_flight') return;
+    this.#state = 'session';
+    this.#population.handshakesInFlight -= 1;
+    this.#population.sessions += 1;
+  }
+
+  /** The handshake was refused or aborted, or the session has ended. Further calls do nothing. */
+  release(): void {
+    if (this.#state === 'released') return;
+    if (this.#state === 'session') this.#population.sessions -= 1;
+    else this.#population.handshakesInFlight -= 1;
+    this.#state = 'released';
+    const left = (this.#population.perAddress.get(this.#key) ?? 1) - 1;
+    if (left > 0) this.#population.perAddress.set(this.#key, left);
+    else this.#population.perAddress.delete(this.#key);
+  }
+}
+
+type Population = {
+  sessions: number;
+  handshakesInFlight: number;
+  /** Slots by address key. Never more entries than slots, so bounded by `limits.sessions`. */
+  readonly perAddress: Map<string, number>;
+};

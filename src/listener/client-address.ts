@@ -1,0 +1,114 @@
+/**
+ * Who is at the other end. Behind balancers the TCP peer is one of them, and each of them appends the address
+ * it saw to X-Forwarded-For; whatever stands further left was written by somebody nobody knows:
+ *
+ * ```
+ *  X-Forwarded-For: 6.6.6.6, 203.0.113.9, 10.0.0.7      TCP peer 10.0.0.2
+ *                   └ forged └ client     └ proxy       └ proxy          trusted: 10.0.0.0/8
+ *                              ◀──────────────────────── read from here, stop at the first untrusted
+ * ```
+ */
+
+import { type Authority, parseAuthority } from './host-grammar.ts';
+import { formatIpv6, ipv6Groups, parseIpAddress } from './ip-address.ts';
+import { headerLines, trimBlanks } from './raw-headers.ts';
+import type { TrustedProxies } from './trusted-proxies.ts';
+
+/** No honest chain of proxies is longer; what a client puts further left is not even looked at. */
+const MAX_HOPS = 32;
+/** A bracketed IPv6 address with a port has 53 bytes at most. */
+const MAX_HOP_LENGTH = 64;
+
+/** What a trusted proxy says about the request as the browser made it; undefined where it says nothing usable. */
+export type ForwardedOrigin = {
+  readonly scheme: 'http' | 'https' | undefined;
+  readonly authority: Authority | undefined;
+};
+
+/**
+ * The client's address in canonical spelling: the right-most hop that is not a trusted proxy, or the TCP peer
+ * when that is not trusted itself. A hop that is not an address ends the walk at the last good one. Never throws.
+ */
+export function clientAddress(peer: string, rawHeaders: readonly string[], trusted: TrustedProxies): string {
+  const peerAddress = withoutZone(peer);
+  let client = parseIpAddress(peerAddress)?.text ?? peerAddress;
+  if (!trusted.has(client)) return client;
+  for (const hop of hopsFromRight(headerLines(rawHeaders, 'x-forwarded-for'))) {
+    const address = hopAddress(hop);
+    if (address === undefined) return client;
+    client = address;
+    if (!trusted.has(client)) return client;
+  }
+  return client;
+}
+
+/**
+ * Scheme and authority by X-Forwarded-Proto and X-Forwarded-Host of a trusted peer. One line with one value
+ * each; with more, nobody can tell which of them the proxy wrote, and the header is ignored.
+ */
+export function forwardedOrigin(
+  peer: string,
+  rawHeaders: readonly string[],
+  trusted: TrustedProxies,
+): ForwardedOrigin {
+  if (!trusted.has(withoutZone(peer))) return { scheme: undefined, authority: undefined };
+  const scheme = FORWARDED_SCHEMES.get(onlyLine(rawHeaders, 'x-forwarded-proto').toLowerCase());
+  // A comma is in no host name, so a list fails the grammar by itself.
+  const authority = parseAuthority(onlyLine(rawHeaders, 'x-forwarded-host'));
+  return { scheme, authority };
+}
+
+/**
+ * What per-address caps count by: an IPv4 address, or the /64 of an IPv6 address, because one subscriber
+ * usually owns a whole /64 and can come from a new address each time.
+ */
+export function addressKey(address: string): string {
+  const groups = parseIpAddress(address)?.family === 'ipv6' ? ipv6Groups(address) : undefined;
+  if (groups === undefined) return parseIpAddress(address)?.text ?? address;
+  return `${formatIpv6([...groups.slice(0, 4), 0, 0, 0, 0])}/64`;
+}
+
+/** Some proxies write the scheme of the WebSocket URL in place of that of the HTTP request. */
+const FORWARDED_SCHEMES: ReadonlyMap<string, 'http' | 'https'> = new Map([
+  ['http', 'http'],
+  ['ws', 'http'],
+  ['https', 'https'],
+  ['wss', 'https'],
+]);
+
+/** The elements of all lines, right-most first, at most MAX_HOPS of them and without splitting the whole text. */
+function* hopsFromRight(lines: readonly string[]): Generator<string> {
+  let hops = 0;
+  for (const line of lines.toReversed()) {
+    let end = line.length;
+    while (end >= 0) {
+      if (hops === MAX_HOPS) return;
+      hops += 1;
+      const comma = end === 0 ? -1 : line.lastIndexOf(',', end - 1);
+      yield line.slice(comma + 1, end);
+      end = comma;
+    }
+  }
+}
+
+/** The address in `1.2.3.4`, `1.2.3.4:5678`, `2001:db8::1`, `[2001:db8::1]` or `[2001:db8::1]:5678`. */
+function hopAddress(hop: string): string | undefined {
+  if (hop.length > MAX_HOP_LENGTH) return undefined;
+  const text = trimBlanks(hop);
+  const bare = parseIpAddress(text);
+  if (bare !== undefined) return bare.text;
+  const authority = parseAuthority(text);
+  if (authority === undefined || authority.host.kind === 'name') return undefined;
+  return parseIpAddress(authority.host.text.replace(/^\[|\]$/g, ''))?.text;
+}
+
+function onlyLine(rawHeaders: readonly string[], name: string): string {
+  const [line, ...more] = headerLines(rawHeaders, name);
+  return more.length === 0 ? (line ?? '') : '';
+}
+
+/** A peer in a link-local network may be reported with its interface: fe80::1%eth0. */
+function withoutZone(peer: string): string {
+  const zone = peer.indexOf('%');
+  return zone === -1 ? peer : peer.slice(0, zone);
+}

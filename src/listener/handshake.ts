@@ -1,0 +1,156 @@
+/**
+ * The rules of the opening handshake: a request in, a verdict out. They run on the raw header lines and in
+ * front of ws, because Node hands over requests without Host, with two, with bodies or in HTTP/1.0, and ws
+ * answers those with 101.
+ */
+
+import type { Refusal } from '../close-reason.ts';
+import { clientAddress, forwardedOrigin } from './client-address.ts';
+import { type Authority, isLoopback, parseAuthority } from './host-grammar.ts';
+import { judgeOrigin, type OriginPolicy, type SelfOrigin } from './origin.ts';
+import { defaultPort } from './origin-grammar.ts';
+import { headerLines, listElements } from './raw-headers.ts';
+import { fitsHost, parseTarget } from './request-target.ts';
+import type { TrustedProxies } from './trusted-proxies.ts';
+
+/** A browser's handshake is under 1 KiB; 8 KiB leaves room for cookies, as most servers and proxies do. */
+const MAX_HEAD_BYTES = 8192;
+const MAX_HEADER_LINES = 64;
+
+export type HandshakeRequest = {
+  readonly method: string;
+  readonly target: string;
+  readonly httpVersion: string;
+  /** Names and values in turn, as Node lists them. */
+  readonly rawHeaders: readonly string[];
+  /** The whole head from the first byte of the connection: empty lines in front, request line, final CRLF CRLF. */
+  readonly headBytes: number;
+  /** Bytes that arrived behind the head. */
+  readonly earlyBytes: number;
+  readonly tls: boolean;
+  readonly peerAddress: string;
+};
+
+export type HandshakeRules = {
+  readonly origins: OriginPolicy;
+  readonly trustedProxies: TrustedProxies;
+  /** Names (lower case, no port) under which browsers reach the gateway; empty: loopback names only. */
+  readonly hosts: readonly string[];
+  /** Compared byte for byte with the target up to its query. */
+  readonly path: string;
+};
+
+/** `origin`: the first Origin value as received, for the log; foreign text, to be escaped and cut there. */
+export type HandshakeVerdict =
+  | { readonly accept: true; readonly clientAddress: string; readonly origin: string | undefined }
+  | {
+      readonly accept: false;
+      readonly outcome: Refusal;
+      readonly clientAddress: string;
+      readonly origin: string | undefined;
+    };
+
+/**
+ * Decides whether this request may become a WebSocket. The first rule that it breaks names the outcome; the
+ * order is that of RFC 6455 §4.2.1 and part of the interface.
+ */
+export function judgeHandshake(request: HandshakeRequest, rules: HandshakeRules): HandshakeVerdict {
+  const facts = {
+    clientAddress: clientAddress(request.peerAddress, request.rawHeaders, rules.trustedProxies),
+    origin: headerLines(request.rawHeaders, 'origin')[0],
+  };
+  const outcome = firstBreach(request, rules);
+  return outcome === undefined ? { accept: true, ...facts } : { accept: false, outcome, ...facts };
+}
+
+function firstBreach(request: HandshakeRequest, rules: HandshakeRules): Refusal | undefined {
+  const { rawHeaders } = request;
+  if (request.headBytes > MAX_HEAD_BYTES || rawHeaders.length > 2 * MAX_HEADER_LINES)
+    return 'header_too_large';
+  // RFC 9110 §7.8: Upgrade in an HTTP/1.0 request is to be ignored, so this one asks for no upgrade.
+  if (request.httpVersion === '1.0') return 'not_upgrade';
+  if (request.httpVersion !== '1.1') return 'http_version';
+  if (request.method !== 'GET') return 'method';
+  if (hasBody(rawHeaders)) return 'body';
+  const target = parseTarget(request.target);
+  if (target === undefined) return 'target';
+  const host = hostOf(rawHeaders);
+  if (host === undefined) return 'host';
+  if (!fitsHost(target, host)) return 'target';
+  const breach = upgradeBreach(rawHeaders);
+  if (breach !== undefined) return breach;
+  // Nobody may speak before the 101 (RFC 6455 §4.1). A front proxy that thinks otherwise would let a second
+  // request through here unseen.
+  if (request.earlyBytes > 0) return 'early_data';
+  if (target.path !== rules.path) return 'no_route';
+  const origin = judgeOrigin(
+    rules.origins,
+    headerLines(rawHeaders, 'origin'),
+    selfOrigin(request, rules, host),
+  );
+  if (!origin.allow) return origin.token;
+  return areSubprotocols(headerLines(rawHeaders, 'sec-websocket-protocol')) ? undefined : 'subprotocol';
+}
+
+/** Points 3 to 6 of RFC 6455 §4.2.1: what makes an HTTP request an opening handshake. */
+function upgradeBreach(rawHeaders: readonly string[]): Refusal | undefined {
+  const [upgrade, ...moreUpgrades] = headerLines(rawHeaders, 'upgrade');
+  if (upgrade === undefined) return 'not_upgrade';
+  // A list is legal and refused: no WebSocket client sends one, smuggling of h2c does.
+  if (moreUpgrades.length > 0 || upgrade.toLowerCase() !== 'websocket') return 'upgrade';
+  const connection = listElements(headerLines(rawHeaders, 'connection'));
+  if (!connection.some((option) => option.toLowerCase() === 'upgrade')) return 'not_upgrade';
+  const [key, ...moreKeys] = headerLines(rawHeaders, 'sec-websocket-key');
+  if (key === undefined || moreKeys.length > 0 || !KEY.test(key)) return 'key';
+  const [version, ...moreVersions] = headerLines(rawHeaders, 'sec-websocket-version');
+  // Read as two bytes, not as a number: ws would take 013, 0xd and draft version 8, which moves Origin elsewhere.
+  if (version === undefined || moreVersions.length > 0 || !isVersion(version)) return 'bad_version';
+  return version === '13' ? undefined : 'version';
+}
+
+/** Base64 of 16 bytes. The last digit may carry stray bits; the key is hashed as text and never decoded. */
+const KEY = /^[A-Za-z0-9+/]{22}==$/;
+
+/** `version` of RFC 6455 §4.3: 0 to 255 without leading zero. */
+function isVersion(text: string): boolean {
+  return /^(0|[1-9][0-9]{0,2})$/.test(text) && Number(text) <= 255;
+}
+
+/** With a body in front of the frames, two parsers could disagree on where the frames begin. */
+function hasBody(rawHeaders: readonly string[]): boolean {
+  if (headerLines(rawHeaders, 'transfer-encoding').length > 0) return true;
+  const [length, ...more] = headerLines(rawHeaders, 'content-length');
+  return more.length > 0 || (length !== undefined && length !== '0');
+}
+
+function hostOf(rawHeaders: readonly string[]): Authority | undefined {
+  const [host, ...more] = headerLines(rawHeaders, 'host');
+  return host === undefined || more.length > 0 ? undefined : parseAuthority(host);
+}
+
+/**
+ * The origin of a page that the browser got from where it got us. The scheme is that of the listener, and the
+ * authority that of Host, unless a trusted proxy says otherwise. Undefined for a host that is not ours.
+ */
+function selfOrigin(
+  request: HandshakeRequest,
+  rules: HandshakeRules,
+  host: Authority,
+): SelfOrigin | undefined {
+  const forwarded = forwardedOrigin(request.peerAddress, request.rawHeaders, rules.trustedProxies);
+  const scheme = forwarded.scheme ?? (request.tls ? 'https' : 'http');
+  const authority = forwarded.authority ?? host;
+  const known =
+    rules.hosts.length === 0 ? isLoopback(authority.host) : rules.hosts.includes(authority.host.text);
+  if (!known) return undefined;
+  return { scheme, host: authority.host.text, port: authority.port ?? defaultPort(scheme) };
+}
+
+/** RFC 6455 §4.2.1 point 8: tokens, none twice. What they say does not matter: nothing is ever echoed. */
+function areSubprotocols(lines: readonly string[]): boolean {
+  const names = listElements(lines);
+  return new Set(names).size === names.length && names.every((name) => TOKEN.test(name));
+}
+
+/** `token` of RFC 9110 §5.6.2. */
+const TOKEN = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/;

@@ -1,0 +1,157 @@
+import { domainToASCII } from 'node:url';
+import { type Authority, isAlphanumeric, parseAuthority } from './host-grammar.ts';
+import {
+  endOfScheme,
+  isVisibleAscii,
+  MAX_ORIGIN_LENGTH,
+  type OriginScheme,
+  originKey,
+  originText,
+} from './origin-grammar.ts';
+import { entryWarning } from './origin-warning.ts';
+
+/** One entry of `origins.allow`, understood. `text` is its canonical spelling, `key` what requests are looked up by. */
+export type OriginEntry =
+  | {
+      readonly kind: 'exact' | 'wildcard' | 'application';
+      readonly key: string;
+      readonly text: string;
+      readonly warning?: string;
+    }
+  | { readonly kind: 'self' | 'any'; readonly text: string; readonly warning?: string }
+  | { readonly kind: 'problem'; readonly problem: string };
+
+const WILDCARD = '*.';
+
+/** Reads an entry as written in the configuration; a problem says what is wrong and what to write. */
+export function parseOriginEntry(entry: string): OriginEntry {
+  if (entry === 'self') return { kind: 'self', text: 'self' };
+  if (entry === '*') return anyOrigin();
+  const word = entry.toLowerCase();
+  if (entry === '') return problem('the entry is empty; write an origin such as https://app.example.com');
+  if (/\s/.test(entry)) return problem('an origin holds no blanks; write one origin in each entry');
+  if (word === 'null')
+    return problem('null is not an origin; write origins.opaque: allow to let such pages in');
+  if (word === 'self') return problem('the word is written in lower case; write self');
+  const schemeEnd = endOfScheme(entry);
+  if (schemeEnd === 0 || !entry.startsWith('://', schemeEnd)) return withoutScheme(entry);
+  const scheme = word.slice(0, schemeEnd);
+  const rest = entry.slice(schemeEnd + 3);
+  if (scheme === 'http' || scheme === 'https') return webEntry(scheme, rest);
+  if (scheme === 'ws' || scheme === 'wss') {
+    return problem(
+      `an origin is the address of the page, not of the socket; write http${scheme.slice(2)}://${rest}`,
+    );
+  }
+  return applicationEntry(entry, scheme, rest);
+}
+
+/** The key under which a wildcard entry for `suffix` (a name without the `*.`) is stored. */
+export function wildcardKey(scheme: OriginScheme, suffix: string, port: number | undefined): string {
+  return originKey(scheme, WILDCARD + suffix, port);
+}
+
+function webEntry(scheme: OriginScheme, rest: string): OriginEntry {
+  if (rest.endsWith('/') && !rest.slice(0, -1).includes('/')) {
+    return problem(`an origin ends without a slash; write ${scheme}://${rest.slice(0, -1)}`);
+  }
+  if (/[/?#\\]/.test(rest))
+    return problem(`an origin has no path; write only ${scheme}://host or ${scheme}://host:port`);
+  if (rest.includes('@')) return problem('an origin holds no user name; write only scheme, host and port');
+  const wildcard = rest.startsWith(WILDCARD);
+  const plain = wildcard ? rest.slice(WILDCARD.length) : rest;
+  if (plain.includes('*')) {
+    return problem(
+      `* stands for exactly one whole label at the left; write ${scheme}://*.preview.example.com, or '*' alone for every origin`,
+    );
+  }
+  const authority = asciiAuthority(plain);
+  if (authority === undefined) {
+    return problem(
+      'the host or port is not valid; write a name, a dotted quad or [IPv6], then :1 to :65535 or nothing',
+    );
+  }
+  return wildcard ? wildcardEntry(scheme, authority) : exactEntry(scheme, authority);
+}
+
+function exactEntry(scheme: OriginScheme, { host, port }: Authority): OriginEntry {
+  return {
+    kind: 'exact',
+    key: originKey(scheme, host.text, port),
+    text: originText(scheme, host.text, port),
+    ...entryWarning(scheme, host, false),
+  };
+}
+
+function wildcardEntry(scheme: OriginScheme, { host, port }: Authority): OriginEntry {
+  if (host.kind !== 'name') return problem('addresses have no wildcards; write each origin out');
+  const labels = host.text.split('.').filter((label) => label !== '');
+  if (labels.length < 2) {
+    return problem(
+      `*.${host.text} would cover names of many owners; write at least two labels behind *. as in ${scheme}://*.example.com`,
+    );
+  }
+  return {
+    kind: 'wildcard',
+    key: wildcardKey(scheme, host.text, port),
+    text: originText(scheme, WILDCARD + host.text, port),
+    ...entryWarning(scheme, host, true),
+  };
+}
+
+/** Origins of browser extensions and application shells; compared byte for byte, as no grammar binds them. */
+function applicationEntry(entry: string, scheme: string, rest: string): OriginEntry {
+  if (!isVisibleAscii(entry) || entry.length > MAX_ORIGIN_LENGTH || /[/?#\\@*,"]/.test(rest)) {
+    return problem(
+      `the origin of an application is ${scheme}:// and its name; write it exactly as the application sends it`,
+    );
+  }
+  if (rest === '' && scheme !== 'file') {
+    return problem(
+      `the name behind ${scheme}:// is missing; write the origin exactly as the application sends it`,
+    );
+  }
+  const application = { kind: 'application', key: entry, text: entry } as const;
+  if (scheme !== 'file') return application;
+  return { ...application, warning: 'every file opened in a web view that sends this origin may connect' };
+}
+
+function anyOrigin(): OriginEntry {
+  const warning =
+    'every web page may connect, from the browser of anybody who opens it; list origins where you can';
+  return { kind: 'any', text: '*', warning };
+}
+
+function withoutScheme(entry: string): OriginEntry {
+  const example = asciiAuthority(entry.startsWith(WILDCARD) ? entry.slice(2) : entry)
+    ? entry
+    : 'app.example.com';
+  return problem(`the scheme is missing; write https://${example}`);
+}
+
+/**
+ * Reads host and port. Browsers send A-labels (xn--…), people write U-labels: those are converted here, once.
+ * Only names that hold other than ASCII are converted, and never into an address, because domainToASCII also
+ * decodes percent signs and reads historic address spellings.
+ */
+function asciiAuthority(text: string): Authority | undefined {
+  if (isVisibleAscii(text)) return parseAuthority(text);
+  const colon = text.indexOf(':');
+  const name = colon === -1 ? text : text.slice(0, colon);
+  if (!hasOnlyNameBytes(name)) return undefined;
+  const authority = parseAuthority(domainToASCII(name) + text.slice(name.length));
+  return authority?.host.kind === 'name' ? authority : undefined;
+}
+
+/** True when all ASCII in `name` may stand in a host name. */
+function hasOnlyNameBytes(name: string): boolean {
+  for (let index = 0; index < name.length; index += 1) {
+    const code = name.charCodeAt(index);
+    if (code < 0x80 && !isAlphanumeric(code) && code !== 0x2d && code !== 0x2e && code !== 0x5f) return false;
+  }
+  return true;
+}
+
+function problem(text: string): OriginEntry {
+  return { kind: 'problem', problem: text };
+}

@@ -1,0 +1,53 @@
+import { BlockList } from 'node:net';
+import { parseIpAddress } from './ip-address.ts';
+
+/** The networks whose X-Forwarded-* headers are believed. Immutable. */
+export type TrustedProxies = {
+  /** True for an address in one of the networks, in any spelling. */
+  has(address: string): boolean;
+};
+
+type Network = { readonly family: 'ipv4' | 'ipv6'; readonly address: string; readonly prefix: number };
+
+/** For configuration checks: what is wrong with one entry and what to write, or undefined when it is right. */
+export function checkTrustedProxy(cidr: string): string | undefined {
+  if (parseNetwork(cidr) !== undefined) return undefined;
+  return 'not a network; write an address with a prefix length, such as 10.0.0.0/8 or 2001:db8::/32';
+}
+
+/** Compiles networks in CIDR form; an address alone is a network of one. Throws on anything else. */
+export function compileTrustedProxies(cidrs: readonly string[]): TrustedProxies {
+  // One list a family: in a common one, ::/0 would match every IPv4 address too, by way of its mapped form.
+  const lists = { ipv4: new BlockList(), ipv6: new BlockList() };
+  for (const cidr of cidrs) {
+    const network = parseNetwork(cidr);
+    if (network === undefined) {
+      throw new Error(`trustedProxies: ${JSON.stringify(cidr)}: ${checkTrustedProxy(cidr)}`);
+    }
+    lists[network.family].addSubnet(network.address, network.prefix, network.family);
+  }
+  return {
+    has(text) {
+      const address = parseIpAddress(text);
+      return address !== undefined && lists[address.family].check(address.text, address.family);
+    },
+  };
+}
+
+function parseNetwork(cidr: string): Network | undefined {
+  const slash = cidr.indexOf('/');
+  const written = slash === -1 ? cidr : cidr.slice(0, slash);
+  const address = parseIpAddress(written);
+  if (address === undefined) return undefined;
+  // A network written in the mapped form, ::ffff:10.0.0.0/104, counts its prefix from the IPv6 end.
+  const mappedBits = address.family === 'ipv4' && written.includes(':') ? 96 : 0;
+  const bits = address.family === 'ipv4' ? 32 : 128;
+  const prefix = slash === -1 ? bits : parsePrefix(cidr.slice(slash + 1)) - mappedBits;
+  if (!(prefix >= 0 && prefix <= bits)) return undefined;
+  return { family: address.family, address: address.text, prefix };
+}
+
+/** NaN for anything but plain decimal digits. */
+function parsePrefix(text: string): number {
+  return /^(0|[1-9][0-9]{0,2})$/.test(text) ? Number(text) : Number.NaN;
+}

@@ -1,0 +1,261 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { AddressRates } from '../../src/listener/address-rates.ts';
+import { Admission, type AdmissionLimits, type AdmissionSlot } from '../../src/listener/admission.ts';
+
+const UNLIMITED: AdmissionLimits = {
+  sessions: 1_000_000,
+  sessionsPerAddress: 0,
+  handshakesInFlight: 1_000_000,
+  handshakesPerSecond: 1_000_000,
+  handshakesPerSecondPerAddress: 0,
+};
+
+type Door = {
+  readonly admission: Admission;
+  advance(ms: number): void;
+  /** 'in', or why not. */
+  knock(address?: string): string;
+  /** Admits, or fails the test. */
+  enter(address?: string): AdmissionSlot;
+};
+
+function door(limits: Partial<AdmissionLimits>): Door {
+  let nowMs = 1_000_000;
+  const admission = new Admission({ ...UNLIMITED, ...limits }, () => nowMs);
+  return {
+    admission,
+    advance: (ms) => {
+      nowMs += ms;
+    },
+    knock: (address = '203.0.113.5') => {
+      const verdict = admission.admit(address);
+      return verdict.admitted ? 'in' : verdict.outcome;
+    },
+    enter: (address = '203.0.113.5') => {
+      const verdict = admission.admit(address);
+      assert.ok(verdict.admitted);
+      return verdict.slot;
+    },
+  };
+}
+
+test('a handshake in flight becomes a session, then nothing', () => {
+  const { admission, enter } = door({ sessionsPerAddress: 5 });
+  const slot = enter();
+  assert.deepEqual([admission.handshakesInFlight, admission.sessions], [1, 0]);
+  slot.accepted();
+  slot.accepted();
+  assert.deepEqual([admission.handshakesInFlight, admission.sessions], [0, 1]);
+  slot.release();
+  slot.release();
+  slot.accepted();
+  assert.deepEqual([admission.handshakesInFlight, admission.sessions], [0, 0]);
+  assert.equal(admission.trackedAddresses.sessions, 0);
+});
+
+test('a handshake that ends without a session gives its place back once', () => {
+  const { admission, enter, knock } = door({ handshakesInFlight: 1 });
+  const slot = enter();
+  assert.equal(knock(), 'over_capacity');
+  slot.release();
+  slot.release();
+  assert.equal(admission.handshakesInFlight, 0);
+  assert.equal(knock(), 'in');
+  assert.equal(knock(), 'over_capacity');
+});
+
+test('handshakes in flight count towards the session cap', () => {
+  const { enter, knock } = door({ sessions: 2 });
+  enter();
+  const second = enter();
+  assert.equal(knock(), 'over_capacity');
+  second.accepted();
+  assert.equal(knock(), 'over_capacity');
+  second.release();
+  assert.equal(knock(), 'in');
+});
+
+test('sessions do not count as handshakes in flight', () => {
+  const { enter, knock } = door({ handshakesInFlight: 1 });
+  enter().accepted();
+  enter().accepted();
+  assert.equal(knock(), 'in');
+});
+
+test('sessions and handshakes of one address count together, other addresses apart', () => {
+  const { admission, enter, knock } = door({ sessionsPerAddress: 2 });
+  enter('2001:db8:1:2::1').accepted();
+  const second = enter('2001:db8:1:2:ffff::2');
+  assert.equal(knock('2001:db8:1:2::3'), 'too_many_sessions');
+  assert.equal(knock('2001:db8:1:3::3'), 'in');
+  assert.equal(admission.trackedAddresses.sessions, 2);
+  second.release();
+  assert.equal(knock('2001:db8:1:2::3'), 'in');
+});
+
+test('the total rate lets twice as many in at once, then the rate', () => {
+  const { advance, knock } = door({ handshakesPerSecond: 10 });
+  for (let count = 0; count < 20; count += 1) assert.equal(knock(), 'in');
+  assert.equal(knock(), 'too_many_handshakes');
+  advance(99);
+  assert.equal(knock(), 'too_many_handshakes');
+  advance(1);
+  assert.equal(knock(), 'in');
+  assert.equal(knock(), 'too_many_handshakes');
+  advance(3_600_000);
+  for (let count = 0; count < 20; count += 1) assert.equal(knock(), 'in');
+  assert.equal(knock(), 'too_many_handshakes');
+});
+
+test('the rate of one address leaves the others alone', () => {
+  const { advance, knock } = door({ handshakesPerSecondPerAddress: 2 });
+  for (let count = 0; count < 4; count += 1) assert.equal(knock('203.0.113.5'), 'in');
+  assert.equal(knock('203.0.113.5'), 'too_many_handshakes');
+  assert.equal(knock('::ffff:203.0.113.5'), 'too_many_handshakes');
+  assert.equal(knock('203.0.113.6'), 'in');
+  advance(500);
+  assert.equal(knock('203.0.113.5'), 'in');
+  assert.equal(knock('203.0.113.5'), 'too_many_handshakes');
+});
+
+test('a rate below one a second still lets one in', () => {
+  const { advance, knock } = door({ handshakesPerSecondPerAddress: 0.2 });
+  assert.equal(knock(), 'in');
+  assert.equal(knock(), 'too_many_handshakes');
+  advance(4999);
+  assert.equal(knock('203.0.113.6'), 'in');
+  assert.equal(knock(), 'too_many_handshakes');
+  advance(2);
+  assert.equal(knock(), 'in');
+});
+
+test('a clock that steps back takes nothing away', () => {
+  const { advance, knock } = door({ handshakesPerSecond: 1 });
+  assert.equal(knock(), 'in');
+  advance(-1000);
+  assert.equal(knock(), 'in');
+  assert.equal(knock(), 'too_many_handshakes');
+});
+
+test('a refusal costs nobody a token', () => {
+  const { enter, knock } = door({
+    handshakesInFlight: 1,
+    handshakesPerSecond: 1,
+    handshakesPerSecondPerAddress: 1,
+  });
+  const slot = enter();
+  for (let count = 0; count < 100; count += 1) assert.equal(knock(), 'over_capacity');
+  slot.release();
+  assert.equal(knock(), 'in');
+});
+
+test('what concerns the address is said before what concerns all', () => {
+  const full = door({
+    sessions: 1,
+    sessionsPerAddress: 1,
+    handshakesPerSecond: 0.5,
+    handshakesPerSecondPerAddress: 0.5,
+  });
+  full.enter('203.0.113.5');
+  assert.equal(full.knock('203.0.113.5'), 'too_many_sessions');
+  assert.equal(full.knock('203.0.113.6'), 'over_capacity');
+  const fast = door({ sessions: 1, handshakesPerSecondPerAddress: 0.5 });
+  fast.enter('203.0.113.5');
+  assert.equal(fast.knock('203.0.113.5'), 'too_many_handshakes');
+  assert.equal(fast.knock('203.0.113.6'), 'over_capacity');
+});
+
+test('a cap of zero sessions or handshakes lets nobody in', () => {
+  assert.equal(door({ sessions: 0 }).knock(), 'over_capacity');
+  assert.equal(door({ handshakesInFlight: 0 }).knock(), 'over_capacity');
+  assert.equal(door({ handshakesPerSecond: 0 }).knock(), 'too_many_handshakes');
+});
+
+test('T21 tables do not grow with the addresses that knock', () => {
+  const { admission, advance, knock } = door({
+    sessions: 50,
+    sessionsPerAddress: 1,
+    handshakesPerSecond: 100,
+    handshakesPerSecondPerAddress: 1,
+  });
+  for (let count = 0; count < 100_000; count += 1) {
+    knock(`10.${(count >> 16) & 255}.${(count >> 8) & 255}.${count & 255}`);
+    if (count % 100 === 0) advance(1);
+  }
+  assert.equal(admission.handshakesInFlight, 50);
+  assert.deepEqual(admission.trackedAddresses, { sessions: 50, rates: 50 });
+});
+
+test('the table of rates stays within its bound and forgets the oldest address first', () => {
+  const rates = new AddressRates(1, 8);
+  for (let count = 0; count < 100; count += 1) {
+    const key = `address ${count}`;
+    for (let taken = 0; taken < 2; taken += 1) rates.take(key, 0);
+    assert.equal(rates.has(key, 0), false);
+    assert.ok(rates.size <= 8);
+  }
+  // The price of the bound: who was pushed out has a full bucket again.
+  assert.equal(rates.has('address 91', 0), true);
+  assert.equal(rates.has('address 92', 0), false);
+});
+
+test('the table of rates shrinks by itself once the addresses stay away', () => {
+  const rates = new AddressRates(20, 1000);
+  for (let count = 0; count < 1000; count += 1) rates.take(`address ${count}`, 0);
+  assert.equal(rates.size, 1000);
+  for (let count = 0; count < 1000; count += 1) rates.take('the one that stays', 2000 + count);
+  assert.equal(rates.size, 1);
+});
+
+test('without a limit for each address nothing is kept for rates', () => {
+  const { admission, knock } = door({});
+  for (let count = 0; count < 100; count += 1) knock(`10.0.0.${count}`);
+  assert.equal(admission.trackedAddresses.rates, 0);
+});
+
+test('no sequence of events breaks a cap or leaves anything behind', () => {
+  const limits = { sessions: 6, sessionsPerAddress: 3, handshakesInFlight: 4, handshakesPerSecond: 50 };
+  const step = fc.oneof(
+    fc.record({
+      kind: fc.constant('admit' as const),
+      address: fc.constantFrom('10.0.0.1', '10.0.0.2', '::1', 'x'),
+    }),
+    fc.record({ kind: fc.constantFrom('accepted' as const, 'release' as const), index: fc.nat(50) }),
+    fc.record({ kind: fc.constant('advance' as const), ms: fc.nat(100) }),
+  );
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 120 }), (steps) => {
+      const { admission, advance } = door(limits);
+      const slots: { slot: AdmissionSlot; address: string; live: boolean; session: boolean }[] = [];
+      for (const one of steps) {
+        if (one.kind === 'advance') advance(one.ms);
+        else if (one.kind === 'admit') {
+          const verdict = admission.admit(one.address);
+          if (verdict.admitted)
+            slots.push({ slot: verdict.slot, address: one.address, live: true, session: false });
+        } else {
+          const entry = slots[one.index % (slots.length || 1)];
+          if (entry === undefined) continue;
+          entry.slot[one.kind]();
+          if (one.kind === 'release') entry.live = false;
+          else if (entry.live) entry.session = true;
+        }
+        const live = slots.filter((entry) => entry.live);
+        const sessions = live.filter((entry) => entry.session).length;
+        assert.equal(admission.sessions, sessions);
+        assert.equal(admission.handshakesInFlight, live.length - sessions);
+        assert.ok(live.length <= limits.sessions);
+        assert.ok(admission.handshakesInFlight <= limits.handshakesInFlight);
+        const addresses = Map.groupBy(live, (entry) => entry.address);
+        for (const group of addresses.values()) assert.ok(group.length <= limits.sessionsPerAddress);
+        assert.equal(admission.trackedAddresses.sessions, addresses.size);
+      }
+      for (const { slot } of slots) slot.release();
+      assert.deepEqual([admission.sessions, admission.handshakesInFlight], [0, 0]);
+      assert.equal(admission.trackedAddresses.sessions, 0);
+    }),
+    { numRuns: 500 },
+  );
+});

@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { test } from 'node:test';
+import { createLog, foreignText, LineLimiter } from '../src/log.ts';
+
+test('a line is one JSON object with level word, ISO time and message', () => {
+  const lines: string[] = [];
+  createLog({ level: 'info', format: 'json' }, { write: (line) => lines.push(line) }).info({ a: 1 }, 'hello');
+  assert.equal(lines.length, 1);
+  const line = JSON.parse(lines[0] ?? '') as Record<string, unknown>;
+  assert.deepEqual({ ...line, time: '' }, { level: 'info', time: '', a: 1, message: 'hello' });
+  assert.match(String(line['time']), /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+});
+
+test('text format is for people, and levels below the configured one are silent', () => {
+  const lines: string[] = [];
+  const log = createLog({ level: 'warn', format: 'text' }, { write: (line) => lines.push(line) });
+  log.info({}, 'quiet');
+  log.warn({ reason: 'slow_consumer', bytes: 3 }, 'session ended');
+  assert.equal(lines.length, 1);
+  assert.match(
+    lines[0] ?? '',
+    /^\d\d:\d\d:\d\d\.\d{3} warn {2}session ended reason=slow_consumer bytes=3\n$/,
+  );
+});
+
+test('foreign text loses line breaks, escapes, look-alikes and length', () => {
+  assert.equal(foreignText('https://app.example.com'), 'https://app.example.com');
+  assert.equal(foreignText('a\nb\u001b[31m\u2028é'), 'a\\u{a}b\\u{1b}[31m\\u{2028}\\u{e9}');
+  assert.equal(foreignText('x'.repeat(500)).length, 129);
+});
+
+test('ten lines a second for each key, the rest is counted on the next one', () => {
+  const limiter = new LineLimiter(10);
+  const first = Array.from({ length: 25 }, () => limiter.pass('a', 500));
+  assert.deepEqual(first, [
+    ...Array.from({ length: 10 }, () => 0),
+    ...Array.from({ length: 15 }, () => undefined),
+  ]);
+  assert.equal(limiter.pass('b', 500), 0);
+  assert.equal(limiter.pass('a', 1200), 15);
+  assert.equal(limiter.pass('a', 1300), 0);
+});
+
+const CHILD = `
+  import { createLog, standardOutput } from ${JSON.stringify(new URL('../src/log.ts', import.meta.url).href)};
+  process.stdout.on('error', () => {});
+  const output = standardOutput(process.stdout.fd);
+  const log = createLog({ level: 'info', format: 'json' }, output);
+  const before = process.memoryUsage().rss;
+  const text = 'x'.repeat(1000);
+  for (let round = 0; round < 50; round++) {
+    for (let line = 0; line < 1000; line++) log.info({ text }, 'flood');
+    await new Promise(setImmediate);
+  }
+  await output.flush(200);
+  process.stderr.write(JSON.stringify({ dropped: output.droppedLines, grown: process.memoryUsage().rss - before }));
+  process.exit(0);
+`;
+
+for (const [name, treat] of [
+  [
+    'a reader that is gone (EPIPE)',
+    (stdout: NodeJS.ReadableStream & { destroy(): void }) => stdout.destroy(),
+  ],
+  ['a reader that is frozen', (stdout: NodeJS.ReadableStream) => stdout.pause()],
+] as const) {
+  test(`50 MB of lines to ${name}: the process lives, drops, counts, and does not grow`, async () => {
+    const child = spawn(process.execPath, ['--input-type=module', '-e', CHILD], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    treat(child.stdout);
+    let report = '';
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      report += text;
+    });
+    const [code] = (await once(child, 'exit', { signal: AbortSignal.timeout(20_000) })) as [number];
+    assert.equal(code, 0, report);
+    const { dropped, grown } = JSON.parse(report) as { dropped: number; grown: number };
+    assert.ok(dropped > 10_000, `${dropped} lines dropped`);
+    assert.ok(grown < 48 * 1024 * 1024, `${grown} bytes more`);
+  });
+}
