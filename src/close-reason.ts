@@ -179,7 +179,7 @@ export const HANDSHAKE_OUTCOMES = {
     status: 426,
     class: 'client_fault',
     sentence:
-      'This is a WebSocket endpoint for NATS clients. Connect with ws:// or wss://, for example wsconnect({ servers }) of @nats-io/nats-core.',
+      'This is a WebSocket endpoint for NATS clients. Connect with ws:// or wss://, and let proxies pass Upgrade and Connection on.',
   },
   upgrade: { status: 400, class: 'client_fault', sentence: 'Send exactly one Upgrade header: websocket.' },
   key: {

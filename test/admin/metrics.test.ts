@@ -1,0 +1,120 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { after, before, describe, test } from 'node:test';
+import { CLOSE_REASONS, HANDSHAKE_OUTCOMES } from '../../src/close-reason.ts';
+import { FakeUpstream } from '../support/fake-upstream.ts';
+import { startTestGateway, type TestGateway } from '../support/gateway.ts';
+import { findPromtool } from '../support/promtool.ts';
+import { closeFrame, frame, Opcode, RawClient } from '../support/raw-client.ts';
+
+const DOCUMENT = readFileSync(new URL('../../docs/metrics.md', import.meta.url), 'utf8');
+
+describe('metrics', () => {
+  let upstream: FakeUpstream;
+  let gateway: TestGateway;
+  before(async () => {
+    upstream = await FakeUpstream.start({ echo: true });
+    gateway = await startTestGateway(
+      upstream.port,
+      {},
+      { version: '1.2.3', nodeVersion: '26', revision: 'abc' },
+    );
+  });
+  after(async () => {
+    await gateway[Symbol.asyncDispose]();
+    await upstream[Symbol.asyncDispose]();
+  });
+  const scrape = async (): Promise<string> => (await gateway.gateway.metrics(false)).body;
+
+  test('every family of a scrape is documented with its type and labels, and the other way round', async () => {
+    await using client = await RawClient.open(gateway.port);
+    const text = await scrape();
+    assert.equal(client.closed, false);
+    const exported = [...text.matchAll(/^# TYPE (natsgate_\w+) (\w+)$/gm)].map(([, name, type]) => {
+      const labels = new Set<string>();
+      for (const [, list] of text.matchAll(
+        new RegExp(`^${name}(?:_bucket|_sum|_count)?\\{([^}]*)\\} `, 'gm'),
+      )) {
+        for (const [, label] of (list ?? '').matchAll(/(\w+)="/g))
+          if (label !== undefined && label !== 'le') labels.add(label);
+      }
+      return `${name} ${type} ${[...labels].sort().join(',')}`;
+    });
+    const documented = DOCUMENT.split('\n')
+      .filter((line) => /^\| `natsgate_/.test(line) && !line.includes('only where the listener speaks TLS'))
+      .map((line) => line.split('|').map((cell) => cell.trim().replaceAll('`', '')))
+      .map(
+        ([, name, type, labels]) =>
+          `${name} ${type} ${(labels ?? '').split(', ').filter(Boolean).sort().join(',')}`,
+      );
+    assert.deepEqual(exported.sort(), documented.sort());
+  });
+
+  test('promtool finds nothing to object to', async () => {
+    const promtool = await findPromtool();
+    const child = spawn(promtool, ['check', 'metrics'], { stdio: ['pipe', 'pipe', 'pipe'] });
+    let said = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => (said += text));
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (said += text));
+    child.stdin.end(await scrape());
+    const [code] = (await once(child, 'exit')) as [number];
+    assert.deepEqual({ code, said }, { code: 0, said: '' });
+  });
+
+  test('every outcome and reason has its series before it first happens', async () => {
+    const text = await scrape();
+    for (const outcome of Object.keys(HANDSHAKE_OUTCOMES))
+      assert.ok(text.includes(`outcome="${outcome}"`), outcome);
+    for (const reason of Object.keys(CLOSE_REASONS)) assert.ok(text.includes(`reason="${reason}"`), reason);
+  });
+
+  test('a session shows in the numbers: bytes, frames, wire bytes, closes', async () => {
+    const before = numbers(await scrape());
+    await using client = await RawClient.open(gateway.port);
+    const connection = await upstream.connection(upstream.connections.length - 1);
+    client.send(Buffer.concat([frame(Opcode.binary, Buffer.alloc(1000)), frame(Opcode.ping)]));
+    await connection.until((one) => one.byteCount === 1000);
+    await client.until(() => client.frames.some((one) => one.opcode === Opcode.pong));
+    const during = numbers(await scrape());
+    const grown = (name: string): number =>
+      (during.get(name) ?? Number.NaN) - (before.get(name) ?? Number.NaN);
+    assert.equal(during.get('natsgate_connections_active{listener="default"}'), 1);
+    assert.equal(grown('natsgate_transfer_bytes_total{listener="default",direction="to_upstream"}'), 1000);
+    assert.equal(
+      grown('natsgate_wire_bytes_total{listener="default",direction="to_upstream"}'),
+      1000 + 8 + 6,
+    );
+    assert.equal(
+      grown('natsgate_frames_total{listener="default",direction="to_upstream",opcode="binary"}'),
+      1,
+    );
+    assert.equal(grown('natsgate_frames_total{listener="default",direction="to_upstream",opcode="ping"}'), 1);
+    client.send(closeFrame(4001));
+    await client.closeReceived();
+    await client.until(() => client.closed);
+    await gateway.log.find((line) => line['code'] === 4001);
+    const afterwards = numbers(await scrape());
+    assert.equal(afterwards.get('natsgate_connections_active{listener="default"}'), 0);
+    assert.equal(afterwards.get('natsgate_close_frames_total{direction="received",code="4xxx"}'), 1);
+  });
+
+  test('OpenMetrics on request, ended by # EOF, and concurrent scrapes keep their formats apart', async () => {
+    const [classic, open, again] = await Promise.all(
+      [false, true, false].map((format) => gateway.gateway.metrics(format)),
+    );
+    assert.match(open?.contentType ?? '', /^application\/openmetrics-text/);
+    assert.match(open?.body ?? '', /\n# EOF\n$/);
+    for (const one of [classic, again]) {
+      assert.match(one?.contentType ?? '', /^text\/plain/);
+      assert.doesNotMatch(one?.body ?? '', /# EOF/);
+    }
+  });
+});
+
+function numbers(text: string): Map<string, number> {
+  return new Map(
+    [...text.matchAll(/^(\w+(?:\{[^}]*\})?) (\S+)$/gm)].map(([, name, value]) => [name ?? '', Number(value)]),
+  );
+}
