@@ -1,0 +1,130 @@
+import { access, mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Environment, findOnPath, run } from './executables.ts';
+import { withFolderLock } from './folder-lock.ts';
+
+export type DebianOptions = {
+  /** Name of one binary package. Its dependencies are not brought: choose programs that want libc alone. */
+  readonly packageName: string;
+  readonly cacheDir: string;
+  readonly env: Environment;
+  say(line: string): void;
+};
+
+const UPDATE_TIMEOUT_MS = 120_000;
+const DOWNLOAD_TIMEOUT_MS = 120_000;
+const INSTALL_TIMEOUT_MS = 300_000;
+const LOCK_TIMEOUT_MS = UPDATE_TIMEOUT_MS + DOWNLOAD_TIMEOUT_MS;
+const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
+
+/** The folder in which a package's files stand as they would below `/`. */
+export function debianFolder(cacheDir: string, packageName: string): string {
+  return join(cacheDir, 'debian', packageName);
+}
+
+/**
+ * Unpacks a package of Debian's newest suite into the cache, by a private apt configuration: nothing of the
+ * system is read but its mirror, nothing of it is changed, no root is needed. Of several processes one does
+ * the work; the others wait and find it done, which `accepts` (a look at the folder) decides. Gives the folder.
+ */
+export async function unpackDebianPackage(
+  options: DebianOptions,
+  accepts: (folder: string) => Promise<boolean>,
+): Promise<string> {
+  const { packageName, cacheDir, env } = options;
+  const [aptGet] = await findOnPath('apt-get', env);
+  const [dpkg] = await findOnPath('dpkg', env);
+  if (aptGet === undefined || dpkg === undefined) throw new Error('this is not a Debian system');
+  const folder = debianFolder(cacheDir, packageName);
+  await withFolderLock(`${folder}.lock`, LOCK_TIMEOUT_MS, async () => {
+    if (await accepts(folder)) return;
+    const work = await mkdtemp(join(cacheDir, 'debian', 'work-'));
+    try {
+      options.say(
+        `bringing ${packageName} from Debian's newest suite into the cache; the system stays as it is`,
+      );
+      await downloadPackage(aptGet, work, options);
+      const archive = (await readdir(work)).find((name) => name.endsWith('.deb'));
+      if (archive === undefined) throw new Error(`apt-get brought no ${packageName}`);
+      const unpacked = join(work, 'root');
+      await run(dpkg, ['-x', join(work, archive), unpacked], { timeoutMs: DOWNLOAD_TIMEOUT_MS, env });
+      await replaceFolder(unpacked, folder, join(work, 'old'));
+    } finally {
+      await rm(work, { recursive: true, force: true });
+    }
+  });
+  return folder;
+}
+
+/** Installs a package of the machine's own Debian suite. Only for root, and only as the last resort. */
+export async function installDebianPackage(options: Omit<DebianOptions, 'cacheDir'>): Promise<void> {
+  const [aptGet] = await findOnPath('apt-get', options.env);
+  if (aptGet === undefined) throw new Error('this is not a Debian system');
+  const env = { ...options.env, DEBIAN_FRONTEND: 'noninteractive' };
+  const install = ['install', '-y', '--no-install-recommends', options.packageName];
+  options.say(`installing Debian's own package ${options.packageName}`);
+  try {
+    await run(aptGet, install, { timeoutMs: INSTALL_TIMEOUT_MS, env });
+  } catch {
+    // Lists that are missing (a fresh container) or old are the usual reason; a second failure is final.
+    await run(aptGet, ['update'], { timeoutMs: UPDATE_TIMEOUT_MS, env });
+    await run(aptGet, install, { timeoutMs: INSTALL_TIMEOUT_MS, env });
+  }
+}
+
+async function downloadPackage(aptGet: string, work: string, options: DebianOptions): Promise<void> {
+  const { env } = options;
+  const sources = join(work, 'sources.list');
+  const lists = join(work, 'lists');
+  const cache = join(work, 'cache');
+  await mkdir(join(lists, 'partial'), { recursive: true });
+  await mkdir(join(cache, 'archives', 'partial'), { recursive: true });
+  await writeFile(sources, `deb ${await signedBy()}${await mirrorOf(aptGet, env)} sid main\n`);
+  const settings = [
+    `Dir::Etc::SourceList=${sources}`,
+    'Dir::Etc::SourceParts=-',
+    `Dir::State::Lists=${lists}`,
+    `Dir::Cache=${cache}`,
+    'Acquire::Languages=none',
+    'Acquire::http::Timeout=15',
+    'Acquire::https::Timeout=15',
+  ].flatMap((setting) => ['-o', setting]);
+  await run(aptGet, [...settings, 'update'], { timeoutMs: UPDATE_TIMEOUT_MS, env });
+  await run(aptGet, [...settings, 'download', options.packageName], {
+    timeoutMs: DOWNLOAD_TIMEOUT_MS,
+    env,
+    cwd: work,
+  });
+}
+
+/** The mirror of the machine's own main suite: no updates, no security archive, no third party's. */
+async function mirrorOf(aptGet: string, env: Environment): Promise<string> {
+  const limits = { timeoutMs: 30_000, env };
+  const format = ['--format', '$(REPO_URI) $(RELEASE) $(ORIGIN)', 'Created-By: Packages'];
+  for (const line of (await run(aptGet, ['indextargets', ...format], limits)).split('\n')) {
+    const [mirror, release, origin] = line.split(' ');
+    if (mirror && release && !release.includes('-') && origin === 'Debian') return mirror;
+  }
+  // Before its first update (a fresh container) apt lists no target, but still says where it would look.
+  const uris = await run(aptGet, ['update', '--print-uris'], limits);
+  const mirror = /^'([^']+\/)dists\/[a-z]+\/InRelease'/m.exec(uris)?.[1];
+  if (mirror === undefined) throw new Error('apt knows no Debian mirror');
+  return mirror;
+}
+
+async function signedBy(): Promise<string> {
+  try {
+    await access(KEYRING);
+    return `[signed-by=${KEYRING}] `;
+  } catch {
+    return ''; // older systems keep the keys in apt's own trusted folder
+  }
+}
+
+/** Puts `made` in the place of `folder`; a program that runs from the old one goes on. */
+async function replaceFolder(made: string, folder: string, old: string): Promise<void> {
+  await rename(folder, old).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error;
+  });
+  await rename(made, folder);
+}

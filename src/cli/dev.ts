@@ -1,0 +1,184 @@
+import { once } from 'node:events';
+import { access } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { Config } from '../config/config.ts';
+import { type DevPage, type ServerAction, serveDevPage } from './dev-page.ts';
+import { EventStream } from './event-stream.ts';
+import { type Environment, messageOf } from './executables.ts';
+import { type RunningNatsServer, startNatsServer } from './nats-process.ts';
+import { defaultCacheDir, findNatsServer } from './nats-server.ts';
+
+/** What `dev` needs of the running gateway. */
+export type DevGateway = {
+  readonly port: number;
+  readonly adminPort?: number;
+  close(): Promise<void>;
+};
+
+export type DevOptions = {
+  /** The folder of natsgate's package.json. */
+  readonly root: string;
+  readonly env: Environment;
+  /** Lines for the person at the terminal. */
+  say(line: string): void;
+  /** Starts the gateway; each line of its JSON log also goes to `onLogLine`. */
+  startGateway(config: Config, onLogLine: (line: string) => void): Promise<DevGateway>;
+  /** Preferred ports; when one is taken, or 0, any free one. Defaults: 4280, 8080, 8081. */
+  readonly pagePort?: number;
+  readonly gatewayPort?: number;
+  readonly adminPort?: number;
+};
+
+export type Dev = AsyncDisposable & {
+  /** The page, under the origin that the gateway lets in. */
+  readonly url: string;
+  readonly gatewayUrl: string;
+  readonly natsServer: RunningNatsServer;
+  /** Ends everything in order; nothing is left, no process and no file. */
+  close(): Promise<void>;
+  /** For a second Ctrl-C: no process and no file is left, in this very turn. The program must end now. */
+  abort(): void;
+};
+
+/**
+ * Everything on one machine: a private nats-server with JetStream, the gateway in front of it, and a page that
+ * uses both. Resolves when the page can be opened. What was started before a failure is ended again.
+ */
+export async function dev(options: DevOptions): Promise<Dev> {
+  const { env, root, say } = options;
+  await using parts = new AsyncDisposableStack();
+
+  const folder = await builtPage(root, say);
+  const found = await findNatsServer({ cacheDir: defaultCacheDir(root, env), env, say });
+  const natsServer = parts.use(
+    await startNatsServer(found.path, { jetstream: true, args: ['-n', 'natsgate-dev'] }),
+  );
+  const events = new EventStream();
+
+  let config: unknown;
+  const page: DevPage = parts.use(
+    await serveDevPage({
+      folder,
+      port: options.pagePort ?? 4280,
+      events,
+      config: () => config,
+      act: (action) => act(natsServer, events, action),
+    }),
+  );
+  followServer(natsServer, events);
+
+  const url = `http://localhost:${page.port}`;
+  const gateway = await options.startGateway(
+    gatewayConfig(
+      natsServer.port,
+      url,
+      await freePort(options.gatewayPort ?? 8080),
+      await freePort(options.adminPort ?? 8081),
+    ),
+    (line) => events.line(line),
+  );
+  parts.defer(() => gateway.close());
+  const gatewayUrl = `ws://127.0.0.1:${gateway.port}`;
+  const adminUrl = gateway.adminPort === undefined ? undefined : `http://127.0.0.1:${gateway.adminPort}/`;
+  config = { gatewayUrl, adminUrl, allowedOrigin: url, refusedUrl: `http://127.0.0.1:${page.port}/` };
+
+  say('');
+  say(`  page         ${url}`);
+  say(`  gateway      ${gatewayUrl}`);
+  if (adminUrl !== undefined) say(`  status       ${adminUrl}`);
+  say(`  nats-server  ${natsServer.url}`);
+  say('');
+  say('  Open the page. Press Ctrl-C to end.');
+
+  const owned = parts.move();
+  let closing: Promise<void> | undefined;
+  const close = (): Promise<void> => (closing ??= owned.disposeAsync());
+  return {
+    url,
+    gatewayUrl,
+    natsServer,
+    close,
+    abort: () => natsServer.abort(),
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+async function act(server: RunningNatsServer, events: EventStream, action: ServerAction): Promise<void> {
+  if (action === 'stop' || action === 'restart') await server.stop();
+  if (action === 'restart' || (action === 'start' && !server.running)) await server.restart();
+  followServer(server, events);
+}
+
+/** Tells the pages whether the server runs, now and when its process ends by itself. */
+function followServer(server: RunningNatsServer, events: EventStream): void {
+  const tell = () => events.state('nats', { running: server.running });
+  tell();
+  if (server.running) void server.exited.then(tell);
+}
+
+/** The folder of the built page. A source checkout that has none yet builds it. */
+async function builtPage(root: string, say: (line: string) => void): Promise<string> {
+  const folder = join(root, 'dist', 'web', 'demo');
+  const isBuilt = await access(join(folder, 'index.html')).then(
+    () => true,
+    () => false,
+  );
+  if (isBuilt) return folder;
+  say('building the demo page (first time only)');
+  try {
+    // Not written as a literal: neither script nor esbuild is part of the published package.
+    const script = pathToFileURL(join(root, 'scripts', 'build-web.ts')).href;
+    const { buildWeb } = (await import(script)) as { buildWeb(root: string): Promise<void> };
+    await buildWeb(root);
+  } catch (error) {
+    const reason = messageOf(error).split('\n', 1)[0];
+    throw new Error(`the demo page is not built; run: npm install && npm run build (${reason})`, {
+      cause: error,
+    });
+  }
+  return folder;
+}
+
+/** The preferred port, or another one when it is taken. */
+async function freePort(preferred: number): Promise<number> {
+  if (preferred === 0) return 0;
+  const probe = createServer();
+  try {
+    probe.listen(preferred, '127.0.0.1');
+    await once(probe, 'listening');
+    return (probe.address() as AddressInfo).port;
+  } catch {
+    return 0; // taken, or not allowed: the system chooses
+  } finally {
+    probe.close();
+  }
+}
+
+/** The gateway's defaults, but on loopback, for one page, and quick to end. */
+function gatewayConfig(natsPort: number, origin: string, port: number, adminPort: number): Config {
+  const host = '127.0.0.1';
+  return {
+    listen: { address: { host, port }, tls: undefined, trustedProxies: [], hosts: [] },
+    admin: { address: { host, port: adminPort }, hosts: [], token: undefined },
+    origins: { allow: [origin], missing: 'deny', opaque: 'deny' },
+    upstream: {
+      servers: [{ host, port: natsPort, name: `${host}:${natsPort}` }],
+      connectTimeoutMs: 1_000,
+      dialTimeoutMs: 1_800,
+    },
+    limits: {
+      sessions: 1_000,
+      sessionsPerAddress: 0,
+      handshakesInFlight: 100,
+      handshakesPerSecond: 100,
+      handshakesPerSecondPerAddress: 0,
+      maxFrameBytes: 8 * 1024 * 1024,
+      sessionAgeMs: 0,
+    },
+    timeouts: { handshakeMs: 5_000, pingMs: 25_000, silenceMs: 300_000, stallMs: 30_000, closeMs: 500 },
+    drain: { delayMs: 0, timeoutMs: 500 },
+    log: { level: 'info', format: 'json' },
+  };
+}

@@ -1,0 +1,148 @@
+/** Readers of addresses: where to listen, which names we have, whom to trust, where nats-server is. */
+import { isIPv4, isIPv6 } from 'node:net';
+import { domainToASCII } from 'node:url';
+import type { ListenAddress, UpstreamServer } from './config.ts';
+import { quote } from './text.ts';
+import { type Reader, type Reading, wrong } from './units.ts';
+
+/** The port that nats-server listens on when nobody says otherwise. */
+const NATS_PORT = 4222;
+
+/** Schemes that people try, and what to tell them. Anything else is not quoted: it may be half of a password. */
+const OTHER_SCHEMES: Readonly<Record<string, string>> = {
+  tls: 'TLS towards nats-server is not supported yet',
+  ws: 'this is the TCP side, where no WebSocket is spoken',
+  wss: 'this is the TCP side, where no WebSocket is spoken',
+  http: 'the upstream is the client port of nats-server, not its monitoring port',
+  https: 'the upstream is the client port of nats-server, not its monitoring port',
+  tcp: 'only nats servers can stand upstream',
+};
+
+/**
+ * `host:port` with an IP address or `localhost`, `:port` (every IPv4 interface) or a port alone (on
+ * `defaultHost`). Names are refused: which interface they mean may change between two starts.
+ */
+export function listenAddress(defaultHost: string): Reader<ListenAddress> {
+  const expected = `an address and a port, such as ${defaultHost}:8080, or "[::]:8080" in quotes`;
+  return {
+    expected,
+    read(text) {
+      if (/^\d+$/.test(text)) return withPort(defaultHost, text, expected);
+      const match = /^(?:\[([^[\]]*)\]|([^[\]:]*)):(\d+)$/.exec(text);
+      if (match === null) return withoutForm(text, expected);
+      const [, bracketed, name = '', port = ''] = match;
+      if (bracketed !== undefined) {
+        return isIPv6(bracketed)
+          ? withPort(bracketed, port, expected)
+          : wrong(`${quote(text)} holds no IPv6 address in its brackets`, expected);
+      }
+      if (name === '') return withPort('0.0.0.0', port, expected);
+      if (name === 'localhost') return withPort('127.0.0.1', port, expected);
+      if (name === '*') return wrong('"*" is not an address', `0.0.0.0:${port} for every IPv4 interface`);
+      if (isIPv4(name)) return withPort(name, port, expected);
+      return wrong(`${quote(name)} is not an IP address`, expected);
+    },
+  };
+}
+
+/** A host name, IPv4 address or [IPv6 address] without scheme and port; lower case, international names as A-labels. */
+export const hostName: Reader<string> = {
+  expected: 'a host name alone, such as gw.example.com',
+  read(text) {
+    if (text.includes('://')) return wrong(`${quote(text)} is a URL`, this.expected);
+    const bracketed = /^\[([^[\]%]+)\]$/.exec(text)?.[1];
+    if (bracketed !== undefined && isIPv6(bracketed)) {
+      return { ok: true, value: new URL(`http://${text}`).hostname };
+    }
+    if (isIPv6(text)) return wrong(`${quote(text)} has no brackets`, `"[${text}]"`);
+    if (/:\d*$/.test(text)) return wrong(`${quote(text)} has a port`, this.expected);
+    const name = plainName(text);
+    return name === undefined
+      ? wrong(`${quote(text)} is not a host name`, this.expected)
+      : { ok: true, value: name };
+  },
+};
+
+/** An IP address, or a network as address and prefix length. The text is handed on as it is. */
+export const network: Reader<string> = {
+  expected: 'a network such as 10.0.0.0/8 or 2001:db8::/32',
+  read(text) {
+    const [address = '', prefix, ...more] = text.split('/');
+    const most = isIPv4(address) ? 32 : isIPv6(address) && !address.includes('%') ? 128 : -1;
+    const valid = prefix === undefined || (/^(0|[1-9]\d{0,2})$/.test(prefix) && Number(prefix) <= most);
+    return most === -1 || !valid || more.length > 0
+      ? wrong(`${quote(text)} is not a network`, this.expected)
+      : { ok: true, value: text };
+  },
+};
+
+/**
+ * `nats://host[:port]`. No message ever quotes the text: when it is not well formed, nothing tells which part
+ * of it is a password.
+ */
+export const upstreamUrl: Reader<UpstreamServer> = {
+  expected: 'a URL such as nats://host:4222',
+  read(text) {
+    const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(text);
+    if (text === '') return wrong('the URL is empty', this.expected);
+    if (/[\s,;]/.test(text)) return wrong('several servers stand in one value', 'a list with one URL each');
+    if (text.includes('@')) {
+      return wrong(
+        'a user name or password does not belong in the URL: each client logs in with its own',
+        'nats://host:port alone',
+      );
+    }
+    if (scheme === null) return wrong('the URL has no scheme', 'nats://host:port');
+    const name = (scheme[1] ?? '').toLowerCase();
+    if (name !== 'nats') {
+      const known = Object.hasOwn(OTHER_SCHEMES, name) ? OTHER_SCHEMES[name] : undefined;
+      const what =
+        known === undefined ? 'the scheme of the URL is not nats' : `${name}:// cannot be used: ${known}`;
+      return wrong(what, 'nats://host:port');
+    }
+    const authority = text.slice(scheme[0].length);
+    if (/[/?#\\]/.test(authority)) return wrong('the URL has a path', 'only nats://host:port');
+    return server(authority, this.expected);
+  },
+};
+
+function server(authority: string, expected: string): Reading<UpstreamServer> {
+  if (isIPv6(authority)) return wrong('the IPv6 address has no brackets', 'nats://[address]:port');
+  const match = /^(?:\[([^[\]]*)\]|([^[\]:]*))(?::(.*))?$/.exec(authority);
+  if (match === null) return wrong('host and port of the URL cannot be told apart', expected);
+  const [, bracketed, name = '', portText] = match;
+  const host = bracketed === undefined ? plainName(name) : isIPv6(bracketed) ? bracketed : undefined;
+  if (host === undefined) return wrong('the host of the URL is neither a name nor an IP address', expected);
+  const port = portText === undefined ? NATS_PORT : parsePort(portText);
+  if (port === undefined || port === 0)
+    return wrong('the port of the URL is not one', 'a port from 1 to 65535');
+  return { ok: true, value: { host, port, name: `${host.includes(':') ? `[${host}]` : host}:${port}` } };
+}
+
+function withPort(host: string, text: string, expected: string): Reading<ListenAddress> {
+  const port = parsePort(text);
+  return port === undefined
+    ? wrong(`${quote(text)} is not a port`, `a port from 0 to 65535 (${expected})`)
+    : { ok: true, value: { host, port } };
+}
+
+function withoutForm(text: string, expected: string): Reading<ListenAddress> {
+  if (text.includes('://')) return wrong(`${quote(text)} is a URL`, expected);
+  if (isIPv6(text)) return wrong(`${quote(text)} has no brackets`, `"[${text}]:8080" in quotes`);
+  if (isIPv4(text)) return wrong(`${quote(text)} has no port`, `${text}:8080`);
+  return wrong(`${quote(text)} is not an address and a port`, expected);
+}
+
+function parsePort(text: string): number | undefined {
+  return /^(0|[1-9]\d{0,4})$/.test(text) && Number(text) <= 65_535 ? Number(text) : undefined;
+}
+
+/** A DNS name or dotted quad in lower case, undefined for anything else; a lone number is not a name. */
+function plainName(text: string): string | undefined {
+  if (isIPv4(text)) return text;
+  const ascii = /^[\x21-\x7e]*$/.test(text) ? text.toLowerCase() : domainToASCII(text);
+  if (ascii.length > 253 || !/^([a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}\.?$/.test(ascii)) return undefined;
+  // What ends in a number would be read as an address by the resolver, in spellings such as 0x7f.1.
+  const last = ascii.replace(/\.$/, '').split('.').at(-1) ?? '';
+  return /^(\d+|0x[0-9a-f]*)$/.test(last) ? undefined : ascii;
+}

@@ -1,0 +1,56 @@
+/**
+ * One report for all that is wrong: problems and warnings are collected with their place and come out in the
+ * order of the file, then of the flags and variables.
+ */
+import { escapeControls } from './text.ts';
+
+export type Problem = {
+  /** `file:line:column`, or the flag (`--origin`), or the variable (`NATSGATE_LISTEN`). */
+  readonly where: string;
+  /** The key as the user wrote its path, such as `upstream.connectTimeout`. */
+  readonly key: string;
+  /** `what is wrong; what to write`, without the value of any secret. */
+  readonly text: string;
+};
+
+/** Where a value was written; `order` sorts places, in a file by offset. */
+export type Place = { readonly where: string; readonly order: number };
+
+/** Places outside the file come after it. No file is longer than this. */
+export const AFTER_FILE = 1e9;
+
+export class Report {
+  readonly #problems: (Problem & { order: number })[] = [];
+  readonly #warnings: (Problem & { order: number })[] = [];
+
+  problem(place: Place, key: string, text: string): void {
+    this.#problems.push({ where: place.where, key, text, order: place.order });
+  }
+
+  warning(place: Place, key: string, text: string): void {
+    this.#warnings.push({ where: place.where, key, text, order: place.order });
+  }
+
+  get failed(): boolean {
+    return this.#problems.length > 0;
+  }
+
+  get problems(): readonly Problem[] {
+    return sorted(this.#problems);
+  }
+
+  get warnings(): readonly Problem[] {
+    return sorted(this.#warnings);
+  }
+}
+
+/** `file:line:column: key: what is wrong; what to write`, one line whatever the input held. */
+export function formatProblem(problem: Problem): string {
+  return escapeControls(`${problem.where}: ${problem.key}: ${problem.text}`);
+}
+
+function sorted(found: readonly (Problem & { order: number })[]): readonly Problem[] {
+  return found
+    .toSorted((a, b) => a.order - b.order)
+    .map(({ where, key, text }) => ({ where: escapeControls(where), key, text }));
+}

@@ -1,0 +1,270 @@
+/**
+ * The keys of the configuration file: type, default, one sentence each. The only file that knows zod.
+ *
+ * Values arrive here as the text that was written (`10s`, `8080`), lists as arrays of text and sections as maps
+ * in their long form; `tree.ts` sees to that. What leaves is converted and complete, but keys have not been
+ * compared with one another (`rules.ts`).
+ */
+import * as z from 'zod';
+import { hostName, listenAddress, network, upstreamUrl } from './address.ts';
+import { choice, count, duration, fileName, type Reader, size } from './units.ts';
+
+/** What the walk over the written keys must know. `short` is the key that a value alone stands for. */
+export type KeyShape =
+  | {
+      readonly kind: 'section';
+      readonly keys: ReadonlyMap<string, KeyShape>;
+      readonly short: string | undefined;
+    }
+  | { readonly kind: 'list' }
+  | { readonly kind: 'value' };
+
+/** One value that does not fit. `expected` says what would, and quotes nothing of what stood there. */
+export type Misfit = {
+  readonly path: readonly (string | number)[];
+  readonly expected: string;
+  /** Absent when the value is missing or of the wrong shape: the caller knows what stands there. */
+  readonly detail: { readonly what: string; readonly write: string } | undefined;
+};
+
+export type Values = z.output<typeof schema>;
+
+/** Lets editors accept what will be interpolated; they cannot know the value. */
+const INTERPOLATED = '\\$\\{';
+
+const shortForms = z.registry<{ short: string }>();
+
+const ORIGINS = 'a list of origins such as [https://app.example.com]';
+const UPSTREAM = 'a URL such as nats://host:4222, or a list of them';
+const entry: Reader<string> = { expected: ORIGINS, read: (value) => ({ ok: true, value }) };
+
+const schema = section('its keys, at least origins and upstream', {
+  listen: section(
+    'an address such as 0.0.0.0:8080, or its keys below it',
+    {
+      address: address('Where WebSocket clients connect.', '0.0.0.0', '0.0.0.0:8080'),
+      tls: section('the keys certFile and keyFile below it', {
+        certFile: required('Certificate chain in PEM form, the own certificate first.', fileName),
+        keyFile: required('Private key of the certificate in PEM form, without passphrase.', fileName),
+        clientCaFile: optional(
+          'When given, clients must present a certificate that one of these has signed.',
+          fileName,
+        ),
+        minVersion: words('Oldest TLS version that is spoken.', 'TLSv1.2', ['TLSv1.2', 'TLSv1.3']),
+      })
+        .optional()
+        .meta({ description: 'TLS on the public address; without it, plain WebSocket.' }),
+      trustedProxies: list('Networks whose X-Forwarded-* headers are believed.', network),
+      hosts: list('Names under which browsers reach the gateway, for the origin self.', hostName),
+    },
+    'address',
+  )
+    .prefault({})
+    .meta({ description: 'The public side.' }),
+  admin: section(
+    'an address such as 127.0.0.1:8081, or its keys below it',
+    {
+      address: address(
+        'Where metrics, health and the status page are served.',
+        '127.0.0.1',
+        '127.0.0.1:8081',
+      ),
+      tokenFile: optional(
+        'File with the token for what changes state or shows traffic, outside loopback.',
+        fileName,
+      ),
+      hosts: list('Further host names that admin requests may carry in Host.', hostName),
+    },
+    'address',
+  )
+    .prefault({})
+    .meta({ description: 'The private side.' }),
+  origins: section(
+    ORIGINS,
+    {
+      allow: requiredList(
+        'Pages that may connect: origins, one-label wildcards, self, or * in quotes.',
+        entry,
+        ORIGINS,
+      ),
+      missing: words('Requests without Origin: programs send none, browsers always do.', 'deny', [
+        'deny',
+        'allow',
+      ]),
+      opaque: words('Requests with Origin null: sandboxed frames, file and data pages.', 'deny', [
+        'deny',
+        'allow',
+      ]),
+    },
+    'allow',
+  ).meta({ description: 'Who may connect.' }),
+  upstream: section(
+    UPSTREAM,
+    {
+      servers: requiredList('nats-servers, tried in this order: nats://host[:port].', upstreamUrl, UPSTREAM),
+      connectTimeout: time('Longest wait for one connection.', '1s', '10ms', '1m'),
+      dialTimeout: time('Longest wait for all attempts together, up to INFO.', '1.8s', '10ms', '1m'),
+    },
+    'servers',
+  ).meta({ description: 'Where the bytes go.' }),
+  limits: section('its keys below it, such as frameBytes: 8MiB', {
+    sessions: number('Sessions at once; auto: 10000, or what the file descriptors carry.', 'auto', 1e6),
+    sessionsPerAddress: number('Sessions at once from one address (IPv6: one /64).', 'off', 1e6),
+    handshakesInFlight: number('Handshakes that are not answered yet.', 512, 1e5),
+    handshakesPerSecond: number('Handshakes a second; bursts of twice as many pass.', 300, 1e6),
+    handshakesPerSecondPerAddress: number('The same for one address (IPv6: one /64).', 'off', 1e6),
+    frameBytes: bytes('Largest WebSocket frame of a client.', '8MiB', '1KiB', '2147483647B'),
+    sessionAge: time('Longest life of a session, spread by 10 %.', 'off', '10ms', '576h', 'off'),
+  })
+    .prefault({})
+    .meta({ description: 'Caps.' }),
+  timeouts: section('its keys below it, such as ping: 25s', {
+    handshake: time('From the first byte of the request to its answer.', '5s', '10ms', '1m'),
+    ping: time('Interval of WebSocket pings, spread by 10 %.', '25s', '10ms', '1h'),
+    silence: time('A client from which no byte came for so long is gone.', '5m', '10ms', '24h'),
+    stall: time('A side that reads nothing for so long, while bytes wait, is ended.', '30s', '10ms', '1h'),
+    close: time('Wait for the answer to a close frame.', '2s', '10ms', '1m'),
+  })
+    .prefault({})
+    .meta({ description: 'Deadlines.' }),
+  drain: section('its keys below it, such as timeout: 30s', {
+    delay: time('For so long after the signal new sessions are still taken.', '5s', '0s', '10m'),
+    timeout: time('Over so long the open sessions are then closed.', '30s', '0s', '1h'),
+  })
+    .prefault({})
+    .meta({ description: 'Shutting down.' }),
+  log: section('its keys below it, such as level: info', {
+    level: words('Least important line that is written.', 'info', [
+      'debug',
+      'info',
+      'warn',
+      'error',
+      'silent',
+    ]),
+    format: words('Each line as a JSON object, or to be read by people.', 'json', ['json', 'text']),
+  })
+    .prefault({})
+    .meta({ description: 'The log on standard output.' }),
+});
+
+/** The keys alone. */
+export const KEYS: KeyShape = shapeOf(schema);
+
+/** Checks and converts every value and reports all misfits, not only the first. */
+export function readValues(
+  written: unknown,
+): { readonly ok: true; readonly values: Values } | { readonly ok: false; readonly misfits: Misfit[] } {
+  const result = schema.safeParse(written);
+  return result.success
+    ? { ok: true, values: result.data }
+    : { ok: false, misfits: result.error.issues.map(misfit) };
+}
+
+/** JSON Schema (draft 2020-12) of the long forms, as zod writes it; `json-schema.ts` adds the short ones. */
+export function longFormJsonSchema(): object {
+  return z.toJSONSchema(schema, { io: 'input' });
+}
+
+function misfit(issue: z.core.$ZodIssue): Misfit {
+  const path = issue.path.filter((step) => typeof step !== 'symbol');
+  if (issue.code !== 'custom') return { path, expected: issue.message, detail: undefined };
+  const { what, write, expected } = issue.params as Record<'what' | 'write' | 'expected', string>;
+  return { path, expected, detail: { what, write } };
+}
+
+function shapeOf(type: z.core.$ZodType): KeyShape {
+  if (type instanceof z.ZodPrefault || type instanceof z.ZodOptional) return shapeOf(type.def.innerType);
+  if (type instanceof z.ZodArray) return { kind: 'list' };
+  if (!(type instanceof z.ZodObject)) return { kind: 'value' };
+  const keys = Object.entries(type.shape).map(([key, inner]) => [key, shapeOf(inner)] as const);
+  return { kind: 'section', keys: new Map(keys), short: shortForms.get(type)?.short };
+}
+
+function section<S extends z.ZodRawShape>(expected: string, shape: S, short?: string) {
+  const made = z.strictObject(shape, { error: () => expected });
+  if (short === undefined) return made;
+  // meta() on what is made of it later keeps `made` inside, so the registry still finds it there.
+  shortForms.add(made, { short });
+  return made;
+}
+
+/** A value read from its text. Without any text, or with a list or map in its place, zod asks `error`. */
+function reading<T>(reader: Reader<T>) {
+  return z.string({ error: () => reader.expected }).transform((text, context): T => {
+    const result = reader.read(text);
+    if (result.ok) return result.value;
+    const params = { what: result.what, write: result.write, expected: reader.expected };
+    context.issues.push({ code: 'custom', message: result.what, params, input: text });
+    return z.NEVER;
+  });
+}
+
+function required<T>(description: string, reader: Reader<T>) {
+  return reading(reader).meta({ description });
+}
+
+function optional<T>(description: string, reader: Reader<T>) {
+  return reading(reader).optional().meta({ description });
+}
+
+function list<T>(description: string, reader: Reader<T>) {
+  const expected = `a list with each entry ${reader.expected}`;
+  return z
+    .array(reading(reader), { error: () => expected })
+    .prefault([])
+    .meta({ description, default: [] });
+}
+
+function requiredList<T>(description: string, reader: Reader<T>, expected: string) {
+  return z
+    .array(reading(reader), { error: () => expected })
+    .min(1, { error: () => expected })
+    .meta({ description });
+}
+
+function preset<T>(description: string, reader: Reader<T>, written: string | number, json: object) {
+  return reading(reader)
+    .prefault(String(written))
+    .meta({ description, default: written, ...json });
+}
+
+function address(description: string, host: string, written: string) {
+  const json = { type: ['string', 'integer'], minimum: 0, maximum: 65_535 };
+  return preset(description, listenAddress(host), written, json);
+}
+
+function words<const T extends string>(description: string, written: NoInfer<T>, known: readonly T[]) {
+  return preset(description, choice(known), written, {
+    anyOf: [{ enum: known }, { pattern: INTERPOLATED }],
+  });
+}
+
+function time(description: string, written: string, least: string, most: string, word?: 'off') {
+  const example = written === 'off' ? '12h' : written;
+  const zero = word === 'off' || least === '0s';
+  return preset(description, duration(least, most, example, word), written, {
+    ...(zero ? { type: ['string', 'integer'], minimum: 0, maximum: 0 } : {}),
+    pattern: `^(0|[1-9][0-9]*)([.][0-9]+)?(ms|s|m|h)$${word === undefined ? '' : `|^${word}$`}|${INTERPOLATED}`,
+  });
+}
+
+function bytes(description: string, written: string, least: string, most: string) {
+  return preset(description, size(least, most, written), written, {
+    type: ['string', 'integer'],
+    pattern: `^(0|[1-9][0-9]*)([.][0-9]+)?(B|KiB|MiB|GiB)$|${INTERPOLATED}`,
+  });
+}
+
+function number(description: string, written: 'auto', most: number): Preset<number | undefined>;
+function number(description: string, written: number | 'off', most: number): Preset<number>;
+function number(description: string, written: number | 'off' | 'auto', most: number) {
+  const word = typeof written === 'string' ? written : undefined;
+  return preset(description, count(1, most, word), written, {
+    type: ['integer', 'string'],
+    minimum: word === 'off' ? 0 : 1,
+    maximum: most,
+    pattern: word === undefined ? INTERPOLATED : `^${word}$|${INTERPOLATED}`,
+  });
+}
+
+type Preset<T> = ReturnType<typeof preset<T>>;

@@ -1,0 +1,134 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { promisify } from 'node:util';
+import { transform } from 'esbuild';
+import { buildPackage } from '../scripts/build.ts';
+import { findOnPath, isAtLeast, versionOf } from '../src/cli/executables.ts';
+import { type TemporaryFolder, temporaryFolder } from './support/temporary-folder.ts';
+
+const exec = promisify(execFile);
+const root = join(import.meta.dirname, '..');
+const bin = join(root, 'bin', 'natsgate.js');
+const manifest = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as { version: string };
+const NEEDED = '24.17.0';
+
+type Ended = { readonly code: number; readonly stdout: string; readonly stderr: string };
+
+async function run(command: string, ...args: string[]): Promise<Ended> {
+  try {
+    return { code: 0, ...(await exec(command, args, { timeout: 30_000 })) };
+  } catch (error) {
+    const { code, stdout, stderr } = error as unknown as Ended;
+    return { code, stdout, stderr };
+  }
+}
+
+function assertRefusesNode(ended: Ended, version: string): void {
+  const line = `natsgate needs Node.js 24.17 or newer; this is ${version} (`;
+  assert.equal(ended.stderr.slice(0, line.length), line);
+  assert.match(ended.stderr, /^[^\n]+\n$/, 'exactly one line');
+  assert.equal(ended.code, 1);
+  assert.equal(ended.stdout, '');
+}
+
+test('the checkout runs as it is', async () => {
+  assert.deepEqual(await run(process.execPath, bin, '--version'), {
+    code: 0,
+    stdout: `natsgate ${manifest.version}\n`,
+    stderr: '',
+  });
+});
+
+test('a Node that is too old gets one line', async () => {
+  const pretend = (version: string) =>
+    `data:text/javascript,Object.defineProperty(process,'versions',{value:{...process.versions,node:'${version}'}})`;
+  for (const version of ['12.22.12', '22.99.0', '24.16.9']) {
+    assertRefusesNode(await run(process.execPath, '--import', pretend(version), bin, '--version'), version);
+  }
+  for (const version of ['24.17.0', '25.0.0']) {
+    assert.equal(
+      (await run(process.execPath, '--import', pretend(version), bin, '--version')).code,
+      0,
+      version,
+    );
+  }
+});
+
+test('a real Node that is too old gets the line and no syntax error', async (t) => {
+  for (const node of await findOnPath('node', {
+    ...process.env,
+    PATH: `${process.env['PATH']}:/usr/bin:/usr/local/bin`,
+  })) {
+    const version = await versionOf(node);
+    if (version !== undefined && !isAtLeast(version, NEEDED))
+      return assertRefusesNode(await run(node, bin), version);
+  }
+  // The pretended versions above and the syntax check below hold all the same.
+  t.skip('no Node older than 24.17 is on this machine');
+});
+
+test('the start file holds no syntax newer than Node 12', async () => {
+  const source = await readFile(bin, 'utf8');
+  const [old, recent] = await Promise.all(
+    ['node12.22', 'esnext'].map((target) => transform(source, { target, format: 'esm' })),
+  );
+  assert.equal(old?.code, recent?.code);
+});
+
+test('the published package', { timeout: 240_000 }, async (t) => {
+  await using folder: TemporaryFolder = await temporaryFolder();
+  const installed = join(folder.path, 'node_modules', 'natsgate');
+  const installedBin = join(folder.path, 'node_modules', '.bin', 'natsgate');
+  let files: string[] = [];
+
+  await t.test('builds, packs and installs', async () => {
+    await buildPackage(root);
+    const packed = await exec(
+      'npm',
+      ['pack', '--ignore-scripts', '--json', '--pack-destination', folder.path],
+      { cwd: root },
+    );
+    const [archive] = JSON.parse(packed.stdout) as { filename: string; files: { path: string }[] }[];
+    assert.ok(archive);
+    files = archive.files.map(({ path }) => path);
+    await writeFile(join(folder.path, 'package.json'), '{"private":true}');
+    const install = [
+      'install',
+      '--prefer-offline',
+      '--no-audit',
+      '--no-fund',
+      join(folder.path, archive.filename),
+    ];
+    await exec('npm', install, { cwd: folder.path, timeout: 200_000 });
+  });
+
+  await t.test('holds the program and the page, and neither sources nor tests', () => {
+    for (const file of [
+      'package.json',
+      'bin/natsgate.js',
+      'dist/natsgate.js',
+      'dist/web/demo/index.html',
+      'dist/web/demo/demo.js',
+    ]) {
+      assert.ok(files.includes(file), `${file} is missing`);
+    }
+    assert.deepEqual(
+      files.filter((file) => /^(src|test|web|scripts|bench|helm|\.)/.test(file)),
+      [],
+    );
+  });
+
+  await t.test('runs from an empty folder', async () => {
+    assert.deepEqual(await run(process.execPath, join(installed, 'bin', 'natsgate.js'), '--version'), {
+      code: 0,
+      stdout: `natsgate ${manifest.version}\n`,
+      stderr: '',
+    });
+    const help = await run(process.execPath, installedBin, '--help');
+    assert.equal(help.code, 0);
+    assert.match(help.stdout, /natsgate dev/);
+  });
+});

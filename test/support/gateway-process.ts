@@ -1,0 +1,227 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { EventEmitter, once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { readdir, writeFile } from 'node:fs/promises';
+import { type Agent, get, type IncomingMessage } from 'node:http';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { setTimeout as wait } from 'node:timers/promises';
+import { LogCapture } from './gateway.ts';
+import { type TemporaryFolder, temporaryFolder } from './temporary-folder.ts';
+
+const PROGRAM = '/tmp/e2e-child.ts';
+const START_TIMEOUT_MS = 20_000;
+const POLL_MS = 50;
+/** How long a figure is watched, and how much it may vary meanwhile, before it counts as at rest. */
+const REST_MS = 1000;
+const REST_BYTES = 256 * 1024;
+
+/** Keys of the configuration file, nested as there. */
+export type Settings = Readonly<Record<string, unknown>>;
+
+export type ProcessEnd = { readonly code: number | null; readonly signal: NodeJS.Signals | null };
+
+/**
+ * The whole program in a process of its own, for what can only be seen from outside: memory, descriptors,
+ * signals, exit codes. Killed when it is disposed of. Its figures come from /proc, so Linux only.
+ */
+export class GatewayProcess extends EventEmitter implements AsyncDisposable {
+  readonly log = new LogCapture();
+  readonly exited: Promise<ProcessEnd>;
+  readonly #child: ChildProcess;
+  readonly #folder: TemporaryFolder;
+  #errors = '';
+  #end: ProcessEnd | undefined;
+  #port = 0;
+  #adminPort = 0;
+
+  private constructor(folder: TemporaryFolder, args: readonly string[]) {
+    super();
+    this.#folder = folder;
+    this.#child = spawn(process.execPath, args, {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: environment(),
+      windowsHide: true,
+    });
+    const killChild = (): void => void this.#child.kill('SIGKILL');
+    process.once('exit', killChild);
+    this.exited = new Promise((resolve) => {
+      this.#child.once('close', (code, signal) => {
+        process.off('exit', killChild);
+        this.#end = { code, signal };
+        resolve(this.#end);
+        this.emit('change');
+      });
+    });
+    this.#child.once('error', (error) => {
+      this.#errors += error.message;
+    });
+    this.#child.stderr?.setEncoding('utf8').on('data', (chunk: string) => {
+      this.#errors += chunk;
+    });
+    this.#readLines();
+  }
+
+  /** Starts on free ports of 127.0.0.1, lets programs without Origin in, and resolves when it is ready. */
+  static async start(upstreamPort: number, settings: Settings = {}): Promise<GatewayProcess> {
+    const folder = await temporaryFolder();
+    const file = join(folder.path, 'natsgate.yaml');
+    // JSON is YAML.
+    const config = {
+      listen: '127.0.0.1:0',
+      admin: '127.0.0.1:0',
+      origins: { allow: ['https://app.example.com'], missing: 'allow' },
+      upstream: `nats://127.0.0.1:${upstreamPort}`,
+      ...settings,
+    };
+    await writeFile(file, JSON.stringify(config, undefined, 2));
+    const gateway = new GatewayProcess(folder, [PROGRAM, '--config', file]);
+    try {
+      await gateway.#ready();
+      return gateway;
+    } catch (error) {
+      await gateway[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
+  get adminPort(): number {
+    return this.#adminPort;
+  }
+
+  /** What it wrote to standard error: nothing, when all is well. */
+  get errors(): string {
+    return this.#errors;
+  }
+
+  /** The lines of sessions that have ended. */
+  get sessionsEnded(): LogCapture['lines'] {
+    return this.log.lines.filter((line) => line.message === 'session ended');
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+
+  /** Waits until `holds`, checked at each log line and at the end of the process. */
+  async until(holds: () => boolean, timeoutMs: number): Promise<void> {
+    const signal = AbortSignal.timeout(timeoutMs);
+    while (!holds()) await once(this, 'change', { signal });
+  }
+
+  /** How the process ended; throws when it runs on for longer than `timeoutMs`. */
+  async ended(timeoutMs: number): Promise<ProcessEnd> {
+    await this.until(() => this.#end !== undefined, timeoutMs);
+    return this.exited;
+  }
+
+  /** Memory of the process that is in RAM now. */
+  rssBytes(): number {
+    const kibibytes = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${this.pid}/status`, 'utf8'))?.[1];
+    if (kibibytes === undefined) throw new Error('the gateway process shows no VmRSS');
+    return Number(kibibytes) * 1024;
+  }
+
+  /** RSS once it has moved by less than 256 KiB for a second: work that is put off (collection) is done. */
+  async rssAtRest(timeoutMs: number): Promise<number> {
+    const deadlineMs = performance.now() + timeoutMs;
+    let least = this.rssBytes();
+    let most = least;
+    let sinceMs = performance.now();
+    for (;;) {
+      const nowMs = performance.now();
+      if (nowMs - sinceMs >= REST_MS) return most;
+      if (nowMs > deadlineMs) throw new Error(`RSS moves between ${least} and ${most}`);
+      await wait(POLL_MS);
+      const rss = this.rssBytes();
+      [least, most] = [Math.min(least, rss), Math.max(most, rss)];
+      if (most - least <= REST_BYTES) continue;
+      [least, most, sinceMs] = [rss, rss, performance.now()];
+    }
+  }
+
+  async openDescriptors(): Promise<number> {
+    return (await readdir(`/proc/${this.pid}/fd`)).length;
+  }
+
+  /** One series of /metrics, such as `natsgate_buffered_bytes{side="client"}`; its label set must be whole. */
+  async metric(series: string): Promise<number> {
+    const page = await this.#fetch('/metrics');
+    const line = page.split('\n').find((one) => one.startsWith(`${series} `));
+    if (line === undefined) throw new Error(`no ${series} in /metrics:\n${page}`);
+    return Number(line.slice(series.length + 1));
+  }
+
+  /** Asks `figure` again and again until `holds`; the last figure stands in the error. */
+  async untilFigure(
+    figure: () => Promise<number>,
+    holds: (value: number) => boolean,
+    what: string,
+    timeoutMs: number,
+  ): Promise<number> {
+    const deadlineMs = performance.now() + timeoutMs;
+    for (;;) {
+      const value = await figure();
+      if (holds(value)) return value;
+      if (performance.now() > deadlineMs) throw new Error(`${what}: still ${value} after ${timeoutMs} ms`);
+      await wait(POLL_MS);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.signal('SIGKILL');
+    await this.exited;
+    await this.#folder[Symbol.asyncDispose]();
+  }
+
+  async #ready(): Promise<void> {
+    const line = () => this.log.lines.find((one) => one.message === 'ready');
+    await this.until(() => line() !== undefined || this.#end !== undefined, START_TIMEOUT_MS);
+    const ready = line();
+    if (ready === undefined) {
+      const said = this.log.text.join('') + this.#errors;
+      throw new Error(`the gateway ended at its start with ${JSON.stringify(this.#end)}: ${said}`);
+    }
+    this.#port = Number(new URL(String(ready['listen'])).port);
+    this.#adminPort = Number(new URL(String(ready['admin'])).port);
+  }
+
+  #readLines(): void {
+    let rest = '';
+    this.#child.stdout?.setEncoding('utf8').on('data', (chunk: string) => {
+      const lines = (rest + chunk).split('\n');
+      rest = lines.pop() ?? '';
+      for (const line of lines) this.log.write(line);
+      this.emit('change');
+    });
+  }
+
+  /** On a connection of its own, closed behind the answer, so that it does not count among the descriptors. */
+  async #fetch(path: string): Promise<string> {
+    const agent = false as unknown as Agent;
+    const request = get({ host: '127.0.0.1', port: this.#adminPort, path, agent });
+    const [response] = (await once(request, 'response', { signal: AbortSignal.timeout(10_000) })) as [
+      IncomingMessage,
+    ];
+    const body = await text(response);
+    if (response.statusCode !== 200) throw new Error(`${path}: ${response.statusCode} ${body}`);
+    return body;
+  }
+}
+
+/** Ours, without what would configure the gateway or make its process report to the test runner. */
+function environment(): NodeJS.ProcessEnv {
+  const env: NodeJS.ProcessEnv = {};
+  for (const [name, value] of Object.entries(process.env)) {
+    if (!/^(NATSGATE_|NODE_TEST_CONTEXT$|NODE_OPTIONS$|NODE_V8_COVERAGE$)/.test(name)) env[name] = value;
+  }
+  return env;
+}
