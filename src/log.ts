@@ -71,7 +71,8 @@ export function createLog(config: LogConfig, destination: LogDestination): Log {
   );
 }
 
-function asText(line: string): string {
+/** A JSON log line as people read it at a terminal, line feed included. */
+export function asText(line: string): string {
   const { level, time, message, ...fields } = JSON.parse(line) as Record<string, unknown>;
   const clock = String(time).slice(11, 23);
   const rest = Object.entries(fields).map(

@@ -2,11 +2,12 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { check } from './cli/check.ts';
+import { dev } from './cli/dev.ts';
 import { probe } from './cli/probe.ts';
 import { serve } from './cli/serve.ts';
 import { type ConfigSource, loadConfig } from './config/load.ts';
-import { configChecks } from './gateway.ts';
-import { standardOutput } from './log.ts';
+import { configChecks, startGateway } from './gateway.ts';
+import { asText, createLog, standardOutput } from './log.ts';
 
 /**
  * The process edge: arguments, environment, signals and exit codes. Nothing else touches `process`.
@@ -19,7 +20,7 @@ const USAGE = `natsgate: the WebSocket edge of NATS
   natsgate [options]              run the gateway
   natsgate check [options]        validate the configuration, say what to mend, exit 0 or 1
   natsgate probe URL [options]    open a session like a client, wait for INFO and PONG, exit 0 or 1
-  natsgate dev [options]          a private nats-server, the gateway and a demo page on this machine
+  natsgate dev                    a private nats-server, the gateway and a demo page on this machine
 
 Options
   --config FILE      configuration file (YAML); also NATSGATE_CONFIG
@@ -44,7 +45,6 @@ const OPTIONS = {
   listen: { type: 'string' },
   admin: { type: 'string' },
   timeout: { type: 'string' },
-  page: { type: 'string' },
   version: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
 } as const;
@@ -85,6 +85,8 @@ async function main(args: string[]): Promise<number> {
       return check(sourceOf(flags), { out: say, err: complain }, read);
     case 'probe':
       return runProbe(rest, flags);
+    case 'dev':
+      return runDev();
     default:
       return wrongUsage(`unknown command ${JSON.stringify(command)}`);
   }
@@ -137,6 +139,33 @@ async function runServe(flags: Flags): Promise<number> {
   );
   await output.flush(500);
   return code;
+}
+
+async function runDev(): Promise<number> {
+  const root = fileURLToPath(new URL('..', import.meta.url));
+  try {
+    const running = await dev({
+      root,
+      env: process.env,
+      say,
+      startGateway: async (config, onLogLine) => {
+        const write = (line: string): void => {
+          process.stdout.write(asText(line));
+          onLogLine(line);
+        };
+        const log = createLog(config.log, { write });
+        const gateway = await startGateway(config, { log, version: version(), nodeVersion: process.versions.node });
+        return { port: gateway.address.port, adminPort: gateway.adminAddress.port, close: () => gateway.stop() };
+      },
+    });
+    return await untilSignalled(
+      () => running.close(),
+      async () => running.abort(),
+    );
+  } catch (error) {
+    complain(`natsgate dev: ${(error as Error).message}`);
+    return 1;
+  }
 }
 
 /** The first SIGTERM or SIGINT drains, the second stops at once. Resolves with the exit code. */

@@ -1,12 +1,10 @@
 import { once } from 'node:events';
-import { access } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
-import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import type { Config } from '../config/config.ts';
+import { builtPage } from './built-page.ts';
 import { type DevPage, type ServerAction, serveDevPage } from './dev-page.ts';
 import { EventStream } from './event-stream.ts';
-import { type Environment, messageOf } from './executables.ts';
+import type { Environment } from './executables.ts';
 import { type RunningNatsServer, startNatsServer } from './nats-process.ts';
 import { defaultCacheDir, findNatsServer } from './nats-server.ts';
 
@@ -116,29 +114,6 @@ function followServer(server: RunningNatsServer, events: EventStream): void {
   const tell = () => events.state('nats', { running: server.running });
   tell();
   if (server.running) void server.exited.then(tell);
-}
-
-/** The folder of the built page. A source checkout that has none yet builds it. */
-async function builtPage(root: string, say: (line: string) => void): Promise<string> {
-  const folder = join(root, 'dist', 'web', 'demo');
-  const isBuilt = await access(join(folder, 'index.html')).then(
-    () => true,
-    () => false,
-  );
-  if (isBuilt) return folder;
-  say('building the demo page (first time only)');
-  try {
-    // Not written as a literal: neither script nor esbuild is part of the published package.
-    const script = pathToFileURL(join(root, 'scripts', 'build-web.ts')).href;
-    const { buildWeb } = (await import(script)) as { buildWeb(root: string): Promise<void> };
-    await buildWeb(root);
-  } catch (error) {
-    const reason = messageOf(error).split('\n', 1)[0];
-    throw new Error(`the demo page is not built; run: npm install && npm run build (${reason})`, {
-      cause: error,
-    });
-  }
-  return folder;
 }
 
 /** The preferred port, or another one when it is taken. */

@@ -10,6 +10,8 @@ import { LogCapture } from './gateway.ts';
 import { type TemporaryFolder, temporaryFolder } from './temporary-folder.ts';
 
 const PROGRAM = '/tmp/e2e-child.ts';
+/** Lets SIGUSR2 collect all garbage and says when that is done. */
+const COLLECTOR = `data:text/javascript,process.on('SIGUSR2',()=>{gc();gc();console.log(JSON.stringify({message:'collected',...process.memoryUsage()}))})`;
 const START_TIMEOUT_MS = 20_000;
 const POLL_MS = 50;
 /** How long a figure is watched, and how much it may vary meanwhile, before it counts as at rest. */
@@ -75,7 +77,14 @@ export class GatewayProcess extends EventEmitter implements AsyncDisposable {
       ...settings,
     };
     await writeFile(file, JSON.stringify(config, undefined, 2));
-    const gateway = new GatewayProcess(folder, [PROGRAM, '--config', file]);
+    const gateway = new GatewayProcess(folder, [
+      '--expose-gc',
+      '--import',
+      COLLECTOR,
+      PROGRAM,
+      '--config',
+      file,
+    ]);
     try {
       await gateway.#ready();
       return gateway;
@@ -148,16 +157,32 @@ export class GatewayProcess extends EventEmitter implements AsyncDisposable {
     }
   }
 
+  /**
+   * RSS without garbage: how much of it lies around depends on when it was last collected, and that may be tens
+   * of MiB after a flood.
+   */
+  async rssCollected(timeoutMs: number): Promise<number> {
+    const collected = (): number => this.log.lines.filter((line) => line.message === 'collected').length;
+    const before = collected();
+    this.signal('SIGUSR2');
+    await this.until(() => collected() > before, timeoutMs);
+    const r = await this.rssAtRest(timeoutMs);
+    console.error(JSON.stringify(this.log.lines.filter((line) => line.message === 'collected').at(-1)), (r/1048576).toFixed(1));
+    return r;
+  }
+
   async openDescriptors(): Promise<number> {
     return (await readdir(`/proc/${this.pid}/fd`)).length;
   }
 
-  /** One series of /metrics, such as `natsgate_buffered_bytes{side="client"}`; its label set must be whole. */
-  async metric(series: string): Promise<number> {
-    const page = await this.#fetch('/metrics');
-    const line = page.split('\n').find((one) => one.startsWith(`${series} `));
-    if (line === undefined) throw new Error(`no ${series} in /metrics:\n${page}`);
-    return Number(line.slice(series.length + 1));
+  /** Value of the one series of /metrics with this name and, among its labels, these. */
+  async metric(name: string, labels: Readonly<Record<string, string>> = {}): Promise<number> {
+    const pairs = Object.entries(labels).map(([label, value]) => `${label}="${value}"`);
+    const isMeant = (line: string): boolean =>
+      /^[^{ ]+/.exec(line)?.[0] === name && pairs.every((pair) => line.includes(pair));
+    const lines = (await this.#fetch('/metrics')).split('\n').filter(isMeant);
+    if (lines.length !== 1) throw new Error(`${lines.length} series for ${name} with ${pairs.join(', ')}`);
+    return Number(lines[0]?.split(' ').at(-1));
   }
 
   /** Asks `figure` again and again until `holds`; the last figure stands in the error. */

@@ -1,0 +1,19 @@
+#!/usr/bin/env node
+// Plain JavaScript without static imports, so that a Node which is too old prints the line below and not a
+// syntax error. Everything else is TypeScript: run as it is from a checkout, bundled in the published package
+// (Node strips no types below node_modules).
+const needed = [24, 17];
+const found = process.versions.node.split('.').map(Number);
+
+if (found[0] < needed[0] || (found[0] === needed[0] && found[1] < needed[1])) {
+  process.stderr.write(
+    `natsgate needs Node.js ${needed.join('.')} or newer; this is ${process.versions.node} (${process.execPath})\n`,
+  );
+  process.exit(1);
+}
+
+void import('node:fs').then(({ existsSync }) => {
+  const source = new URL('../src/main.ts', import.meta.url);
+  const isCheckout = !source.pathname.includes('/node_modules/') && existsSync(source);
+  return import(isCheckout ? source.href : '../dist/natsgate.js');
+});

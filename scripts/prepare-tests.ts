@@ -1,0 +1,25 @@
+import { fileURLToPath } from 'node:url';
+import { findNatsServer } from '../src/cli/nats-server.ts';
+import { findChromium } from '../test/support/chromium.ts';
+import { findPromtool } from '../test/support/promtool.ts';
+
+/**
+ * `npm test` begins here: brings what the tests need beyond npm and says what it found, so that no test has to
+ * wait for a download. Ends with one sentence for each thing that is missing, and exit code 1.
+ */
+const say = (line: string): void => console.log(line);
+let missing = 0;
+
+for (const find of [
+  () => findNatsServer({ cacheDir: fileURLToPath(new URL('../.cache/natsgate', import.meta.url)), env: process.env, say }),
+  async () => say(`Chromium: ${await findChromium()}`),
+  async () => say(`promtool: ${await findPromtool()}`),
+]) {
+  try {
+    await find();
+  } catch (error) {
+    missing++;
+    console.error((error as Error).message);
+  }
+}
+process.exitCode = missing === 0 ? 0 : 1;

@@ -1,0 +1,39 @@
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { messageOf } from './executables.ts';
+
+/**
+ * The folder of the built demo page. The published package holds it; a source checkout builds it when it is
+ * missing or older than its sources. Throws one sentence that says what to run.
+ */
+export async function builtPage(root: string, say: (line: string) => void): Promise<string> {
+  const folder = join(root, 'dist', 'web', 'demo');
+  const builtAtMs = await newest(folder);
+  const changedAtMs = await newest(join(root, 'web', 'demo'));
+  if (builtAtMs > 0 && builtAtMs >= changedAtMs) return folder;
+  say('building the demo page');
+  try {
+    // Not written as a literal: neither script nor esbuild is part of the published package.
+    const script = pathToFileURL(join(root, 'scripts', 'build-web.ts')).href;
+    const { buildWeb } = (await import(script)) as { buildWeb(root: string): Promise<void> };
+    await buildWeb(root);
+  } catch (error) {
+    const reason = messageOf(error).split('\n', 1)[0];
+    throw new Error(`the demo page is not built; run: npm install && npm run build (${reason})`, {
+      cause: error,
+    });
+  }
+  return folder;
+}
+
+/** When the newest file of a flat folder was written; 0 when there is none. */
+async function newest(folder: string): Promise<number> {
+  try {
+    const files = await readdir(folder);
+    const times = await Promise.all(files.map(async (file) => (await stat(join(folder, file))).mtimeMs));
+    return Math.max(0, ...times);
+  } catch {
+    return 0; // no such folder
+  }
+}

@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { type DevOptions, dev } from '../../src/cli/dev.ts';
+import type { Config } from '../../src/config/config.ts';
+
+const root = join(import.meta.dirname, '..', '..');
+const temporary = mkdtempSync(join(tmpdir(), 'natsgate-test-'));
+process.env['TMPDIR'] = temporary;
+after(() => rmSync(temporary, { recursive: true, force: true }));
+
+function options(startGateway: DevOptions['startGateway']): DevOptions & { readonly said: string[] } {
+  const said: string[] = [];
+  const say = (line: string) => void said.push(line);
+  return { root, env: process.env, say, said, startGateway, pagePort: 0, gatewayPort: 0, adminPort: 0 };
+}
+
+test('server, gateway and page are brought up together and end together', async () => {
+  let given: Config | undefined;
+  let isClosed = false;
+  const started = options(async (config) => {
+    given = config;
+    const close = async () => {
+      isClosed = true;
+    };
+    return { port: 4711, adminPort: 4712, close };
+  });
+  const running = await dev(started);
+  const { natsServer, url } = running;
+  assert.deepEqual(given?.origins.allow, [url]);
+  assert.deepEqual(
+    given?.upstream.servers.map(({ port }) => port),
+    [natsServer.port],
+  );
+  assert.equal(given?.listen.address.host, '127.0.0.1');
+  assert.ok(
+    started.said.some((line) => line.includes(url)),
+    'the address of the page is said',
+  );
+
+  const { port } = new URL(url);
+  assert.deepEqual(await (await fetch(`${url}/dev/config.json`)).json(), {
+    gatewayUrl: 'ws://127.0.0.1:4711',
+    adminUrl: 'http://127.0.0.1:4712/',
+    allowedOrigin: url,
+    refusedUrl: `http://127.0.0.1:${port}/`,
+  });
+  const act = (action: string) =>
+    fetch(`${url}/dev/nats/${action}`, { method: 'POST', headers: { Origin: url } });
+  assert.equal((await act('stop')).status, 204);
+  assert.equal(natsServer.running, false);
+  assert.equal((await act('start')).status, 204);
+  assert.equal(natsServer.running, true);
+
+  await Promise.all([running.close(), running.close()]);
+  assert.equal(isClosed, true);
+  assert.equal(natsServer.running, false);
+  await assert.rejects(fetch(url));
+  assert.deepEqual(await readdir(temporary), []);
+});
+
+test('when the gateway cannot start, what was started before it is ended', async () => {
+  await assert.rejects(dev(options(() => Promise.reject(new Error('no gateway')))), /no gateway/);
+  assert.deepEqual(await readdir(temporary), []);
+});
+
+test('abort leaves nothing in the same turn', async () => {
+  const running = await dev(options(async () => ({ port: 1, close: async () => {} })));
+  running.abort();
+  assert.deepEqual(await readdir(temporary), []);
+  assert.equal((await running.natsServer.exited).signal, 'SIGKILL');
+  await running.close();
+});

@@ -1,0 +1,182 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import type { Browser, Page } from 'playwright-core';
+import { type Dev, dev } from '../../src/cli/dev.ts';
+import { startGateway } from '../../src/gateway.ts';
+import { createLog } from '../../src/log.ts';
+import { launchChromium } from '../support/chromium.ts';
+
+const TIMEOUT_MS = 15_000;
+
+let running: Dev;
+let browser: Browser;
+
+before(async () => {
+  running = await dev({
+    root: join(import.meta.dirname, '..', '..'),
+    env: process.env,
+    say: (line) => console.error(line),
+    startGateway: async (config, onLogLine) => {
+      const gateway = await startGateway(config, { log: createLog(config.log, { write: onLogLine }) });
+      return {
+        port: gateway.address.port,
+        adminPort: gateway.adminAddress.port,
+        close: () => gateway.drain(),
+      };
+    },
+    pagePort: 0,
+    gatewayPort: 0,
+    adminPort: 0,
+  });
+  browser = await launchChromium();
+});
+
+after(async () => {
+  await browser?.close();
+  await running?.close();
+});
+
+/** A visitor's page. Whatever the browser complains of, a policy violation above all, fails the test. */
+async function visit(url: string): Promise<{ page: Page; complaints: string[] } & AsyncDisposable> {
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  page.setDefaultTimeout(TIMEOUT_MS);
+  const complaints: string[] = [];
+  page.on('pageerror', (error) => complaints.push(error.message));
+  page.on('console', (message) => {
+    // A refused handshake is told in the console; the tests that provoke one look at it elsewhere.
+    if (message.type() === 'error' && !message.text().includes('WebSocket handshake'))
+      complaints.push(message.text());
+  });
+  await page.goto(url);
+  return { page, complaints, [Symbol.asyncDispose]: () => context.close() };
+}
+
+const connected = (page: Page) => page.locator('body[data-state=open]').waitFor();
+
+test('the page connects by itself and publishes to itself with one click', async () => {
+  await using visitor = await visit(running.url);
+  const { page, complaints } = visitor;
+  await connected(page);
+  await page.getByRole('button', { name: 'Publish', exact: true }).click();
+  const message = page.locator('#message-list li').first();
+  await message.getByText('demo.hello').waitFor();
+  await message.locator('summary').click();
+  assert.equal(await message.locator('pre').textContent(), '{\n  "text": "Hello from a browser"\n}');
+  await page.getByText('Hex', { exact: true }).click();
+  assert.match((await message.locator('pre').textContent()) ?? '', /^0000 {2}7b 20 22 74/);
+  assert.match((await page.locator('#server-version').textContent()) ?? '', /^\d+\.\d+\.\d+$/);
+  assert.match((await page.locator('#client-id').textContent()) ?? '', /^\d+$/);
+  await page.locator('#round-trip', { hasText: 'ms' }).waitFor();
+  assert.deepEqual(complaints, []);
+});
+
+test('a request is answered by the page, and by nobody when it does not answer', async () => {
+  await using visitor = await visit(running.url);
+  const { page, complaints } = visitor;
+  await connected(page);
+  await page.getByRole('button', { name: 'Request' }).click();
+  await page.locator('#reply', { hasText: 'ping' }).waitFor();
+  await page.locator('#request-subject').fill('nobody.there');
+  await page.getByRole('button', { name: 'Request' }).click();
+  await page.locator('#reply', { hasText: 'Nobody answers on nobody.there.' }).waitFor();
+  assert.deepEqual(complaints, []);
+});
+
+test('a flood stays bounded on the page', async () => {
+  await using visitor = await visit(running.url);
+  const { page, complaints } = visitor;
+  await connected(page);
+  await page.locator('#publish-rate').selectOption('1000');
+  await page.getByRole('button', { name: 'Publish', exact: true }).click();
+  await page.locator('#total-messages', { hasText: /\d,\d{3}/ }).waitFor();
+  await page.getByRole('button', { name: 'Stop publishing' }).click();
+  assert.equal(await page.locator('#message-list li').count(), 200);
+  assert.deepEqual(complaints, []);
+});
+
+test('subscriptions can be added, with queue and wildcards, and removed', async () => {
+  await using visitor = await visit(running.url);
+  const { page, complaints } = visitor;
+  await connected(page);
+  await page.locator('#subscribe-subject').fill('orders.*.new');
+  await page.locator('#subscribe-queue').fill('workers');
+  await page.getByRole('button', { name: 'Add' }).click();
+  await page.locator('#publish-subject').fill('orders.7.new');
+  await page.getByRole('button', { name: 'Publish', exact: true }).click();
+  await page.locator('#message-list li', { hasText: 'orders.7.new' }).first().waitFor();
+  await page.getByRole('button', { name: 'Unsubscribe from orders.*.new' }).click();
+  await page.locator('#subscriptions li', { hasText: 'orders' }).waitFor({ state: 'detached' });
+  assert.deepEqual(complaints, []);
+});
+
+test('a stopped nats-server: the end and the refusals are told with code, word and sentence; then it comes back', async () => {
+  await using visitor = await visit(running.url);
+  const { page, complaints } = visitor;
+  await connected(page);
+  await page.getByRole('button', { name: 'Stop nats-server' }).click();
+  const end = page.locator('#timeline li', { hasText: 'Session ended' });
+  await end.getByText('1001 upstream_closed').waitFor();
+  await end.getByText('nats-server closed its connection in order').waitFor();
+  const refused = page.locator('#timeline li', { hasText: 'Not let in' });
+  await refused.getByText('502 upstream_refused').waitFor();
+  await page.locator('#log li', { hasText: 'upstream_refused:' }).first().waitFor();
+
+  await page.getByRole('button', { name: 'Start nats-server' }).click();
+  await connected(page);
+  await page.locator('#timeline li').first().getByText('Session open').waitFor();
+  assert.equal(
+    await page.locator('#timeline li', { hasText: 'Session open' }).count(),
+    2,
+    'one line for each session',
+  );
+  await page.getByRole('button', { name: 'Publish', exact: true }).click();
+  await page.locator('#message-list li', { hasText: 'demo.hello' }).first().waitFor();
+  assert.deepEqual(complaints, []);
+});
+
+test('a disconnect is told as the client’s own doing, and Connect works again', async () => {
+  await using visitor = await visit(running.url);
+  const { page, complaints } = visitor;
+  await connected(page);
+  await page.getByRole('button', { name: 'Disconnect' }).click();
+  await page.locator('#timeline li', { hasText: 'client_closed' }).waitFor();
+  assert.equal(await page.locator('#publish').isDisabled(), true);
+  await page.getByRole('button', { name: 'Connect', exact: true }).click();
+  await connected(page);
+  await page.getByRole('button', { name: 'Publish', exact: true }).click();
+  await page.locator('#message-list li', { hasText: 'demo.hello' }).first().waitFor();
+  assert.deepEqual(complaints, []);
+});
+
+test('the same page under another origin is refused, and the refusal explained', async () => {
+  await using visitor = await visit(running.url);
+  const link = visitor.page.getByRole('link', { name: 'Open this page under another origin' });
+  await link.waitFor();
+  await using stranger = await visit((await link.getAttribute('href')) ?? '');
+  const { page, complaints } = stranger;
+  await page.locator('#notice').getByText('403 origin_not_listed').waitFor();
+  await page.locator('#timeline li').getByText('403 origin_not_listed').waitFor();
+  await page
+    .locator('#log li', { hasText: 'origin_not_listed: This Origin is not allowed' })
+    .first()
+    .waitFor();
+  assert.equal(await page.locator('body').getAttribute('data-state'), 'closed');
+  assert.deepEqual(complaints, []);
+});
+
+test('the theme follows the system until the visitor chooses, and the choice stays', async () => {
+  await using visitor = await visit(running.url);
+  const { page } = visitor;
+  const background = () => page.evaluate('getComputedStyle(document.body).backgroundColor');
+  await page.emulateMedia({ colorScheme: 'light' });
+  const light = await background();
+  await page.emulateMedia({ colorScheme: 'dark' });
+  const dark = await background();
+  assert.notEqual(light, dark);
+  await page.getByRole('button', { name: 'Switch to the light theme' }).click();
+  assert.equal(await background(), light);
+  await page.reload();
+  assert.equal(await background(), light);
+});

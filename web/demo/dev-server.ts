@@ -1,0 +1,75 @@
+/** What `natsgate dev` tells this page; absent when the page is served by something else. */
+export type DevConfig = {
+  readonly gatewayUrl: string;
+  readonly adminUrl?: string;
+  /** The one origin that the gateway lets in. */
+  readonly allowedOrigin: string;
+  /** This page under an origin that the gateway refuses. */
+  readonly refusedUrl: string;
+};
+
+/** One line of the gateway's log, as it was written. */
+export type LogLine = {
+  readonly level: string;
+  readonly time: string;
+  readonly message: string;
+  readonly fields: Readonly<Record<string, unknown>>;
+};
+
+export type DevEvents = {
+  onLog(line: LogLine): void;
+  onServerRunning(running: boolean): void;
+  /** The dev server itself came or went. */
+  onReachable(reachable: boolean): void;
+};
+
+export async function fetchDevConfig(): Promise<DevConfig | undefined> {
+  try {
+    const response = await fetch('/dev/config.json', { signal: AbortSignal.timeout(5000) });
+    return response.ok ? ((await response.json()) as DevConfig) : undefined;
+  } catch {
+    return undefined; // served by something else: the page works without
+  }
+}
+
+export async function actOnServer(action: 'stop' | 'start'): Promise<void> {
+  const response = await fetch(`/dev/nats/${action}`, {
+    method: 'POST',
+    signal: AbortSignal.timeout(30_000),
+  });
+  if (!response.ok) throw new Error((await response.text()).trim());
+}
+
+/** Follows the dev server's events, while the page is visible: a browser has few connections for one host. */
+export function followDevServer(events: DevEvents): void {
+  let source: EventSource | undefined;
+  let lastId = '';
+  const open = () => {
+    source = new EventSource(`/dev/log?after=${encodeURIComponent(lastId)}`);
+    source.onopen = () => events.onReachable(true);
+    source.onerror = () => events.onReachable(false);
+    source.addEventListener('log', (event) => {
+      lastId = event.lastEventId;
+      const line = parseLogLine(String(event.data));
+      if (line !== undefined) events.onLog(line);
+    });
+    source.addEventListener('nats', (event) => {
+      events.onServerRunning((JSON.parse(String(event.data)) as { running: boolean }).running);
+    });
+  };
+  document.addEventListener('visibilitychange', () => {
+    source?.close();
+    source = undefined;
+    if (!document.hidden) open();
+  });
+  if (!document.hidden) open();
+}
+
+function parseLogLine(line: string): LogLine | undefined {
+  try {
+    const { level, time, message, ...fields } = JSON.parse(line) as Record<string, unknown>;
+    return { level: String(level), time: String(time), message: String(message), fields };
+  } catch {
+    return undefined; // not a line of the gateway's JSON log
+  }
+}

@@ -1,0 +1,37 @@
+/** The element of index.html with this id. Throws when page and script do not fit together. */
+export function element<T extends Element = HTMLElement>(id: string, type?: new () => T): T {
+  const found = document.getElementById(id);
+  if (found === null || (type !== undefined && !(found instanceof type)))
+    throw new Error(`index.html has no ${id}`);
+  return found as unknown as T;
+}
+
+/** A new element with text, never markup: payloads and log lines are written by strangers. */
+export function make<K extends keyof HTMLElementTagNameMap>(
+  tag: K,
+  className = '',
+  ...children: readonly (Node | string)[]
+): HTMLElementTagNameMap[K] {
+  const made = document.createElement(tag);
+  if (className !== '') made.className = className;
+  made.append(...children);
+  return made;
+}
+
+/** `12:34:56.789`, local time. */
+export function clock(at: Date, withMilliseconds = true): string {
+  const time = at.toLocaleTimeString('en-GB', { hour12: false });
+  return withMilliseconds ? `${time}.${String(at.getMilliseconds()).padStart(3, '0')}` : time;
+}
+
+/** `17 B`, `1.4 KiB`. */
+export function byteSize(bytes: number): string {
+  const units = ['B', 'KiB', 'MiB', 'GiB'] as const;
+  let value = bytes;
+  let unit = 0;
+  while (value >= 1024 && unit < units.length - 1) {
+    value /= 1024;
+    unit++;
+  }
+  return `${value < 10 && unit > 0 ? value.toFixed(1) : Math.round(value)} ${units[unit]}`;
+}

@@ -1,0 +1,35 @@
+import { CLOSE_REASONS, HANDSHAKE_OUTCOMES } from '../../src/close-reason.ts';
+
+/** One WebSocket, from the attempt to its end, as the browser tells it. */
+export type SocketEnd = {
+  /** False: the handshake never came to its 101, and the browser keeps the answer to itself. */
+  readonly wasOpen: boolean;
+  readonly code: number;
+  /** The gateway's token, the same word as in its log and metrics. */
+  readonly reason: string;
+};
+
+/** The sentence of a close reason or of a handshake's outcome; undefined for a word that is in no table. */
+export function sentenceOf(token: string): string | undefined {
+  return lookUp(CLOSE_REASONS, token) ?? lookUp(HANDSHAKE_OUTCOMES, token);
+}
+
+/** The word for an end that came without one. */
+export function tokenOf(end: SocketEnd): string {
+  if (end.reason !== '') return end.reason;
+  // The client's own close is echoed, with the client's (empty) reason.
+  return end.code === 1000 || end.code === 1005 ? 'client_closed' : '';
+}
+
+/** What a close code alone says, where no token came with it. RFC 6455 §7.4.1. */
+export function sentenceOfCode(code: number): string {
+  if (code === 1006) return 'The connection broke without a closing handshake.';
+  return `Closed with code ${code} and no reason.`;
+}
+
+function lookUp(
+  table: Readonly<Record<string, { readonly sentence: string }>>,
+  token: string,
+): string | undefined {
+  return Object.hasOwn(table, token) ? table[token]?.sentence : undefined;
+}
