@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { test } from 'node:test';
 import { createLog, foreignText, LineLimiter } from '../src/log.ts';
 
@@ -82,3 +84,21 @@ for (const [name, treat] of [
     assert.ok(grown < 48 * 1024 * 1024, `${grown} bytes more`);
   });
 }
+
+test('50 MB of lines to a full disk: the process lives, drops and counts', {
+  skip: !existsSync('/dev/full') && 'no /dev/full here',
+}, async () => {
+  await using full = await open('/dev/full', 'w');
+  const child = spawn(process.execPath, ['--input-type=module', '-e', CHILD], {
+    stdio: ['ignore', full.fd, 'pipe'],
+  });
+  let report = '';
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    report += text;
+  });
+  const [code] = (await once(child, 'exit', { signal: AbortSignal.timeout(20_000) })) as [number];
+  assert.equal(code, 0, report);
+  const { dropped, grown } = JSON.parse(report) as { dropped: number; grown: number };
+  assert.ok(dropped > 10_000, `${dropped} lines dropped`);
+  assert.ok(grown < 48 * 1024 * 1024, `${grown} bytes more`);
+});

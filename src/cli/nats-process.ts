@@ -159,6 +159,8 @@ export class RunningNatsServer {
     const child = spawn(this.#binary, this.#flags(), {
       stdio: ['ignore', 'pipe', 'pipe'],
       windowsHide: true,
+      // A process group of its own: Ctrl-C at a terminal is ours to act on, and the server outlives our drain.
+      detached: true,
     });
     this.#process = child;
     let launchError: Error | undefined;
