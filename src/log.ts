@@ -17,6 +17,9 @@ export type StandardOutput = LogDestination & {
 /** Lines waiting for a slow reader may take this much memory; more are dropped and counted. */
 const MAX_QUEUED_BYTES = 1024 * 1024;
 
+/** How often a full queue is tried again. */
+const RETRY_MS = 1000;
+
 /** Foreign text (an Origin, an address) is cut to this many characters before it is logged. */
 const MAX_FOREIGN_CHARACTERS = 128;
 
@@ -27,10 +30,23 @@ const MAX_FOREIGN_CHARACTERS = 128;
 export function standardOutput(fileDescriptor: number): StandardOutput {
   let droppedLines = 0;
   let readerGone = false;
-  const stream = pino.destination({ fd: fileDescriptor, sync: false, maxLength: MAX_QUEUED_BYTES });
+  const stream = pino.destination({
+    fd: fileDescriptor,
+    sync: false,
+    maxLength: MAX_QUEUED_BYTES,
+    minLength: 1,
+  });
   // At exit pino would write the rest and wait for a frozen reader for ever; `flush` waits with a deadline.
   stream.flushSync = () => {};
-  stream.on('drop', () => droppedLines++);
+  let retriedAtMs = 0;
+  stream.on('drop', () => {
+    droppedLines++;
+    // After a failed write (a full disk) nothing writes again by itself while the queue is full.
+    const nowMs = performance.now();
+    if (nowMs - retriedAtMs < RETRY_MS) return;
+    retriedAtMs = nowMs;
+    stream.flush();
+  });
   // Without a listener an EPIPE or ENOSPC would end the process; the line in hand counts as lost.
   stream.on('error', (error: NodeJS.ErrnoException) => {
     droppedLines++;
