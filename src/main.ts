@@ -154,8 +154,16 @@ async function runDev(): Promise<number> {
           onLogLine(line);
         };
         const log = createLog(config.log, { write });
-        const gateway = await startGateway(config, { log, version: version(), nodeVersion: process.versions.node });
-        return { port: gateway.address.port, adminPort: gateway.adminAddress.port, close: () => gateway.stop() };
+        const gateway = await startGateway(config, {
+          log,
+          version: version(),
+          nodeVersion: process.versions.node,
+        });
+        return {
+          port: gateway.address.port,
+          adminPort: gateway.adminAddress.port,
+          close: () => gateway.stop(),
+        };
       },
     });
     return await untilSignalled(
