@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { AdminServer } from './admin/admin-server.ts';
 import type { MetricsSource } from './admin/metric-table.ts';
 import { Metrics } from './admin/metrics.ts';
-import type { HandshakeOutcome, Refusal } from './close-reason.ts';
+import type { HandshakeOutcome } from './close-reason.ts';
 import type { Config, ListenAddress } from './config/config.ts';
 import { Admission, type AdmissionSlot } from './listener/admission.ts';
 import { loadServerCertificate, type ServerCertificate } from './listener/certificates.ts';
@@ -272,14 +272,19 @@ export class Gateway {
       upstream.socket.destroy();
     } catch (error) {
       // After an abort the client has its answer already.
-      if (!opening.signal.aborted) {
-        opening.refuse(refusalOf(error), retryAfterSeconds());
-        this.#onDialFailed(error);
-      }
+      if (!opening.signal.aborted) this.#refuseAfter(error, opening);
     } finally {
       this.#openings.delete(opening);
     }
     slot.release();
+  }
+
+  #refuseAfter(error: unknown, opening: Opening): void {
+    if (error instanceof DialError) opening.refuse(error.outcome, retryAfterSeconds(), error.message);
+    else {
+      this.#reporter.faulted(error);
+      opening.refuse('internal_error');
+    }
   }
 
   /** Answers 101 and starts the session in the same turn. False: the client had left. */
@@ -321,12 +326,6 @@ export class Gateway {
   #onOutcome(outcome: HandshakeOutcome, seconds: number, facts: OpeningFacts): void {
     this.#metrics.handshakeAnswered(outcome, seconds);
     this.#reporter.handshakeAnswered(outcome, facts);
-  }
-
-  #onDialFailed(error: unknown): void {
-    if (error instanceof DialError)
-      this.#reporter.dialFailed(error.outcome, error.server.name, error.message);
-    else this.#reporter.faulted(error);
   }
 
   #onSessionEnded(summary: SessionSummary): void {
@@ -396,11 +395,6 @@ export class Gateway {
 }
 
 const DRAINING = { admitted: false, outcome: 'draining' } as const;
-
-/** The outcome that a failed dial gives the handshake. */
-function refusalOf(error: unknown): Refusal {
-  return error instanceof DialError ? error.outcome : 'internal_error';
-}
 
 function retryAfterSeconds(): number {
   const { least, most } = RETRY_AFTER_SECONDS;

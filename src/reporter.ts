@@ -9,7 +9,11 @@ import { foreignText, LineLimiter, type Log } from './log.ts';
 /** Refusals may be thousands a second; this many of each kind are logged, the rest is counted on the next line. */
 const REFUSAL_LINES_PER_SECOND = 10;
 
-export type RefusedHandshake = { readonly clientAddress: string; readonly origin: string | undefined };
+export type RefusedHandshake = {
+  readonly clientAddress: string;
+  readonly origin: string | undefined;
+  readonly cause?: string;
+};
 
 export type EndedSession = {
   readonly facts: {
@@ -54,24 +58,20 @@ export class Reporter {
     if (outcome === 'accepted') return;
     const suppressed = this.#limiter.pass(outcome, performance.now());
     if (suppressed === undefined) return;
-    const { status, sentence } = HANDSHAKE_OUTCOMES[outcome];
-    this.#log.info(
+    const { status, sentence, class: faultClass } = HANDSHAKE_OUTCOMES[outcome];
+    const ours = faultClass === 'server_fault' && outcome !== 'draining';
+    this.#log[ours ? 'warn' : 'info'](
       {
         outcome,
         status,
         client: facts.clientAddress,
         ...originField(facts.origin),
+        ...(facts.cause === undefined ? {} : { cause: foreignText(facts.cause) }),
         ...(suppressed === 0 ? {} : { suppressed }),
         hint: sentence,
       },
       'handshake refused',
     );
-  }
-
-  /** `cause`: the system's or the server's words. */
-  dialFailed(outcome: string, upstream: string, cause: string): void {
-    if (this.#limiter.pass('dial failed', performance.now()) === undefined) return;
-    this.#log.warn({ outcome, upstream, cause: foreignText(cause) }, 'dial failed');
   }
 
   faulted(error: unknown): void {

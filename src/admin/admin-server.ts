@@ -99,6 +99,9 @@ export class AdminServer {
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       return { status: 405, body: 'method: use GET.\n', headers: { Allow: 'GET, HEAD' } };
     }
+    if (request.headers.upgrade?.toLowerCase() === 'websocket') {
+      return { status: 404, body: 'no_websocket: this is the admin port; connect to the public one.\n' };
+    }
     return undefined;
   }
 

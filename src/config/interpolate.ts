@@ -22,9 +22,8 @@ export function interpolate(text: string, environment: Environment): Interpolate
     const [, name, preset] = NAME.exec(reference ?? '') ?? [];
     if (end !== '}' || name === undefined || preset?.includes('${')) {
       failure ??= {
-        // biome-ignore lint/suspicious/noTemplateCurlyInString: this is the syntax that is explained
         what: 'a ${ begins no reference to a variable',
-        // biome-ignore lint/suspicious/noTemplateCurlyInString: as above
+        // biome-ignore lint/suspicious/noTemplateCurlyInString: the syntax is what is explained
         write: '${NAME} or ${NAME:-default}, or $${ for the characters themselves',
       };
       return '';

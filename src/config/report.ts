@@ -16,6 +16,22 @@ export type Problem = {
 /** Where a value was written; `order` sorts places, in a file by offset. */
 export type Place = { readonly where: string; readonly order: number };
 
+/** Makes places of offsets into one file. Lines and columns count from 1, columns in UTF-16 units. */
+export function placesIn(file: string, text: string): (offset: number) => Place {
+  const starts = [0];
+  for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) starts.push(at + 1);
+  return (offset) => {
+    let [line, after] = [0, starts.length];
+    while (after - line > 1) {
+      const middle = (line + after) >> 1;
+      if ((starts[middle] ?? 0) <= offset) line = middle;
+      else after = middle;
+    }
+    const column = offset - (starts[line] ?? 0);
+    return { where: `${file}:${line + 1}:${column + 1}`, order: offset };
+  };
+}
+
 /** Places outside the file come after it. No file is longer than this. */
 export const AFTER_FILE = 1e9;
 
@@ -42,11 +58,6 @@ export class Report {
   get warnings(): readonly Problem[] {
     return sorted(this.#warnings);
   }
-}
-
-/** `file:line:column: key: what is wrong; what to write`, one line whatever the input held. */
-export function formatProblem(problem: Problem): string {
-  return escapeControls(`${problem.where}: ${problem.key}: ${problem.text}`);
 }
 
 function sorted(found: readonly (Problem & { order: number })[]): readonly Problem[] {

@@ -9,7 +9,12 @@ import { plain } from './text.ts';
 
 export type Node =
   /** `names` stands for the text in messages when the text came from variables. */
-  | { readonly kind: 'text'; readonly text: string; readonly names: string | undefined; readonly place: Place }
+  | {
+      readonly kind: 'text';
+      readonly text: string;
+      readonly names: string | undefined;
+      readonly place: Place;
+    }
   | { readonly kind: 'empty'; readonly place: Place }
   | { readonly kind: 'list'; readonly items: readonly Node[]; readonly place: Place }
   | MapNode
@@ -106,7 +111,8 @@ export function locate(root: Node, path: readonly (string | number)[]): Located 
     if (entry?.implied !== true) key = joined(key, step);
     node = entry?.value;
     // What is missing or wrong in a map as a whole is best shown at the key above it.
-    if (entry !== undefined) place = node?.kind === 'text' || node?.kind === 'list' ? node.place : entry.place;
+    if (entry !== undefined)
+      place = node?.kind === 'text' || node?.kind === 'list' ? node.place : entry.place;
   }
   return { node, place, key };
 }

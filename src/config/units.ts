@@ -84,7 +84,10 @@ export function choice<const T extends string>(words: readonly T[]): Reader<T> {
     read(text) {
       const value = words.find((word) => word === text);
       if (value !== undefined) return { ok: true, value };
-      const meant = nearest(text, words) ?? words.find((word) => text.length > 1 && word.endsWith(text));
+      // warning, 1.3: people write more of the word, or only its end.
+      const meant =
+        nearest(text, words) ??
+        words.find((word) => text.length > 1 && (word.endsWith(text) || text.startsWith(word)));
       return wrong(`${quote(text)} is not known here`, meant ? `${meant} (${expected})` : expected);
     },
   };

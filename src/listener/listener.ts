@@ -81,7 +81,9 @@ export class Listener {
     server.on('clientError', (error: NodeJS.ErrnoException, socket) =>
       this.#onClientError(error, socket as Socket),
     );
-    server.on('tlsClientError', (error: NodeJS.ErrnoException) => observer.onTlsHandshake(tlsOutcome(error)));
+    server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: TLSSocket) =>
+      observer.onTlsHandshake(tlsOutcome(error, socket)),
+    );
     server.on('drop', () => observer.onDropped());
   }
 
@@ -177,12 +179,12 @@ export class Listener {
 }
 
 /**
- * Bytes of the request head. On an upgrade the socket's own count is exact and includes what came before the
- * request line; elsewhere bodies and further requests may have been read with it, so the lines are added up.
+ * Bytes of the request head. On an upgrade the socket's own count (over TLS of what was decrypted) is exact and
+ * includes what came before the request line; elsewhere bodies and further requests may have been read with it,
+ * so the lines are added up.
  */
 function headBytes(request: IncomingMessage, earlyBytes: number, upgrade: boolean): number {
-  const socket = request.socket;
-  if (upgrade && (socket as Partial<TLSSocket>).encrypted !== true) return socket.bytesRead - earlyBytes;
+  if (upgrade) return request.socket.bytesRead - earlyBytes;
   // `METHOD target HTTP/1.1` CR LF, then `name: value` CR LF each, then CR LF.
   let bytes = (request.method?.length ?? 0) + (request.url?.length ?? 0) + 14;
   for (let index = 0; index < request.rawHeaders.length; index += 2) {
@@ -197,8 +199,10 @@ function parserOutcome(error: NodeJS.ErrnoException): Refusal | undefined {
   return error.code?.startsWith('HPE_') === true ? 'bad_request' : undefined;
 }
 
-function tlsOutcome(error: NodeJS.ErrnoException): TlsOutcome {
+function tlsOutcome(error: NodeJS.ErrnoException, socket: TLSSocket): TlsOutcome {
   const code = error.code ?? '';
+  // A certificate that another CA signed: Node hangs up by itself and reports a reset.
+  if (socket.authorizationError) return 'bad_cert';
   if (code === 'ERR_TLS_HANDSHAKE_TIMEOUT') return 'timeout';
   if (code === 'ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE') return 'no_cert';
   if (code.includes('CERT')) return 'bad_cert';

@@ -3,7 +3,12 @@ import type { Socket } from 'node:net';
 import type { HandshakeOutcome, Refusal } from '../close-reason.ts';
 import { answer } from './answer.ts';
 
-export type OpeningFacts = { readonly clientAddress: string; readonly origin: string | undefined };
+export type OpeningFacts = {
+  readonly clientAddress: string;
+  readonly origin: string | undefined;
+  /** What went wrong behind us, in the words of the system or the server: for the log, never for the client. */
+  readonly cause?: string;
+};
 
 /** Told once for each opening handshake, when it has been answered or abandoned. */
 export type OpeningObserver = {
@@ -52,11 +57,12 @@ export class Opening {
   }
 
   /** Answers with the refusal's status and sentence, once; later calls do nothing. */
-  refuse(outcome: Refusal, retryAfterSeconds?: number): void {
+  refuse(outcome: Refusal, retryAfterSeconds?: number, cause?: string): void {
     if (!this.#settle()) return;
     if (outcome === 'client_abort') this.socket.destroy();
     else answer(this.socket, outcome, retryAfterSeconds === undefined ? {} : { retryAfterSeconds });
-    this.#observer.onOutcome(outcome, this.#seconds(), this.facts);
+    const facts = cause === undefined ? this.facts : { ...this.facts, cause };
+    this.#observer.onOutcome(outcome, this.#seconds(), facts);
     this.#abort.abort(outcome);
   }
 

@@ -1,0 +1,88 @@
+import type { Config, ListenAddress } from '../config/config.ts';
+import { type ConfigSource, formatProblem, type LoadedConfig } from '../config/load.ts';
+
+export type CheckOutput = { out(line: string): void; err(line: string): void };
+
+/**
+ * `natsgate check`: says everything that is wrong with the configuration, or what it will do. The answer is the
+ * exit code. `describe` adds lines about what other parts make of the configuration, such as compiled origins.
+ */
+export async function check(
+  source: ConfigSource,
+  io: CheckOutput,
+  read: (source: ConfigSource) => Promise<LoadedConfig>,
+  describe: (config: Config) => readonly string[] = () => [],
+): Promise<number> {
+  const loaded = await read(source);
+  if (!loaded.ok) {
+    for (const problem of loaded.problems) io.err(formatProblem(problem));
+    for (const warning of loaded.warnings) io.err(`warning: ${formatProblem(warning)}`);
+    io.err(`natsgate: ${counted(loaded.problems.length, 'problem')} in the configuration`);
+    return 1;
+  }
+  io.out('natsgate: the configuration is valid');
+  for (const line of [...summary(loaded.config), ...describe(loaded.config)]) io.out(`  ${line}`);
+  for (const warning of loaded.warnings) io.err(`warning: ${formatProblem(warning)}`);
+  for (const advice of recommendations(loaded.config)) io.out(`advice: ${advice}`);
+  return 0;
+}
+
+/** What the gateway will do, in a few lines and without any secret. */
+function summary({ listen, admin, origins, upstream, limits, timeouts, drain, log }: Config): string[] {
+  const tls = listen.tls;
+  const encrypted = `TLS from ${tls?.minVersion}${tls?.clientCaFile === undefined ? '' : ', with client certificates'}`;
+  return [
+    `listens    ${tls === undefined ? 'ws' : 'wss'}://${addressText(listen.address)} (${tls === undefined ? 'no TLS' : encrypted})`,
+    `admin      http://${addressText(admin.address)} (${admin.token === undefined ? 'no token' : 'token read'})`,
+    `origins    ${origins.allow.join(', ')}`,
+    `           without Origin: ${origins.missing}; Origin null: ${origins.opaque}`,
+    `upstream   ${upstream.servers.map((server) => server.name).join(', ')}`,
+    `limits     sessions ${limits.sessions ?? 'auto'}, of one address ${orOff(limits.sessionsPerAddress)}; handshakes ${limits.handshakesPerSecond}/s, of one address ${orOff(limits.handshakesPerSecondPerAddress)}`,
+    `           frames up to ${limits.maxFrameBytes} bytes; session age ${limits.sessionAgeMs === 0 ? 'off' : durationText(limits.sessionAgeMs)}`,
+    `timeouts   handshake ${durationText(timeouts.handshakeMs)}, ping ${durationText(timeouts.pingMs)}, silence ${durationText(timeouts.silenceMs)}, stall ${durationText(timeouts.stallMs)}`,
+    `drain      after ${durationText(drain.delayMs)}, over ${durationText(drain.timeoutMs)}`,
+    `log        ${log.level}, ${log.format}`,
+  ];
+}
+
+function recommendations({ listen, limits }: Config): string[] {
+  if (listen.trustedProxies.length === 0) return [];
+  // Caps by address make sense only now: without trusted proxies everybody behind one balancer shares an address.
+  const advice: string[] = [];
+  if (limits.sessionsPerAddress === 0) {
+    advice.push(
+      'listen.trustedProxies tells clients apart, so limits.sessionsPerAddress can cap each; write for example 200',
+    );
+  }
+  if (limits.handshakesPerSecondPerAddress === 0) {
+    advice.push(
+      'listen.trustedProxies tells clients apart, so limits.handshakesPerSecondPerAddress can cap each; write for example 20',
+    );
+  }
+  return advice;
+}
+
+function addressText({ host, port }: ListenAddress): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
+
+function orOff(cap: number): string {
+  return cap === 0 ? 'off' : String(cap);
+}
+
+/** In the largest unit that divides it. */
+function durationText(ms: number): string {
+  if (ms === 0) return '0s';
+  for (const [unit, length] of [
+    ['h', 3_600_000],
+    ['m', 60_000],
+    ['s', 1000],
+  ] as const) {
+    if (ms % length === 0) return `${ms / length}${unit}`;
+  }
+  return `${ms}ms`;
+}
+
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}

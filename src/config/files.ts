@@ -1,0 +1,130 @@
+/** Files: the configuration itself as text, and bounded reading of whatever it refers to. */
+import { constants } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { dirname, isAbsolute, join } from 'node:path';
+
+/** A configuration of a few hundred lines has 20 KiB. */
+const MAX_CONFIG_BYTES = 256 * 1024;
+
+export type FileBytes =
+  | { readonly ok: true; readonly bytes: Buffer /** Permission bits. */; readonly mode: number }
+  /** A phrase such as "there is no such file"; it never holds the name or any content. */
+  | { readonly ok: false; readonly what: string };
+
+export type ConfigText =
+  | { readonly ok: true; readonly text: string }
+  /** `line` and `column` count from 1; absent when there is no file to point into. */
+  | { readonly ok: false; readonly text: string; readonly line?: number; readonly column?: number };
+
+/** Reads at most `mostBytes` of a regular file; never waits for a pipe or a device, never throws. */
+export async function readBounded(path: string, mostBytes: number): Promise<FileBytes> {
+  try {
+    // Without O_NONBLOCK, opening a pipe would wait for its writer.
+    await using file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const status = await file.stat();
+    if (!status.isFile()) {
+      return { ok: false, what: status.isDirectory() ? 'it is a folder' : 'it is not a regular file' };
+    }
+    const buffer = Buffer.alloc(mostBytes + 1);
+    let length = 0;
+    for (;;) {
+      const { bytesRead } = await file.read(buffer, length, buffer.length - length, null);
+      length += bytesRead;
+      if (bytesRead === 0 || length === buffer.length) break;
+    }
+    if (length > mostBytes) return { ok: false, what: `it is over ${mostBytes / 1024} KiB` };
+    return { ok: true, bytes: buffer.subarray(0, length), mode: status.mode & 0o777 };
+  } catch (error) {
+    return { ok: false, what: inWords(error) };
+  }
+}
+
+/** The text of the configuration file: UTF-8, with or without a byte order mark, at most 256 KiB, not empty. */
+export async function readConfigText(path: string): Promise<ConfigText> {
+  const file = await readBounded(path, MAX_CONFIG_BYTES);
+  if (!file.ok) {
+    return file.what.startsWith('it is over')
+      ? { ok: false, line: 1, column: 1, text: `the file cannot be used: ${file.what}; write a shorter one` }
+      : { ok: false, text: `the file cannot be read: ${file.what}; write the name of a readable file` };
+  }
+  return decode(file.bytes);
+}
+
+/** Relative names start at the folder of the configuration file, or where the program runs when there is none. */
+export function resolveFrom(configFile: string | undefined, name: string): string {
+  return isAbsolute(name) || configFile === undefined ? name : join(dirname(configFile), name);
+}
+
+/** Text of a configuration file from its bytes. */
+export function decode(bytes: Buffer): ConfigText {
+  if (isUtf16(bytes)) {
+    return { ok: false, line: 1, column: 1, text: 'the file is UTF-16; write it as UTF-8' };
+  }
+  const text = fromUtf8(bytes);
+  if (text === undefined) {
+    const { line, column } = firstBadByte(bytes);
+    return { ok: false, line, column, text: 'a byte here is not UTF-8; write the file as UTF-8' };
+  }
+  if (text.split('\n').every((line) => /^\s*(#|$)/.test(line))) {
+    return {
+      ok: false,
+      line: 1,
+      column: 1,
+      text: 'the file is empty; write at least origins: and upstream:',
+    };
+  }
+  return { ok: true, text };
+}
+
+/** By its mark, or by the zero byte that Latin letters have there. */
+function isUtf16(bytes: Buffer): boolean {
+  const [first = 1, second = 1] = bytes;
+  return (
+    (first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff) || first === 0 || second === 0
+  );
+}
+
+function fromUtf8(bytes: Buffer): string | undefined {
+  try {
+    // Without ignoreBOM the decoder takes a byte order mark away.
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    // The decoder does not say where; firstBadByte does.
+    return undefined;
+  }
+}
+
+function firstBadByte(bytes: Buffer): { line: number; column: number } {
+  let line = 1;
+  for (let start = 0; start < bytes.length; line++) {
+    const newline = bytes.indexOf(0x0a, start);
+    const end = newline === -1 ? bytes.length : newline;
+    const good = fromUtf8(bytes.subarray(start, end));
+    if (good === undefined) {
+      // Lenient decoding puts U+FFFD for the first bad byte; a U+FFFD of the file itself is found a little early.
+      const column = bytes.subarray(start, end).toString('utf8').indexOf('\ufffd') + 1;
+      return { line, column: Math.max(1, column) };
+    }
+    start = end + 1;
+  }
+  return { line, column: 1 };
+}
+
+function inWords(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+  switch (code) {
+    case 'ENOENT':
+      return 'there is no such file';
+    case 'EACCES':
+    case 'EPERM':
+      return 'this user may not read it';
+    case 'EISDIR':
+      return 'it is a folder';
+    case 'ENOTDIR':
+      return 'a part of its path is not a folder';
+    case 'ERR_INVALID_ARG_VALUE':
+      return 'its name holds a zero byte';
+    default:
+      return code;
+  }
+}

@@ -1,0 +1,161 @@
+/** Looks into the files that the configuration names, so that a wrong one is found at start and has a position. */
+import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
+import { createSecureContext } from 'node:tls';
+import type { AdminConfig, ServerTls } from './config.ts';
+import { readBounded, resolveFrom } from './files.ts';
+import type { Report } from './report.ts';
+import type { Values } from './schema.ts';
+import { type Located, locate, type Node } from './tree.ts';
+
+/** More than any certificate chain with its authorities. */
+const MAX_PEM_BYTES = 1024 * 1024;
+const MAX_TOKEN_BYTES = 4096;
+/** Fewer characters can be guessed by trying. */
+const LEAST_TOKEN_LENGTH = 16;
+/** Read bits of group and others. */
+const READABLE_BY_OTHERS = 0o044;
+
+/** What was found in the files. Relative names start at the folder of `configFile`. */
+export type References = { readonly tls: ServerTls | undefined; readonly token: AdminConfig['token'] };
+
+/** Reads and checks the named files; what is wrong goes to `report`. Nothing of their content is ever printed. */
+export async function checkReferences(
+  values: Values,
+  root: Node,
+  configFile: string | undefined,
+  failed: (path: readonly string[]) => boolean,
+  report: Report,
+): Promise<References> {
+  const read = async (path: readonly string[], name: string, mostBytes: number, secret: boolean) => {
+    const located = locate(root, path);
+    const file = await readBounded(resolveFrom(configFile, name), mostBytes);
+    if (!file.ok) {
+      const text = `the file cannot be read: ${file.what}; write the name of a readable file`;
+      report.problem(located.place, located.key, text);
+      return undefined;
+    }
+    if (secret && (file.mode & READABLE_BY_OTHERS) !== 0) {
+      const mode = file.mode.toString(8).padStart(4, '0');
+      const text = `others may read this secret (mode ${mode}); set mode 0400`;
+      report.warning(located.place, located.key, text);
+    }
+    return { located, bytes: file.bytes };
+  };
+
+  const tls = failed(['listen', 'tls']) ? undefined : values.listen.tls;
+  if (tls !== undefined) {
+    const path = ['listen', 'tls'];
+    const [certificate, key, authorities] = await Promise.all([
+      read([...path, 'certFile'], tls.certFile, MAX_PEM_BYTES, false),
+      read([...path, 'keyFile'], tls.keyFile, MAX_PEM_BYTES, true),
+      tls.clientCaFile === undefined
+        ? undefined
+        : read([...path, 'clientCaFile'], tls.clientCaFile, MAX_PEM_BYTES, false),
+    ]);
+    if (authorities !== undefined) certificateIn(authorities, report);
+    const parsed = certificate && certificateIn(certificate, report);
+    const privateKey = key && privateKeyIn(key, report);
+    if (parsed && privateKey && certificate && key) {
+      checkPair(parsed, privateKey, certificate.bytes, key, report);
+    }
+  }
+
+  const { tokenFile } = values.admin;
+  let token: string | undefined;
+  if (tokenFile !== undefined && !failed(['admin', 'tokenFile'])) {
+    const file = await read(['admin', 'tokenFile'], tokenFile, MAX_TOKEN_BYTES, true);
+    if (file !== undefined) token = tokenIn(file, report);
+  }
+  const resolve = (name: string): string => resolveFrom(configFile, name);
+  return {
+    token,
+    tls: tls && {
+      certFile: resolve(tls.certFile),
+      keyFile: resolve(tls.keyFile),
+      clientCaFile: tls.clientCaFile === undefined ? undefined : resolve(tls.clientCaFile),
+      minVersion: tls.minVersion,
+    },
+  };
+}
+
+type Found = { readonly located: Located; readonly bytes: Buffer };
+
+/** The first certificate of a PEM file; of one that is not valid today, a warning. */
+function certificateIn({ located, bytes }: Found, report: Report): X509Certificate | undefined {
+  let certificate: X509Certificate;
+  try {
+    certificate = new X509Certificate(bytes);
+  } catch {
+    // OpenSSL's own message names routines, not remedies.
+    const text = 'the file holds no PEM certificate; write the name of one with BEGIN CERTIFICATE';
+    report.problem(located.place, located.key, text);
+    return undefined;
+  }
+  const now = Date.now();
+  if (certificate.validToDate.getTime() < now) {
+    const day = certificate.validToDate.toISOString().slice(0, 10);
+    report.warning(located.place, located.key, `the certificate expired on ${day}; renew it`);
+  } else if (certificate.validFromDate.getTime() > now) {
+    const day = certificate.validFromDate.toISOString().slice(0, 10);
+    report.warning(located.place, located.key, `the certificate is not valid before ${day}; check the clock`);
+  }
+  return certificate;
+}
+
+function privateKeyIn({ located, bytes }: Found, report: Report): KeyObject | undefined {
+  try {
+    return createPrivateKey(bytes);
+  } catch (error) {
+    const encrypted = (error as NodeJS.ErrnoException).code === 'ERR_MISSING_PASSPHRASE';
+    const text = encrypted
+      ? 'the key is encrypted; write the name of one without passphrase'
+      : 'the file holds no PEM private key; write the name of one with BEGIN PRIVATE KEY';
+    report.problem(located.place, located.key, text);
+    return undefined;
+  }
+}
+
+function checkPair(
+  certificate: X509Certificate,
+  privateKey: KeyObject,
+  chain: Buffer,
+  key: Found,
+  report: Report,
+): void {
+  const { place, key: name } = key.located;
+  if (!certificate.checkPrivateKey(privateKey)) {
+    report.problem(
+      place,
+      name,
+      'the key does not belong to the first certificate of certFile; write the matching pair',
+    );
+    return;
+  }
+  try {
+    createSecureContext({ cert: chain, key: key.bytes });
+  } catch {
+    // What is left: a broken certificate further down the chain, or a key too weak for OpenSSL.
+    report.problem(
+      place,
+      name,
+      'OpenSSL refuses this pair; write a whole PEM chain and a key of today’s strength',
+    );
+  }
+}
+
+function tokenIn({ located, bytes }: Found, report: Report): string | undefined {
+  const token = bytes.toString('latin1').trim();
+  if (!/^[\x21-\x7e]+$/.test(token)) {
+    const text =
+      token === ''
+        ? 'the file is empty; write a token of at least 16 characters into it'
+        : 'the token is not one line of visible ASCII characters; write such a one into the file';
+    report.problem(located.place, located.key, text);
+    return undefined;
+  }
+  if (token.length < LEAST_TOKEN_LENGTH) {
+    const text = `the token is shorter than ${LEAST_TOKEN_LENGTH} characters; write a random one, such as 32 hexadecimal digits`;
+    report.warning(located.place, located.key, text);
+  }
+  return token;
+}

@@ -1,0 +1,141 @@
+/** What keys must be in relation to one another. Single values have been checked before. */
+import type { ListenAddress } from './config.ts';
+import type { Report } from './report.ts';
+import type { Values } from './schema.ts';
+import { locate, type Node } from './tree.ts';
+
+/** nats-server's default max_payload; the lines around it need room as well. */
+const DEFAULT_MAX_PAYLOAD = 1024 * 1024;
+
+type Path = readonly (string | number)[];
+
+/**
+ * Reports contradictions (problems) and what is allowed but probably not meant (warnings). A rule is silent
+ * when one of its values already failed: `failed` says so by path.
+ */
+export function checkRules(
+  values: Values,
+  root: Node,
+  failed: (path: Path) => boolean,
+  report: Report,
+): void {
+  const problem = (path: Path, others: readonly Path[], text: string): void => {
+    if ([path, ...others].some(failed)) return;
+    const { place, key } = locate(root, path);
+    report.problem(place, key, text);
+  };
+  const warning = (path: Path, text: string): void => {
+    if (failed(path)) return;
+    const { place, key } = locate(root, path);
+    report.warning(place, key, text);
+  };
+  const { listen, admin, origins, upstream, limits, timeouts } = values;
+
+  if (timeouts.silence <= timeouts.ping) {
+    problem(
+      written(root, ['timeouts', 'silence'], ['timeouts', 'ping']),
+      [
+        ['timeouts', 'ping'],
+        ['timeouts', 'silence'],
+      ],
+      'silence is not longer than ping, so every idle client would be taken for gone; write a silence of several pings, such as 5m for 25s',
+    );
+  }
+  if (upstream.dialTimeout < upstream.connectTimeout) {
+    problem(
+      written(root, ['upstream', 'dialTimeout'], ['upstream', 'connectTimeout']),
+      [
+        ['upstream', 'dialTimeout'],
+        ['upstream', 'connectTimeout'],
+      ],
+      'dialTimeout is shorter than connectTimeout, though it is the time for all connects together; write a longer dialTimeout or a shorter connectTimeout',
+    );
+  }
+  if (timeouts.handshake <= upstream.dialTimeout) {
+    problem(
+      written(root, ['timeouts', 'handshake'], ['upstream', 'dialTimeout']),
+      [
+        ['timeouts', 'handshake'],
+        ['upstream', 'dialTimeout'],
+      ],
+      'timeouts.handshake is not longer than upstream.dialTimeout, which is a part of it; write a longer handshake or a shorter dialTimeout',
+    );
+  }
+  if (sameSocket(listen.address, admin.address)) {
+    problem(
+      written(root, ['admin', 'address'], ['listen', 'address']),
+      [
+        ['listen', 'address'],
+        ['admin', 'address'],
+      ],
+      `listen and admin are both on port ${admin.address.port}; write another port for one of them`,
+    );
+  }
+
+  for (const [path, repeated] of [
+    ...repetitions(origins.allow, ['origins', 'allow']),
+    ...repetitions(
+      upstream.servers.map((server) => server.name),
+      ['upstream', 'servers'],
+    ),
+  ]) {
+    if (repeated) warning(path, 'the entry is in the list twice; write it once');
+  }
+  if (origins.allow.includes('*') && origins.allow.length > 1) {
+    warning(
+      ['origins', 'allow', origins.allow.indexOf('*')],
+      "'*' allows every origin, so the entries beside it change nothing; write them without '*', or '*' alone",
+    );
+  }
+  if (origins.allow.includes('self') && listen.hosts.length === 0 && !failed(['listen', 'hosts'])) {
+    warning(
+      ['origins', 'allow', origins.allow.indexOf('self')],
+      'without listen.hosts the entry self only matches loopback names; write the names of the gateway in listen.hosts',
+    );
+  }
+  for (const [index, network] of listen.trustedProxies.entries()) {
+    if (!network.endsWith('/0')) continue;
+    warning(
+      ['listen', 'trustedProxies', index],
+      'with /0 every client may claim any address; write the networks of the proxies alone',
+    );
+  }
+  if (limits.frameBytes <= DEFAULT_MAX_PAYLOAD) {
+    warning(
+      ['limits', 'frameBytes'],
+      'a client may publish messages of 1MiB (the default max_payload of nats-server) in one frame, with a line in front; write at least 2MiB',
+    );
+  }
+  for (const [one, all] of [
+    ['sessionsPerAddress', 'sessions'],
+    ['handshakesPerSecondPerAddress', 'handshakesPerSecond'],
+  ] as const) {
+    if (limits[one] > (limits[all] ?? Number.POSITIVE_INFINITY) && !failed(['limits', all])) {
+      warning(
+        ['limits', one],
+        `the cap for one address is above ${all}, the cap for all; write a smaller one`,
+      );
+    }
+  }
+}
+
+/** Of two keys that contradict each other the one that was written, since that is what somebody changed. */
+function written(root: Node, first: Path, second: Path): Path {
+  return locate(root, first).node === undefined ? second : first;
+}
+
+function sameSocket(one: ListenAddress, other: ListenAddress): boolean {
+  if (one.port !== other.port || one.port === 0) return false;
+  const everywhere = (host: string): boolean => host === '0.0.0.0' || host === '::';
+  return one.host === other.host || everywhere(one.host) || everywhere(other.host);
+}
+
+function repetitions(entries: readonly string[], path: Path): [Path, boolean][] {
+  const seen = new Set<string>();
+  return entries.map((entry, index) => {
+    const folded = entry.toLowerCase();
+    const repeated = seen.has(folded);
+    seen.add(folded);
+    return [[...path, index], repeated];
+  });
+}
