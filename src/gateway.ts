@@ -1,9 +1,10 @@
-import { createHash } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { AdminServer } from './admin/admin-server.ts';
 import type { MetricsSource } from './admin/metric-table.ts';
 import { Metrics } from './admin/metrics.ts';
 import type { HandshakeOutcome } from './close-reason.ts';
 import type { Config, ListenAddress } from './config/config.ts';
+import { fingerprint } from './config/fingerprint.ts';
 import { Admission, type AdmissionSlot } from './listener/admission.ts';
 import { loadServerCertificate, type ServerCertificate } from './listener/certificates.ts';
 import { Listener, TLS_OUTCOMES } from './listener/listener.ts';
@@ -43,8 +44,6 @@ export const configChecks = { origin: checkOriginEntry } as const;
 const CLOSE_FENCE_MARGIN_MS = 5000;
 /** Connections above the session cap that may wait for an answer; one more is dropped without. */
 const CONNECTIONS_ABOVE_CAP = 1024;
-/** How long to stay away, drawn anew each time so that clients do not return together. */
-const RETRY_AFTER_SECONDS = { least: 1, most: 10 } as const;
 
 /**
  * Starts a gateway; resolves when both ports listen.
@@ -130,7 +129,7 @@ export class Gateway {
         version: options.version ?? '',
         revision: options.revision ?? '',
         nodeVersion: options.nodeVersion ?? '',
-        configHash: hashOf(config),
+        configHash: fingerprint(config),
         certificateNotAfter: certificate?.notAfterSeconds,
         connectOutcomes: CONNECT_OUTCOMES,
         tlsOutcomes: certificate === undefined ? undefined : TLS_OUTCOMES,
@@ -216,7 +215,8 @@ export class Gateway {
     const { delayMs, timeoutMs } = this.#config.drain;
     this.#state = 'draining';
     this.#log.info({ sessions: this.#sessions.size, delayMs, timeoutMs }, 'draining');
-    await pause(delayMs, this.#cutNow.signal);
+    // stop() ends the wait; it is no failure.
+    await sleep(delayMs, undefined, { signal: this.#cutNow.signal }).catch(() => {});
     this.#closeToNew();
     const cut = await this.#sessions.drain(timeoutMs, this.#config.timeouts.closeMs, this.#cutNow.signal);
     this.#metrics.sessionsCut(cut);
@@ -240,7 +240,7 @@ export class Gateway {
 
   #closeToNew(): void {
     this.#closedToNew = true;
-    for (const opening of this.#openings) opening.refuse('draining', retryAfterSeconds());
+    for (const opening of this.#openings) opening.refuse('draining');
   }
 
   async #closeParts(): Promise<void> {
@@ -258,7 +258,7 @@ export class Gateway {
   async #open(opening: Opening): Promise<void> {
     const admitted = this.#closedToNew ? DRAINING : this.#admission.admit(opening.facts.clientAddress);
     if (!admitted.admitted) {
-      opening.refuse(admitted.outcome, retryAfterSeconds());
+      opening.refuse(admitted.outcome);
       return;
     }
     const { slot } = admitted;
@@ -280,7 +280,7 @@ export class Gateway {
   }
 
   #refuseAfter(error: unknown, opening: Opening): void {
-    if (error instanceof DialError) opening.refuse(error.outcome, retryAfterSeconds(), error.message);
+    if (error instanceof DialError) opening.refuse(error.outcome, error.message);
     else {
       this.#reporter.faulted(error);
       opening.refuse('internal_error');
@@ -396,26 +396,5 @@ export class Gateway {
 
 const DRAINING = { admitted: false, outcome: 'draining' } as const;
 
-function retryAfterSeconds(): number {
-  const { least, most } = RETRY_AFTER_SECONDS;
-  return least + Math.floor(Math.random() * (most - least + 1));
-}
-
-/** Waits, or not when `signal` aborts. */
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  if (ms === 0 || signal.aborted) return;
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, ms);
-  signal.addEventListener('abort', () => resolve(), { once: true });
-  await promise;
-  clearTimeout(timer);
-}
-
 const addressText = ({ host, port }: ListenAddress): string =>
   host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
-
-/** Eight hex digits that change with the configuration; the token is left out, since a short hash could be searched. */
-function hashOf(config: Config): string {
-  const visible = { ...config, admin: { ...config.admin, token: undefined } };
-  return createHash('sha256').update(JSON.stringify(visible)).digest('hex').slice(0, 8);
-}

@@ -156,7 +156,7 @@ export class AdminServer {
 async function send(request: IncomingMessage, response: ServerResponse, answer: Answer): Promise<void> {
   const plain = Buffer.from(answer.body);
   const zipped =
-    plain.length >= MIN_COMPRESSED_BYTES && /\bgzip\b/.test(String(request.headers['accept-encoding'] ?? ''));
+    plain.length >= MIN_COMPRESSED_BYTES && takesGzip(String(request.headers['accept-encoding'] ?? ''));
   const body = zipped ? await compress(plain) : plain;
   response.writeHead(answer.status, {
     'Content-Type': answer.contentType ?? 'text/plain; charset=utf-8',
@@ -169,6 +169,12 @@ async function send(request: IncomingMessage, response: ServerResponse, answer: 
   });
   response.end(request.method === 'HEAD' ? undefined : body);
 }
+
+/** RFC 9110 §12.5.3: a weight of 0 means "not this one". */
+const takesGzip = (accepted: string): boolean =>
+  accepted
+    .split(',')
+    .some((coding) => /^\s*gzip\s*(;|$)/i.test(coding) && !/;\s*q=0(\.0*)?\s*$/i.test(coding));
 
 const json = (value: unknown): Answer => ({
   status: 200,

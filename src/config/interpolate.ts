@@ -23,8 +23,7 @@ export function interpolate(text: string, environment: Environment): Interpolate
     if (end !== '}' || name === undefined || preset?.includes('${')) {
       failure ??= {
         what: 'a ${ begins no reference to a variable',
-        // biome-ignore lint/suspicious/noTemplateCurlyInString: the syntax is what is explained
-        write: '${NAME} or ${NAME:-default}, or $${ for the characters themselves',
+        write: `\${NAME} or \${NAME:-default}, or $\${ for the characters themselves`,
       };
       return '';
     }

@@ -134,18 +134,13 @@ class TreeReader {
     return last !== undefined && (!structural || last.line === this.#lineAt(offset)) ? last.path : undefined;
   }
 
-  /** One error a line is enough, and none where the scan already found the reason. */
+  /** Only the first: the others mostly follow from it. And none where the scan already found the reason. */
   #reportErrors(errors: readonly YAMLParseError[]): boolean {
     const lines = new Set(this.#findings.map(({ offset }) => this.#lineAt(offset)));
-    let reported = false;
-    for (const { code, pos } of errors) {
-      const line = this.#lineAt(pos[0]);
-      if (lines.has(line)) continue;
-      lines.add(line);
-      this.#report.problem(this.#placeAt(pos[0]), WHOLE_FILE, yamlErrorText(code));
-      reported = true;
-    }
-    return reported;
+    const error = errors.find(({ pos }) => !lines.has(this.#lineAt(pos[0])));
+    if (error === undefined) return false;
+    this.#report.problem(this.#placeAt(error.pos[0]), WHOLE_FILE, yamlErrorText(error.code));
+    return true;
   }
 
   #node(node: ParsedNode, path: string): Node {

@@ -4,6 +4,8 @@ import { VALUE_RULES, type ValueRule } from './scan-rules.ts';
 
 /** An IPv6 address in brackets, with or without a port. */
 const BRACKETED_ADDRESS = /\[[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*(?:%[\w.-]+)?\](?::\d+)?/y;
+/** A variable, whose braces are those of a map where YAML is within brackets. */
+const VARIABLE = /\$\{[^}\s]*\}?/y;
 const QUOTED = { '"': /"(?:[^"\\\n]|\\.)*"/y, "'": /'(?:[^'\n]|'')*'/y } as const;
 
 /** An open block: the keys or dashes of its lines stand in this column. */
@@ -124,12 +126,15 @@ export class ValueScanner extends ScanCursor {
   #plain(parent: number): void {
     const inFlow = this.flows.length > 0;
     do {
-      const address = inFlow ? this.match(BRACKETED_ADDRESS) : undefined;
-      if (address !== undefined) {
-        this.find(this.at, 'within [ ] and { } a value with brackets is not plain; write it in quotes');
-        this.overwrite(this.at, this.at + address.length, '_');
+      const brackets = inFlow ? (this.match(BRACKETED_ADDRESS) ?? this.match(VARIABLE)) : undefined;
+      if (brackets !== undefined) {
+        this.find(
+          this.at,
+          'within [ ] and { } a value with brackets or braces is not plain; write it in quotes',
+        );
+        this.overwrite(this.at, this.at + brackets.length, '_');
       }
-      this.at += address?.length ?? 1;
+      this.at += brackets?.length ?? 1;
     } while (!this.atEnd() && !this.#endsPlain(inFlow));
     if (this.atEnd()) this.openValue = { column: parent };
   }

@@ -5,6 +5,9 @@ import { refusalResponse } from './http-refusal.ts';
 /** A client gets this long to read its answer and close. */
 const LINGER_MS = 1000;
 
+/** How long to stay away when we are full or leaving; drawn anew each time, so that clients do not return together. */
+const RETRY_AFTER_SECONDS = { least: 1, most: 10 } as const;
+
 const ANSWERED = new WeakSet<Socket>();
 
 /** True once a refusal was written; no further request on this connection may reach a rule. */
@@ -15,16 +18,17 @@ export const isAnswered = (socket: Socket): boolean => ANSWERED.has(socket);
  * close with unread input would reset the connection and could take the answer along), and destroys it after a
  * second. The first answer of a connection is its last.
  */
-export function answer(
-  socket: Socket,
-  outcome: Refusal,
-  options: { readonly head?: boolean; readonly retryAfterSeconds?: number } = {},
-): void {
+export function answer(socket: Socket, outcome: Refusal, options: { readonly head?: boolean } = {}): void {
   if (ANSWERED.has(socket) || socket.destroyed) return;
   ANSWERED.add(socket);
   socket.on('error', () => {});
-  socket.end(refusalResponse(outcome, options));
+  socket.end(refusalResponse(outcome, { ...options, retryAfterSeconds: retryAfterSeconds() }));
   socket.resume();
   const linger = setTimeout(() => socket.destroy(), LINGER_MS);
   socket.once('close', () => clearTimeout(linger));
+}
+
+function retryAfterSeconds(): number {
+  const { least, most } = RETRY_AFTER_SECONDS;
+  return least + Math.floor(Math.random() * (most - least + 1));
 }

@@ -56,11 +56,11 @@ export class Opening {
     return this.#abort.signal;
   }
 
-  /** Answers with the refusal's status and sentence, once; later calls do nothing. */
-  refuse(outcome: Refusal, retryAfterSeconds?: number, cause?: string): void {
+  /** Answers with the refusal's status and sentence, once; later calls do nothing. `cause`: see OpeningFacts. */
+  refuse(outcome: Refusal, cause?: string): void {
     if (!this.#settle()) return;
     if (outcome === 'client_abort') this.socket.destroy();
-    else answer(this.socket, outcome, retryAfterSeconds === undefined ? {} : { retryAfterSeconds });
+    else answer(this.socket, outcome);
     const facts = cause === undefined ? this.facts : { ...this.facts, cause };
     this.#observer.onOutcome(outcome, this.#seconds(), facts);
     this.#abort.abort(outcome);
