@@ -124,19 +124,6 @@ export class Gateway {
       clock: this.#wheel,
       counters: this.#frames,
     });
-    this.#metrics = new Metrics(
-      {
-        version: options.version ?? '',
-        revision: options.revision ?? '',
-        nodeVersion: options.nodeVersion ?? '',
-        configHash: fingerprint(config),
-        certificateNotAfter: certificate?.notAfterSeconds,
-        connectOutcomes: CONNECT_OUTCOMES,
-        tlsOutcomes: certificate === undefined ? undefined : TLS_OUTCOMES,
-      },
-      () => this.#numbers(),
-    );
-    this.#admin = new AdminServer(config.admin, this);
     this.#listener = new Listener(
       certificate?.options,
       {
@@ -154,6 +141,19 @@ export class Gateway {
         onDropped: () => this.#droppedConnections++,
       },
     );
+    this.#metrics = new Metrics(
+      {
+        version: options.version ?? '',
+        revision: options.revision ?? '',
+        nodeVersion: options.nodeVersion ?? '',
+        configHash: fingerprint(config),
+        certificateNotAfter: certificate?.notAfterSeconds,
+        connectOutcomes: CONNECT_OUTCOMES,
+        tlsOutcomes: certificate === undefined ? undefined : TLS_OUTCOMES,
+      },
+      () => this.#numbers(),
+    );
+    this.#admin = new AdminServer(config.admin, this);
   }
 
   /** Where clients connect; port 0 in the configuration has become a real one. */
@@ -305,6 +305,7 @@ export class Gateway {
         { ...this.#config.timeouts, sessionAgeMs: this.#config.limits.sessionAgeMs },
         this.#traffic,
         {
+          onFault: (error) => this.#reporter.faulted(error),
           onPingAnswered: (seconds) => this.#metrics.pingAnswered(seconds),
           onEnded: (summary) => {
             slot.release();

@@ -39,6 +39,8 @@ export type SessionSummary = {
 };
 
 export type SessionObserver = {
+  /** A fault of ours; the session ends as internal_error, the others go on. */
+  onFault(error: unknown): void;
   onPingAnswered(seconds: number): void;
   /** Exactly once, when both sockets are gone and nothing of the session is left. */
   onEnded(summary: SessionSummary): void;
@@ -165,7 +167,11 @@ export class Session extends WheelEntry implements ByteSocketOwner {
   // ByteSocketOwner
 
   onBytes(chunk: Buffer): void {
-    this.#pipe.toUpstream(chunk);
+    try {
+      this.#pipe.toUpstream(chunk);
+    } catch (error) {
+      this.#fail(error);
+    }
   }
 
   onDrain(): void {
@@ -195,19 +201,24 @@ export class Session extends WheelEntry implements ByteSocketOwner {
   // WheelEntry
 
   override onDeadline(): void {
-    const nowMs = this.#wheel.nowMs;
-    if (this.#reason !== undefined) {
-      if (nowMs >= this.#closeDeadlineMs) {
+    try {
+      if (this.#reason === undefined) this.#checkDeadlines();
+      else if (this.#wheel.nowMs >= this.#closeDeadlineMs) {
         this.#client.destroy();
         this.#upstream.destroy();
         return;
       }
-    } else {
-      const expired = this.#expiredReason(nowMs);
-      if (expired !== undefined) this.end(expired);
-      else if (nowMs >= this.#nextPingMs) this.#ping(nowMs);
+    } catch (error) {
+      this.#fail(error);
     }
     this.#reschedule();
+  }
+
+  #checkDeadlines(): void {
+    const nowMs = this.#wheel.nowMs;
+    const expired = this.#expiredReason(nowMs);
+    if (expired !== undefined) this.end(expired);
+    else if (nowMs >= this.#nextPingMs) this.#ping(nowMs);
   }
 
   #expiredReason(nowMs: number): CloseReason | undefined {
@@ -238,7 +249,19 @@ export class Session extends WheelEntry implements ByteSocketOwner {
     if (this.#reason !== undefined) this.#setCloseDeadline();
   }
 
-  #onUpstreamData = (chunk: Buffer): void => this.#pipe.toClient(chunk);
+  #onUpstreamData = (chunk: Buffer): void => {
+    try {
+      this.#pipe.toClient(chunk);
+    } catch (error) {
+      this.#fail(error);
+    }
+  };
+
+  /** The boundary of a session: nothing that goes wrong inside reaches another one, or ends the process. */
+  #fail(error: unknown): void {
+    this.#observer.onFault(error);
+    this.end('internal_error');
+  }
 
   #onUpstreamClosed(): void {
     if (!this.#upstreamOpen) return;
