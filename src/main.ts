@@ -179,11 +179,13 @@ async function runDev(): Promise<number> {
 /** The first SIGTERM or SIGINT drains, the second stops at once. Resolves with the exit code. */
 async function untilSignalled(drain: () => Promise<void>, stop: () => Promise<void>): Promise<number> {
   const { promise, resolve, reject } = Promise.withResolvers<number>();
+  // A stop also ends the drain that is under way, so the code is kept apart from which of them settles first.
+  let code = 0;
   let signals = 0;
   const onSignal = (signal: NodeJS.Signals): void => {
     signals++;
-    if (signals === 1) drain().then(() => resolve(0), reject);
-    else stop().then(() => resolve(128 + (signal === 'SIGINT' ? 2 : 15)), reject);
+    if (signals === 2) code = 128 + (signal === 'SIGINT' ? 2 : 15);
+    (signals === 1 ? drain() : stop()).then(() => resolve(code), reject);
   };
   process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
   return promise;
