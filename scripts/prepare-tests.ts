@@ -11,7 +11,12 @@ const say = (line: string): void => console.log(line);
 let missing = 0;
 
 for (const find of [
-  () => findNatsServer({ cacheDir: fileURLToPath(new URL('../.cache/natsgate', import.meta.url)), env: process.env, say }),
+  () =>
+    findNatsServer({
+      cacheDir: fileURLToPath(new URL('../.cache/natsgate', import.meta.url)),
+      env: process.env,
+      say,
+    }),
   async () => say(`Chromium: ${await findChromium()}`),
   async () => say(`promtool: ${await findPromtool()}`),
 ]) {

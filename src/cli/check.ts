@@ -16,7 +16,7 @@ export async function check(
   const loaded = await read(source);
   if (!loaded.ok) {
     for (const problem of loaded.problems) io.err(formatProblem(problem));
-    for (const warning of loaded.warnings) io.err(`warning: ${formatProblem(warning)}`);
+    // Warnings can wait: they stand in the way of nothing, and some go away with the problems.
     io.err(`natsgate: ${counted(loaded.problems.length, 'problem')} in the configuration`);
     return 1;
   }

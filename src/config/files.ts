@@ -2,6 +2,7 @@
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { dirname, isAbsolute, join } from 'node:path';
+import { quote } from './text.ts';
 
 /** A configuration of a few hundred lines has 20 KiB. */
 const MAX_CONFIG_BYTES = 256 * 1024;
@@ -45,7 +46,7 @@ export async function readConfigText(path: string): Promise<ConfigText> {
   if (!file.ok) {
     return file.what.startsWith('it is over')
       ? { ok: false, line: 1, column: 1, text: `the file cannot be used: ${file.what}; write a shorter one` }
-      : { ok: false, text: `the file cannot be read: ${file.what}; write the name of a readable file` };
+      : { ok: false, text: `${quote(path)} cannot be read: ${file.what}; write the name of a readable file` };
   }
   return decode(file.bytes);
 }

@@ -25,7 +25,10 @@ export class ValueScanner extends ScanCursor {
     if (!this.#nodeStart(parent)) return false;
     if (this.flows.length > 0 && !this.#flow()) return false;
     this.skipBlanks();
-    if (!this.atEnd() && !this.atKeyColon()) this.#plain(parent);
+    if (this.atEnd() || this.atKeyColon()) return true;
+    this.find(this.at, 'something stands behind the value; write one value, in quotes as a whole');
+    this.overwrite(this.at, this.end, ' ');
+    this.at = this.end;
     return true;
   }
 
@@ -62,13 +65,17 @@ export class ValueScanner extends ScanCursor {
         this.openValue = undefined;
         awaitsNode = false;
         this.at++;
-      } else if (awaitsNode || character === '[' || character === '{') {
+      } else if (awaitsNode) {
         awaitsNode = false;
         const depth = this.flows.length;
         if (!this.#nodeStart(-1)) return false;
         if (this.flows.length > depth) awaitsNode = true;
       } else {
-        this.#plain(-1);
+        this.find(this.at, 'something stands behind the value; write a comma between entries', true);
+        // With the comma in place of the blank, the rest can be read as it was meant.
+        if (this.isBlank(this.at - 1) && this.at > this.start) this.overwrite(this.at - 1, this.at, ',');
+        else this.hopeless = true;
+        awaitsNode = true;
       }
     }
     return !this.hopeless;
@@ -86,7 +93,11 @@ export class ValueScanner extends ScanCursor {
         this.skipDeeperThan = Math.max(parent, 0);
         return false;
       }
-      if (rule.next === 'done') return true;
+      if (rule.next === 'done') {
+        if (rule.with === '_' && !this.atEnd() && !this.#endsPlain(this.flows.length > 0))
+          this.#plain(parent);
+        return true;
+      }
       this.skipBlanks();
       if (this.atEnd()) return true;
     }

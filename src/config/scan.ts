@@ -74,7 +74,14 @@ class Scanner extends ValueScanner {
       return this.dropLine();
     }
     this.openValue = undefined;
-    while ((this.blocks.at(-1)?.column ?? -1) > indent) this.blocks.pop();
+    const inner = this.blocks.findLastIndex(({ column }) => column <= indent);
+    const left = this.blocks.splice(inner + 1);
+    if (left.length > 0 && this.blocks.at(-1)?.column !== indent) {
+      const text = 'the line is indented like none above it; indent lines that belong together alike';
+      this.find(this.at, text, true);
+      this.skipDeeperThan = indent;
+      return this.dropLine();
+    }
     this.#blockLine(indent);
   }
 

@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { hostName, listenAddress, network, upstreamUrl } from '../../src/config/address.ts';
+import type { Reader } from '../../src/config/units.ts';
+
+const listen = listenAddress('0.0.0.0');
+const admin = listenAddress('127.0.0.1');
+
+test('addresses to listen on', () => {
+  accept(listen, [
+    ['0.0.0.0:8080', { host: '0.0.0.0', port: 8080 }],
+    [':8080', { host: '0.0.0.0', port: 8080 }],
+    ['8080', { host: '0.0.0.0', port: 8080 }],
+    ['localhost:0', { host: '127.0.0.1', port: 0 }],
+    ['[::]:8080', { host: '::', port: 8080 }],
+    ['[::1]:65535', { host: '::1', port: 65_535 }],
+    ['[fe80::1%eth0]:80', { host: 'fe80::1%eth0', port: 80 }],
+  ]);
+  accept(admin, [
+    ['8081', { host: '127.0.0.1', port: 8081 }],
+    [':8081', { host: '0.0.0.0', port: 8081 }],
+  ]);
+  refuse(listen, [
+    ['', /not an address/, /such as/],
+    ['0.0.0.0', /no port/, /^0\.0\.0\.0:8080$/],
+    ['::1', /no brackets/, /"\[::1\]:8080"/],
+    [':::8080', /not an address|no brackets/, /./],
+    ['[::]', /not an address/, /./],
+    ['[1.2.3.4]:80', /no IPv6 address/, /./],
+    ['0.0.0.0:65536', /not a port/, /0 to 65535/],
+    ['0.0.0.0:080', /not a port/, /./],
+    ['99999', /not a port/, /./],
+    ['*:8080', /"\*"/, /0\.0\.0\.0:8080/],
+    ['gw.example.com:80', /not an IP address/, /./],
+    ['http://0.0.0.0:80', /is a URL/, /./],
+    ['010.0.0.1:80', /not an IP address/, /./],
+  ]);
+});
+
+test('upstream URLs', () => {
+  accept(upstreamUrl, [
+    ['nats://nats:4222', { host: 'nats', port: 4222, name: 'nats:4222' }],
+    ['nats://NATS.example.com', { host: 'nats.example.com', port: 4222, name: 'nats.example.com:4222' }],
+    ['NATS://nats_1:14222', { host: 'nats_1', port: 14_222, name: 'nats_1:14222' }],
+    ['nats://127.0.0.1', { host: '127.0.0.1', port: 4222, name: '127.0.0.1:4222' }],
+    ['nats://[::1]', { host: '::1', port: 4222, name: '[::1]:4222' }],
+    ['nats://[::1]:5222', { host: '::1', port: 5222, name: '[::1]:5222' }],
+  ]);
+  refuse(upstreamUrl, [
+    ['', /empty/, /nats:/],
+    ['nats:4222', /no scheme/, /^nats:\/\/host:port$/],
+    ['tls://nats:4222', /^tls:\/\/ cannot be used: TLS/, /nats:/],
+    ['ws://nats:80', /WebSocket/, /nats:/],
+    ['http://nats:8222', /monitoring port/, /nats:/],
+    ['nats://user:CANARY@nats:4222', /password does not belong/, /nats:\/\/host:port alone/],
+    ['nats://CANARY@nats', /password does not belong/, /./],
+    ['nats://user:CANARY', /the port of the URL is not one/, /1 to 65535/],
+    ['natss://user:CANARY', /the scheme of the URL is not nats/, /./],
+    ['nats:/user:CANARY@nats', /password does not belong/, /./],
+    ['CANARY://nats', /the scheme/, /./],
+    ['nats://nats:0', /port/, /./],
+    ['nats://nats:04222', /port/, /./],
+    ['nats://nats:', /port/, /./],
+    ['nats://', /host/, /./],
+    ['nats://::1', /no brackets/, /./],
+    ['nats://[::1', /cannot be told apart/, /./],
+    ['nats://nats/', /path/, /./],
+    ['nats://nats?a', /path/, /./],
+    ['nats://a,nats://b', /several servers/, /a list/],
+    ['nats://1234', /neither a name/, /./],
+    ['nats://0x7f.1', /neither a name/, /./],
+    ['nats://a..b', /neither a name/, /./],
+  ]);
+});
+
+test('host names and networks', () => {
+  accept(hostName, [
+    ['GW.example.com', 'gw.example.com'],
+    ['münchen.example', 'xn--mnchen-3ya.example'],
+    ['10.0.0.1', '10.0.0.1'],
+    ['[2001:DB8::1]', '[2001:db8::1]'],
+  ]);
+  refuse(hostName, [
+    ['https://gw.example.com', /is a URL/, /alone/],
+    ['gw.example.com:443', /has a port/, /alone/],
+    ['::1', /no brackets/, /"\[::1\]"/],
+    ['*.example.com', /not a host name/, /./],
+    ['', /not a host name/, /./],
+    ['a b', /not a host name/, /./],
+  ]);
+  accept(network, [
+    ['10.0.0.0/8', '10.0.0.0/8'],
+    ['2001:db8::/32', '2001:db8::/32'],
+    ['127.0.0.1', '127.0.0.1'],
+  ]);
+  for (const text of [
+    '10.0.0.0/33',
+    '10.0.0/8',
+    '::/129',
+    '10.0.0.0/08',
+    '10.0.0.0/8/8',
+    'all',
+    '',
+    '10.0.0.0/',
+  ]) {
+    refuse(network, [[text, /not a network/, /10\.0\.0\.0\/8/]]);
+  }
+});
+
+function accept<T>(reader: Reader<T>, rows: readonly (readonly [string, T])[]): void {
+  for (const [text, value] of rows) assert.deepEqual(reader.read(text), { ok: true, value }, text);
+}
+
+function refuse(reader: Reader<unknown>, rows: readonly (readonly [string, RegExp, RegExp])[]): void {
+  for (const [text, what, write] of rows) {
+    const reading = reader.read(text);
+    assert.ok(!reading.ok, text);
+    assert.match(reading.what, what, text);
+    assert.match(reading.write, write, text);
+    assert.doesNotMatch(`${reading.what} ${reading.write}`, /CANARY/, text);
+  }
+}

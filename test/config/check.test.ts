@@ -1,0 +1,107 @@
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { check } from '../../src/cli/check.ts';
+import type { Config } from '../../src/config/config.ts';
+import { type ConfigSource, loadConfig } from '../../src/config/load.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+import { checks, REQUIRED } from './support.ts';
+
+type Run = { readonly code: number; readonly out: string[]; readonly err: string[] };
+
+async function run(
+  content: string | undefined,
+  flags: ConfigSource['flags'] = {},
+  describe?: (config: Config) => readonly string[],
+): Promise<Run> {
+  await using folder = await temporaryFolder();
+  const file = join(folder.path, 'gateway.yaml');
+  if (content !== undefined) await writeFile(file, content);
+  await writeFile(join(folder.path, 'token'), 'CANARY-0123456789abcdef\n', { mode: 0o400 });
+  const out: string[] = [];
+  const err: string[] = [];
+  const bare = (line: string): string => line.replaceAll(`${folder.path}/`, '');
+  const io = {
+    out: (line: string) => void out.push(bare(line)),
+    err: (line: string) => void err.push(bare(line)),
+  };
+  const source = { ...(content === undefined ? {} : { file }), flags, env: {} };
+  const code = await check(source, io, (given) => loadConfig(given, checks), describe);
+  return { code, out, err };
+}
+
+test('eight different mistakes are eight positions with what to write, and exit 1', async () => {
+  const { code, out, err } = await run(`listen: 0.0.0.0
+origins:
+  - *
+  - nonsense
+upstream: tls://nats:4222
+limits:
+  framebytes: 8MiB
+  sessions: 0777
+timeouts:
+  ping: 5
+  ping: 6s
+`);
+  assert.equal(code, 1);
+  assert.deepEqual(out, []);
+  assert.deepEqual(err, [
+    'gateway.yaml:1:9: listen: "0.0.0.0" has no port; write 0.0.0.0:8080',
+    "gateway.yaml:3:5: origins: * begins a YAML alias, which is not used here; write '*' in quotes",
+    'gateway.yaml:4:5: origins: "nonsense": nonsense is not an origin; write https://app.example.com',
+    'gateway.yaml:5:11: upstream: tls:// cannot be used: TLS towards nats-server is not supported yet; write nats://host:port',
+    'gateway.yaml:7:3: limits.framebytes: not a known key; did you mean frameBytes?',
+    'gateway.yaml:8:13: limits.sessions: "0777" is not a whole number in plain digits; write auto or a whole number from 1 to 1000000',
+    'gateway.yaml:10:9: timeouts.ping: "5" has no unit; write 5s or 5ms',
+    'gateway.yaml:11:3: timeouts.ping: the key stands here a second time; write it once',
+    'natsgate: 8 problems in the configuration',
+  ]);
+});
+
+test('a valid configuration is described, without secrets, and exit 0', async () => {
+  const { code, out, err } = await run(
+    `${REQUIRED}admin: {address: "[::1]:0", tokenFile: token}\nlimits: {sessions: 5, sessionAge: 90m}\ntimeouts: {ping: 1.5s}\ndrain: {delay: 0}\n`,
+    {},
+    (config) => [`compiled   ${config.origins.allow.length} origin`],
+  );
+  assert.deepEqual([code, err], [0, []]);
+  assert.deepEqual(out, [
+    'natsgate: the configuration is valid',
+    '  listens    ws://0.0.0.0:8080 (no TLS)',
+    '  admin      http://[::1]:0 (token read)',
+    '  origins    https://app.example.com',
+    '             without Origin: deny; Origin null: deny',
+    '  upstream   nats:4222',
+    '  limits     sessions 5, of one address off; handshakes 300/s, of one address off',
+    '             frames up to 8388608 bytes; session age 90m',
+    '  timeouts   handshake 5s, ping 1500ms, silence 5m, stall 30s',
+    '  drain      after 0s, over 30s',
+    '  log        info, json',
+    '  compiled   1 origin',
+  ]);
+});
+
+test('warnings do not fail the check; caps by address are advised once addresses can be trusted', async () => {
+  const { code, out, err } = await run(
+    'origins: "*"\nupstream: nats://n\nlisten: {trustedProxies: 10.0.0.0/8}\n',
+  );
+  assert.equal(code, 0);
+  assert.deepEqual(err, [
+    'warning: gateway.yaml:1:10: origins: "*": every page of the world may connect; write exact origins',
+  ]);
+  assert.equal(out.filter((line) => line.startsWith('advice: ')).length, 2);
+  const set = await run(
+    `${REQUIRED}listen: {trustedProxies: 10.0.0.0/8}\nlimits: {sessionsPerAddress: 9, handshakesPerSecondPerAddress: 9}\n`,
+  );
+  assert.ok(!set.out.some((line) => line.startsWith('advice: ')));
+});
+
+test('without a file', async () => {
+  const good = await run(undefined, { origin: ['self'], upstream: ['nats://n'] });
+  assert.equal(good.code, 0);
+  const bad = await run(undefined, { origin: ['self'] });
+  assert.equal(bad.code, 1);
+  assert.match(bad.err[0] ?? '', /^--upstream: upstream: the key is missing/);
+  assert.equal(bad.err[1], 'natsgate: 1 problem in the configuration');
+});

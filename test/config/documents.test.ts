@@ -1,0 +1,185 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { configJsonSchemaText } from '../../src/config/json-schema.ts';
+import { loadConfig } from '../../src/config/load.ts';
+import { KEYS, type KeyShape } from '../../src/config/schema.ts';
+import { checkOriginEntry } from '../../src/listener/origin.ts';
+import { load, REQUIRED } from './support.ts';
+
+/** The schema, the JSON Schema, the example and the page must have the same keys with the same defaults. */
+const example = read('config.example.yaml');
+const page = read('docs/configuration.md');
+const jsonSchemaText = read('docs/config.schema.json');
+
+type Json = { readonly [key: string]: unknown };
+type Row = { readonly preset: string | undefined; readonly required: boolean };
+
+const NO_DEFAULT = [
+  'listen.tls.certFile',
+  'listen.tls.keyFile',
+  'listen.tls.clientCaFile',
+  'admin.tokenFile',
+];
+const REQUIRED_KEYS = ['origins.allow', 'upstream.servers'];
+
+test('docs/config.schema.json is what scripts/write-schema.ts writes', () => {
+  assert.equal(jsonSchemaText, configJsonSchemaText());
+});
+
+test('the JSON Schema has the keys of the schema, each with a description', () => {
+  assert.deepEqual([...fromJsonSchema().keys()].toSorted(), keysOf(KEYS, '').toSorted());
+});
+
+test('the JSON Schema has the defaults of the schema, and the keys without are known', async () => {
+  const rows = fromJsonSchema();
+  const lines: string[] = [];
+  for (const [key, { preset }] of rows) {
+    if (preset !== undefined) lines.push(nested(key, preset));
+  }
+  // All defaults written out mean the same as none.
+  const written = await load(merged(lines));
+  const bare = await load(REQUIRED);
+  assert.deepEqual(written.lines, []);
+  assert.deepEqual(written.config, bare.config);
+  const without = [...rows].filter(([, row]) => row.preset === undefined).map(([key]) => key);
+  assert.deepEqual(without.toSorted(), [...NO_DEFAULT, ...REQUIRED_KEYS].toSorted());
+});
+
+test('the table of the page has the same keys and defaults', () => {
+  const table = new Map<string, string>();
+  for (const [, key = '', preset = ''] of page.matchAll(
+    /^\| `([a-zA-Z.]+)` \| [^|]+ \| ([^|]+) \| [^|]+ \|$/gm,
+  )) {
+    if (key.includes('.')) table.set(key, preset.trim());
+  }
+  const expected = new Map<string, string>();
+  for (const [key, { preset, required }] of fromJsonSchema()) {
+    const needed = key.startsWith('listen.tls.') ? 'required in `listen.tls`' : 'required';
+    expected.set(key, preset === undefined ? (required ? needed : 'none') : `\`${preset}\``);
+  }
+  assert.deepEqual([...table], [...expected]);
+});
+
+test('ranges and words of the page are those of the schema', async () => {
+  for (const [, key = '', type = ''] of page.matchAll(/^\| `([a-zA-Z]+\.[a-zA-Z.]+)` \| ([^|]+) \|/gm)) {
+    const range = /, (\S+) to ([^\s,]+)(?:, or `(\w+)`)?$/.exec(type.trim());
+    if (range === null) continue;
+    const { lines } = await load(merged([nested(key, '"nonsense"')]));
+    const [, least, most, word] = range;
+    assert.equal(lines.length, 1);
+    assert.ok(lines[0]?.includes(`from ${least} to ${most}`), `${key}: ${lines[0]}`);
+    if (word !== undefined) assert.ok(lines[0]?.includes(`write ${word} or`), `${key}: ${lines[0]}`);
+  }
+});
+
+test('the example has every key, at its default', () => {
+  const { keys, values } = fromExample();
+  const rows = fromJsonSchema();
+  assert.deepEqual(keys.toSorted(), [...rows.keys()].toSorted());
+  for (const [key, { preset }] of rows) {
+    if (preset !== undefined) assert.equal(values.get(key), preset, key);
+  }
+});
+
+test('every key of the example has a comment', () => {
+  const lines = example.split('\n');
+  for (const [index, line] of lines.entries()) {
+    if (!/^ +#?[a-zA-Z]+:/.test(line)) continue;
+    assert.match(lines[index - 1] ?? '', /^ +# \S/, line);
+  }
+});
+
+test('the example passes as it is, without a warning', async () => {
+  const file = new URL('../../config.example.yaml', import.meta.url).pathname;
+  const loaded = await loadConfig({ file, flags: {}, env: {} }, { origin: checkOriginEntry });
+  assert.ok(loaded.ok, JSON.stringify(loaded));
+  assert.deepEqual(loaded.warnings, []);
+  assert.deepEqual(loaded.config, (await load(REQUIRED)).config);
+});
+
+test('what the page shows as YAML passes', async () => {
+  const [, first = ''] = /```yaml\n(.*?)```/s.exec(page) ?? [];
+  const loaded = await load(first);
+  assert.deepEqual(loaded.lines, []);
+  for (const [, short = '', long = ''] of page.matchAll(/^\| `(\w+: [^|]*)` \| `(\w+: \{.*\})` \|$/gm)) {
+    const rest = REQUIRED.split('\n')
+      .filter((line) => !line.startsWith(short.slice(0, short.indexOf(':'))))
+      .join('\n');
+    const [one, other] = [await load(`${short}\n${rest}`), await load(`${long}\n${rest}`)];
+    assert.ok(one.config !== undefined, one.lines.join());
+    assert.deepEqual(one.config, other.config);
+  }
+});
+
+function read(name: string): string {
+  return readFileSync(new URL(`../../${name}`, import.meta.url), 'utf8');
+}
+
+function keysOf(shape: KeyShape, path: string): string[] {
+  if (shape.kind !== 'section') return [path];
+  return [...shape.keys].flatMap(([key, inner]) => keysOf(inner, path === '' ? key : `${path}.${key}`));
+}
+
+/** Every value key in the order of the schema. A section is what has properties, in long form where there are two. */
+function fromJsonSchema(): Map<string, Row> {
+  const rows = new Map<string, Row>();
+  const walk = (json: Json, path: string, required: boolean): void => {
+    const forms = (json['anyOf'] ?? [json]) as Json[];
+    const section = forms.find((form) => form['properties'] !== undefined);
+    if (section === undefined) {
+      assert.equal(typeof json['description'], 'string', path);
+      const preset = json['default'];
+      const text =
+        preset === undefined ? undefined : Array.isArray(preset) ? JSON.stringify(preset) : String(preset);
+      rows.set(path, { preset: text, required });
+      return;
+    }
+    assert.equal(section['additionalProperties'], false, path);
+    const needed = (section['required'] ?? []) as string[];
+    for (const [key, inner] of Object.entries(section['properties'] as Json)) {
+      walk(inner as Json, path === '' ? key : `${path}.${key}`, needed.includes(key));
+    }
+  };
+  walk(JSON.parse(jsonSchemaText) as Json, '', true);
+  return rows;
+}
+
+/** Keys by indentation; a key switched off has a # right in front of it. */
+function fromExample(): { keys: string[]; values: Map<string, string> } {
+  const keys: string[] = [];
+  const values = new Map<string, string>();
+  const path: string[] = [];
+  for (const line of example.split('\n')) {
+    const match = /^( *)#?([a-zA-Z]+):(?: (.*))?$/.exec(line);
+    if (match === null) continue;
+    const [, indent = '', key = '', value] = match;
+    path.length = indent.length / 2;
+    path.push(key);
+    values.set(path.join('.'), value ?? '');
+  }
+  for (const key of values.keys()) {
+    if (![...values.keys()].some((other) => other.startsWith(`${key}.`))) keys.push(key);
+  }
+  return { keys, values };
+}
+
+/** `a.b.c`, value → `a: {b: {c: value}}`. */
+function nested(key: string, value: string): string {
+  const steps = key.split('.');
+  return `${steps.join(': {')}: ${value}${'}'.repeat(steps.length - 1)}\n`;
+}
+
+/** A whole file from lines of `nested`, with what is required beside them. */
+function merged(lines: readonly string[]): string {
+  const sections = new Map([
+    ['origins', ['allow: https://app.example.com']],
+    ['upstream', ['servers: nats://nats:4222']],
+  ]);
+  for (const line of lines) {
+    const [, section = '', inner = ''] = /^(\w+): \{(.*)\}\n$/.exec(line) ?? [];
+    // A default within listen.tls only holds where there is TLS.
+    if (!inner.startsWith('tls:')) sections.set(section, [...(sections.get(section) ?? []), inner]);
+  }
+  return [...sections].map(([section, inner]) => `${section}: {${inner.join(', ')}}\n`).join('');
+}

@@ -1,0 +1,321 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: the file's own syntax for variables
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { loadConfig } from '../../src/config/load.ts';
+import { checks, load, REQUIRED } from './support.ts';
+
+const DEFAULTS = {
+  listen: { address: { host: '0.0.0.0', port: 8080 }, tls: undefined, trustedProxies: [], hosts: [] },
+  admin: { address: { host: '127.0.0.1', port: 8081 }, hosts: [], token: undefined },
+  origins: { allow: ['https://app.example.com'], missing: 'deny', opaque: 'deny' },
+  upstream: {
+    servers: [{ host: 'nats', port: 4222, name: 'nats:4222' }],
+    connectTimeoutMs: 1000,
+    dialTimeoutMs: 1800,
+  },
+  limits: {
+    sessions: undefined,
+    sessionsPerAddress: 0,
+    handshakesInFlight: 512,
+    handshakesPerSecond: 300,
+    handshakesPerSecondPerAddress: 0,
+    maxFrameBytes: 8_388_608,
+    sessionAgeMs: 0,
+  },
+  timeouts: { handshakeMs: 5000, pingMs: 25_000, silenceMs: 300_000, stallMs: 30_000, closeMs: 2000 },
+  drain: { delayMs: 5000, timeoutMs: 30_000 },
+  log: { level: 'info', format: 'json' },
+};
+
+test('two keys are a configuration, complete and frozen', async () => {
+  const { config, warnings } = await load(REQUIRED);
+  assert.deepEqual(config, DEFAULTS);
+  assert.deepEqual(warnings, []);
+  assert.ok(config !== undefined);
+  for (const part of [
+    config,
+    config.listen,
+    config.listen.address,
+    config.origins.allow,
+    config.upstream.servers[0],
+  ]) {
+    assert.ok(Object.isFrozen(part));
+  }
+});
+
+test('short and long forms mean the same', async () => {
+  const long = await load(
+    'listen: {address: "[::1]:9000"}\nadmin: {address: 127.0.0.1:9001}\norigins: {allow: [https://a.example]}\nupstream: {servers: [nats://n:1]}\n',
+  );
+  assert.ok(long.config !== undefined, long.lines.join('\n'));
+  for (const short of [
+    'listen: "[::1]:9000"\nadmin: 9001\norigins: https://a.example\nupstream: nats://n:1\n',
+    'listen: "[::1]:9000"\nadmin: 127.0.0.1:9001\norigins: [https://a.example]\nupstream: [nats://n:1]\n',
+    'listen:\n  address: "[::1]:9000"\nadmin: 9001\norigins:\n  allow: https://a.example\nupstream:\n  servers: nats://n:1\n',
+    '{"listen": "[::1]:9000", "admin": 9001, "origins": ["https://a.example"], "upstream": "nats://n:1"}',
+    'listen:\n  "[::1]:9000"\nadmin: "9001"\norigins:\n- https://a.example\nupstream:\n- nats://n:1',
+    '\ufefflisten: "[::1]:9000"\r\nadmin: 9001\r\norigins: https://a.example\r\nupstream: nats://n:1\r\n',
+  ]) {
+    const { config, lines } = await load(short);
+    assert.deepEqual(config, long.config, lines.join('\n') || short);
+  }
+});
+
+test('every key arrives in the unit of the code', async () => {
+  const { config, lines } = await load(`
+listen: {address: ":1", trustedProxies: 10.0.0.0/8, hosts: [GW.example.com]}
+admin: {address: 2, hosts: natsgate}
+origins: {allow: [self, "*"], missing: allow, opaque: allow}
+upstream: {servers: [nats://a, nats://b:1], connectTimeout: 2s, dialTimeout: 3s}
+limits: {sessions: 5, sessionsPerAddress: 4, handshakesInFlight: 3, handshakesPerSecond: 2, handshakesPerSecondPerAddress: 1, frameBytes: 16MiB, sessionAge: 12h}
+timeouts: {handshake: 4s, ping: 100ms, silence: 200ms, stall: 10ms, close: 20ms}
+drain: {delay: 0, timeout: 0s}
+log: {level: silent, format: text}
+`);
+  assert.deepEqual(
+    config,
+    {
+      listen: {
+        address: { host: '0.0.0.0', port: 1 },
+        tls: undefined,
+        trustedProxies: ['10.0.0.0/8'],
+        hosts: ['gw.example.com'],
+      },
+      admin: { address: { host: '127.0.0.1', port: 2 }, hosts: ['natsgate'], token: undefined },
+      origins: { allow: ['self', '*'], missing: 'allow', opaque: 'allow' },
+      upstream: {
+        servers: [
+          { host: 'a', port: 4222, name: 'a:4222' },
+          { host: 'b', port: 1, name: 'b:1' },
+        ],
+        connectTimeoutMs: 2000,
+        dialTimeoutMs: 3000,
+      },
+      limits: {
+        sessions: 5,
+        sessionsPerAddress: 4,
+        handshakesInFlight: 3,
+        handshakesPerSecond: 2,
+        handshakesPerSecondPerAddress: 1,
+        maxFrameBytes: 16_777_216,
+        sessionAgeMs: 43_200_000,
+      },
+      timeouts: { handshakeMs: 4000, pingMs: 100, silenceMs: 200, stallMs: 10, closeMs: 20 },
+      drain: { delayMs: 0, timeoutMs: 0 },
+      log: { level: 'silent', format: 'text' },
+    },
+    lines.join('\n'),
+  );
+});
+
+test('flag over environment over file, each for its own key', async () => {
+  const file =
+    'listen: {address: ":1", hosts: gw}\norigins: {allow: [https://file.example], missing: allow}\nupstream: {servers: nats://file, dialTimeout: 3s}\n';
+  const env = {
+    NATSGATE_LISTEN: ':2',
+    NATSGATE_ADMIN: ':3',
+    NATSGATE_ORIGINS: 'https://env.example, https://*.env.example\thttp://x',
+    NATSGATE_UPSTREAM: 'nats://env:1,nats://env:2',
+  };
+  const flags = {
+    listen: ':4',
+    admin: ':5',
+    origin: ['https://flag.example', 'self'],
+    upstream: ['nats://flag'],
+  };
+  const picture = async (...[content, given]: Parameters<typeof load>) => {
+    const { config, lines } = await load(content, given);
+    assert.ok(config !== undefined, lines.join('\n'));
+    const { listen, admin, origins, upstream } = config;
+    return [
+      listen.address.port,
+      listen.hosts.join(),
+      admin.address.port,
+      origins.allow.join(),
+      origins.missing,
+      upstream.servers.map(({ name }) => name).join(),
+      upstream.dialTimeoutMs,
+    ];
+  };
+  assert.deepEqual(await picture(file), [1, 'gw', 8081, 'https://file.example', 'allow', 'file:4222', 3000]);
+  assert.deepEqual(await picture(file, { env }), [
+    2,
+    'gw',
+    3,
+    'https://env.example,https://*.env.example,http://x',
+    'allow',
+    'env:1,env:2',
+    3000,
+  ]);
+  assert.deepEqual(await picture(file, { env, flags }), [
+    4,
+    'gw',
+    5,
+    'https://flag.example,self',
+    'allow',
+    'flag:4222',
+    3000,
+  ]);
+  assert.deepEqual(await picture(undefined, { flags }), [
+    4,
+    '',
+    5,
+    'https://flag.example,self',
+    'deny',
+    'flag:4222',
+    1800,
+  ]);
+  assert.deepEqual(await picture(undefined, { env }), [
+    2,
+    '',
+    3,
+    'https://env.example,https://*.env.example,http://x',
+    'deny',
+    'env:1,env:2',
+    1800,
+  ]);
+  const empty = { NATSGATE_LISTEN: '', NATSGATE_ORIGINS: '', NATSGATE_CONFIG: '' };
+  assert.deepEqual(await picture(undefined, { env: empty, flags: { ...flags, listen: ':6' } }), [
+    6,
+    '',
+    5,
+    'https://flag.example,self',
+    'deny',
+    'flag:4222',
+    1800,
+  ]);
+});
+
+test('problems of flags and variables carry their name', async () => {
+  const { lines } = await load(REQUIRED, {
+    env: {
+      NATSGATE_LISTEN: '[::1',
+      NATSGATE_ORIGINS: 'https://a.example nonsense',
+      NATSGATE_UPSTREAM: ' , ',
+    },
+    flags: { admin: '' },
+  });
+  assert.deepEqual(
+    lines.map((line) => line.slice(0, line.indexOf(': ', line.indexOf(': ') + 2))),
+    ['NATSGATE_UPSTREAM: upstream', 'NATSGATE_ORIGINS: origins', 'NATSGATE_LISTEN: listen', '--admin: admin'],
+  );
+  assert.match(lines[0] ?? '', /the list is empty; write a URL/);
+  assert.match(lines[1] ?? '', /"nonsense": nonsense is not an origin/);
+});
+
+test('what is required and missing', async () => {
+  assert.deepEqual((await load(undefined)).lines, [
+    '--origin: origins: the key is missing; write a list of origins such as [https://app.example.com], or give --origin or NATSGATE_ORIGINS',
+    '--upstream: upstream: the key is missing; write a URL such as nats://host:4222, or a list of them, or give --upstream or NATSGATE_UPSTREAM',
+  ]);
+  const { lines } = await load(
+    'origins: {missing: allow}\nupstream: {dialTimeout: 2s}\nlisten: {tls: {minVersion: 1.3}}\n',
+  );
+  assert.deepEqual(
+    lines.map((line) => line.split('; ')[0]),
+    [
+      'gateway.yaml:1:1: origins.allow: the key is missing',
+      'gateway.yaml:2:1: upstream.servers: the key is missing',
+      'gateway.yaml:3:10: listen.tls.certFile: the key is missing',
+      'gateway.yaml:3:10: listen.tls.keyFile: the key is missing',
+      'gateway.yaml:3:28: listen.tls.minVersion: "1.3" is not known here',
+    ],
+  );
+});
+
+test('the file: named by flag or variable, and read only when it can be', async () => {
+  for (const [source, line] of [
+    [{ file: '/nonexistent/gateway.yaml', flags: {}, env: {} }, /^--config \(file\) .*there is no such file/],
+    [{ flags: {}, env: { NATSGATE_CONFIG: '/nonexistent' } }, /^NATSGATE_CONFIG \(file\) .*no such file/],
+    [{ file: import.meta.dirname, flags: {}, env: {} }, /it is a folder/],
+    [{ file: '/dev/null', flags: {}, env: {} }, /not a regular file/],
+    [{ file: 'a\0b', flags: {}, env: {} }, /zero byte/],
+    [{ file: '', flags: {}, env: {} }, /there is no such file/],
+    [{ file: `${import.meta.filename}/x`, flags: {}, env: {} }, /not a folder/],
+  ] as const) {
+    const loaded = await loadConfig(source, checks);
+    assert.ok(!loaded.ok);
+    assert.equal(loaded.problems.length, 1);
+    const [problem] = loaded.problems;
+    assert.match(`${problem?.where} ${problem?.key} ${problem?.text}`, line);
+  }
+});
+
+test('variables in the file', async () => {
+  const { config, lines } = await load(
+    'listen: ${PORT}\norigins: ["https://${HOST:-app.example.com}"]\nupstream: nats://${NATS}\nlimits: {sessions: "${N}", frameBytes: "${SIZE:-2}MiB"}\n',
+    { env: { PORT: '9000', NATS: 'nats:1', N: '77' } },
+  );
+  assert.ok(config !== undefined, lines.join('\n'));
+  assert.equal(config.listen.address.port, 9000);
+  assert.deepEqual(config.origins.allow, ['https://app.example.com']);
+  assert.equal(config.upstream.servers[0]?.name, 'nats:1');
+  assert.equal(config.limits.sessions, 77);
+  assert.equal(config.limits.maxFrameBytes, 2_097_152);
+});
+
+test('a value from a variable never appears in a message', async () => {
+  const value = 'CANARY';
+  const content = `
+listen: \${V}
+admin: {address: "\${V}", tokenFile: "\${V}", hosts: ["\${V} x"]}
+origins: {allow: ["\${V}"], missing: '\${V}'}
+upstream:
+  - nats://\${V}:\${V}
+  - \${V}
+  - tls://\${V}
+limits: {sessions: "\${V}", frameBytes: "\${V}", sessionAge: "5\${V}"}
+timeouts:
+  ping: \${V}
+log: {level: "\${V}", format: "\${LINE}"}
+`;
+  const { lines, warnings } = await load(content, { env: { V: value, LINE: 'a\nb' } });
+  assert.doesNotMatch([...lines, ...warnings].join('\n'), /CANARY/);
+  assert.equal(lines.length, 15, lines.join('\n'));
+  for (const line of lines) assert.match(line, /the value of \$\{(V|LINE)\}|tokenFile/);
+  assert.match(lines.at(-1) ?? '', /log.format: the value of \$\{LINE\} holds a control character; write/);
+});
+
+test('contradictions between keys', async () => {
+  for (const [content, expected] of [
+    ['timeouts: {silence: 20s}', /3:21: timeouts.silence: silence is not longer than ping/],
+    ['timeouts: {ping: 10m}', /3:18: timeouts.ping: silence is not longer than ping/],
+    ['timeouts: {handshake: 1s}', /3:23: timeouts.handshake: timeouts.handshake is not longer than/],
+    ['listen: 8081', /3:9: listen: listen and admin are both on port 8081/],
+    ['admin: 127.0.0.1:8080', /3:8: admin: listen and admin are both on port 8080/],
+  ] as const) {
+    const { lines } = await load(`${REQUIRED}${content}\n`);
+    assert.equal(lines.length, 1, lines.join('\n'));
+    assert.match(lines[0] ?? '', expected);
+  }
+  const { lines } = await load('origins: self\nupstream: {servers: nats://n, dialTimeout: 500ms}\n');
+  assert.match(lines.join('\n'), /^gateway.yaml:2:44: upstream.dialTimeout: dialTimeout is shorter/);
+  const apart = await load(`${REQUIRED}listen: 127.0.0.2:8081\n`);
+  assert.ok(apart.config !== undefined, apart.lines.join('\n'));
+  const free = await load(`${REQUIRED}listen: 127.0.0.1:0\nadmin: 127.0.0.1:0\n`);
+  assert.ok(free.config !== undefined);
+});
+
+test('what is allowed but probably not meant is a warning', async () => {
+  const { config, warnings } = await load(`
+origins: [self, '*', https://a.example, https://A.example]
+upstream: [nats://n, nats://n:4222]
+listen: {trustedProxies: [0.0.0.0/0]}
+limits: {frameBytes: 1MiB, sessions: 10, sessionsPerAddress: 11, handshakesPerSecondPerAddress: 301}
+`);
+  assert.ok(config !== undefined);
+  assert.deepEqual(
+    warnings.map((line) => line.replace(/;.*/, '').slice(0, 70)),
+    [
+      'gateway.yaml:2:11: origins: without listen.hosts the entry self only m',
+      'gateway.yaml:2:17: origins: "*": every page of the world may connect',
+      "gateway.yaml:2:17: origins: '*' allows every origin, so the entries be",
+      'gateway.yaml:2:41: origins: the entry is in the list twice',
+      'gateway.yaml:3:22: upstream: the entry is in the list twice',
+      'gateway.yaml:4:27: listen.trustedProxies: with /0 every client may cla',
+      'gateway.yaml:5:22: limits.frameBytes: a client may publish messages of',
+      'gateway.yaml:5:62: limits.sessionsPerAddress: the cap for one address ',
+      'gateway.yaml:5:97: limits.handshakesPerSecondPerAddress: the cap for o',
+    ],
+  );
+});

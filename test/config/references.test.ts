@@ -1,0 +1,134 @@
+import assert from 'node:assert/strict';
+import { chmod, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { loadConfig } from '../../src/config/load.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+import { selfSigned } from './self-signed.ts';
+import { checks, load, REQUIRED } from './support.ts';
+
+const TLS = `${REQUIRED}listen:\n  tls:\n    certFile: tls.crt\n    keyFile: tls.key\n`;
+const pair = selfSigned();
+const other = selfSigned();
+const files = { 'tls.crt': pair.certificate, 'tls.key': pair.key };
+
+test('names start at the folder of the configuration file', async () => {
+  await using folder = await temporaryFolder();
+  const file = join(folder.path, 'gateway.yaml');
+  await writeFile(file, TLS);
+  await writeFile(join(folder.path, 'tls.crt'), pair.certificate);
+  await writeFile(join(folder.path, 'tls.key'), pair.key);
+  await chmod(join(folder.path, 'tls.key'), 0o400);
+  const loaded = await loadConfig({ file, flags: {}, env: {} }, checks);
+  assert.ok(loaded.ok);
+  assert.deepEqual(loaded.warnings, []);
+  assert.deepEqual(loaded.config.listen.tls, {
+    certFile: join(folder.path, 'tls.crt'),
+    keyFile: join(folder.path, 'tls.key'),
+    clientCaFile: undefined,
+    minVersion: 'TLSv1.2',
+  });
+});
+
+test('a certificate of clients and TLS 1.3 alone', async () => {
+  const { config, lines } = await load(`${TLS}    clientCaFile: ca.crt\n    minVersion: TLSv1.3\n`, {
+    files: { ...files, 'ca.crt': other.certificate },
+  });
+  assert.deepEqual(lines, []);
+  assert.equal(config?.listen.tls?.minVersion, 'TLSv1.3');
+  assert.match(config?.listen.tls?.clientCaFile ?? '', /ca\.crt$/);
+});
+
+test('what is wrong with the files of TLS', async () => {
+  for (const [changed, expected] of [
+    [
+      { 'tls.key': other.key },
+      [/6:14: listen\.tls\.keyFile: the key does not belong to .*write the matching pair/],
+    ],
+    [{ 'tls.crt': 'nonsense' }, [/5:15: listen\.tls\.certFile: the file holds no PEM certificate; write/]],
+    [{ 'tls.crt': '' }, [/5:15: listen\.tls\.certFile: the file holds no PEM certificate/]],
+    [{ 'tls.key': pair.certificate }, [/6:14: listen\.tls\.keyFile: the file holds no PEM private key/]],
+    [{ 'tls.crt': 'x'.repeat(2 ** 20 + 1) }, [/5:15: .*it is over 1024 KiB/]],
+    [
+      { 'tls.crt': `${pair.certificate}-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n` },
+      [/6:14: listen\.tls\.keyFile: OpenSSL refuses this pair/],
+    ],
+    [{ 'tls.crt': 'x', 'tls.key': 'CANARY' }, [/5:15: .*certFile/, /6:14: .*keyFile/]],
+  ] as const) {
+    const { config, lines } = await load(TLS, { files: { ...files, ...changed } });
+    assert.equal(config, undefined);
+    assert.equal(lines.length, expected.length, lines.join('\n'));
+    for (const [index, pattern] of expected.entries()) assert.match(lines[index] ?? '', pattern);
+    assert.doesNotMatch(lines.join(), /CANARY/);
+  }
+  const { lines } = await load(TLS, { files: { 'tls.key': pair.key } });
+  assert.deepEqual(lines, [
+    'gateway.yaml:5:15: listen.tls.certFile: the file cannot be read: there is no such file; write the name of a readable file',
+  ]);
+});
+
+test('a certificate that is no longer valid is a warning', async () => {
+  const expired = selfSigned(0.5);
+  const { warnings, lines } = await load(TLS, {
+    files: { 'tls.crt': expired.certificate, 'tls.key': expired.key },
+  });
+  assert.deepEqual(lines, []);
+  assert.match(
+    warnings.join('\n'),
+    /^gateway\.yaml:5:15: listen\.tls\.certFile: the certificate expired on \d{4}-\d\d-\d\d; renew it$/,
+  );
+});
+
+test('the token', async () => {
+  const content = `${REQUIRED}admin: {tokenFile: token}\n`;
+  const good = await load(content, { files: { token: 'CANARY-0123456789abcdef\n' } });
+  assert.equal(good.config?.admin.token, 'CANARY-0123456789abcdef');
+  assert.deepEqual(good.warnings, []);
+  const short = await load(content, { files: { token: 'CANARY' } });
+  assert.equal(short.config?.admin.token, 'CANARY');
+  assert.match(short.warnings.join('\n'), /3:20: admin\.tokenFile: the token is shorter than 16/);
+  for (const [token, expected] of [
+    ['', /3:20: admin\.tokenFile: the file is empty; write a token/],
+    ['\n', /the file is empty/],
+    ['CANARY CANARY', /not one line of visible ASCII/],
+    ['CANARY\nCANARY', /not one line of visible ASCII/],
+    ['CANARÝ', /not one line of visible ASCII/],
+    ['x'.repeat(4097), /over 4 KiB/],
+  ] as const) {
+    const { config, lines } = await load(content, { files: { token } });
+    assert.equal(config, undefined);
+    assert.equal(lines.length, 1);
+    assert.match(lines[0] ?? '', expected);
+    assert.doesNotMatch([...lines, ...short.warnings].join(), /CANAR/);
+  }
+  assert.match((await load(content)).lines.join('\n'), /3:20: admin\.tokenFile: the file cannot be read/);
+});
+
+test('secrets that others may read are warned about', async () => {
+  await using folder = await temporaryFolder();
+  const file = join(folder.path, 'gateway.yaml');
+  const token = join(folder.path, 'token');
+  await writeFile(file, `${REQUIRED}admin: {tokenFile: ${token}}\n`);
+  await writeFile(token, '0123456789abcdef');
+  for (const [mode, warned] of [
+    [0o400, false],
+    [0o600, false],
+    [0o440, true],
+    [0o604, true],
+  ] as const) {
+    await chmod(token, mode);
+    const loaded = await loadConfig({ file, flags: {}, env: {} }, checks);
+    assert.ok(loaded.ok);
+    const texts = loaded.warnings.map(({ text }) => text);
+    assert.deepEqual(
+      texts,
+      warned ? [`others may read this secret (mode 0${mode.toString(8)}); set mode 0400`] : [],
+    );
+  }
+});
+
+test('a broken section is not looked into', async () => {
+  const { lines } = await load(`${REQUIRED}listen:\n  tls:\n    certFile: *x\n    keyFile: tls.key\n`);
+  assert.equal(lines.length, 1, lines.join('\n'));
+  assert.match(lines[0] ?? '', /5:15: listen\.tls\.certFile: \* begins/);
+});
