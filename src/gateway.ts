@@ -40,6 +40,9 @@ export type GatewayOptions = {
 /** Rules of other folders that the configuration's reader applies; it may not import them itself. */
 export const configChecks = { origin: checkOriginEntry } as const;
 
+/** How the origins of a configuration are really compared: A-labels, canonical addresses, without repetitions. */
+export const compiledOrigins = (config: Config): readonly string[] => compileOrigins(config.origins).entries;
+
 /** What ws may take longer than our own deadlines before it destroys a closing socket by itself. */
 const CLOSE_FENCE_MARGIN_MS = 5000;
 /** Connections above the session cap that may wait for an answer; one more is dropped without. */

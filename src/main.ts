@@ -6,7 +6,7 @@ import { dev } from './cli/dev.ts';
 import { probe } from './cli/probe.ts';
 import { serve } from './cli/serve.ts';
 import { type ConfigSource, loadConfig } from './config/load.ts';
-import { configChecks, startGateway } from './gateway.ts';
+import { compiledOrigins, configChecks, startGateway } from './gateway.ts';
 import { asText, createLog, standardOutput } from './log.ts';
 
 /**
@@ -82,7 +82,9 @@ async function main(args: string[]): Promise<number> {
         ? runServe(flags)
         : wrongUsage(`unexpected argument ${JSON.stringify(rest[0])}`);
     case 'check':
-      return check(sourceOf(flags), { out: say, err: complain }, read);
+      return check(sourceOf(flags), { out: say, err: complain }, read, (config) => [
+        `compared   as ${compiledOrigins(config).join(', ')}`,
+      ]);
     case 'probe':
       return runProbe(rest, flags);
     case 'dev':
