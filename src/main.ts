@@ -122,7 +122,7 @@ async function runProbe([url, ...more]: string[], flags: Flags): Promise<number>
 }
 
 async function runServe(flags: Flags): Promise<number> {
-  const output = prepareOutput();
+  const output = standardOutput(process.stdout.fd);
   const gateway = await serve(sourceOf(flags), {
     read,
     output,
@@ -193,14 +193,6 @@ async function untilSignalled(drain: () => Promise<void>, stop: () => Promise<vo
   return promise;
 }
 
-/** A closed or frozen reader of our output must never stop the gateway. */
-function prepareOutput(): ReturnType<typeof standardOutput> {
-  // Looking at them makes Node open them without blocking, so that a frozen reader blocks no thread.
-  process.stdout.on('error', () => {});
-  process.stderr.on('error', () => {});
-  return standardOutput(process.stdout.fd);
-}
-
 /** How many descriptors the kernel lets this process open; Node has raised the soft limit to the hard one. */
 function fileDescriptorLimit(): number | undefined {
   try {
@@ -217,6 +209,11 @@ function version(): string {
   const file = fileURLToPath(new URL('../package.json', import.meta.url));
   return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
 }
+
+// A reader of our output that closes or freezes must never stop us. Looking at the streams also makes Node open
+// them without blocking, so that a frozen reader blocks no thread of the log's.
+process.stdout.on('error', () => {});
+process.stderr.on('error', () => {});
 
 process.on('uncaughtException', (error) => {
   complain(
