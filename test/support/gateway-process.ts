@@ -9,9 +9,21 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { LogCapture } from './gateway.ts';
 import { type TemporaryFolder, temporaryFolder } from './temporary-folder.ts';
 
-const PROGRAM = '/tmp/e2e-child.ts';
-/** Lets SIGUSR2 collect all garbage and says when that is done. */
-const COLLECTOR = `data:text/javascript,process.on('SIGUSR2',()=>{gc();gc();console.log(JSON.stringify({message:'collected',...process.memoryUsage()}))})`;
+const PROGRAM = join(import.meta.dirname, '..', '..', 'src', 'main.ts');
+
+/**
+ * A flood leaves garbage, and glibc keeps what was freed of it: together up to 80 MiB, come and gone by chance.
+ * With this, RSS is what is in use: SIGUSR2 collects and says so, and freed buffers go back to the system.
+ */
+const EXACT_MEMORY = {
+  flags: [
+    '--expose-gc',
+    '--import',
+    `data:text/javascript,process.on('SIGUSR2',()=>{gc();gc();console.log('{"message":"collected"}')})`,
+  ],
+  env: { MALLOC_MMAP_THRESHOLD_: '16384', MALLOC_TRIM_THRESHOLD_: '65536' },
+} as const;
+
 const START_TIMEOUT_MS = 20_000;
 const POLL_MS = 50;
 /** How long a figure is watched, and how much it may vary meanwhile, before it counts as at rest. */
@@ -20,6 +32,11 @@ const REST_BYTES = 256 * 1024;
 
 /** Keys of the configuration file, nested as there. */
 export type Settings = Readonly<Record<string, unknown>>;
+
+export type ProcessOptions = {
+  /** Allows `rssInUse`. */
+  readonly exactMemory?: boolean;
+};
 
 export type ProcessEnd = { readonly code: number | null; readonly signal: NodeJS.Signals | null };
 
@@ -37,13 +54,13 @@ export class GatewayProcess extends EventEmitter implements AsyncDisposable {
   #port = 0;
   #adminPort = 0;
 
-  private constructor(folder: TemporaryFolder, args: readonly string[]) {
+  private constructor(folder: TemporaryFolder, configFile: string, { exactMemory = false }: ProcessOptions) {
     super();
     this.#folder = folder;
-    this.#child = spawn(process.execPath, args, {
+    const flags = exactMemory ? EXACT_MEMORY.flags : [];
+    this.#child = spawn(process.execPath, [...flags, PROGRAM, '--config', configFile], {
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: environment(),
-      windowsHide: true,
+      env: { ...environment(), ...(exactMemory ? EXACT_MEMORY.env : {}) },
     });
     const killChild = (): void => void this.#child.kill('SIGKILL');
     process.once('exit', killChild);
@@ -65,7 +82,11 @@ export class GatewayProcess extends EventEmitter implements AsyncDisposable {
   }
 
   /** Starts on free ports of 127.0.0.1, lets programs without Origin in, and resolves when it is ready. */
-  static async start(upstreamPort: number, settings: Settings = {}): Promise<GatewayProcess> {
+  static async start(
+    upstreamPort: number,
+    settings: Settings = {},
+    options: ProcessOptions = {},
+  ): Promise<GatewayProcess> {
     const folder = await temporaryFolder();
     const file = join(folder.path, 'natsgate.yaml');
     // JSON is YAML.
@@ -77,14 +98,7 @@ export class GatewayProcess extends EventEmitter implements AsyncDisposable {
       ...settings,
     };
     await writeFile(file, JSON.stringify(config, undefined, 2));
-    const gateway = new GatewayProcess(folder, [
-      '--expose-gc',
-      '--import',
-      COLLECTOR,
-      PROGRAM,
-      '--config',
-      file,
-    ]);
+    const gateway = new GatewayProcess(folder, file, options);
     try {
       await gateway.#ready();
       return gateway;
@@ -139,36 +153,27 @@ export class GatewayProcess extends EventEmitter implements AsyncDisposable {
     return Number(kibibytes) * 1024;
   }
 
-  /** RSS once it has moved by less than 256 KiB for a second: work that is put off (collection) is done. */
-  async rssAtRest(timeoutMs: number): Promise<number> {
-    const deadlineMs = performance.now() + timeoutMs;
-    let least = this.rssBytes();
-    let most = least;
-    let sinceMs = performance.now();
-    for (;;) {
-      const nowMs = performance.now();
-      if (nowMs - sinceMs >= REST_MS) return most;
-      if (nowMs > deadlineMs) throw new Error(`RSS moves between ${least} and ${most}`);
-      await wait(POLL_MS);
-      const rss = this.rssBytes();
-      [least, most] = [Math.min(least, rss), Math.max(most, rss)];
-      if (most - least <= REST_BYTES) continue;
-      [least, most, sinceMs] = [rss, rss, performance.now()];
-    }
+  /** Samples RSS until disposed of; `bytes` is the most that was seen. */
+  watchRss(): Disposable & { readonly bytes: number } {
+    let most = this.rssBytes();
+    const sampling = setInterval(() => {
+      if (this.#end === undefined) most = Math.max(most, this.rssBytes());
+    }, POLL_MS);
+    return {
+      get bytes() {
+        return most;
+      },
+      [Symbol.dispose]: () => clearInterval(sampling),
+    };
   }
 
-  /**
-   * RSS without garbage: how much of it lies around depends on when it was last collected, and that may be tens
-   * of MiB after a flood.
-   */
-  async rssCollected(timeoutMs: number): Promise<number> {
+  /** RSS of an `exactMemory` process after a full collection. */
+  async rssInUse(timeoutMs: number): Promise<number> {
     const collected = (): number => this.log.lines.filter((line) => line.message === 'collected').length;
     const before = collected();
     this.signal('SIGUSR2');
     await this.until(() => collected() > before, timeoutMs);
-    const r = await this.rssAtRest(timeoutMs);
-    console.error(JSON.stringify(this.log.lines.filter((line) => line.message === 'collected').at(-1)), (r/1048576).toFixed(1));
-    return r;
+    return this.#rssAtRest(timeoutMs);
   }
 
   async openDescriptors(): Promise<number> {
@@ -205,6 +210,23 @@ export class GatewayProcess extends EventEmitter implements AsyncDisposable {
     this.signal('SIGKILL');
     await this.exited;
     await this.#folder[Symbol.asyncDispose]();
+  }
+
+  /** Freed memory is handed back by other threads, a moment later. */
+  async #rssAtRest(timeoutMs: number): Promise<number> {
+    const deadlineMs = performance.now() + timeoutMs;
+    let least = this.rssBytes();
+    let most = least;
+    let sinceMs = performance.now();
+    while (performance.now() - sinceMs < REST_MS) {
+      if (performance.now() > deadlineMs) throw new Error(`RSS moves between ${least} and ${most}`);
+      await wait(POLL_MS);
+      const rss = this.rssBytes();
+      least = Math.min(least, rss);
+      most = Math.max(most, rss);
+      if (most - least > REST_BYTES) [least, most, sinceMs] = [rss, rss, performance.now()];
+    }
+    return most;
   }
 
   async #ready(): Promise<void> {
