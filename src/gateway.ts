@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { AdminServer } from './admin/admin-server.ts';
 import type { MetricsSource } from './admin/metric-table.ts';
 import { Metrics } from './admin/metrics.ts';
+import { BufferPool } from './buffer-pool.ts';
 import type { HandshakeOutcome } from './close-reason.ts';
 import type { Config, ListenAddress } from './config/config.ts';
 import { fingerprint } from './config/fingerprint.ts';
@@ -19,8 +20,11 @@ import { Sessions } from './session/sessions.ts';
 import { sessionCap } from './session-cap.ts';
 import { TimerWheel } from './timer-wheel.ts';
 import { CONNECT_OUTCOMES, DialError, dial, type Upstream } from './upstream/dial.ts';
-import { bufferedEngine, type Engine, FrameCounters } from './websocket/buffered.ts';
-import { OPCODES } from './websocket/frame-meter.ts';
+import { bufferedEngine } from './websocket/buffered.ts';
+import type { Engine } from './websocket/byte-socket.ts';
+import { cutThroughEngine } from './websocket/cut-through.ts';
+import { FrameCounters, OPCODES } from './websocket/frame-counters.ts';
+import { type CutThroughSupport, checkCutThrough } from './websocket/loopback-check.ts';
 
 export type GatewayState = 'starting' | 'ready' | 'draining' | 'stopped';
 
@@ -35,6 +39,8 @@ export type GatewayOptions = {
   readonly droppedLogLines?: () => number;
   /** Drives the deadlines of all sessions. Given by whoever advances time itself; else one is made and started. */
   readonly timerWheel?: TimerWheel;
+  /** Given by a test that watches who uses a buffer too long. */
+  readonly bufferPool?: BufferPool;
 };
 
 /** Rules of other folders that the configuration's reader applies; it may not import them itself. */
@@ -59,7 +65,8 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
     config.listen.tls === undefined
       ? undefined
       : await loadServerCertificate(config.listen.tls, config.timeouts.handshakeMs);
-  const gateway = new Gateway(config, options, certificate);
+  const support = config.engine === 'cut-through' ? await checkCutThrough() : undefined;
+  const gateway = new Gateway(config, options, certificate, support);
   try {
     await gateway.start();
   } catch (error) {
@@ -95,7 +102,9 @@ export class Gateway {
   readonly #sessions = new Sessions();
   readonly #traffic = new Traffic();
   readonly #frames = new FrameCounters();
+  readonly #pool: BufferPool;
   readonly #engine: Engine;
+  readonly #cutThrough: CutThroughSupport | undefined;
   readonly #reporter: Reporter;
   readonly #metrics: Metrics;
   readonly #admin: AdminServer;
@@ -111,7 +120,12 @@ export class Gateway {
   #drained: Promise<void> | undefined;
 
   /** Builds all parts; nothing listens yet. @throws as startGateway. */
-  constructor(config: Config, options: GatewayOptions, certificate: ServerCertificate | undefined) {
+  constructor(
+    config: Config,
+    options: GatewayOptions,
+    certificate: ServerCertificate | undefined,
+    cutThrough: CutThroughSupport | undefined,
+  ) {
     this.#config = config;
     this.#options = options;
     this.#log = options.log;
@@ -121,12 +135,9 @@ export class Gateway {
     this.#admission = new Admission({ ...config.limits, sessions: this.#sessionCap }, () =>
       performance.now(),
     );
-    this.#engine = bufferedEngine({
-      maxMessageBytes: config.limits.maxFrameBytes,
-      closeFenceMs: config.timeouts.stallMs + config.timeouts.closeMs + CLOSE_FENCE_MARGIN_MS,
-      clock: this.#wheel,
-      counters: this.#frames,
-    });
+    this.#pool = options.bufferPool ?? new BufferPool();
+    this.#cutThrough = cutThrough;
+    this.#engine = this.#makeEngine();
     this.#listener = new Listener(
       certificate?.options,
       {
@@ -196,6 +207,7 @@ export class Gateway {
       },
       'ready',
     );
+    this.#warnOfEngine();
     if (this.#config.limits.sessions === undefined && this.#sessionCap < 10_000) {
       this.#log.warn(
         { sessions: this.#sessionCap, fileDescriptors: this.#options.fileDescriptorLimit },
@@ -256,6 +268,29 @@ export class Gateway {
     this.#log.info({ sessions: this.#sessions.opened }, 'stopped');
   }
 
+  #makeEngine(): Engine {
+    const { maxFrameBytes, maxSentFrameBytes } = this.#config.limits;
+    const shared = { maxSentFrameBytes, clock: this.#wheel, counters: this.#frames };
+    if (this.#cutThrough?.usable === true) {
+      const { directReads } = this.#cutThrough;
+      return cutThroughEngine({ ...shared, pool: this.#pool, maxFrameBytes, directReads });
+    }
+    const { stallMs, closeMs } = this.#config.timeouts;
+    const closeFenceMs = stallMs + closeMs + CLOSE_FENCE_MARGIN_MS;
+    return bufferedEngine({ ...shared, maxMessageBytes: maxFrameBytes, closeFenceMs });
+  }
+
+  #warnOfEngine(): void {
+    const problem = this.#cutThrough?.problem;
+    if (problem === undefined) return;
+    this.#log.warn(
+      { problem },
+      this.#cutThrough?.usable === true
+        ? 'accepted sockets cannot be read directly with this version of Node; each read costs a copy more'
+        : 'the cut-through engine does not work with this version of Node or ws; the buffered engine took over',
+    );
+  }
+
   // From handshake to session
 
   async #open(opening: Opening): Promise<void> {
@@ -267,7 +302,7 @@ export class Gateway {
     const { slot } = admitted;
     this.#openings.add(opening);
     try {
-      const upstream = await dial(this.#config.upstream, opening.signal, {
+      const upstream = await dial(this.#config.upstream, this.#pool, opening.signal, {
         onConnect: (outcome, seconds) => this.#metrics.upstreamConnected(outcome, seconds),
         onFirstByte: (seconds) => this.#metrics.upstreamSpoke(seconds),
       });
@@ -304,6 +339,7 @@ export class Gateway {
         },
         client,
         upstream.socket,
+        this.#pool,
         this.#wheel,
         { ...this.#config.timeouts, sessionAgeMs: this.#config.limits.sessionAgeMs },
         this.#traffic,
@@ -319,7 +355,7 @@ export class Gateway {
       );
       slot.accepted();
       this.#sessions.add(session);
-      session.start(upstream.infoLine);
+      session.start(upstream);
       begun = true;
     });
     return begun;
@@ -394,6 +430,11 @@ export class Gateway {
       upstreamConnections: this.#sessions.size,
       droppedConnections: this.#droppedConnections,
       droppedLogLines: this.#options.droppedLogLines?.() ?? 0,
+      engines: {
+        'cut-through': Number(this.#cutThrough?.usable === true),
+        buffered: Number(this.#cutThrough?.usable !== true),
+      },
+      engineFallback: this.#cutThrough?.usable === false,
     };
   }
 }

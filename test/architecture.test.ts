@@ -32,6 +32,7 @@ const LEAVES = [
   'log.ts',
   'close-reason.ts',
   'timer-wheel.ts',
+  'buffer-pool.ts',
   'proxy-protocol.ts',
   'session-cap.ts',
   'reporter.ts',

@@ -17,6 +17,10 @@ export type MetricsSource = {
   readonly upstreamConnections: number;
   readonly droppedConnections: number;
   readonly droppedLogLines: number;
+  /** 1 for the engine at work, 0 for the other. */
+  readonly engines: Numbers;
+  /** The configured engine does not work here; the other one took over. */
+  readonly engineFallback: boolean;
 };
 
 type Numbers = Readonly<Record<string, number>>;
@@ -116,6 +120,16 @@ export const COPIED_METRICS: Readonly<Record<string, CopiedMetric>> = {
   natsgate_log_lines_dropped_total: counter(
     'Log lines lost because their reader was slow or gone.',
     (s) => s.droppedLogLines,
+  ),
+  natsgate_engine_info: gauge(
+    '1 for the engine that reads and writes frames, 0 for the other.',
+    (s) => s.engines,
+    {},
+    'engine',
+  ),
+  natsgate_engine_fallback: gauge(
+    '1 when the buffered engine took over because cut-through does not work here.',
+    (s) => Number(s.engineFallback),
   ),
   natsgate_ready: gauge('1 while new sessions are welcome.', (s) => Number(s.ready)),
   natsgate_draining: gauge('1 while sessions are being closed for a shutdown.', (s) => Number(s.draining)),

@@ -143,6 +143,7 @@ function gatewayConfig(natsPort: number, origin: string, port: number, adminPort
       connectTimeoutMs: 1_000,
       dialTimeoutMs: 1_800,
     },
+    engine: 'cut-through',
     limits: {
       sessions: 1_000,
       sessionsPerAddress: 0,
@@ -150,6 +151,7 @@ function gatewayConfig(natsPort: number, origin: string, port: number, adminPort
       handshakesPerSecond: 100,
       handshakesPerSecondPerAddress: 0,
       maxFrameBytes: 8 * 1024 * 1024,
+      maxSentFrameBytes: 65_535,
       sessionAgeMs: 0,
     },
     timeouts: { handshakeMs: 5_000, pingMs: 25_000, silenceMs: 300_000, stallMs: 30_000, closeMs: 500 },

@@ -5,7 +5,7 @@ import type { Values } from './schema.ts';
 
 /** The configuration, frozen in depth. */
 export function buildConfig(values: Values, { tls, token }: References): Config {
-  const { listen, admin, origins, upstream, limits, timeouts, drain, log } = values;
+  const { listen, admin, origins, upstream, engine, limits, timeouts, drain, log } = values;
   return frozen<Config>({
     listen: { address: listen.address, tls, trustedProxies: listen.trustedProxies, hosts: listen.hosts },
     admin: { address: admin.address, hosts: admin.hosts, token },
@@ -15,6 +15,7 @@ export function buildConfig(values: Values, { tls, token }: References): Config 
       connectTimeoutMs: upstream.connectTimeout,
       dialTimeoutMs: upstream.dialTimeout,
     },
+    engine,
     limits: {
       sessions: limits.sessions,
       sessionsPerAddress: limits.sessionsPerAddress,
@@ -22,6 +23,7 @@ export function buildConfig(values: Values, { tls, token }: References): Config 
       handshakesPerSecond: limits.handshakesPerSecond,
       handshakesPerSecondPerAddress: limits.handshakesPerSecondPerAddress,
       maxFrameBytes: limits.frameBytes,
+      maxSentFrameBytes: limits.sentFrameBytes,
       sessionAgeMs: limits.sessionAge,
     },
     timeouts: {

@@ -62,6 +62,8 @@ export type LimitsConfig = {
   /** 0: no limit. */
   readonly handshakesPerSecondPerAddress: number;
   readonly maxFrameBytes: number;
+  /** Payload of one frame towards a client, at most; up to 65,535. */
+  readonly maxSentFrameBytes: number;
   /** 0: no limit; ended with `session_expired`, spread by ± 10 %. */
   readonly sessionAgeMs: number;
 };
@@ -77,6 +79,9 @@ export type TimeoutsConfig = {
 
 export type DrainConfig = { readonly delayMs: number; readonly timeoutMs: number };
 
+/** Who reads and writes frames: our own code, or stock ws. */
+export type EngineName = 'cut-through' | 'buffered';
+
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
 export type LogConfig = { readonly level: LogLevel; readonly format: 'json' | 'text' };
 
@@ -85,6 +90,7 @@ export type Config = {
   readonly admin: AdminConfig;
   readonly origins: OriginsConfig;
   readonly upstream: UpstreamConfig;
+  readonly engine: EngineName;
   readonly limits: LimitsConfig;
   readonly timeouts: TimeoutsConfig;
   readonly drain: DrainConfig;

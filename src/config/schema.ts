@@ -107,6 +107,10 @@ const schema = section('its keys, at least origins and upstream', {
     },
     'servers',
   ).meta({ description: 'Where the bytes go.' }),
+  engine: words('Who reads and writes frames: our own code, or stock ws.', 'cut-through', [
+    'cut-through',
+    'buffered',
+  ]),
   limits: section('its keys below it, such as frameBytes: 8MiB', {
     sessions: number('Sessions at once; auto: 10000, or what the file descriptors carry.', 'auto', 1e6),
     sessionsPerAddress: number('Sessions at once from one address (IPv6: one /64).', 'off', 1e6),
@@ -114,6 +118,7 @@ const schema = section('its keys, at least origins and upstream', {
     handshakesPerSecond: number('Handshakes a second; bursts of twice as many pass.', 300, 1e6),
     handshakesPerSecondPerAddress: number('The same for one address (IPv6: one /64).', 'off', 1e6),
     frameBytes: bytes('Largest WebSocket frame of a client.', '8MiB', '1KiB', '2147483647B'),
+    sentFrameBytes: bytes('Largest WebSocket frame towards a client.', '65535B', '1KiB', '65535B'),
     sessionAge: time('Longest life of a session, spread by 10 %.', 'off', '10ms', '576h', 'off'),
   })
     .prefault({})

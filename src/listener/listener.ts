@@ -58,6 +58,8 @@ export class Listener {
       connectionsCheckingInterval: Math.min(DEADLINE_CHECK_MS, limits.handshakeMs),
       // The rules answer a missing Host themselves, with their own words.
       requireHostHeader: false,
+      // With 1 byte, `drain` is certain whenever the kernel did not take all of a write (buffer-pool.ts).
+      highWaterMark: 1,
       noDelay: true,
       keepAlive: true,
       keepAliveInitialDelay: 30_000,

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import type { BufferPool } from '../buffer-pool.ts';
 import { CLOSE_REASONS, type CloseReason } from '../close-reason.ts';
 import { type TimerWheel, WheelEntry } from '../timer-wheel.ts';
 import type { ByteSocket, ByteSocketOwner, ClientEnd } from '../websocket/byte-socket.ts';
@@ -36,6 +37,17 @@ export type SessionSummary = {
   readonly bytesToClient: number;
   /** `cut` ended it: nobody waited for its last bytes and its close frame. */
   readonly forced: boolean;
+};
+
+/** The upstream's side of a session: a socket that was paused when its INFO line had come. */
+export type UpstreamSide = {
+  readonly socket: Socket;
+  /** Told of every read; the chunk is only valid during the call. */
+  onBytes: (chunk: Buffer) => void;
+  /** LF included. */
+  readonly infoLine: Buffer;
+  /** What had come behind the INFO line. */
+  readonly rest: Buffer;
 };
 
 export type SessionObserver = {
@@ -80,6 +92,7 @@ export class Session extends WheelEntry implements ByteSocketOwner {
     facts: SessionFacts,
     client: ByteSocket,
     upstream: Socket,
+    pool: BufferPool,
     wheel: TimerWheel,
     limits: SessionLimits,
     traffic: Traffic,
@@ -92,7 +105,7 @@ export class Session extends WheelEntry implements ByteSocketOwner {
     this.#wheel = wheel;
     this.#limits = limits;
     this.#observer = observer;
-    this.#pipe = new Pipe(client, upstream, traffic, wheel);
+    this.#pipe = new Pipe(client, upstream, pool, traffic, wheel);
     this.#lastLifeMs = wheel.nowMs;
     this.#nextPingMs = wheel.nowMs + spread(limits.pingMs);
     this.#expiresAtMs =
@@ -103,16 +116,18 @@ export class Session extends WheelEntry implements ByteSocketOwner {
    * Takes both sockets and starts the pipe. The INFO line becomes the first message, alone: nats.py hands the
    * rest of the first message to a JSON reader. The upstream must be paused; it is resumed here.
    */
-  start(infoLine: Buffer): void {
+  start(side: UpstreamSide): void {
     const upstream = this.#upstream;
     this.#client.start(this);
-    upstream.on('data', this.#onUpstreamData);
-    upstream.on('drain', () => this.#pipe.upstreamDrained());
-    upstream.on('finish', () => this.#onDelivered());
+    side.onBytes = this.#onUpstreamBytes;
+    upstream.on('drain', () => this.#onUpstreamDrain());
+    // In place of `drain` once the socket is ending.
+    upstream.on('finish', () => this.#onUpstreamDrain());
     upstream.on('end', () => this.end('upstream_closed'));
     upstream.on('error', () => this.end('upstream_reset'));
     upstream.on('close', () => this.#onUpstreamClosed());
-    this.#pipe.toClient(infoLine);
+    this.#pipe.toClient(side.infoLine);
+    if (side.rest.length > 0) this.#pipe.toClient(side.rest);
     if (upstream.destroyed) this.#onUpstreamClosed();
     else if (this.#pipe.clientStalledSinceMs === undefined) upstream.resume();
     this.#reschedule();
@@ -147,7 +162,6 @@ export class Session extends WheelEntry implements ByteSocketOwner {
     this.#pipe.shut();
 
     // What the upstream still says is for nobody: read and drop it, so that its FIN is seen.
-    this.#upstream.off('data', this.#onUpstreamData);
     this.#upstream.resume();
     this.#upstream.end();
 
@@ -249,7 +263,7 @@ export class Session extends WheelEntry implements ByteSocketOwner {
     if (this.#reason !== undefined) this.#setCloseDeadline();
   }
 
-  #onUpstreamData = (chunk: Buffer): void => {
+  #onUpstreamBytes = (chunk: Buffer): void => {
     try {
       this.#pipe.toClient(chunk);
     } catch (error) {
@@ -263,9 +277,15 @@ export class Session extends WheelEntry implements ByteSocketOwner {
     this.end('internal_error');
   }
 
+  #onUpstreamDrain(): void {
+    this.#pipe.upstreamDrained();
+    this.#onDelivered();
+  }
+
   #onUpstreamClosed(): void {
     if (!this.#upstreamOpen) return;
     this.#upstreamOpen = false;
+    this.#pipe.releasePending();
     this.end('upstream_reset');
     this.#finish();
   }

@@ -1,4 +1,5 @@
-import { connect, type Socket } from 'node:net';
+import { connect, type NetConnectOpts, type Socket } from 'node:net';
+import type { BufferPool } from '../buffer-pool.ts';
 import type { UpstreamConfig, UpstreamServer } from '../config/config.ts';
 import { MAX_INFO_BYTES, readFirstLine, type ServerInfo } from '../nats/info.ts';
 
@@ -6,9 +7,16 @@ import { MAX_INFO_BYTES, readFirstLine, type ServerInfo } from '../nats/info.ts'
 export type Upstream = {
   readonly socket: Socket;
   readonly server: UpstreamServer;
-  /** The first whole INFO line, LF included, as it arrived. What came behind it is still in the socket. */
+  /** The first whole INFO line, LF included, as it arrived. */
   readonly infoLine: Buffer;
+  /** What had come behind it. */
+  readonly rest: Buffer;
   readonly info: ServerInfo;
+  /**
+   * Told of every read from now on; to be set before the socket is resumed. The chunk lies in the pool's receive
+   * area and is valid during the call: the socket has no 'data' events.
+   */
+  onBytes: (chunk: Buffer) => void;
 };
 
 export type DialFailure =
@@ -48,6 +56,7 @@ export type DialObserver = {
  */
 export async function dial(
   config: UpstreamConfig,
+  pool: BufferPool,
   signal: AbortSignal,
   observer: DialObserver,
 ): Promise<Upstream> {
@@ -57,7 +66,7 @@ export async function dial(
     const leftMs = deadlineMs - performance.now();
     if (leftMs <= 0) break;
     try {
-      return await attempt(server, Math.min(config.connectTimeoutMs, leftMs), leftMs, signal, observer);
+      return await attempt(server, pool, Math.min(config.connectTimeoutMs, leftMs), leftMs, signal, observer);
     } catch (error) {
       if (signal.aborted) throw error;
       failure = error;
@@ -66,8 +75,12 @@ export async function dial(
   throw failure;
 }
 
+/** Node reads both; its types know neither together with the other. */
+type ConnectOptions = NetConnectOpts & { readonly writableHighWaterMark: number };
+
 function attempt(
   server: UpstreamServer,
+  pool: BufferPool,
   connectTimeoutMs: number,
   dialTimeoutMs: number,
   signal: AbortSignal,
@@ -81,7 +94,20 @@ function attempt(
     noDelay: true,
     keepAlive: true,
     keepAliveInitialDelay: 30_000,
-  });
+    // With 1 byte, `drain` is certain whenever the kernel did not take all of a write (buffer-pool.ts).
+    writableHighWaterMark: 1,
+    onread: {
+      buffer: pool.receive,
+      callback: (length) => {
+        const chunk = pool.receive.subarray(0, length);
+        if (upstream === undefined) onData(Buffer.from(chunk));
+        else upstream.onBytes(chunk);
+        pool.received(length);
+        return true;
+      },
+    },
+  } as ConnectOptions);
+  let upstream: Upstream | undefined;
   // A socket may fail on its way out, or before its next owner listens; unheard, that would end the process.
   socket.on('error', () => {});
   let received: Buffer = Buffer.alloc(0);
@@ -91,7 +117,7 @@ function attempt(
     clearTimeout(connectTimer);
     clearTimeout(dialTimer);
     signal.removeEventListener('abort', onAbort);
-    socket.off('connect', onConnect).off('data', onData).off('end', onEnd).off('error', onError);
+    socket.off('connect', onConnect).off('end', onEnd).off('error', onError);
   };
   const fail = (error: unknown): void => {
     settle();
@@ -119,8 +145,15 @@ function attempt(
     if (line.info.tlsRequired) return failWith('upstream_tls_required', 'its INFO says tls_required');
     settle();
     socket.pause();
-    if (line.length < received.length) socket.unshift(received.subarray(line.length));
-    resolve({ socket, server, infoLine: Buffer.from(received.subarray(0, line.length)), info: line.info });
+    upstream = {
+      socket,
+      server,
+      infoLine: received.subarray(0, line.length),
+      rest: received.subarray(line.length),
+      info: line.info,
+      onBytes: () => {},
+    };
+    resolve(upstream);
   };
   const onEnd = (): void =>
     received.length === 0
@@ -139,7 +172,7 @@ function attempt(
     failWith('upstream_timeout', `no INFO line within ${Math.round(dialTimeoutMs)} ms`);
   }, dialTimeoutMs);
 
-  socket.on('connect', onConnect).on('data', onData).on('end', onEnd).on('error', onError);
+  socket.on('connect', onConnect).on('end', onEnd).on('error', onError);
   if (signal.aborted) onAbort();
   else signal.addEventListener('abort', onAbort);
   return promise;

@@ -1,16 +1,13 @@
-import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { WebSocket, WebSocketServer } from 'ws';
-import type { ByteSocket, ByteSocketOwner, ClientEnd } from './byte-socket.ts';
-import { FrameMeter, OPCODES } from './frame-meter.ts';
+import type { ByteSocket, ByteSocketOwner, ClientEnd, Engine } from './byte-socket.ts';
+import type { FrameCounters } from './frame-counters.ts';
+import { FrameMeter } from './frame-meter.ts';
 
 /**
  * The engine on stock `ws`: a message is handed on when it is complete. It holds at most one unfinished message
  * (the frame cap) and one read for each session, and ws judges every frame.
  */
-
-/** Upstream reads are 64 KiB; one byte less keeps our frames in the 16-bit length form, which all clients take. */
-const MAX_SENT_FRAME_BYTES = 65_535;
 
 const NO_HEAD = Buffer.alloc(0);
 
@@ -24,30 +21,14 @@ const chunkLimit = (maxMessageBytes: number): number => Math.max(4096, Math.floo
 
 export type BufferedEngineOptions = {
   readonly maxMessageBytes: number;
+  /** Payload of the frames that we send, at most. */
+  readonly maxSentFrameBytes: number;
   /** ws destroys the socket this long after a close frame, should the owner's own deadline fail. */
   readonly closeFenceMs: number;
   /** Monotonic milliseconds; may be coarse. */
   readonly clock: { readonly nowMs: number };
   /** Shared by all sockets of a process; only added to. */
   readonly counters: FrameCounters;
-};
-
-/** What went over client sockets: frames, and bytes with framing included (TLS excluded). */
-export class FrameCounters {
-  /** By OPCODES. */
-  readonly clientFrames = new Float64Array(OPCODES.length);
-  clientWireBytes = 0;
-  sentBinaryFrames = 0;
-  sentPings = 0;
-  sentWireBytes = 0;
-}
-
-export type Engine = {
-  /**
-   * Answers the request with 101 and calls `onOpen` in the same turn, with a socket that must be started there.
-   * When the client has left meanwhile the network socket is destroyed and `onOpen` never called: watch `close`.
-   */
-  upgrade(request: IncomingMessage, socket: Socket, onOpen: (client: ByteSocket) => void): void;
 };
 
 export function bufferedEngine(options: BufferedEngineOptions): Engine {
@@ -123,6 +104,8 @@ class BufferedSocket implements ByteSocket {
   #owner: ByteSocketOwner | undefined;
   /** No byte goes to the owner any more. */
   #refused = false;
+  /** Messages of this turn. */
+  #messages: Buffer[] = [];
   #assemblingSinceMs: number | undefined;
   #controlWindowStartMs = 0;
   #controlFramesBefore = 0;
@@ -153,11 +136,14 @@ class BufferedSocket implements ByteSocket {
     });
   }
 
-  write(chunk: Buffer): boolean {
-    const counters = this.#options.counters;
-    for (let from = 0; from < chunk.length; from += MAX_SENT_FRAME_BYTES) {
+  write(borrowed: Buffer): boolean {
+    const { counters, maxSentFrameBytes } = this.#options;
+    // ws keeps a pointer to what the kernel did not take.
+    const chunk = Buffer.allocUnsafeSlow(borrowed.length);
+    borrowed.copy(chunk);
+    for (let from = 0; from < chunk.length; from += maxSentFrameBytes) {
       const piece =
-        chunk.length <= MAX_SENT_FRAME_BYTES ? chunk : chunk.subarray(from, from + MAX_SENT_FRAME_BYTES);
+        chunk.length <= maxSentFrameBytes ? chunk : chunk.subarray(from, from + maxSentFrameBytes);
       this.#webSocket.send(piece, { binary: true, fin: true });
       counters.sentBinaryFrames++;
       counters.sentWireBytes += piece.length + (piece.length < 126 ? 2 : 4);
@@ -184,6 +170,7 @@ class BufferedSocket implements ByteSocket {
 
   close(code: number, reason: string): void {
     this.#refused = true;
+    this.#messages = [];
     this.#webSocket.closeWithReason(code, reason);
     // The client's close frame must be read even if its bytes were not wanted a moment ago.
     this.#webSocket.resume();
@@ -191,6 +178,7 @@ class BufferedSocket implements ByteSocket {
 
   destroy(): void {
     this.#refused = true;
+    this.#messages = [];
     this.#socket.destroy();
   }
 
@@ -205,8 +193,20 @@ class BufferedSocket implements ByteSocket {
   #onMessage(data: Buffer, isBinary: boolean): void {
     if (this.#refused) return;
     if (!isBinary) this.#end({ reason: 'not_binary', code: 1003 });
-    else if (data.length > 0) this.#owner?.onBytes(data);
+    else if (data.length > 0) {
+      if (this.#messages.length === 0) queueMicrotask(this.#flush);
+      this.#messages.push(data);
+    }
   }
+
+  /** Whatever arrived in one turn leaves in one piece (8 µs a message upstream without, 2 with; Node 20). */
+  #flush = (): void => {
+    const messages = this.#messages;
+    if (messages.length === 0) return;
+    this.#messages = [];
+    const [first] = messages;
+    if (first !== undefined) this.#owner?.onBytes(messages.length === 1 ? first : Buffer.concat(messages));
+  };
 
   #onChunk(chunk: Buffer): void {
     const nowMs = this.#options.clock.nowMs;
@@ -227,6 +227,8 @@ class BufferedSocket implements ByteSocket {
 
   #end(end: ClientEnd): void {
     if (this.#refused) return;
+    // What was complete before the end does go upstream.
+    this.#flush();
     this.#refused = true;
     this.#owner?.onEnd(end);
   }

@@ -1,4 +1,15 @@
+import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import type { CloseReason } from '../close-reason.ts';
+
+/** Makes byte sockets of opening handshakes that passed all rules. */
+export type Engine = {
+  /**
+   * Answers the request with 101 and calls `onOpen` in the same turn, with a socket that must be started there.
+   * When the client has left meanwhile the network socket is destroyed and `onOpen` never called: watch `close`.
+   */
+  upgrade(request: IncomingMessage, socket: Socket, onOpen: (client: ByteSocket) => void): void;
+};
 
 /**
  * One accepted WebSocket seen as a byte pipe. Message and frame borders mean nothing to its owner.
@@ -19,8 +30,8 @@ export interface ByteSocket {
   /** Starts delivery. Called once, in the same turn in which the socket was made. */
   start(owner: ByteSocketOwner): void;
   /**
-   * Sends `chunk` as binary messages; never an empty one. False: the socket holds bytes that the kernel did
-   * not take; `onDrain` will follow, write no more until then. The chunk belongs to the socket afterwards.
+   * Sends `chunk` (1 byte to 64 KiB) as binary messages. False: the socket holds bytes that the kernel did not
+   * take; `onDrain` will follow, write no more until then. The chunk is only read during the call.
    */
   write(chunk: Buffer): boolean;
   /** Stops `onBytes`; soft by what was read already (one chunk of 64 KiB at most). */
@@ -42,7 +53,10 @@ export interface ByteSocket {
 }
 
 export interface ByteSocketOwner {
-  /** Client bytes, unmasked, in order; never empty. The chunk belongs to the owner. */
+  /**
+   * Client bytes, unmasked, in order; never empty, and all that one turn brought. The chunk belongs to the owner,
+   * who returns it to the buffer pool when the bytes are with the kernel.
+   */
   onBytes(chunk: Buffer): void;
   onDrain(): void;
   onPong(): void;

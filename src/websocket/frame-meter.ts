@@ -1,6 +1,3 @@
-/** Data and control opcodes, RFC 6455 §5.2, in the order of `FrameMeter.frames`. */
-export const OPCODES = ['continuation', 'text', 'binary', 'close', 'ping', 'pong', 'other'] as const;
-
 const OPCODE_INDEX = [0, 1, 2, 6, 6, 6, 6, 6, 3, 4, 5, 6, 6, 6, 6, 6] as const;
 const FINAL = 0x80;
 const MASKED = 0x80;
@@ -17,7 +14,7 @@ const MAX_HEADER_BYTES = 14;
  * It judges nothing: what it reads after a violation means nothing, and by then ws has refused the stream.
  */
 export class FrameMeter {
-  /** Frames seen, by `OPCODES`. */
+  /** Frames seen, by `OPCODES` of frame-counters.ts. */
   readonly frames: Float64Array;
   /** Control frames seen by this meter. */
   controlFrames = 0;

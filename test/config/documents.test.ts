@@ -48,10 +48,11 @@ test('the JSON Schema has the defaults of the schema, and the keys without are k
 
 test('the table of the page has the same keys and defaults', () => {
   const table = new Map<string, string>();
-  for (const [, key = '', preset = ''] of page.matchAll(
+  const allKeys = page.slice(page.indexOf('## All keys'), page.indexOf('## Short forms'));
+  for (const [, key = '', preset = ''] of allKeys.matchAll(
     /^\| `([a-zA-Z.]+)` \| [^|]+ \| ([^|]+) \| [^|]+ \|$/gm,
   )) {
-    if (key.includes('.')) table.set(key, preset.trim());
+    table.set(key, preset.trim());
   }
   const expected = new Map<string, string>();
   for (const [key, { preset, required }] of fromJsonSchema()) {
@@ -176,10 +177,13 @@ function merged(lines: readonly string[]): string {
     ['origins', ['allow: https://app.example.com']],
     ['upstream', ['servers: nats://nats:4222']],
   ]);
+  let values = '';
   for (const line of lines) {
+    if (!line.includes('{')) values += line;
     const [, section = '', inner = ''] = /^(\w+): \{(.*)\}\n$/.exec(line) ?? [];
     // A default within listen.tls only holds where there is TLS.
-    if (!inner.startsWith('tls:')) sections.set(section, [...(sections.get(section) ?? []), inner]);
+    if (inner !== '' && !inner.startsWith('tls:'))
+      sections.set(section, [...(sections.get(section) ?? []), inner]);
   }
-  return [...sections].map(([section, inner]) => `${section}: {${inner.join(', ')}}\n`).join('');
+  return values + [...sections].map(([section, inner]) => `${section}: {${inner.join(', ')}}\n`).join('');
 }

@@ -13,6 +13,7 @@ const DEFAULTS = {
     connectTimeoutMs: 1000,
     dialTimeoutMs: 1800,
   },
+  engine: 'cut-through',
   limits: {
     sessions: undefined,
     sessionsPerAddress: 0,
@@ -20,6 +21,7 @@ const DEFAULTS = {
     handshakesPerSecond: 300,
     handshakesPerSecondPerAddress: 0,
     maxFrameBytes: 8_388_608,
+    maxSentFrameBytes: 65_535,
     sessionAgeMs: 0,
   },
   timeouts: { handshakeMs: 5000, pingMs: 25_000, silenceMs: 300_000, stallMs: 30_000, closeMs: 2000 },
@@ -67,9 +69,10 @@ listen: {address: ":1", trustedProxies: 10.0.0.0/8, hosts: [GW.example.com]}
 admin: {address: 2, hosts: natsgate}
 origins: {allow: [self, "*"], missing: allow, opaque: allow}
 upstream: {servers: [nats://a, nats://b:1], connectTimeout: 2s, dialTimeout: 3s}
-limits: {sessions: 5, sessionsPerAddress: 4, handshakesInFlight: 3, handshakesPerSecond: 2, handshakesPerSecondPerAddress: 1, frameBytes: 16MiB, sessionAge: 12h}
+limits: {sessions: 5, sessionsPerAddress: 4, handshakesInFlight: 3, handshakesPerSecond: 2, handshakesPerSecondPerAddress: 1, frameBytes: 16MiB, sentFrameBytes: 1KiB, sessionAge: 12h}
 timeouts: {handshake: 4s, ping: 100ms, silence: 200ms, stall: 10ms, close: 20ms}
 drain: {delay: 0, timeout: 0s}
+engine: buffered
 log: {level: silent, format: text}
 `);
   assert.deepEqual(
@@ -91,6 +94,7 @@ log: {level: silent, format: text}
         connectTimeoutMs: 2000,
         dialTimeoutMs: 3000,
       },
+      engine: 'buffered',
       limits: {
         sessions: 5,
         sessionsPerAddress: 4,
@@ -98,6 +102,7 @@ log: {level: silent, format: text}
         handshakesPerSecond: 2,
         handshakesPerSecondPerAddress: 1,
         maxFrameBytes: 16_777_216,
+        maxSentFrameBytes: 1024,
         sessionAgeMs: 43_200_000,
       },
       timeouts: { handshakeMs: 4000, pingMs: 100, silenceMs: 200, stallMs: 10, closeMs: 20 },

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
+import type { ConfigOverrides } from '../support/config.ts';
 import { FakeUpstream, INFO_LINE, type UpstreamConnection } from '../support/fake-upstream.ts';
 import { startTestGateway, type TestGateway } from '../support/gateway.ts';
 import { closeFrame, type FrameOptions, frame, Opcode, RawClient } from '../support/raw-client.ts';
@@ -8,11 +9,16 @@ import { closeFrame, type FrameOptions, frame, Opcode, RawClient } from '../supp
 /**
  * The frame vectors (F1 to F18), each behind a good 101 and the INFO message, over a real socket with frames that
  * no library built. `bytes`: exactly these went upstream and the session is open. `code`: how the session ended;
- * then `bytes` is what was complete before the violation.
+ * then `bytes` is what was complete before the violation. Where the engines differ on purpose, `cutThrough` says how:
+ * it knows no message, only frames, and what it refuses half-way is upstream up to there.
  */
-type Vector = {
+type Vector = Outcome & {
   readonly name: string;
   readonly send: readonly Buffer[];
+  readonly cutThrough?: Outcome;
+};
+
+type Outcome = {
   readonly bytes?: string | Buffer;
   /** Close codes that are right; 'closed': the connection may also end without a close frame. */
   readonly code?: readonly (number | 'closed' | 'empty')[];
@@ -46,6 +52,13 @@ const VECTORS: readonly Vector[] = [
     send: [text('', { announce: 2n * BigInt(CAP) })],
     code: [1009],
     bytes: '',
+    cutThrough: { code: [1003], reason: 'not_binary' },
+  },
+  {
+    name: 'F2 text, cut before its mask',
+    send: [text('x').subarray(0, 2)],
+    bytes: '',
+    cutThrough: { code: [1003] },
   },
   {
     name: 'F3 text, then binary, in one segment',
@@ -83,6 +96,7 @@ const VECTORS: readonly Vector[] = [
     send: [binary('a', { fin: false }), binary('b')],
     code: [1002],
     bytes: '',
+    cutThrough: { code: [1002], bytes: 'a' },
   },
   {
     name: 'F8 ping between two fragments',
@@ -144,6 +158,7 @@ const VECTORS: readonly Vector[] = [
     send: [binary(Buffer.alloc(CAP), { fin: false }), frame(Opcode.continuation, 'x')],
     code: [1009],
     bytes: '',
+    cutThrough: { bytes: Buffer.concat([Buffer.alloc(CAP), Buffer.from('x')]) },
   },
   {
     name: 'F15 20,000 one-byte fragments',
@@ -151,6 +166,7 @@ const VECTORS: readonly Vector[] = [
     code: [1008],
     reason: 'rate_exceeded',
     bytes: '',
+    cutThrough: { bytes: Buffer.alloc(20_000, 'a') },
   },
   {
     name: 'F15 as many fragments as the limit',
@@ -162,6 +178,7 @@ const VECTORS: readonly Vector[] = [
     send: [fragments(MAX_FRAGMENTS + 1)],
     code: [1008],
     bytes: '',
+    cutThrough: { bytes: Buffer.alloc(MAX_FRAGMENTS + 1, 'a') },
   },
   {
     name: 'F17 HTTP request text',
@@ -177,180 +194,191 @@ const VECTORS: readonly Vector[] = [
   },
 ];
 
-describe('frame vectors', () => {
-  let upstream: FakeUpstream;
-  let gateway: TestGateway;
-  let count = 0;
+for (const engine of ['cut-through', 'buffered'] as const) {
+  describe(`the ${engine} engine`, () => frameTests(engine));
+}
 
-  before(async () => {
-    upstream = await FakeUpstream.start();
-    gateway = await startTestGateway(upstream.port, { limits: { maxFrameBytes: CAP } });
-  });
-  after(async () => {
-    await gateway[Symbol.asyncDispose]();
-    await upstream[Symbol.asyncDispose]();
-  });
+function frameTests(engine: NonNullable<ConfigOverrides['engine']>): void {
+  describe('vectors', () => {
+    let upstream: FakeUpstream;
+    let gateway: TestGateway;
+    let count = 0;
 
-  for (const vector of VECTORS) {
-    test(vector.name, async () => {
-      await using client = await RawClient.open(gateway.port);
-      const connection = await upstream.connection(count++);
-      for (const piece of vector.send) client.send(piece);
-      const expected = Buffer.from(vector.bytes ?? '');
-      if (vector.code === undefined) await assertOpen(client, connection, expected);
-      else {
-        const close = await client.closeReceived();
-        const seen = close === undefined ? 'closed' : (close.code ?? 'empty');
-        assert.ok(vector.code.includes(seen), `ended with ${seen}, not ${vector.code}`);
-        if (vector.reason !== undefined) assert.equal(close?.reason, vector.reason);
-        await connection.until((one) => one.closed);
-      }
-      assert.deepEqual(connection.received, expected);
+    before(async () => {
+      upstream = await FakeUpstream.start();
+      gateway = await startTestGateway(upstream.port, { engine, limits: { maxFrameBytes: CAP } });
     });
-  }
+    after(async () => {
+      await gateway[Symbol.asyncDispose]();
+      await upstream[Symbol.asyncDispose]();
+    });
 
-  /** Exactly `expected` went up, and the session still carries bytes both ways. */
-  async function assertOpen(
-    client: RawClient,
-    connection: UpstreamConnection,
-    expected: Buffer,
-  ): Promise<void> {
-    await connection.until((one) => one.byteCount >= expected.length);
-    connection.socket.write('PONG\r\n');
-    await client.until(() => client.data.toString().endsWith('PONG\r\n'));
-    assert.equal(client.data.toString(), `${INFO_LINE}PONG\r\n`);
-    assert.equal(client.closed, false);
-  }
-});
+    for (const vector of VECTORS) {
+      test(vector.name, async () => {
+        await using client = await RawClient.open(gateway.port);
+        const connection = await upstream.connection(count++);
+        for (const piece of vector.send) client.send(piece);
+        const outcome = (engine === 'cut-through' ? vector.cutThrough : undefined) ?? vector;
+        const expected = Buffer.from(outcome.bytes ?? '');
+        if (outcome.code === undefined) await assertOpen(client, connection, expected);
+        else {
+          const close = await client.closeReceived();
+          const seen = close === undefined ? 'closed' : (close.code ?? 'empty');
+          assert.ok(outcome.code.includes(seen), `ended with ${seen}, not ${outcome.code}`);
+          if (outcome.reason !== undefined) assert.equal(close?.reason, outcome.reason);
+          await connection.until((one) => one.closed);
+        }
+        assert.deepEqual(connection.received, expected);
+      });
+    }
 
-test('F8 a ping is answered by a pong with its payload', async () => {
-  await using upstream = await FakeUpstream.start();
-  await using gateway = await startTestGateway(upstream.port);
-  await using client = await RawClient.open(gateway.port);
-  client.send(frame(Opcode.ping, 'payload'));
-  await client.until(() =>
-    client.frames.some((one) => one.opcode === Opcode.pong && one.payload.toString() === 'payload'),
-  );
-});
+    /** Exactly `expected` went up, and the session still carries bytes both ways. */
+    async function assertOpen(
+      client: RawClient,
+      connection: UpstreamConnection,
+      expected: Buffer,
+    ): Promise<void> {
+      await connection.until((one) => one.byteCount >= expected.length);
+      connection.socket.write('PONG\r\n');
+      await client.until(() => client.data.toString().endsWith('PONG\r\n'));
+      assert.equal(client.data.toString(), `${INFO_LINE}PONG\r\n`);
+      assert.equal(client.closed, false);
+    }
+  });
 
-test('F2 F15 a message that is begun and not finished ends as assembly_timeout after 30 s', async () => {
-  await using upstream = await FakeUpstream.start();
-  await using gateway = await startTestGateway(upstream.port);
-  for (const opcode of [Opcode.text, Opcode.binary]) {
+  test('F8 a ping is answered by a pong with its payload', async () => {
+    await using upstream = await FakeUpstream.start();
+    await using gateway = await startTestGateway(upstream.port, { engine });
     await using client = await RawClient.open(gateway.port);
-    client.send(Buffer.concat([frame(opcode, 'never', { fin: false }), frame(Opcode.ping)]));
-    await client.until(() => client.frames.some((one) => one.opcode === Opcode.pong));
-    gateway.advance(29_000);
-    assert.equal(client.closed, false);
+    client.send(frame(Opcode.ping, 'payload'));
+    await client.until(() =>
+      client.frames.some((one) => one.opcode === Opcode.pong && one.payload.toString() === 'payload'),
+    );
+  });
+
+  if (engine === 'buffered')
+    test('F2 F15 a message that is begun and not finished ends as assembly_timeout after 30 s', async () => {
+      await using upstream = await FakeUpstream.start();
+      await using gateway = await startTestGateway(upstream.port, { engine });
+      for (const opcode of [Opcode.text, Opcode.binary]) {
+        await using client = await RawClient.open(gateway.port);
+        client.send(Buffer.concat([frame(opcode, 'never', { fin: false }), frame(Opcode.ping)]));
+        await client.until(() => client.frames.some((one) => one.opcode === Opcode.pong));
+        gateway.advance(29_000);
+        assert.equal(client.closed, false);
+        gateway.advance(1500);
+        assert.deepEqual(await client.closeReceived(), { code: 1008, reason: 'assembly_timeout' });
+      }
+    });
+
+  test('a client whose messages overlap its reads is never taken for one that finishes none', async () => {
+    await using upstream = await FakeUpstream.start({ echo: true });
+    await using gateway = await startTestGateway(upstream.port, { engine });
+    await using client = await RawClient.open(gateway.port);
+    const connection = await upstream.connection();
+    const message = frame(Opcode.binary, 'abcdef');
+    const early = engine === 'cut-through' ? 2 : 0;
+    client.send(message.subarray(0, 8));
+    for (let round = 1; round <= 20; round++) {
+      client.send(Buffer.concat([message.subarray(8), message.subarray(0, 8)]));
+      await connection.until((one) => one.byteCount === round * 6 + early);
+      gateway.advance(10_000);
+    }
+    assert.equal(
+      client.frames.some((one) => one.opcode === Opcode.close),
+      false,
+    );
+  });
+
+  test('F18 control frames over 100 in 10 s end the session, spread ones do not', async () => {
+    await using upstream = await FakeUpstream.start();
+    await using gateway = await startTestGateway(upstream.port, { engine });
+    await using client = await RawClient.open(gateway.port);
+    const pongs = (): number => client.frames.filter((one) => one.opcode === Opcode.pong).length;
+    for (let round = 1; round <= 4; round++) {
+      for (let ping = 0; ping < 50; ping++) client.send(frame(Opcode.ping, Buffer.alloc(125)));
+      await client.until(() => pongs() === round * 50);
+      gateway.advance(10_000);
+    }
+    for (let ping = 0; ping < 90; ping++) {
+      client.send(frame(Opcode.ping, Buffer.alloc(125)));
+      await client.until(() => pongs() === 200 + ping + 1);
+    }
+    for (let ping = 0; ping < 20; ping++) client.send(frame(Opcode.ping));
+    assert.deepEqual(await client.closeReceived(), { code: 1008, reason: 'rate_exceeded' });
+  });
+
+  test('F12 close while 1 MiB towards the client is unread: the data, then the close handshake', async () => {
+    const flood = randomBytes(1024 * 1024);
+    await using upstream = await FakeUpstream.start({ onConnection: (one) => one.socket.write(flood) });
+    await using gateway = await startTestGateway(upstream.port, { engine });
+    await using client = await RawClient.open(gateway.port);
+    client.socket.pause();
+    await (await upstream.connection()).until(
+      (one) => one.socket.writableLength === 0 || one.socket.bytesWritten > flood.length,
+    );
+    client.send(closeFrame(1000));
+    client.socket.resume();
+    assert.deepEqual(await client.closeReceived(), { code: 1000, reason: '' });
+    assert.ok(
+      Buffer.concat([Buffer.from(INFO_LINE), flood])
+        .subarray(0, client.data.length)
+        .equals(client.data),
+      'a prefix of what was sent',
+    );
+  });
+
+  test('F12 a client that never answers our close is dropped after timeouts.close', async () => {
+    await using upstream = await FakeUpstream.start();
+    await using gateway = await startTestGateway(upstream.port, { engine });
+    await using client = await RawClient.open(gateway.port);
+    client.endsToo = false;
+    client.send(frame(Opcode.text, 'x'));
+    assert.deepEqual(await client.closeReceived(), { code: 1003, reason: 'not_binary' });
+    assert.equal(gateway.gateway.sessionCount, 1);
+    gateway.advance(2500);
+    await client.until(() => client.closed || client.ended);
+    await gateway.log.ended();
+    assert.equal(gateway.gateway.sessionCount, 0);
+  });
+
+  test('F16 a frame cut in its payload, then FIN: the upstream ends, with the partial bytes or without', async () => {
+    await using upstream = await FakeUpstream.start();
+    await using gateway = await startTestGateway(upstream.port, { engine });
+    await using client = await RawClient.open(gateway.port);
+    client.send(
+      Buffer.concat([frame(Opcode.binary, 'whole'), frame(Opcode.binary, 'partial').subarray(0, 9)]),
+    );
+    client.socket.end();
+    const connection = await upstream.connection();
+    await connection.until((one) => one.ended, 1000);
+    assert.equal(connection.received.toString(), engine === 'cut-through' ? 'wholepar' : 'whole');
+    assert.equal((await gateway.log.ended())['reason'], 'client_gone');
+  });
+
+  test('F18 silence: no byte for timeouts.silence ends as client_unresponsive, a pong is life, data is life', async () => {
+    await using upstream = await FakeUpstream.start();
+    await using gateway = await startTestGateway(upstream.port, { engine });
+    await using client = await RawClient.open(gateway.port);
+    const connection = await upstream.connection();
+    const pings = (): number => client.frames.filter((one) => one.opcode === Opcode.ping).length;
+    gateway.advance(28_000);
+    await client.until(() => pings() === 1);
+    assert.equal(client.frames.find((one) => one.opcode === Opcode.ping)?.payload.length, 0);
+    gateway.advance(270_000);
+    client.send(Buffer.concat([frame(Opcode.pong, 'other'), frame(Opcode.binary, 'x')]));
+    await connection.until((one) => one.byteCount === 1);
+    gateway.advance(299_000);
+    client.send(frame(Opcode.binary, 'x'));
+    await connection.until((one) => one.byteCount === 2);
+    gateway.advance(299_000);
+    assert.equal(
+      client.frames.some((one) => one.opcode === Opcode.close),
+      false,
+    );
     gateway.advance(1500);
-    assert.deepEqual(await client.closeReceived(), { code: 1008, reason: 'assembly_timeout' });
-  }
-});
-
-test('a client whose messages overlap its reads is never taken for one that finishes none', async () => {
-  await using upstream = await FakeUpstream.start({ echo: true });
-  await using gateway = await startTestGateway(upstream.port);
-  await using client = await RawClient.open(gateway.port);
-  const connection = await upstream.connection();
-  const message = frame(Opcode.binary, 'abcdef');
-  client.send(message.subarray(0, 8));
-  for (let round = 1; round <= 20; round++) {
-    client.send(Buffer.concat([message.subarray(8), message.subarray(0, 8)]));
-    await connection.until((one) => one.byteCount === round * 6);
-    gateway.advance(10_000);
-  }
-  assert.equal(
-    client.frames.some((one) => one.opcode === Opcode.close),
-    false,
-  );
-});
-
-test('F18 control frames over 100 in 10 s end the session, spread ones do not', async () => {
-  await using upstream = await FakeUpstream.start();
-  await using gateway = await startTestGateway(upstream.port);
-  await using client = await RawClient.open(gateway.port);
-  const pongs = (): number => client.frames.filter((one) => one.opcode === Opcode.pong).length;
-  for (let round = 1; round <= 4; round++) {
-    for (let ping = 0; ping < 50; ping++) client.send(frame(Opcode.ping, Buffer.alloc(125)));
-    await client.until(() => pongs() === round * 50);
-    gateway.advance(10_000);
-  }
-  for (let ping = 0; ping < 90; ping++) {
-    client.send(frame(Opcode.ping, Buffer.alloc(125)));
-    await client.until(() => pongs() === 200 + ping + 1);
-  }
-  for (let ping = 0; ping < 20; ping++) client.send(frame(Opcode.ping));
-  assert.deepEqual(await client.closeReceived(), { code: 1008, reason: 'rate_exceeded' });
-});
-
-test('F12 close while 1 MiB towards the client is unread: the data, then the close handshake', async () => {
-  const flood = randomBytes(1024 * 1024);
-  await using upstream = await FakeUpstream.start({ onConnection: (one) => one.socket.write(flood) });
-  await using gateway = await startTestGateway(upstream.port);
-  await using client = await RawClient.open(gateway.port);
-  client.socket.pause();
-  await (await upstream.connection()).until(
-    (one) => one.socket.writableLength === 0 || one.socket.bytesWritten > flood.length,
-  );
-  client.send(closeFrame(1000));
-  client.socket.resume();
-  assert.deepEqual(await client.closeReceived(), { code: 1000, reason: '' });
-  assert.ok(
-    Buffer.concat([Buffer.from(INFO_LINE), flood])
-      .subarray(0, client.data.length)
-      .equals(client.data),
-    'a prefix of what was sent',
-  );
-});
-
-test('F12 a client that never answers our close is dropped after timeouts.close', async () => {
-  await using upstream = await FakeUpstream.start();
-  await using gateway = await startTestGateway(upstream.port);
-  await using client = await RawClient.open(gateway.port);
-  client.endsToo = false;
-  client.send(frame(Opcode.text, 'x'));
-  assert.deepEqual(await client.closeReceived(), { code: 1003, reason: 'not_binary' });
-  assert.equal(gateway.gateway.sessionCount, 1);
-  gateway.advance(2500);
-  await client.until(() => client.closed || client.ended);
-  await gateway.log.ended();
-  assert.equal(gateway.gateway.sessionCount, 0);
-});
-
-test('F16 a frame cut in its payload, then FIN: the upstream ends and the partial bytes never went up', async () => {
-  await using upstream = await FakeUpstream.start();
-  await using gateway = await startTestGateway(upstream.port);
-  await using client = await RawClient.open(gateway.port);
-  client.send(Buffer.concat([frame(Opcode.binary, 'whole'), frame(Opcode.binary, 'partial').subarray(0, 9)]));
-  client.socket.end();
-  const connection = await upstream.connection();
-  await connection.until((one) => one.ended, 1000);
-  assert.equal(connection.received.toString(), 'whole');
-  assert.equal((await gateway.log.ended())['reason'], 'client_gone');
-});
-
-test('F18 silence: no byte for timeouts.silence ends as client_unresponsive, a pong is life, data is life', async () => {
-  await using upstream = await FakeUpstream.start();
-  await using gateway = await startTestGateway(upstream.port);
-  await using client = await RawClient.open(gateway.port);
-  const connection = await upstream.connection();
-  const pings = (): number => client.frames.filter((one) => one.opcode === Opcode.ping).length;
-  gateway.advance(28_000);
-  await client.until(() => pings() === 1);
-  assert.equal(client.frames.find((one) => one.opcode === Opcode.ping)?.payload.length, 0);
-  gateway.advance(270_000);
-  client.send(Buffer.concat([frame(Opcode.pong, 'other'), frame(Opcode.binary, 'x')]));
-  await connection.until((one) => one.byteCount === 1);
-  gateway.advance(299_000);
-  client.send(frame(Opcode.binary, 'x'));
-  await connection.until((one) => one.byteCount === 2);
-  gateway.advance(299_000);
-  assert.equal(
-    client.frames.some((one) => one.opcode === Opcode.close),
-    false,
-  );
-  gateway.advance(1500);
-  assert.deepEqual(await client.closeReceived(), { code: 1001, reason: 'client_unresponsive' });
-  gateway.advance(2500);
-  assert.equal((await gateway.log.ended())['reason'], 'client_unresponsive');
-});
+    assert.deepEqual(await client.closeReceived(), { code: 1001, reason: 'client_unresponsive' });
+    gateway.advance(2500);
+    assert.equal((await gateway.log.ended())['reason'], 'client_unresponsive');
+  });
+}

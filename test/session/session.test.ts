@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { test } from 'node:test';
+import { BufferPool } from '../../src/buffer-pool.ts';
 import { Traffic } from '../../src/session/pipe.ts';
-import { Session, type SessionSummary } from '../../src/session/session.ts';
+import { Session, type SessionSummary, type UpstreamSide } from '../../src/session/session.ts';
 import { TimerWheel } from '../../src/timer-wheel.ts';
 import type { ByteSocket, ByteSocketOwner } from '../../src/websocket/byte-socket.ts';
 import { FakeUpstream } from '../support/fake-upstream.ts';
@@ -60,12 +61,28 @@ async function session(upstream: FakeUpstream): Promise<{
     upstream: 'u',
     natsClientId: undefined,
   };
-  const running = new Session(facts, client, socket, wheel, LIMITS, new Traffic(), {
-    onFault: (error) => faults.push(error),
-    onPingAnswered: () => {},
-    onEnded: resolve,
-  });
-  running.start(Buffer.from('INFO {}\r\n'));
+  const running = new Session(
+    facts,
+    client,
+    socket,
+    new BufferPool({ slots: 1 }),
+    wheel,
+    LIMITS,
+    new Traffic(),
+    {
+      onFault: (error) => faults.push(error),
+      onPingAnswered: () => {},
+      onEnded: resolve,
+    },
+  );
+  const side: UpstreamSide = {
+    socket,
+    onBytes: () => {},
+    infoLine: Buffer.from('INFO {}\r\n'),
+    rest: Buffer.alloc(0),
+  };
+  socket.on('data', (chunk: Buffer) => side.onBytes(chunk));
+  running.start(side);
   return { client, wheel, faults, ended, running, socket };
 }
 

@@ -1,6 +1,12 @@
-import type { Config } from '../../src/config/config.ts';
+import type { Config, EngineName } from '../../src/config/config.ts';
 
-export type ConfigOverrides = { readonly [Part in keyof Config]?: Partial<Config[Part]> };
+export type ConfigOverrides = {
+  readonly [Part in keyof Config]?: Config[Part] extends string ? Config[Part] : Partial<Config[Part]>;
+};
+
+/** The engine of all tests that do not choose one: cut-through, or what ENGINE names. */
+export const testEngine = (): EngineName =>
+  process.env['ENGINE'] === 'buffered' ? 'buffered' : 'cut-through';
 
 /** A complete configuration on free loopback ports, allowing https://app.example.com and programs. */
 export function testConfig(upstreamPort: number, overrides: ConfigOverrides = {}): Config {
@@ -20,6 +26,7 @@ export function testConfig(upstreamPort: number, overrides: ConfigOverrides = {}
       dialTimeoutMs: 1800,
       ...overrides.upstream,
     },
+    engine: overrides.engine ?? testEngine(),
     limits: {
       sessions: 1000,
       sessionsPerAddress: 0,
@@ -27,6 +34,7 @@ export function testConfig(upstreamPort: number, overrides: ConfigOverrides = {}
       handshakesPerSecond: 100_000,
       handshakesPerSecondPerAddress: 0,
       maxFrameBytes: 8 * 1024 * 1024,
+      maxSentFrameBytes: 65_535,
       sessionAgeMs: 0,
       ...overrides.limits,
     },

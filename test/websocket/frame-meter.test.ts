@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { FrameMeter, OPCODES } from '../../src/websocket/frame-meter.ts';
+import { OPCODES } from '../../src/websocket/frame-counters.ts';
+import { FrameMeter } from '../../src/websocket/frame-meter.ts';
 import { closeFrame, frame, Opcode } from '../support/raw-client.ts';
 
 function measured(chunks: readonly Buffer[]): {

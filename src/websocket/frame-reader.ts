@@ -1,0 +1,262 @@
+import { isUtf8 } from 'node:buffer';
+import type { ClientEnd } from './byte-socket.ts';
+import { rotate, type Unmask } from './unmask.ts';
+
+const FINAL = 0x80;
+const RESERVED = 0x70;
+const CONTROL = 0x08;
+const MASKED = 0x80;
+const LENGTH_16 = 126;
+const LENGTH_64 = 127;
+const MAX_CONTROL_PAYLOAD = 125;
+/** 2 bytes, 8 of length, 4 of mask. */
+const MAX_HEADER_BYTES = 14;
+
+const CONTINUATION = 0;
+const TEXT = 1;
+const BINARY = 2;
+const CLOSE = 8;
+const PING = 9;
+const PONG = 10;
+
+/** Told of control frames while a chunk is read; data that stood in front of them is handed on later. */
+export type ControlFrames = {
+  /** The payload is valid during the call. */
+  onPing(payload: Buffer): void;
+  onPong(): void;
+};
+
+/**
+ * Reads a client's frames (RFC 6455 §5) and moves their payloads, unmasked and joined, to another place of the same
+ * store. It keeps no payload: what has arrived of a frame is handed on, however little.
+ *
+ * ```
+ *   in   [hdr payl][hdr payload][hd      one call of read()
+ *   out  [payl payload]                  … r payload] comes with the next
+ * ```
+ *
+ * State between two chunks is a few numbers, plus a header or a control frame where one was cut. All arithmetic
+ * happens in locals; the fields are written once for each chunk.
+ */
+export class FrameReader {
+  /** By opcode: continuation, text, binary, close, ping, pong, other; only added to, may be shared. */
+  readonly #frames: Float64Array;
+  readonly #bytes: Buffer;
+  readonly #unmask: Unmask;
+  readonly #control: ControlFrames;
+  readonly #maxFrameBytes: number;
+
+  /** The first thing that ended the stream of payload: a violation or the client's close frame. */
+  end: ClientEnd | undefined;
+  /** The client's close frame was read; nothing follows it. */
+  closed = false;
+  /** The framing is lost: nothing can be read any more. */
+  broken = false;
+  /** Control frames read so far. */
+  controlFrames = 0;
+
+  #discarding = false;
+  #payloadLeft = 0;
+  #key = 0;
+  /** First byte of the frame whose payload is being read. */
+  #first = 0;
+  #insideMessage = false;
+  /** Start of a header that the last chunk cut. */
+  #header: Buffer | undefined;
+  #headerLength = 0;
+  /** Payload of the control frame that is being read, where a chunk cut it. */
+  #controlPayload: Buffer | undefined;
+  #controlLength = 0;
+
+  /** `bytes`: the store that `read` works on; `unmask` must work on the same. */
+  constructor(
+    bytes: Buffer,
+    unmask: Unmask,
+    maxFrameBytes: number,
+    frames: Float64Array,
+    control: ControlFrames,
+  ) {
+    this.#bytes = bytes;
+    this.#unmask = unmask;
+    this.#maxFrameBytes = maxFrameBytes;
+    this.#frames = frames;
+    this.#control = control;
+  }
+
+  /** From now on payload is dropped; frames are still read, for the client's close frame. */
+  discard(): void {
+    this.#discarding = true;
+  }
+
+  /**
+   * Reads `bytes[from, to)` and puts the payload bytes at `out`; returns their end. Needs room for `to - from` bytes
+   * there. After a close frame or a violation the rest is dropped; what stood in front of it is returned.
+   */
+  read(from: number, to: number, out: number): number {
+    const bytes = this.#bytes;
+    let position = from;
+    let end = out;
+    while (position < to && !this.closed && !this.broken) {
+      const left = this.#payloadLeft;
+      if (left > 0) {
+        const count = Math.min(left, to - position);
+        if ((this.#first & CONTROL) !== 0) this.#readControl(position, count);
+        else if (!this.#discarding) {
+          this.#unmask(end, position, count, this.#key);
+          end += count;
+        }
+        position += count;
+        this.#payloadLeft = left - count;
+        if (count < left) this.#key = rotate(this.#key, count);
+        else if ((this.#first & CONTROL) !== 0) this.#endControl();
+      } else if (this.#header !== undefined || to - position < MAX_HEADER_BYTES) {
+        position = this.#readCutHeader(position, to);
+      } else {
+        const second = bytes[position + 1] as number;
+        this.#judge(bytes[position] as number, second);
+        let length = second & 0x7f;
+        let mask = position + 2;
+        if (length === LENGTH_16) {
+          length = ((bytes[mask] as number) << 8) | (bytes[mask + 1] as number);
+          mask += 2;
+        } else if (length === LENGTH_64) {
+          length = bytes.readUInt32BE(mask) * 0x1_0000_0000 + bytes.readUInt32BE(mask + 4);
+          mask += 8;
+        }
+        this.#begin(length, keyAt(bytes, mask));
+        position = mask + 4;
+      }
+    }
+    return end;
+  }
+
+  /** Byte by byte, and judged as early as ws does it: at the second byte, and when the length is complete. */
+  #readCutHeader(from: number, to: number): number {
+    this.#header ??= Buffer.allocUnsafeSlow(MAX_HEADER_BYTES);
+    const header = this.#header;
+    let position = from;
+    while (position < to) {
+      header[this.#headerLength++] = this.#bytes[position++] as number;
+      if (this.#headerLength < 2) continue;
+      const first = header[0] as number;
+      const second = header[1] as number;
+      if (this.#headerLength === 2) {
+        this.#judge(first, second);
+        if (this.broken) return position;
+      }
+      const short = second & 0x7f;
+      const lengthEnd = short === LENGTH_16 ? 4 : short === LENGTH_64 ? 10 : 2;
+      if (this.#headerLength < lengthEnd) continue;
+      const length =
+        short === LENGTH_16
+          ? header.readUInt16BE(2)
+          : short === LENGTH_64
+            ? header.readUInt32BE(2) * 0x1_0000_0000 + header.readUInt32BE(6)
+            : short;
+      if (this.#headerLength === lengthEnd) this.#checkLength(length);
+      if (this.#headerLength < lengthEnd + 4) continue;
+      this.#begin(length, keyAt(header, lengthEnd));
+      this.#header = undefined;
+      this.#headerLength = 0;
+      return position;
+    }
+    return position;
+  }
+
+  /** The rules that the first two bytes can break, RFC 6455 §5.1, §5.2, §5.4, §5.5. */
+  #judge(first: number, second: number): void {
+    this.#first = first;
+    const opcode = first & 0x0f;
+    if ((first & RESERVED) !== 0 || (second & MASKED) === 0) this.#break();
+    else if (opcode === BINARY || opcode === TEXT) {
+      if (this.#insideMessage) this.#break();
+      else if (opcode === TEXT) this.#refuse({ reason: 'not_binary', code: 1003 });
+      this.#insideMessage = (first & FINAL) === 0;
+    } else if (opcode === CONTINUATION) {
+      if (!this.#insideMessage) this.#break();
+      this.#insideMessage = (first & FINAL) === 0;
+    } else {
+      const short = second & 0x7f;
+      const known = opcode === CLOSE || opcode === PING || opcode === PONG;
+      // A close payload is empty or begins with a code of two bytes.
+      const fits = short <= MAX_CONTROL_PAYLOAD && !(opcode === CLOSE && short === 1);
+      if (!known || !fits || (first & FINAL) === 0) this.#break();
+    }
+  }
+
+  #checkLength(length: number): void {
+    if (length > this.#maxFrameBytes && (this.#first & CONTROL) === 0) {
+      this.#refuse({ reason: 'message_too_big', code: 1009 });
+      // Nobody sends that much to the end; what follows cannot be told from its payload any more.
+      if (length > Number.MAX_SAFE_INTEGER) this.broken = true;
+    }
+  }
+
+  /** A header is complete: its payload follows. */
+  #begin(length: number, key: number): void {
+    this.#checkLength(length);
+    if (this.broken) return;
+    const opcode = this.#first & 0x0f;
+    const slot = opcode <= BINARY ? opcode : opcode - (CLOSE - BINARY - 1);
+    this.#frames[slot] = (this.#frames[slot] as number) + 1;
+    this.#payloadLeft = length;
+    this.#key = key;
+    if (opcode < CLOSE) return;
+    this.controlFrames++;
+    if (length === 0) this.#endControl();
+  }
+
+  #readControl(from: number, count: number): void {
+    this.#controlPayload ??= Buffer.allocUnsafeSlow(MAX_CONTROL_PAYLOAD);
+    const payload = this.#controlPayload;
+    for (let index = 0; index < count; index++) {
+      payload[this.#controlLength++] =
+        (this.#bytes[from + index] as number) ^ (this.#key >>> (8 * (index & 3)));
+    }
+  }
+
+  #endControl(): void {
+    const payload = this.#controlPayload?.subarray(0, this.#controlLength) ?? NO_BYTES;
+    this.#controlPayload = undefined;
+    this.#controlLength = 0;
+    const opcode = this.#first & 0x0f;
+    if (opcode === CLOSE) this.#endClose(payload);
+    else if (opcode === PONG) this.#control.onPong();
+    else if (!this.#discarding) this.#control.onPing(payload);
+  }
+
+  #endClose(payload: Buffer): void {
+    this.closed = true;
+    const code = payload.length === 0 ? 1005 : payload.readUInt16BE(0);
+    if (payload.length > 0 && !isValidCloseCode(code)) this.#break();
+    else if (!isUtf8(payload.subarray(2))) this.#break(1007);
+    else this.#refuse({ reason: 'client_closed', code });
+  }
+
+  #break(code: 1002 | 1007 = 1002): void {
+    this.broken = true;
+    this.#refuse({ reason: 'frame_violation', code });
+  }
+
+  /** Not one payload byte behind this; the first reason stays. */
+  #refuse(end: ClientEnd): void {
+    this.end ??= end;
+    this.#discarding = true;
+  }
+}
+
+const NO_BYTES = Buffer.alloc(0);
+
+function keyAt(bytes: Buffer, at: number): number {
+  return (
+    (bytes[at] as number) |
+    ((bytes[at + 1] as number) << 8) |
+    ((bytes[at + 2] as number) << 16) |
+    ((bytes[at + 3] as number) << 24)
+  );
+}
+
+/** What a peer may send, RFC 6455 §7.4 and the registry behind it; 1004 to 1006 and 1015 never travel. */
+function isValidCloseCode(code: number): boolean {
+  return (code >= 1000 && code <= 1014 && (code < 1004 || code > 1006)) || (code >= 3000 && code <= 4999);
+}
