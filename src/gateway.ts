@@ -15,7 +15,7 @@ import { compileTrustedProxies } from './listener/trusted-proxies.ts';
 import type { Log } from './log.ts';
 import { Reporter } from './reporter.ts';
 import { Traffic } from './session/pipe.ts';
-import { Session, type SessionSummary } from './session/session.ts';
+import { Session, type SessionParts, type SessionSummary } from './session/session.ts';
 import { Sessions } from './session/sessions.ts';
 import { sessionCap } from './session-cap.ts';
 import { TimerWheel } from './timer-wheel.ts';
@@ -104,6 +104,7 @@ export class Gateway {
   readonly #frames = new FrameCounters();
   readonly #pool: BufferPool;
   readonly #engine: Engine;
+  readonly #sessionParts: SessionParts;
   readonly #cutThrough: CutThroughSupport | undefined;
   readonly #reporter: Reporter;
   readonly #metrics: Metrics;
@@ -138,6 +139,17 @@ export class Gateway {
     this.#pool = options.bufferPool ?? new BufferPool();
     this.#cutThrough = cutThrough;
     this.#engine = this.#makeEngine();
+    this.#sessionParts = {
+      pool: this.#pool,
+      wheel: this.#wheel,
+      limits: { ...config.timeouts, sessionAgeMs: config.limits.sessionAgeMs },
+      traffic: this.#traffic,
+      observer: {
+        onFault: (error) => this.#reporter.faulted(error),
+        onPingAnswered: (seconds) => this.#metrics.pingAnswered(seconds),
+        onEnded: (summary, session) => this.#onSessionEnded(summary, session),
+      },
+    };
     this.#listener = new Listener(
       certificate?.options,
       {
@@ -329,32 +341,16 @@ export class Gateway {
   #begin(opening: Opening, upstream: Upstream, slot: AdmissionSlot): boolean {
     let begun = false;
     this.#engine.upgrade(opening.request, opening.socket, (client) => {
-      const session: Session = new Session(
-        {
-          id: this.#sessions.nextId(),
-          clientAddress: opening.facts.clientAddress,
-          origin: opening.facts.origin,
-          upstream: upstream.server.name,
-          natsClientId: upstream.info.clientId,
-        },
-        client,
-        upstream.socket,
-        this.#pool,
-        this.#wheel,
-        { ...this.#config.timeouts, sessionAgeMs: this.#config.limits.sessionAgeMs },
-        this.#traffic,
-        {
-          onFault: (error) => this.#reporter.faulted(error),
-          onPingAnswered: (seconds) => this.#metrics.pingAnswered(seconds),
-          onEnded: (summary) => {
-            slot.release();
-            this.#sessions.delete(session);
-            this.#onSessionEnded(summary);
-          },
-        },
-      );
+      const facts = {
+        id: this.#sessions.nextId(),
+        clientAddress: opening.facts.clientAddress,
+        origin: opening.facts.origin,
+        upstream: upstream.server.name,
+        natsClientId: upstream.info.clientId,
+      };
+      const session = new Session(facts, client, upstream.socket, this.#sessionParts);
       slot.accepted();
-      this.#sessions.add(session);
+      this.#sessions.add(session, slot);
       session.start(upstream);
       begun = true;
     });
@@ -368,7 +364,8 @@ export class Gateway {
     this.#reporter.handshakeAnswered(outcome, facts);
   }
 
-  #onSessionEnded(summary: SessionSummary): void {
+  #onSessionEnded(summary: SessionSummary, session: Session): void {
+    this.#sessions.delete(session);
     this.#metrics.sessionEnded(summary.reason, summary.code, summary.seconds);
     this.#reporter.sessionEnded(summary);
   }

@@ -17,6 +17,13 @@ export type StandardOutput = LogDestination & {
 /** Lines waiting for a slow reader may take this much memory; more are dropped and counted. */
 const MAX_QUEUED_BYTES = 1024 * 1024;
 
+/**
+ * Lines that come within so long leave in one write, unless they are many. A write for each cost 43 µs of CPU, a
+ * sixth of a handshake, one for each turn still 26 (Node 26.10: most of it wakes the thread that writes).
+ */
+const BATCH_MS = 20;
+const MAX_BATCH_CHARACTERS = 16 * 1024;
+
 /** How often a full queue is tried again. */
 const RETRY_MS = 1000;
 
@@ -39,8 +46,8 @@ export function standardOutput(fileDescriptor: number): StandardOutput {
   // At exit pino would write the rest and wait for a frozen reader for ever; `flush` waits with a deadline.
   stream.flushSync = () => {};
   let retriedAtMs = 0;
-  stream.on('drop', () => {
-    droppedLines++;
+  stream.on('drop', (batch: string) => {
+    droppedLines += batch.split('\n').length - 1;
     // After a failed write (a full disk) nothing writes again by itself while the queue is full.
     const nowMs = performance.now();
     if (nowMs - retriedAtMs < RETRY_MS) return;
@@ -52,16 +59,29 @@ export function standardOutput(fileDescriptor: number): StandardOutput {
     droppedLines++;
     if (error.code === 'EPIPE') readerGone = true;
   });
+  let batch = '';
+  const pass = (): void => {
+    if (batch === '') return;
+    const lines = batch;
+    batch = '';
+    stream.write(lines);
+  };
   return {
     write: (line) => {
-      if (readerGone) droppedLines++;
-      else stream.write(line);
+      if (readerGone) {
+        droppedLines++;
+        return;
+      }
+      if (batch === '') setTimeout(pass, BATCH_MS);
+      batch += line;
+      if (batch.length >= MAX_BATCH_CHARACTERS) pass();
     },
     get droppedLines() {
       return droppedLines;
     },
     flush: (deadlineMs) =>
       new Promise<void>((resolve) => {
+        pass();
         const deadline = setTimeout(resolve, deadlineMs);
         stream.flush(() => {
           clearTimeout(deadline);

@@ -43,7 +43,7 @@ export type SessionSummary = {
 export type UpstreamSide = {
   readonly socket: Socket;
   /** Told of every read; the chunk is only valid during the call. */
-  onBytes: (chunk: Buffer) => void;
+  readonly reads: { onBytes: (chunk: Buffer) => void };
   /** LF included. */
   readonly infoLine: Buffer;
   /** What had come behind the INFO line. */
@@ -55,7 +55,16 @@ export type SessionObserver = {
   onFault(error: unknown): void;
   onPingAnswered(seconds: number): void;
   /** Exactly once, when both sockets are gone and nothing of the session is left. */
-  onEnded(summary: SessionSummary): void;
+  onEnded(summary: SessionSummary, session: Session): void;
+};
+
+/** What all sessions of a gateway share. */
+export type SessionParts = {
+  readonly pool: BufferPool;
+  readonly wheel: TimerWheel;
+  readonly limits: SessionLimits;
+  readonly traffic: Traffic;
+  readonly observer: SessionObserver;
 };
 
 /**
@@ -88,17 +97,9 @@ export class Session extends WheelEntry implements ByteSocketOwner {
   #closeDeadlineMs = 0;
   readonly #expiresAtMs: number;
 
-  constructor(
-    facts: SessionFacts,
-    client: ByteSocket,
-    upstream: Socket,
-    pool: BufferPool,
-    wheel: TimerWheel,
-    limits: SessionLimits,
-    traffic: Traffic,
-    observer: SessionObserver,
-  ) {
+  constructor(facts: SessionFacts, client: ByteSocket, upstream: Socket, parts: SessionParts) {
     super();
+    const { pool, wheel, limits, traffic, observer } = parts;
     this.facts = facts;
     this.#client = client;
     this.#upstream = upstream;
@@ -119,16 +120,14 @@ export class Session extends WheelEntry implements ByteSocketOwner {
   start(side: UpstreamSide): void {
     const upstream = this.#upstream;
     this.#client.start(this);
-    side.onBytes = this.#onUpstreamBytes;
-    upstream.on('drain', () => this.#onUpstreamDrain());
-    // In place of `drain` once the socket is ending.
-    upstream.on('finish', () => this.#onUpstreamDrain());
-    upstream.on('end', () => this.end('upstream_closed'));
-    upstream.on('error', () => this.end('upstream_reset'));
-    upstream.on('close', () => this.#onUpstreamClosed());
+    side.reads.onBytes = this.#onUpstreamBytes;
+    (upstream as OwnedSocket)[SESSION] = this;
+    // `finish` comes in place of `drain` once the socket is ending.
+    upstream.on('drain', onUpstreamDrain).on('finish', onUpstreamDrain);
+    upstream.on('end', onUpstreamEnd).on('error', onUpstreamError).on('close', onUpstreamClose);
     this.#pipe.toClient(side.infoLine);
     if (side.rest.length > 0) this.#pipe.toClient(side.rest);
-    if (upstream.destroyed) this.#onUpstreamClosed();
+    if (upstream.destroyed) this.upstreamClosed();
     else if (this.#pipe.clientStalledSinceMs === undefined) upstream.resume();
     this.#reschedule();
   }
@@ -277,12 +276,14 @@ export class Session extends WheelEntry implements ByteSocketOwner {
     this.end('internal_error');
   }
 
-  #onUpstreamDrain(): void {
+  /** For the listeners below. */
+  upstreamDrained(): void {
     this.#pipe.upstreamDrained();
     this.#onDelivered();
   }
 
-  #onUpstreamClosed(): void {
+  /** For the listeners below. */
+  upstreamClosed(): void {
     if (!this.#upstreamOpen) return;
     this.#upstreamOpen = false;
     this.#pipe.releasePending();
@@ -325,7 +326,7 @@ export class Session extends WheelEntry implements ByteSocketOwner {
   #finish(): void {
     if (this.#clientOpen || this.#upstreamOpen) return;
     this.#wheel.cancel(this);
-    this.#observer.onEnded({
+    const summary: SessionSummary = {
       facts: this.facts,
       reason: this.#reason ?? 'internal_error',
       code: this.#code,
@@ -333,8 +334,30 @@ export class Session extends WheelEntry implements ByteSocketOwner {
       bytesToUpstream: this.#pipe.bytesToUpstream,
       bytesToClient: this.#pipe.bytesToClient,
       forced: this.#forced,
-    });
+    };
+    this.#observer.onEnded(summary, this);
   }
+}
+
+// One listener of each kind for all upstream sockets, in place of five closures for each.
+
+const SESSION = Symbol('session');
+type OwnedSocket = Socket & { [SESSION]?: Session };
+
+function onUpstreamDrain(this: OwnedSocket): void {
+  this[SESSION]?.upstreamDrained();
+}
+
+function onUpstreamEnd(this: OwnedSocket): void {
+  this[SESSION]?.end('upstream_closed');
+}
+
+function onUpstreamError(this: OwnedSocket): void {
+  this[SESSION]?.end('upstream_reset');
+}
+
+function onUpstreamClose(this: OwnedSocket): void {
+  this[SESSION]?.upstreamClosed();
 }
 
 /** ± 10 %, so that sessions which began together do not stay in step. */

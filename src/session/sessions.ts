@@ -7,7 +7,7 @@ const DRAIN_STEP_MS = 50;
 
 /** The live set. Upgraded sockets are unknown to the HTTP server's own bookkeeping, so this owns them. */
 export class Sessions {
-  readonly #live = new Set<Session>();
+  readonly #live = new Map<Session, { release(): void }>();
   #opened = 0;
   #nextId = 1;
   #onEmpty: (() => void) | undefined;
@@ -26,24 +26,26 @@ export class Sessions {
     return this.#nextId++;
   }
 
-  add(session: Session): void {
-    this.#live.add(session);
+  /** `slot` is what the session occupies; it is released when the session is deleted. */
+  add(session: Session, slot: { release(): void }): void {
+    this.#live.set(session, slot);
     this.#opened++;
   }
 
   delete(session: Session): void {
+    this.#live.get(session)?.release();
     this.#live.delete(session);
     if (this.#live.size === 0) this.#onEmpty?.();
   }
 
   /** In the order in which they began; the first is the oldest. */
   [Symbol.iterator](): IterableIterator<Session> {
-    return this.#live[Symbol.iterator]();
+    return this.#live.keys();
   }
 
   /** Ends all sessions at once for `reason`; they leave the set as their sockets close. */
   endAll(reason: CloseReason): void {
-    for (const session of this.#live) session.end(reason);
+    for (const session of this.#live.keys()) session.end(reason);
   }
 
   /** Resolves when no session is left. */
@@ -64,7 +66,7 @@ export class Sessions {
    */
   async drain(timeoutMs: number, lastCloseMs: number, signal: AbortSignal): Promise<number> {
     const startMs = performance.now();
-    const queue = shuffled([...this.#live]);
+    const queue = shuffled([...this.#live.keys()]);
     const spreadMs = Math.min(Math.max(0, timeoutMs - lastCloseMs), queue.length * MIN_CLOSE_INTERVAL_MS);
     let ended = 0;
     const endDue = (): void => {
@@ -74,7 +76,7 @@ export class Sessions {
     };
     let cut = 0;
     const cutAll = (): void => {
-      for (const session of [...this.#live]) {
+      for (const session of [...this.#live.keys()]) {
         session.cut();
         cut++;
       }

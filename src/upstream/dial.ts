@@ -12,10 +12,12 @@ export type Upstream = {
   /** What had come behind it. */
   readonly rest: Buffer;
   readonly info: ServerInfo;
-  /**
-   * Told of every read from now on; to be set before the socket is resumed. The chunk lies in the pool's receive
-   * area and is valid during the call: the socket has no 'data' events.
-   */
+  readonly reads: Reads;
+};
+
+/** Where the reads of one connection go, and all that its socket keeps of the dial. The socket has no 'data' events. */
+export type Reads = {
+  /** To be set before the socket is resumed. The chunk lies in the pool's receive area, valid during the call. */
   onBytes: (chunk: Buffer) => void;
 };
 
@@ -78,16 +80,8 @@ export async function dial(
 /** Node reads both; its types know neither together with the other. */
 type ConnectOptions = NetConnectOpts & { readonly writableHighWaterMark: number };
 
-function attempt(
-  server: UpstreamServer,
-  pool: BufferPool,
-  connectTimeoutMs: number,
-  dialTimeoutMs: number,
-  signal: AbortSignal,
-  observer: DialObserver,
-): Promise<Upstream> {
-  const { promise, resolve, reject } = Promise.withResolvers<Upstream>();
-  const startMs = performance.now();
+/** Not a part of `attempt`, since what a socket refers to lives as long as its session. */
+function open(server: UpstreamServer, pool: BufferPool, reads: Reads): Socket {
   const socket = connect({
     host: server.host,
     port: server.port,
@@ -99,17 +93,31 @@ function attempt(
     onread: {
       buffer: pool.receive,
       callback: (length) => {
-        const chunk = pool.receive.subarray(0, length);
-        if (upstream === undefined) onData(Buffer.from(chunk));
-        else upstream.onBytes(chunk);
+        reads.onBytes(pool.receive.subarray(0, length));
         pool.received(length);
         return true;
       },
     },
   } as ConnectOptions);
-  let upstream: Upstream | undefined;
   // A socket may fail on its way out, or before its next owner listens; unheard, that would end the process.
-  socket.on('error', () => {});
+  socket.on('error', ignore);
+  return socket;
+}
+
+function ignore(): void {}
+
+function attempt(
+  server: UpstreamServer,
+  pool: BufferPool,
+  connectTimeoutMs: number,
+  dialTimeoutMs: number,
+  signal: AbortSignal,
+  observer: DialObserver,
+): Promise<Upstream> {
+  const { promise, resolve, reject } = Promise.withResolvers<Upstream>();
+  const startMs = performance.now();
+  const reads: Reads = { onBytes: (chunk) => onData(Buffer.from(chunk)) };
+  const socket = open(server, pool, reads);
   let received: Buffer = Buffer.alloc(0);
   let connectedAtMs: number | undefined;
 
@@ -118,6 +126,7 @@ function attempt(
     clearTimeout(dialTimer);
     signal.removeEventListener('abort', onAbort);
     socket.off('connect', onConnect).off('end', onEnd).off('error', onError);
+    reads.onBytes = ignore;
   };
   const fail = (error: unknown): void => {
     settle();
@@ -145,15 +154,14 @@ function attempt(
     if (line.info.tlsRequired) return failWith('upstream_tls_required', 'its INFO says tls_required');
     settle();
     socket.pause();
-    upstream = {
+    resolve({
       socket,
       server,
       infoLine: received.subarray(0, line.length),
       rest: received.subarray(line.length),
       info: line.info,
-      onBytes: () => {},
-    };
-    resolve(upstream);
+      reads,
+    });
   };
   const onEnd = (): void =>
     received.length === 0

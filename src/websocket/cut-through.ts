@@ -45,8 +45,11 @@ export function cutThroughEngine(options: CutThroughOptions): Engine {
   const shared: Shared = { ...options, unmask: fastestUnmask(options.pool.bytes, options.pool.memory) };
   return {
     upgrade(request, socket, onOpen) {
+      // The 101 and the first message leave together. Not on TLS, where nothing would tell when a slot is free again.
+      if (!(socket instanceof TLSSocket)) socket.cork();
       // Bytes behind the request were refused long before, so the head is always empty.
       server.handleUpgrade(request, socket, NO_HEAD, () => onOpen(new CutThroughSocket(socket, shared)));
+      if (socket.writableCorked > 0) socket.uncork();
     },
   };
 }
@@ -127,7 +130,8 @@ class CutThroughSocket implements ByteSocket {
       return this.#copies ? flowing : true;
     }
     this.#keep(framed);
-    return false;
+    // Corked, as it is for the first message, nothing is known yet; `drain` comes in any case.
+    return this.#socket.writableCorked > 0;
   }
 
   pause(): void {
@@ -218,7 +222,7 @@ class CutThroughSocket implements ByteSocket {
   /** The client's FIN: without a close frame before it, the client is gone. */
   finished(): void {
     this.#tell('client_gone', 1006);
-    this.#socket.end();
+    this.#endSocket();
   }
 
   closed(): void {
@@ -240,7 +244,7 @@ class CutThroughSocket implements ByteSocket {
     }
     this.#tell(end.reason, end.code);
     // Both close frames have passed, or no answer can be read any more: the server ends TCP first (RFC 6455 §7.1.1).
-    if (this.#closeSent && (reader.closed || reader.broken)) this.#socket.end();
+    if (this.#closeSent && (reader.closed || reader.broken)) this.#endSocket();
   }
 
   #tell(reason: ClientEnd['reason'], code: number): void {
@@ -256,7 +260,12 @@ class CutThroughSocket implements ByteSocket {
     const frame = closeFrame(code, reason);
     this.#shared.counters.sentWireBytes += frame.length;
     this.#socket.write(frame);
-    if (this.#reader.closed || this.#reader.broken) this.#socket.end();
+    if (this.#reader.closed || this.#reader.broken) this.#endSocket();
+  }
+
+  #endSocket(): void {
+    // Ending twice makes an error object that nobody reads.
+    if (!this.#socket.writableEnded) this.#socket.end();
   }
 
   /** A control frame of ours; small, and nobody else's memory. */

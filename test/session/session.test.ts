@@ -61,27 +61,24 @@ async function session(upstream: FakeUpstream): Promise<{
     upstream: 'u',
     natsClientId: undefined,
   };
-  const running = new Session(
-    facts,
-    client,
-    socket,
-    new BufferPool({ slots: 1 }),
+  const running = new Session(facts, client, socket, {
+    pool: new BufferPool({ slots: 1 }),
     wheel,
-    LIMITS,
-    new Traffic(),
-    {
+    limits: LIMITS,
+    traffic: new Traffic(),
+    observer: {
       onFault: (error) => faults.push(error),
       onPingAnswered: () => {},
       onEnded: resolve,
     },
-  );
+  });
   const side: UpstreamSide = {
     socket,
-    onBytes: () => {},
+    reads: { onBytes: () => {} },
     infoLine: Buffer.from('INFO {}\r\n'),
     rest: Buffer.alloc(0),
   };
-  socket.on('data', (chunk: Buffer) => side.onBytes(chunk));
+  socket.on('data', (chunk: Buffer) => side.reads.onBytes(chunk));
   running.start(side);
   return { client, wheel, faults, ended, running, socket };
 }

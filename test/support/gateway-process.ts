@@ -6,6 +6,7 @@ import { type Agent, get, type IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as wait } from 'node:timers/promises';
+import { testEngine } from './config.ts';
 import { LogCapture } from './gateway.ts';
 import { type TemporaryFolder, temporaryFolder } from './temporary-folder.ts';
 
@@ -95,6 +96,7 @@ export class GatewayProcess extends EventEmitter implements AsyncDisposable {
       admin: '127.0.0.1:0',
       origins: { allow: ['https://app.example.com'], missing: 'allow' },
       upstream: `nats://127.0.0.1:${upstreamPort}`,
+      engine: testEngine(),
       ...settings,
     };
     await writeFile(file, JSON.stringify(config, undefined, 2));
