@@ -77,6 +77,9 @@ export async function dial(
   throw failure;
 }
 
+/** A full read fits one frame of the 16-bit length form; one byte more would make a second frame of that byte. */
+const MAX_READ_BYTES = 65_535;
+
 /** Node reads both; its types know neither together with the other. */
 type ConnectOptions = NetConnectOpts & { readonly writableHighWaterMark: number };
 
@@ -91,7 +94,7 @@ function open(server: UpstreamServer, pool: BufferPool, reads: Reads): Socket {
     // With 1 byte, `drain` is certain whenever the kernel did not take all of a write (buffer-pool.ts).
     writableHighWaterMark: 1,
     onread: {
-      buffer: pool.receive,
+      buffer: pool.receive.subarray(0, MAX_READ_BYTES),
       callback: (length) => {
         reads.onBytes(pool.receive.subarray(0, length));
         pool.received(length);
