@@ -28,7 +28,7 @@ export async function check(
 }
 
 /** What the gateway will do, in a few lines and without any secret. */
-function summary({ listen, admin, origins, upstream, limits, timeouts, drain, log }: Config): string[] {
+function summary({ listen, admin, origins, upstream, engine, limits, timeouts, drain, log }: Config): string[] {
   const tls = listen.tls;
   const encrypted = `TLS from ${tls?.minVersion}${tls?.clientCaFile === undefined ? '' : ', with client certificates'}`;
   return [
@@ -37,6 +37,7 @@ function summary({ listen, admin, origins, upstream, limits, timeouts, drain, lo
     `origins    ${origins.allow.join(', ')}`,
     `           without Origin: ${origins.missing}; Origin null: ${origins.opaque}`,
     `upstream   ${upstream.servers.map((server) => server.name).join(', ')}`,
+    `engine     ${engine}`,
     `limits     sessions ${limits.sessions ?? 'auto'}, of one address ${orOff(limits.sessionsPerAddress)}; handshakes ${limits.handshakesPerSecond}/s, of one address ${orOff(limits.handshakesPerSecondPerAddress)}`,
     `           frames up to ${limits.maxFrameBytes} bytes; session age ${limits.sessionAgeMs === 0 ? 'off' : durationText(limits.sessionAgeMs)}`,
     `timeouts   handshake ${durationText(timeouts.handshakeMs)}, ping ${durationText(timeouts.pingMs)}, silence ${durationText(timeouts.silenceMs)}, stall ${durationText(timeouts.stallMs)}`,
