@@ -25,7 +25,11 @@ export const READ_BYTES = 64 * 1024;
 
 /** Frame headers of one read in the smallest pieces (4 bytes for each KiB), and what SIMD may write behind the end. */
 const SLOT_BYTES = READ_BYTES + 1024;
-const DEFAULT_SLOTS = 120;
+const DEFAULT_SLOTS = 60;
+/** Private copies that are kept for the next time no slot is left. */
+const MAX_SPARES = 16;
+/** Less than this is not worth keeping: a stalled session may hold it for long. */
+const MIN_SPARE_BYTES = 4096;
 const WASM_PAGE_BYTES = 64 * 1024;
 const POISON = 0xdb;
 
@@ -37,6 +41,8 @@ export class BufferPool {
   /** At offset 0 of `bytes`. Valid until the callback of the read returns. */
   readonly receive: Buffer;
   readonly #free: number[] = [];
+  readonly #spares: Buffer[] = [];
+  readonly #spareStores = new WeakSet<ArrayBufferLike>();
   readonly #poison: boolean;
 
   /** `poison`: overwrite whatever has become free; a test's way to see who still used it. */
@@ -79,17 +85,30 @@ export class BufferPool {
    */
   lend(slot: number, end: number): Buffer {
     if (this.#free.length > 0) return this.bytes.subarray(slot, end);
-    const copy = Buffer.allocUnsafeSlow(end - slot);
-    this.bytes.copy(copy, 0, slot, end);
+    const copy = this.#copyOf(slot, end);
     this.#free.push(slot);
     return copy;
   }
 
+  #copyOf(slot: number, end: number): Buffer {
+    const length = end - slot;
+    let store: Buffer | undefined;
+    if (length < MIN_SPARE_BYTES) store = Buffer.allocUnsafeSlow(length);
+    else {
+      store = this.#spares.pop() ?? Buffer.allocUnsafeSlow(SLOT_BYTES);
+      this.#spareStores.add(store.buffer);
+    }
+    this.bytes.copy(store, 0, slot, end);
+    return store.subarray(0, length);
+  }
+
   /** Takes a chunk back that the kernel has, or that nobody wants any more. Chunks of others are left alone. */
   release(chunk: Buffer): void {
-    if (chunk.buffer !== this.bytes.buffer) return;
+    const ours = chunk.buffer === this.bytes.buffer;
+    if (!ours && !this.#spareStores.has(chunk.buffer)) return;
     if (this.#poison) chunk.fill(POISON);
-    this.#free.push(chunk.byteOffset - this.bytes.byteOffset);
+    if (ours) this.#free.push(chunk.byteOffset - this.bytes.byteOffset);
+    else if (this.#spares.length < MAX_SPARES) this.#spares.push(Buffer.from(chunk.buffer));
   }
 
   /** To be called when a read was used up. */

@@ -28,7 +28,17 @@ export async function check(
 }
 
 /** What the gateway will do, in a few lines and without any secret. */
-function summary({ listen, admin, origins, upstream, engine, limits, timeouts, drain, log }: Config): string[] {
+function summary({
+  listen,
+  admin,
+  origins,
+  upstream,
+  engine,
+  limits,
+  timeouts,
+  drain,
+  log,
+}: Config): string[] {
   const tls = listen.tls;
   const encrypted = `TLS from ${tls?.minVersion}${tls?.clientCaFile === undefined ? '' : ', with client certificates'}`;
   return [

@@ -221,7 +221,8 @@ class BufferedSocket implements ByteSocket {
       this.#controlWindowStartMs = nowMs;
       this.#controlFramesBefore = this.#meter.controlFrames;
     } else if (this.#meter.controlFrames - this.#controlFramesBefore > MAX_CONTROL_FRAMES) {
-      this.#end({ reason: 'rate_exceeded', code: 1008 });
+      // In a moment: for what is wrong in this chunk ws has its own answer, and tells it a few ticks later.
+      queueMicrotask(() => this.#end({ reason: 'rate_exceeded', code: 1008 }));
     }
   }
 

@@ -5,7 +5,7 @@ import { type BufferPool, READ_BYTES } from '../buffer-pool.ts';
 import type { ByteSocket, ByteSocketOwner, ClientEnd, Engine } from './byte-socket.ts';
 import type { FrameCounters } from './frame-counters.ts';
 import { FrameReader } from './frame-reader.ts';
-import { closeFrame, PING_FRAME, pongFrame, putBinaryFrames } from './frame-writer.ts';
+import { closeFrame, framedLength, PING_FRAME, pongFrame, putBinaryFrames } from './frame-writer.ts';
 import { readInto } from './socket-reads.ts';
 import { fastestUnmask } from './unmask.ts';
 
@@ -86,8 +86,7 @@ class CutThroughSocket implements ByteSocket {
   #owedPong: Buffer | undefined;
   #closeSent = false;
   #endTold = false;
-  #controlWindowStartMs = 0;
-  #controlFramesBefore = 0;
+  #controlWindowStartMs = Number.NEGATIVE_INFINITY;
 
   constructor(socket: Socket, shared: Shared) {
     this.#socket = socket;
@@ -118,10 +117,11 @@ class CutThroughSocket implements ByteSocket {
   write(chunk: Buffer): boolean {
     if (this.#closeSent) return true;
     const { pool, counters, maxSentFrameBytes } = this.#shared;
-    const slot = pool.take();
-    const end = putBinaryFrames(pool.bytes, slot, chunk, maxSentFrameBytes);
     counters.sentBinaryFrames +=
       chunk.length <= maxSentFrameBytes ? 1 : Math.ceil(chunk.length / maxSentFrameBytes);
+    if (this.#socket.writableCorked > 0) return this.#writeFirst(chunk);
+    const slot = pool.take();
+    const end = putBinaryFrames(pool.bytes, slot, chunk, maxSentFrameBytes);
     counters.sentWireBytes += end - slot;
     const framed = pool.lend(slot, end);
     const flowing = this.#socket.write(framed);
@@ -130,8 +130,17 @@ class CutThroughSocket implements ByteSocket {
       return this.#copies ? flowing : true;
     }
     this.#keep(framed);
-    // Corked, as it is for the first message, nothing is known yet; `drain` comes in any case.
-    return this.#socket.writableCorked > 0;
+    return false;
+  }
+
+  /** The message that leaves together with the 101; it is small, and a slot would be held for nothing until `drain`. */
+  #writeFirst(chunk: Buffer): boolean {
+    const { counters, maxSentFrameBytes } = this.#shared;
+    const frames = Buffer.allocUnsafeSlow(framedLength(chunk.length, maxSentFrameBytes));
+    putBinaryFrames(frames, 0, chunk, maxSentFrameBytes);
+    counters.sentWireBytes += frames.length;
+    this.#socket.write(frames);
+    return true;
   }
 
   pause(): void {
@@ -174,8 +183,7 @@ class CutThroughSocket implements ByteSocket {
   // ControlFrames
 
   onPing(payload: Buffer): void {
-    const overRate = this.#reader.controlFrames - this.#controlFramesBefore > MAX_CONTROL_FRAMES;
-    if (this.#closeSent || overRate) return;
+    if (this.#closeSent) return;
     if (this.#socket.writableLength > 0) this.#owedPong = pongFrame(payload);
     else this.#send(pongFrame(payload));
   }
@@ -206,9 +214,6 @@ class CutThroughSocket implements ByteSocket {
     if (end === slot || this.#endTold) pool.untake(slot);
     else this.#owner?.onBytes(pool.lend(slot, end));
     if (this.#reader.end !== undefined) this.#ended();
-    else if (this.#reader.controlFrames - this.#controlFramesBefore > MAX_CONTROL_FRAMES) {
-      this.#tell('rate_exceeded', 1008);
-    }
   }
 
   drained(): void {
@@ -283,7 +288,7 @@ class CutThroughSocket implements ByteSocket {
     const nowMs = this.#shared.clock.nowMs;
     if (nowMs - this.#controlWindowStartMs < CONTROL_FRAME_WINDOW_MS) return;
     this.#controlWindowStartMs = nowMs;
-    this.#controlFramesBefore = this.#reader.controlFrames;
+    this.#reader.controlFramesAllowed = this.#reader.controlFrames + MAX_CONTROL_FRAMES;
   }
 }
 

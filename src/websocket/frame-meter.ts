@@ -11,7 +11,7 @@ const MAX_HEADER_BYTES = 14;
  * each opcode came, and whether a message has begun and not ended. Stock ws tells neither, and both are needed
  * to bound what an unfinished message or a flood of control frames may cost.
  *
- * It judges nothing: what it reads after a violation means nothing, and by then ws has refused the stream.
+ * It judges nothing: what it reads after a violation means nothing; ws refuses the stream a few ticks later.
  */
 export class FrameMeter {
   /** Frames seen, by `OPCODES` of frame-counters.ts. */

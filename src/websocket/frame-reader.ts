@@ -54,6 +54,8 @@ export class FrameReader {
   broken = false;
   /** Control frames read so far. */
   controlFrames = 0;
+  /** One more than so many ends the stream as `rate_exceeded`. Whoever counts time moves it. */
+  controlFramesAllowed = Number.POSITIVE_INFINITY;
 
   #discarding = false;
   #payloadLeft = 0;
@@ -109,7 +111,7 @@ export class FrameReader {
         this.#payloadLeft = left - count;
         if (count < left) this.#key = rotate(this.#key, count);
         else if ((this.#first & CONTROL) !== 0) this.#endControl();
-      } else if (this.#header !== undefined || to - position < MAX_HEADER_BYTES) {
+      } else if (this.#header !== undefined || to - position < headerLength(bytes[position + 1] as number)) {
         position = this.#readCutHeader(position, to);
       } else {
         const second = bytes[position + 1] as number;
@@ -203,6 +205,7 @@ export class FrameReader {
     this.#key = key;
     if (opcode < CLOSE) return;
     this.controlFrames++;
+    if (this.controlFrames > this.controlFramesAllowed) this.#refuse({ reason: 'rate_exceeded', code: 1008 });
     if (length === 0) this.#endControl();
   }
 
@@ -246,6 +249,12 @@ export class FrameReader {
 }
 
 const NO_BYTES = Buffer.alloc(0);
+
+/** Of the whole header, mask included, by its second byte. Meaningless, but at least 6, where that has not come yet. */
+function headerLength(second: number): number {
+  const short = second & 0x7f;
+  return short < LENGTH_16 ? 6 : short === LENGTH_16 ? 8 : MAX_HEADER_BYTES;
+}
 
 function keyAt(bytes: Buffer, at: number): number {
   return (

@@ -33,6 +33,15 @@ export function putBinaryFrames(bytes: Buffer, at: number, chunk: Buffer, maxFra
   return end;
 }
 
+/** What `putBinaryFrames` makes of so many bytes. */
+export function framedLength(length: number, maxFrameBytes: number): number {
+  const headerLength = (payload: number): number => (payload <= SHORT_LENGTH ? 2 : 4);
+  if (length <= maxFrameBytes) return headerLength(length) + length;
+  const rest = length % maxFrameBytes;
+  const whole = Math.floor(length / maxFrameBytes) * headerLength(maxFrameBytes);
+  return length + whole + (rest === 0 ? 0 : headerLength(rest));
+}
+
 /** Returns the end of the header. */
 function putHeader(bytes: Buffer, at: number, length: number): number {
   bytes[at] = FINAL_BINARY;

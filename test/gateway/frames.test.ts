@@ -187,6 +187,21 @@ const VECTORS: readonly Vector[] = [
     bytes: '',
   },
   {
+    name: 'F18 150 pings, then binary, in one segment',
+    send: [Buffer.concat([...Array.from({ length: 150 }, () => frame(Opcode.ping)), binary('x')])],
+    code: [1008, 'closed'],
+    bytes: '',
+  },
+  {
+    name: 'F18 150 pings, then no mask, in one segment',
+    send: [
+      Buffer.concat([...Array.from({ length: 150 }, () => frame(Opcode.ping)), binary('x', { mask: null })]),
+    ],
+    code: [1008, 'closed'],
+    bytes: '',
+    cutThrough: { code: [1008], reason: 'rate_exceeded' },
+  },
+  {
     name: 'F18 200 pings in one segment',
     send: [Buffer.concat(Array.from({ length: 200 }, () => frame(Opcode.ping)))],
     code: [1008, 'closed'],

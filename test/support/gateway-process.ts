@@ -6,6 +6,7 @@ import { type Agent, get, type IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as wait } from 'node:timers/promises';
+import { pathToFileURL } from 'node:url';
 import { testEngine } from './config.ts';
 import { LogCapture } from './gateway.ts';
 import { type TemporaryFolder, temporaryFolder } from './temporary-folder.ts';
@@ -37,6 +38,8 @@ export type Settings = Readonly<Record<string, unknown>>;
 export type ProcessOptions = {
   /** Allows `rssInUse`. */
   readonly exactMemory?: boolean;
+  /** A module that runs before the program, to take away what the program must do without. */
+  readonly preload?: string;
 };
 
 export type ProcessEnd = { readonly code: number | null; readonly signal: NodeJS.Signals | null };
@@ -55,10 +58,12 @@ export class GatewayProcess extends EventEmitter implements AsyncDisposable {
   #port = 0;
   #adminPort = 0;
 
-  private constructor(folder: TemporaryFolder, configFile: string, { exactMemory = false }: ProcessOptions) {
+  private constructor(folder: TemporaryFolder, configFile: string, options: ProcessOptions) {
     super();
     this.#folder = folder;
-    const flags = exactMemory ? EXACT_MEMORY.flags : [];
+    const { exactMemory = false, preload } = options;
+    const flags: string[] = exactMemory ? [...EXACT_MEMORY.flags] : [];
+    if (preload !== undefined) flags.push('--import', pathToFileURL(preload).href);
     this.#child = spawn(process.execPath, [...flags, PROGRAM, '--config', configFile], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...environment(), ...(exactMemory ? EXACT_MEMORY.env : {}) },

@@ -1,0 +1,31 @@
+import type { Target } from '../load/client.ts';
+
+/** What is measured: a program in a process of its own, between generator and upstream. */
+export type Subject = Target & {
+  readonly pid: number;
+  /** All its processes, by now. */
+  pids(): readonly number[];
+  /** SIGUSR2 makes it collect its garbage. */
+  readonly collects: boolean;
+  stop(): Promise<void>;
+};
+
+export type StartOptions = {
+  readonly upstreamPort: number;
+  /** Files of the server's certificate and key; undefined: plain TCP. */
+  readonly tls?: { readonly certFile: string; readonly keyFile: string };
+  /** Memory will be measured. */
+  readonly exactMemory?: boolean;
+};
+
+export type SubjectKind = {
+  readonly name: string;
+  /** Version, or undefined when it is not installed. */
+  version(): Promise<string | undefined>;
+  readonly canTls: boolean;
+  /** A real server: what it reads it understands, and it needs no upstream. */
+  readonly isServer?: boolean;
+  /** Part of the fixed work that it gets, where all of it would take minutes. */
+  readonly share?: number;
+  start(options: StartOptions): Promise<Subject>;
+};
