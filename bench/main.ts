@@ -1,10 +1,7 @@
 import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { type BenchArguments, parseArguments, USAGE } from './arguments.ts';
+import { startBench } from './bench-processes.ts';
 import { makeCertificate } from './certificate.ts';
-import { Helper } from './helper.ts';
-import type { GeneratorMethods } from './load/generator.ts';
-import type { UpstreamMethods } from './load/upstream.ts';
 import { describeMachine, machineLines } from './machine.ts';
 import { runRounds } from './rounds.ts';
 import { SUBJECTS } from './subjects/all.ts';
@@ -12,7 +9,6 @@ import { RAW_PIPE } from './subjects/raw-pipe.ts';
 import type { SubjectKind } from './subjects/subject.ts';
 import { rowsOf, tableOf } from './table.ts';
 import { WORKS } from './work/all.ts';
-import type { Bench } from './work/work.ts';
 
 /** `npm run bench`: method and figures stand in README.md. */
 async function main(args: BenchArguments): Promise<void> {
@@ -58,12 +54,6 @@ function isMeant(kind: SubjectKind, { subjects }: BenchArguments): boolean {
   return (
     subjects === undefined || kind.name === RAW_PIPE || subjects.some((part) => kind.name.includes(part))
   );
-}
-
-async function startBench(): Promise<Bench> {
-  const generator = await Helper.start<GeneratorMethods>(join(import.meta.dirname, 'load', 'generator.ts'));
-  const upstream = await Helper.start<UpstreamMethods>(join(import.meta.dirname, 'load', 'upstream.ts'));
-  return { generator, upstream, upstreamPort: await upstream.call('listen') };
 }
 
 /** On a terminal one line that changes; the tables go to standard output alone. */

@@ -96,7 +96,7 @@ class Entrant {
       subject,
       kind: this.#kind,
       warmUp,
-      scale: this.#options.scale * (this.#kind.share ?? 1),
+      scale: this.#options.scale * (this.#kind.shares?.[this.#work.name] ?? 1),
     });
   }
 

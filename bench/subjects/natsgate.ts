@@ -7,11 +7,15 @@ import type { StartOptions, Subject, SubjectKind } from './subject.ts';
 const ROOT = join(import.meta.dirname, '..', '..');
 const PROGRAM = join(ROOT, 'src', 'main.ts');
 
+type Engine = 'cut-through' | 'buffered';
+
 /** The real program with its defaults, but for the limits that a storm of handshakes would run into. */
-export function natsgate(engine: 'cut-through' | 'buffered'): SubjectKind {
+export function natsgate(engine: Engine): SubjectKind {
   return {
     name: engine === 'cut-through' ? 'natsgate' : 'natsgate (buffered)',
     canTls: true,
+    // A message of the buffered engine costs ten times as much.
+    shares: { small: engine === 'buffered' ? 0.25 : 1 },
     async version() {
       return (JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string }).version;
     },
@@ -19,36 +23,59 @@ export function natsgate(engine: 'cut-through' | 'buffered'): SubjectKind {
   };
 }
 
-async function start(engine: string, options: StartOptions): Promise<Subject> {
+/** Runs under Node's profiler; `finish` ends it so that the profile is in `folder`. */
+export async function startProfiled(options: StartOptions) {
+  const program = await startProgram('cut-through', options, (folder) => [
+    '--cpu-prof',
+    `--cpu-prof-dir=${folder}`,
+  ]);
+  const finish = (): Promise<void> => program.end('SIGTERM');
+  return {
+    subject: await subjectOf(program, options),
+    kind: natsgate('cut-through'),
+    folder: program.folder,
+    finish,
+  };
+}
+
+async function start(engine: Engine, options: StartOptions): Promise<Subject> {
+  const flags = options.exactMemory === true ? EXACT_MEMORY.flags : [];
+  return subjectOf(await startProgram(engine, options, () => flags), options);
+}
+
+function startProgram(
+  engine: Engine,
+  { upstreamPort, tls, exactMemory }: StartOptions,
+  flags: (folder: string) => readonly string[],
+): Promise<Program> {
+  const files = tls === undefined ? {} : { tls: { certFile: tls.certFile, keyFile: tls.keyFile } };
   const config = {
-    listen: {
-      address: '127.0.0.1:0',
-      ...(options.tls === undefined
-        ? {}
-        : { tls: { certFile: options.tls.certFile, keyFile: options.tls.keyFile } }),
-    },
+    listen: { address: '127.0.0.1:0', ...files },
     admin: '127.0.0.1:0',
     origins: { allow: ['https://app.example.com'], missing: 'allow' },
-    upstream: `nats://127.0.0.1:${options.upstreamPort}`,
+    upstream: `nats://127.0.0.1:${upstreamPort}`,
     engine,
     limits: { handshakesPerSecond: 1_000_000, handshakesInFlight: 10_000 },
+    drain: { delay: '0s', timeout: '0s' },
   };
-  const exact = options.exactMemory === true;
-  const program = await Program.start(
+  return Program.start(
     process.execPath,
-    (folder) => [...(exact ? EXACT_MEMORY.flags : []), PROGRAM, '--config', join(folder, 'natsgate.yaml')],
+    (folder) => [...flags(folder), PROGRAM, '--config', join(folder, 'natsgate.yaml')],
     // JSON is YAML.
     { 'natsgate.yaml': JSON.stringify(config) },
-    exact ? EXACT_MEMORY.env : {},
+    exactMemory === true ? EXACT_MEMORY.env : {},
   );
+}
+
+async function subjectOf(program: Program, { tls, exactMemory = false }: StartOptions): Promise<Subject> {
   const [, port] = await program.said(/"listen":"wss?:\/\/127\.0\.0\.1:(\d+)".*"message":"ready"/);
   return {
     protocol: 'ws',
     port: Number(port),
-    tls: options.tls !== undefined,
+    tls: tls !== undefined,
     pid: program.pid,
     pids: () => [program.pid],
-    collects: exact,
+    collects: exactMemory,
     stop: () => program.stop(),
   };
 }

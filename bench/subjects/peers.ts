@@ -36,6 +36,7 @@ export const haproxy: SubjectKind = {
 export const lighttpd: SubjectKind = {
   name: 'lighttpd',
   canTls: false,
+  shares: { small: 0.5, 'up-32k': 0.5 },
   version: async () => versionOf('lighttpd', '-v'),
   async start({ upstreamPort }) {
     const port = await freePort();
@@ -62,9 +63,9 @@ export const lighttpd: SubjectKind = {
 export const websockify: SubjectKind = {
   name: 'websockify',
   canTls: false,
-  share: 0.1,
-  version: async () =>
-    versionOf('python3', '-c', "import importlib.metadata as m; print(m.version('websockify'))"),
+  forks: true,
+  shares: { small: 0.005, 'up-1k': 0.05, 'up-32k': 0.3, down: 0.5, handshake: 0.1 },
+  version: async () => versionOf('websockify', '--help') && installedVersion(),
   async start({ upstreamPort }) {
     const port = await freePort();
     const program = await Program.start('websockify', () => [
@@ -74,6 +75,11 @@ export const websockify: SubjectKind = {
     return subjectOf(program, port, 'ws');
   },
 };
+
+/** The program does not tell its own. */
+function installedVersion(): string {
+  return versionOf('dpkg-query', '-W', 'websockify') ?? 'unknown';
+}
 
 async function subjectOf(program: Program, port: number, protocol: 'ws' | 'tcp'): Promise<Subject> {
   await program.listens(port);

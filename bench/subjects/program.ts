@@ -14,11 +14,11 @@ const POLL_MS = 20;
 /** A program with a folder of its own, its output in a file there, in a process group of its own. */
 export class Program {
   readonly #child: ChildProcess;
-  readonly #folder: string;
+  readonly folder: string;
 
   private constructor(child: ChildProcess, folder: string) {
     this.#child = child;
-    this.#folder = folder;
+    this.folder = folder;
     process.once('exit', this.#kill);
   }
 
@@ -51,7 +51,7 @@ export class Program {
   }
 
   get output(): string {
-    return readFileSync(join(this.#folder, 'output'), 'utf8');
+    return readFileSync(join(this.folder, 'output'), 'utf8');
   }
 
   /** Waits for a line of its output that matches. */
@@ -64,12 +64,20 @@ export class Program {
     await this.#until(async () => ((await canConnect(port)) ? true : undefined));
   }
 
+  /** Lets it end by itself. */
+  async end(signal: NodeJS.Signals): Promise<void> {
+    const ended = once(this.#child, 'exit');
+    this.#child.kill(signal);
+    await ended;
+  }
+
+  /** Kills it, if it still runs, and takes its folder away. */
   async stop(): Promise<void> {
     process.off('exit', this.#kill);
     const ended = this.#hasEnded ? undefined : once(this.#child, 'exit');
     this.#kill();
     await ended;
-    await rm(this.#folder, { recursive: true, force: true });
+    await rm(this.folder, { recursive: true, force: true });
   }
 
   get #hasEnded(): boolean {

@@ -25,7 +25,9 @@ export type SubjectKind = {
   readonly canTls: boolean;
   /** A real server: what it reads it understands, and it needs no upstream. */
   readonly isServer?: boolean;
-  /** Part of the fixed work that it gets, where all of it would take minutes. */
-  readonly share?: number;
+  /** Part of the fixed work that it gets, by the work's name, where all of it would take minutes. */
+  readonly shares?: Readonly<Record<string, number>>;
+  /** A process for each session: not for work with many of them. */
+  readonly forks?: boolean;
   start(options: StartOptions): Promise<Subject>;
 };

@@ -25,7 +25,7 @@ function latency({ name, title, connections, perSecond }: Load): Work {
     compare: 'difference',
     layout: 'latency',
     // websockify's processes would come and go, and a server answers something else.
-    takes: (kind) => kind.isServer !== true && kind.share === undefined,
+    takes: (kind) => kind.isServer !== true && kind.forks !== true,
     async measure(bench, { subject, scale }) {
       await bench.upstream.call('setMode', { kind: 'echo' });
       await bench.generator.call('open', { target: targetOf(subject), connections });

@@ -6,7 +6,7 @@ import { cpuColumns, measured } from './measured.ts';
 import { targetOf } from './upload.ts';
 import type { Bench, Work } from './work.ts';
 
-const COUNT = 2000;
+const COUNT = 4000;
 const IN_FLIGHT = 16;
 
 function opening(

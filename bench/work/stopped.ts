@@ -21,7 +21,7 @@ function stopped(name: string, title: string, flood: (bench: Bench) => Promise<(
     compare: 'ratio',
     layout: 'throughput',
     memory: true,
-    takes: (kind) => kind.name !== DIRECT && kind.isServer !== true && kind.share === undefined,
+    takes: (kind) => kind.name !== DIRECT && kind.isServer !== true && kind.forks !== true,
     async measure(bench, { subject, scale }) {
       const connections = Math.max(20, Math.round(SESSIONS * scale));
       const down = name === 'stopped-reader';

@@ -82,7 +82,7 @@ export const uploads: readonly Work[] = [
     name: 'small',
     title: 'Small frames up: PUB operations of 128 bytes, one in each frame',
     messageBytes: 128,
-    mebibytes: 320,
+    mebibytes: 1024,
     perMessage: true,
   }),
   upload({
