@@ -12,8 +12,11 @@ import { WORKS } from './work/all.ts';
 
 /** `npm run bench`: method and figures stand in README.md. */
 async function main(args: BenchArguments): Promise<void> {
+  const unknown = args.only?.find((name) => !WORKS.some((work) => work.name === name));
+  if (unknown !== undefined) {
+    throw new Error(`--only does not know ${unknown}, but ${WORKS.map((work) => work.name).join(', ')}`);
+  }
   const works = WORKS.filter((work) => args.only?.includes(work.name) ?? true);
-  if (works.length === 0) throw new Error(`--only knows ${WORKS.map((work) => work.name).join(', ')}`);
   const machine = await describeMachine(SUBJECTS);
   const kinds = SUBJECTS.filter(
     (kind) => machine.versions[kind.name] !== 'not installed' && isMeant(kind, args),

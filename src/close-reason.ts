@@ -10,7 +10,7 @@ export type LogLevelOfEnd = 'debug' | 'info' | 'warn' | 'error';
 export type Initiator = 'client' | 'upstream' | 'gateway';
 
 export type CloseReasonRow = {
-  /** Close code of the frame we send. 'echo': the peer's own code goes back. 'none': nobody is left to tell. */
+  /** Close code of the frame we send; `upstream_closed` follows the server's last -ERR where that is known. 'echo': the peer's own code goes back. 'none': nobody is left to tell. */
   readonly code: 1001 | 1002 | 1003 | 1007 | 1008 | 1009 | 1011 | 'echo' | 'none';
   readonly initiator: Initiator;
   readonly level: LogLevelOfEnd;
@@ -24,6 +24,7 @@ export type CloseReason =
   | 'not_binary'
   | 'frame_violation'
   | 'message_too_big'
+  | 'nats_violation'
   | 'assembly_timeout'
   | 'rate_exceeded'
   | 'slow_consumer'
@@ -72,6 +73,12 @@ export const CLOSE_REASONS = {
     initiator: 'gateway',
     level: 'warn',
     sentence: 'A frame or message announced more bytes than limits.frameBytes.',
+  },
+  nats_violation: {
+    code: 1008,
+    initiator: 'gateway',
+    level: 'warn',
+    sentence: 'A side sent what is no NATS operation, or a form that inspect: enforce does not let pass.',
   },
   assembly_timeout: {
     code: 1008,

@@ -6,13 +6,15 @@ import { BufferPool } from './buffer-pool.ts';
 import type { HandshakeOutcome } from './close-reason.ts';
 import type { Config, ListenAddress } from './config/config.ts';
 import { fingerprint } from './config/fingerprint.ts';
+import { InspectionTotals } from './inspect/inspection-totals.ts';
+import { type InspectionObserver, type InspectionRules, Inspector } from './inspect/inspector.ts';
 import { Admission, type AdmissionSlot } from './listener/admission.ts';
 import { loadServerCertificate, type ServerCertificate } from './listener/certificates.ts';
 import { Listener, TLS_OUTCOMES } from './listener/listener.ts';
 import type { Opening, OpeningFacts } from './listener/opening.ts';
 import { checkOriginEntry, compileOrigins } from './listener/origin.ts';
 import { compileTrustedProxies } from './listener/trusted-proxies.ts';
-import type { Log } from './log.ts';
+import { foreignText, type Log } from './log.ts';
 import { Reporter } from './reporter.ts';
 import { Traffic } from './session/pipe.ts';
 import { Session, type SessionParts, type SessionSummary } from './session/session.ts';
@@ -105,6 +107,7 @@ export class Gateway {
   readonly #pool: BufferPool;
   readonly #engine: Engine;
   readonly #sessionParts: SessionParts;
+  readonly #inspected = new InspectionTotals();
   readonly #cutThrough: CutThroughSupport | undefined;
   readonly #reporter: Reporter;
   readonly #metrics: Metrics;
@@ -116,6 +119,7 @@ export class Gateway {
   /** The drain delay is over (or the end has come): nobody is let in any more. */
   #closedToNew = false;
   #droppedConnections = 0;
+  #warnedOfConnectUrls = false;
   #address: ListenAddress | undefined;
   #adminAddress: ListenAddress | undefined;
   #drained: Promise<void> | undefined;
@@ -241,6 +245,7 @@ export class Gateway {
   async #drain(): Promise<void> {
     const { delayMs, timeoutMs } = this.#config.drain;
     this.#state = 'draining';
+    for (const session of this.#sessions) session.announceDrain();
     this.#log.info({ sessions: this.#sessions.size, delayMs, timeoutMs }, 'draining');
     // stop() ends the wait; it is no failure.
     await sleep(delayMs, undefined, { signal: this.#cutNow.signal }).catch(() => {});
@@ -348,13 +353,49 @@ export class Gateway {
         upstream: upstream.server.name,
         natsClientId: upstream.info.clientId,
       };
-      const session = new Session(facts, client, upstream.socket, this.#sessionParts);
+      const inspector = this.#inspectorFor(opening.facts, upstream);
+      const session = new Session(facts, client, upstream.socket, this.#sessionParts, inspector);
+      if (inspector !== undefined) this.#inspected.add(inspector);
       slot.accepted();
       this.#sessions.add(session, slot);
       session.start(upstream);
       begun = true;
     });
     return begun;
+  }
+
+  /** undefined at level off: the session carries bytes and nothing else. */
+  #inspectorFor(facts: OpeningFacts, upstream: Upstream): Inspector | undefined {
+    const { inspect: level, info, limits } = this.#config;
+    if (level === 'off') {
+      if (upstream.info.connectUrls.length > 0) this.#warnOfConnectUrls(upstream.info.connectUrls);
+      return undefined;
+    }
+    const rules: InspectionRules = {
+      level,
+      maxLineBytes: limits.maxControlLineBytes,
+      info: { ...info, tls: facts.secure === true, clientIp: facts.clientAddress },
+    };
+    return new Inspector(rules, this.#pool, this.#inspectionObserver);
+  }
+
+  readonly #inspectionObserver: InspectionObserver = {
+    onParserStop: (direction, error, level) => {
+      this.#inspected.stopped(direction, error.problem);
+      this.#reporter.parserStopped(direction, error, level);
+    },
+    onServerError: (kind) => this.#inspected.serverError(kind),
+    onLameDuck: () => this.#inspected.lameDuck(),
+    onRoundTrip: (seconds) => this.#metrics.natsRoundTrip(seconds),
+  };
+
+  #warnOfConnectUrls(urls: readonly string[]): void {
+    if (this.#warnedOfConnectUrls) return;
+    this.#warnedOfConnectUrls = true;
+    this.#log.warn(
+      { announced: urls.slice(0, 4).map(foreignText) },
+      'nats-server announces addresses of its cluster, and browsers will try to reconnect there, past this gateway; write "info:" and below it "  connectUrls: drop"',
+    );
   }
 
   // Told to the outside
@@ -366,6 +407,7 @@ export class Gateway {
 
   #onSessionEnded(summary: SessionSummary, session: Session): void {
     this.#sessions.delete(session);
+    if (session.inspection instanceof Inspector) this.#inspected.remove(session.inspection);
     this.#metrics.sessionEnded(summary.reason, summary.code, summary.seconds);
     this.#reporter.sessionEnded(summary);
   }
@@ -392,6 +434,27 @@ export class Gateway {
       handshakes: this.#reporter.outcomes,
       ended: this.#reporter.reasons,
     };
+  }
+
+  /** For the admin port: the open sessions, oldest first, at most `limit` from the one after `after`. */
+  sessionList(after: number, limit: number): unknown {
+    const list = [];
+    for (const session of this.#sessions) {
+      if (session.facts.id <= after) continue;
+      list.push(sessionRow(session));
+      if (list.length === limit) break;
+    }
+    return { active: this.#sessions.size, sessions: list };
+  }
+
+  /** For the admin port: one session with what inspection has seen; undefined when it is not open. */
+  sessionDetail(id: number): unknown {
+    for (const session of this.#sessions) {
+      if (session.facts.id !== id) continue;
+      const inspection = session.inspection instanceof Inspector ? session.inspection.facts() : undefined;
+      return { ...sessionRow(session), inspection: inspection ?? { level: 'off' } };
+    }
+    return undefined;
   }
 
   #numbers(): MetricsSource {
@@ -432,8 +495,25 @@ export class Gateway {
         buffered: Number(this.#cutThrough?.usable !== true),
       },
       engineFallback: this.#cutThrough?.usable === false,
+      inspection: this.#inspected.numbers(),
     };
   }
+}
+
+function sessionRow(session: Session) {
+  const { id, clientAddress, origin, upstream, natsClientId } = session.facts;
+  return {
+    id,
+    client: clientAddress,
+    origin,
+    upstream,
+    natsClientId,
+    seconds: Math.round((performance.now() - session.startedAtMs) / 1000),
+    bytesToUpstream: session.bytesToUpstream,
+    bytesToClient: session.bytesToClient,
+    buffered: session.bufferedBytes,
+    ending: session.reason,
+  };
 }
 
 const DRAINING = { admitted: false, outcome: 'draining' } as const;

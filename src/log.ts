@@ -100,11 +100,26 @@ export function createLog(config: LogConfig, destination: LogDestination): Log {
       level: config.level,
       base: null,
       messageKey: 'message',
-      timestamp: pino.stdTimeFunctions.isoTime,
+      timestamp: isoTime,
       formatters: { level: (label) => ({ level: label }) },
     },
     target,
   );
+}
+
+let secondStartMs = Number.NaN;
+let secondText = '';
+
+/** pino's isoTime, which formats the whole date anew for each line (3.5 µs); only the milliseconds are new here. */
+function isoTime(): string {
+  const nowMs = Date.now();
+  const ms = nowMs - secondStartMs;
+  if (!(ms >= 0 && ms < 1000)) {
+    secondText = new Date(nowMs).toISOString().slice(0, 20);
+    secondStartMs = nowMs - (nowMs % 1000);
+    return isoTime();
+  }
+  return `,"time":"${secondText}${String(ms).padStart(3, '0')}Z"`;
 }
 
 /** A JSON log line as people read it at a terminal, line feed included. */

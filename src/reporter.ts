@@ -28,6 +28,15 @@ export type EndedSession = {
   readonly seconds: number;
   readonly bytesToUpstream: number;
   readonly bytesToClient: number;
+  readonly serverError: string | undefined;
+};
+
+export type ParserStop = {
+  readonly problem: string;
+  readonly offset: number;
+  readonly expected: string;
+  /** Printable already. */
+  readonly found: string;
 };
 
 /**
@@ -74,6 +83,19 @@ export class Reporter {
     );
   }
 
+  /** One line for each kind of trouble a second: a peer decides how often it happens. */
+  parserStopped(direction: string, error: ParserStop, level: string): void {
+    const suppressed = this.#limiter.pass(`parser ${direction}`, performance.now());
+    if (suppressed === undefined) return;
+    const fields = { direction, problem: error.problem, offset: error.offset, expected: error.expected };
+    this.#log.info(
+      { ...fields, found: error.found, ...(suppressed === 0 ? {} : { suppressed }) },
+      level === 'enforce'
+        ? 'NATS protocol refused; the session ends'
+        : 'NATS protocol not understood; this direction is not read any more, its bytes go on',
+    );
+  }
+
   faulted(error: unknown): void {
     if (this.#limiter.pass('fault', performance.now()) === undefined) return;
     this.#log.error({ error: error instanceof Error ? error.stack : String(error) }, 'fault');
@@ -94,6 +116,7 @@ export class Reporter {
         ...originField(facts.origin),
         upstream: facts.upstream,
         ...(facts.natsClientId === undefined ? {} : { natsClientId: facts.natsClientId }),
+        ...(session.serverError === undefined ? {} : { serverError: foreignText(session.serverError) }),
       },
       'session ended',
     );

@@ -51,7 +51,7 @@ const EXCEPTIONS: readonly [string, RegExp][] = [
 const PACKAGES: Readonly<Record<string, RegExp>> = {
   ws: /^(websocket\/|cli\/probe\.ts$)/,
   yaml: /^config\/load\.ts$/,
-  'prom-client': /^admin\/metrics\.ts$/,
+  'prom-client': /^admin\/(metrics|tally)\.ts$/,
   undici: /^(upstream\/health\.ts|auth\/webhook\.ts)$/,
   zod: /^config\/schema\.ts$/,
   pino: /^log\.ts$/,

@@ -1,5 +1,4 @@
-import { setTimeout as wait } from 'node:timers/promises';
-import { residentInUse } from '../memory.ts';
+import { residentBytes, residentInUse, SETTLING_COLLECTIONS } from '../memory.ts';
 import { DIRECT } from '../subjects/all.ts';
 import { targetOf } from './upload.ts';
 import type { Work } from './work.ts';
@@ -7,9 +6,8 @@ import type { Work } from './work.ts';
 const MIN_SESSIONS = 200;
 
 /**
- * Memory of the subject with sessions that do nothing, less its memory without, after collections. Without: after as
- * many sessions have come and gone, since a wave of handshakes leaves pages behind that V8 keeps for the next one
- * (some 40 MB, however many sessions). The last column counts them in, from a fresh start on.
+ * Memory of a fresh subject with sessions that do nothing, less its memory with one: after collections, when V8 has
+ * given back what it needed for the handshakes only, and (second column) before them, as the wave left it.
  */
 function idle(name: string, title: string, sessions: number, tls: boolean): Work {
   return {
@@ -17,9 +15,9 @@ function idle(name: string, title: string, sessions: number, tls: boolean): Work
     title,
     columns: [
       { key: 'kilobytes', title: 'kB each', digits: 2 },
+      { key: 'unsettled', title: 'before collections', digits: 2 },
       { key: 'baseMebibytes', title: 'MiB without sessions', digits: 1 },
       { key: 'fullMebibytes', title: 'MiB with them', digits: 1 },
-      { key: 'freshKilobytes', title: 'kB each since the start', digits: 2 },
     ],
     compare: 'ratio',
     layout: 'throughput',
@@ -32,18 +30,15 @@ function idle(name: string, title: string, sessions: number, tls: boolean): Work
       const { generator, upstream } = bench;
       await upstream.call('setMode', { kind: 'echo' });
       await generator.call('open', { target, connections: 1 });
-      const fresh = await residentInUse(subject);
-      await generator.call('open', { target, connections: count });
-      await generator.call('closeAll');
-      await wait(500);
       const before = await residentInUse(subject);
       await generator.call('open', { target, connections: count });
-      const after = await residentInUse(subject);
+      const unsettled = residentBytes(subject.pids());
+      const after = await residentInUse(subject, SETTLING_COLLECTIONS);
       return {
         kilobytes: (after - before) / count / 1000,
+        unsettled: (unsettled - before) / count / 1000,
         baseMebibytes: before / 2 ** 20,
         fullMebibytes: after / 2 ** 20,
-        freshKilobytes: (after - fresh) / count / 1000,
       };
     },
   };

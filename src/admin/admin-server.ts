@@ -13,12 +13,17 @@ const MAX_CONNECTIONS = 32;
 /** Below this, compression saves nothing worth the turn. */
 const MIN_COMPRESSED_BYTES = 1024;
 
+const SESSIONS_PER_PAGE = 500;
+
 /** What the pages show; read at each request. */
 export type AdminSource = {
   readonly ready: boolean;
   /** Why the gateway is not ready; shown by /readyz. */
   readonly state: string;
   status(): unknown;
+  sessionList(after: number, limit: number): unknown;
+  /** undefined: no such session is open. */
+  sessionDetail(id: number): unknown;
   metrics(openMetrics: boolean): Promise<{ readonly contentType: string; readonly body: string }>;
 };
 
@@ -111,7 +116,7 @@ export class AdminServer {
       case '/':
         return {
           status: 200,
-          body: 'natsgate admin port\n\n/livez       the process lives\n/readyz      new sessions are welcome\n/metrics     Prometheus\n/api/status  what is running, as JSON\n',
+          body: 'natsgate admin port\n\n/livez       the process lives\n/readyz      new sessions are welcome\n/metrics     Prometheus\n/api/status  what is running, as JSON\n/api/sessions      who is connected, 500 at once, ?after=ID for more\n/api/sessions/ID   one of them, with what inspection saw\n',
         };
       case '/livez':
         return { status: 200, body: 'ok\n' };
@@ -125,9 +130,26 @@ export class AdminServer {
       }
       case '/api/status':
         return this.#unauthorized(request) ?? json(this.#source.status());
-      default:
+      case '/api/sessions':
+        return this.#unauthorized(request) ?? this.#sessions(request.url ?? '');
+      default: {
+        const id = /^\/api\/sessions\/([1-9][0-9]{0,14})$/.exec(path ?? '')?.[1];
+        if (id !== undefined) return this.#unauthorized(request) ?? this.#session(Number(id));
         return { status: 404, body: 'not_found: see / for what is here.\n' };
+      }
     }
+  }
+
+  /** `?after=ID` continues behind that session; ids only grow. */
+  #sessions(url: string): Answer {
+    const after = /[?&]after=([0-9]{1,15})(?:&|$)/.exec(url)?.[1] ?? '0';
+    return json(this.#source.sessionList(Number(after), SESSIONS_PER_PAGE));
+  }
+
+  #session(id: number): Answer {
+    const session = this.#source.sessionDetail(id);
+    if (session !== undefined) return json(session);
+    return { status: 404, body: 'no_session: it has ended, or never was; see /api/sessions.\n' };
   }
 
   #unauthorized(request: IncomingMessage): Answer | undefined {

@@ -21,6 +21,17 @@ export type MetricsSource = {
   readonly engines: Numbers;
   /** The configured engine does not work here; the other one took over. */
   readonly engineFallback: boolean;
+  readonly inspection: {
+    /** By `direction,verb`. */
+    readonly operations: Numbers;
+    readonly payloadBytes: Directions;
+    readonly subscriptions: number;
+    readonly sessions: number;
+    readonly serverErrors: Numbers;
+    /** By `direction,problem`. */
+    readonly stops: Numbers;
+    readonly lameDucks: number;
+  };
 };
 
 type Numbers = Readonly<Record<string, number>>;
@@ -130,6 +141,45 @@ export const COPIED_METRICS: Readonly<Record<string, CopiedMetric>> = {
   natsgate_engine_fallback: gauge(
     '1 when the buffered engine took over because cut-through does not work here.',
     (s) => Number(s.engineFallback),
+  ),
+  natsgate_nats_inspected_sessions: gauge(
+    'Open sessions whose NATS protocol is read.',
+    (s) => s.inspection.sessions,
+    LISTENER,
+  ),
+  natsgate_nats_operations_total: counter(
+    'NATS operations of inspected sessions.',
+    (s) => s.inspection.operations,
+    LISTENER,
+    'direction,verb',
+  ),
+  natsgate_nats_payload_bytes_total: counter(
+    'Payload and header bytes of the messages of inspected sessions.',
+    (s) => s.inspection.payloadBytes,
+    LISTENER,
+    'direction',
+  ),
+  natsgate_nats_subscriptions_active: gauge(
+    'Subscriptions of inspected sessions.',
+    (s) => s.inspection.subscriptions,
+    LISTENER,
+  ),
+  natsgate_nats_errors_total: counter(
+    '-ERR lines of nats-server in inspected sessions.',
+    (s) => s.inspection.serverErrors,
+    {},
+    'kind',
+  ),
+  natsgate_nats_parser_stops_total: counter(
+    'Directions of inspected sessions that could not be read on.',
+    (s) => s.inspection.stops,
+    {},
+    'direction,problem',
+  ),
+  natsgate_nats_lame_duck_total: counter(
+    'Sessions that a server in lame duck mode asked to leave.',
+    (s) => s.inspection.lameDucks,
+    UPSTREAM,
   ),
   natsgate_ready: gauge('1 while new sessions are welcome.', (s) => Number(s.ready)),
   natsgate_draining: gauge('1 while sessions are being closed for a shutdown.', (s) => Number(s.draining)),
@@ -250,6 +300,12 @@ export const EVENT_HISTOGRAMS = {
   },
   natsgate_ping_rtt_seconds: {
     help: 'WebSocket ping to pong.',
+    labelNames: ['listener'],
+    values: [LISTENER],
+    buckets: PING_SECONDS,
+  },
+  natsgate_nats_rtt_seconds: {
+    help: 'NATS PING of a client to the PONG of nats-server, in inspected sessions.',
     labelNames: ['listener'],
     values: [LISTENER],
     buckets: PING_SECONDS,

@@ -1,12 +1,5 @@
 import { type EventLoopUtilization, monitorEventLoopDelay, performance } from 'node:perf_hooks';
-import {
-  Counter,
-  collectDefaultMetrics,
-  Gauge,
-  Histogram,
-  Registry,
-  type RegistryContentType,
-} from 'prom-client';
+import { Counter, collectDefaultMetrics, Gauge, Registry, type RegistryContentType } from 'prom-client';
 import {
   CLOSE_REASONS,
   type CloseReason,
@@ -23,6 +16,7 @@ import {
   type MetricsSource,
   UPSTREAM,
 } from './metric-table.ts';
+import { type Labels, TallyCounter, TallyHistogram } from './tally.ts';
 
 export type MetricsFacts = {
   readonly version: string;
@@ -36,8 +30,6 @@ export type MetricsFacts = {
   readonly tlsOutcomes: readonly string[] | undefined;
 };
 
-type Labels = Readonly<Record<string, string>>;
-
 /** How often the loop's delay and use are taken; scrapes read the last interval, however many there are. */
 const LOOP_INTERVAL_MS = 10_000;
 
@@ -50,35 +42,24 @@ const UNWANTED_DEFAULTS = /^nodejs_active_(handles|requests|resources)_total$|^n
 /** All metrics of one gateway. Every label value exists from the start, so the series count never changes. */
 export class Metrics {
   readonly #registry = new Registry();
-  readonly #counters = new Map<string, Counter>();
-  readonly #histograms = new Map<string, Histogram>();
+  readonly #counters = new Map<string, TallyCounter>();
+  readonly #histograms = new Map<string, TallyHistogram>();
   readonly #loopDelay = monitorEventLoopDelay({ resolution: 20 });
   readonly #loopTimer: NodeJS.Timeout;
   #loopUse: EventLoopUtilization = performance.eventLoopUtilization();
   #scrape: Promise<unknown> = Promise.resolve();
 
   constructor(facts: MetricsFacts, source: () => MetricsSource) {
-    const registers = [this.#registry];
     collectDefaultMetrics({ register: this.#registry });
     for (const { name } of this.#registry.getMetricsAsArray()) {
       if (UNWANTED_DEFAULTS.test(name)) this.#registry.removeSingleMetric(name);
     }
     for (const [name, row] of Object.entries(COPIED_METRICS)) copied(this.#registry, name, row, source);
     for (const [name, row] of Object.entries(eventCounters(facts.connectOutcomes, facts.tlsOutcomes))) {
-      const counter = new Counter({ name, help: row.help, labelNames: [...row.labelNames], registers });
-      for (const labels of row.values) counter.inc(labels, 0);
-      this.#counters.set(name, counter);
+      this.#counters.set(name, new TallyCounter(name, row, this.#registry));
     }
-    for (const [name, { help, labelNames, values, buckets }] of Object.entries(EVENT_HISTOGRAMS)) {
-      const histogram = new Histogram({
-        name,
-        help,
-        labelNames: [...labelNames],
-        buckets: [...buckets],
-        registers,
-      });
-      for (const labels of values) histogram.zero(labels);
-      this.#histograms.set(name, histogram);
+    for (const [name, row] of Object.entries(EVENT_HISTOGRAMS)) {
+      this.#histograms.set(name, new TallyHistogram(name, row, this.#registry));
     }
     this.#registerFacts(facts);
     this.#loopTimer = this.#registerLoop();
@@ -109,6 +90,10 @@ export class Metrics {
 
   pingAnswered(seconds: number): void {
     this.#observe('natsgate_ping_rtt_seconds', LISTENER, seconds);
+  }
+
+  natsRoundTrip(seconds: number): void {
+    this.#observe('natsgate_nats_rtt_seconds', LISTENER, seconds);
   }
 
   /** `code` is the session's close code; 1006 when no close frame travelled. */
@@ -156,7 +141,7 @@ export class Metrics {
   }
 
   #count(name: string, labels: Labels, by = 1): void {
-    this.#counters.get(name)?.inc(labels, by);
+    this.#counters.get(name)?.add(labels, by);
   }
 
   #observe(name: keyof typeof EVENT_HISTOGRAMS, labels: Labels, seconds: number): void {

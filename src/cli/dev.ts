@@ -144,6 +144,8 @@ function gatewayConfig(natsPort: number, origin: string, port: number, adminPort
       dialTimeoutMs: 1_800,
     },
     engine: 'cut-through',
+    inspect: 'observe',
+    info: { connectUrls: 'keep', hide: [] },
     limits: {
       sessions: 1_000,
       sessionsPerAddress: 0,
@@ -152,6 +154,7 @@ function gatewayConfig(natsPort: number, origin: string, port: number, adminPort
       handshakesPerSecondPerAddress: 0,
       maxFrameBytes: 8 * 1024 * 1024,
       maxSentFrameBytes: 65_535,
+      maxControlLineBytes: 4096,
       sessionAgeMs: 0,
     },
     timeouts: { handshakeMs: 5_000, pingMs: 25_000, silenceMs: 300_000, stallMs: 30_000, closeMs: 500 },

@@ -63,6 +63,24 @@ export const hostName: Reader<string> = {
   },
 };
 
+/** `host:port` under which clients reach us from outside; `keep` and `drop` pass as they are. */
+export const publicAddress: Reader<string> = {
+  expected: 'keep, drop, or an address such as gw.example.com:443',
+  read(text) {
+    if (text === 'keep' || text === 'drop') return { ok: true, value: text };
+    if (text.includes('://'))
+      return wrong(`${quote(text)} is a URL, but INFO names host and port`, this.expected);
+    const match = /^(.+):(\d{1,5})$/.exec(text);
+    const host = match?.[1];
+    const port = Number(match?.[2] ?? 0);
+    if (host === undefined || port < 1 || port > 65_535) {
+      return wrong(`${quote(text)} has no port from 1 to 65535 behind a colon`, this.expected);
+    }
+    const name = hostName.read(host);
+    return name.ok ? { ok: true, value: `${name.value}:${port}` } : wrong(name.what, this.expected);
+  },
+};
+
 /** An IP address, or a network as address and prefix length. The text is handed on as it is. */
 export const network: Reader<string> = {
   expected: 'a network such as 10.0.0.0/8 or 2001:db8::/32',

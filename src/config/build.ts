@@ -1,11 +1,11 @@
 /** From checked values to the configuration as the gateway reads it: names with units, one frozen object. */
-import type { Config } from './config.ts';
+import type { Config, InfoConfig, InspectLevel } from './config.ts';
 import type { References } from './references.ts';
 import type { Values } from './schema.ts';
 
 /** The configuration, frozen in depth. */
 export function buildConfig(values: Values, { tls, token }: References): Config {
-  const { listen, admin, origins, upstream, engine, limits, timeouts, drain, log } = values;
+  const { listen, admin, origins, upstream, engine, info, limits, timeouts, drain, log } = values;
   return frozen<Config>({
     listen: { address: listen.address, tls, trustedProxies: listen.trustedProxies, hosts: listen.hosts },
     admin: { address: admin.address, hosts: admin.hosts, token },
@@ -16,6 +16,8 @@ export function buildConfig(values: Values, { tls, token }: References): Config 
       dialTimeoutMs: upstream.dialTimeout,
     },
     engine,
+    inspect: values.inspect === 'auto' ? neededLevel(values) : values.inspect,
+    info: { connectUrls: connectUrls(info.connectUrls), hide: info.hide },
     limits: {
       sessions: limits.sessions,
       sessionsPerAddress: limits.sessionsPerAddress,
@@ -24,6 +26,7 @@ export function buildConfig(values: Values, { tls, token }: References): Config 
       handshakesPerSecondPerAddress: limits.handshakesPerSecondPerAddress,
       maxFrameBytes: limits.frameBytes,
       maxSentFrameBytes: limits.sentFrameBytes,
+      maxControlLineBytes: limits.controlLineBytes,
       sessionAgeMs: limits.sessionAge,
     },
     timeouts: {
@@ -36,6 +39,18 @@ export function buildConfig(values: Values, { tls, token }: References): Config 
     drain: { delayMs: drain.delay, timeoutMs: drain.timeout },
     log: { level: log.level, format: log.format },
   });
+}
+
+/** The lowest level at which all that is asked for can be done. */
+export function neededLevel({ info }: Pick<Values, 'info'>): InspectLevel {
+  return connectUrls(info.connectUrls) !== 'keep' || info.hide.length > 0 ? 'enforce' : 'off';
+}
+
+/** A word alone means itself. An empty list names no address, as `drop` does. */
+function connectUrls(written: readonly string[]): InfoConfig['connectUrls'] {
+  const [first] = written;
+  if (first === undefined || first === 'drop') return 'drop';
+  return first === 'keep' ? 'keep' : written;
 }
 
 function frozen<T>(value: T): T {

@@ -64,6 +64,8 @@ export type LimitsConfig = {
   readonly maxFrameBytes: number;
   /** Payload of one frame towards a client, at most; up to 65,535. */
   readonly maxSentFrameBytes: number;
+  /** Argument of one control line of a client, where lines are read. */
+  readonly maxControlLineBytes: number;
   /** 0: no limit; ended with `session_expired`, spread by ± 10 %. */
   readonly sessionAgeMs: number;
 };
@@ -82,6 +84,19 @@ export type DrainConfig = { readonly delayMs: number; readonly timeoutMs: number
 /** Who reads and writes frames: our own code, or stock ws. */
 export type EngineName = 'cut-through' | 'buffered';
 
+/** How much of the NATS protocol is read: nothing, beside the bytes, or before they may pass. */
+export type InspectLevel = 'off' | 'observe' | 'enforce';
+
+/** What of INFO may be kept from clients. */
+export const HIDEABLE_FIELDS = ['host', 'port', 'cluster', 'server_name', 'git_commit', 'go', 'ip'] as const;
+export type HideableField = (typeof HIDEABLE_FIELDS)[number];
+
+export type InfoConfig = {
+  /** The addresses to reconnect to that clients are told: the server's, none, or these (host:port). */
+  readonly connectUrls: 'keep' | 'drop' | readonly string[];
+  readonly hide: readonly HideableField[];
+};
+
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
 export type LogConfig = { readonly level: LogLevel; readonly format: 'json' | 'text' };
 
@@ -91,6 +106,9 @@ export type Config = {
   readonly origins: OriginsConfig;
   readonly upstream: UpstreamConfig;
   readonly engine: EngineName;
+  /** The level in effect: what was written, or what the other keys need. */
+  readonly inspect: InspectLevel;
+  readonly info: InfoConfig;
   readonly limits: LimitsConfig;
   readonly timeouts: TimeoutsConfig;
   readonly drain: DrainConfig;

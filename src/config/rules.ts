@@ -1,4 +1,5 @@
 /** What keys must be in relation to one another. Single values have been checked before. */
+import { neededLevel } from './build.ts';
 import type { ListenAddress } from './config.ts';
 import type { Report } from './report.ts';
 import type { Values } from './schema.ts';
@@ -98,6 +99,22 @@ export function checkRules(
     warning(
       ['listen', 'trustedProxies', index],
       'with /0 every client may claim any address; write the networks of the proxies alone',
+    );
+  }
+  const [word] = values.info.connectUrls.filter((entry) => entry === 'keep' || entry === 'drop');
+  if (word !== undefined && values.info.connectUrls.length > 1) {
+    problem(
+      ['info', 'connectUrls', values.info.connectUrls.indexOf(word)],
+      [['info', 'connectUrls']],
+      `${word} stands in a list of addresses; write ${word} alone, or addresses alone`,
+    );
+  }
+  const needed = neededLevel(values);
+  if (needed === 'enforce' && (values.inspect === 'off' || values.inspect === 'observe')) {
+    problem(
+      ['inspect'],
+      [['info']],
+      `${values.inspect} cannot rewrite INFO, as info asks for; write inspect: enforce, leave inspect out, or take info away`,
     );
   }
   if (limits.frameBytes <= DEFAULT_MAX_PAYLOAD) {

@@ -6,7 +6,8 @@
  * compared with one another (`rules.ts`).
  */
 import * as z from 'zod';
-import { hostName, listenAddress, network, upstreamUrl } from './address.ts';
+import { hostName, listenAddress, network, publicAddress, upstreamUrl } from './address.ts';
+import { HIDEABLE_FIELDS } from './config.ts';
 import { choice, count, duration, fileName, type Reader, size } from './units.ts';
 
 /** What the walk over the written keys must know. `short` is the key that a value alone stands for. */
@@ -111,6 +112,22 @@ const schema = section('its keys, at least origins and upstream', {
     'cut-through',
     'buffered',
   ]),
+  inspect: words('How much of the NATS protocol is read; auto: what the other keys need.', 'auto', [
+    'auto',
+    'off',
+    'observe',
+    'enforce',
+  ]),
+  info: section('its keys below it, such as connectUrls: drop', {
+    connectUrls: list(
+      'Addresses to reconnect to that clients are told: keep, drop, or a list of host:port.',
+      publicAddress,
+      'keep',
+    ),
+    hide: list('Fields of INFO that are kept from clients.', choice(HIDEABLE_FIELDS)),
+  })
+    .prefault({})
+    .meta({ description: 'What of INFO reaches clients.' }),
   limits: section('its keys below it, such as frameBytes: 8MiB', {
     sessions: number('Sessions at once; auto: 10000, or what the file descriptors carry.', 'auto', 1e6),
     sessionsPerAddress: number('Sessions at once from one address (IPv6: one /64).', 'off', 1e6),
@@ -119,6 +136,12 @@ const schema = section('its keys, at least origins and upstream', {
     handshakesPerSecondPerAddress: number('The same for one address (IPv6: one /64).', 'off', 1e6),
     frameBytes: bytes('Largest WebSocket frame of a client.', '8MiB', '1KiB', '2147483647B'),
     sentFrameBytes: bytes('Largest WebSocket frame towards a client.', '65535B', '1KiB', '65535B'),
+    controlLineBytes: bytes(
+      'Longest argument of a control line of a client, where lines are read.',
+      '4KiB',
+      '512B',
+      '1MiB',
+    ),
     sessionAge: time('Longest life of a session, spread by 10 %.', 'off', '10ms', '576h', 'off'),
   })
     .prefault({})
@@ -212,12 +235,13 @@ function optional<T>(description: string, reader: Reader<T>) {
   return reading(reader).optional().meta({ description });
 }
 
-function list<T>(description: string, reader: Reader<T>) {
+/** `word`: the one entry that stands there when nothing is written. */
+function list<T>(description: string, reader: Reader<T>, word?: string) {
   const expected = `a list with each entry ${reader.expected}`;
   return z
     .array(reading(reader), { error: () => expected })
-    .prefault([])
-    .meta({ description, default: [] });
+    .prefault(word === undefined ? [] : [word])
+    .meta({ description, default: word ?? [] });
 }
 
 function requiredList<T>(description: string, reader: Reader<T>, expected: string) {

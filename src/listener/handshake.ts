@@ -42,7 +42,13 @@ export type HandshakeRules = {
 
 /** `origin`: the first Origin value as received, for the log; foreign text, to be escaped and cut there. */
 export type HandshakeVerdict =
-  | { readonly accept: true; readonly clientAddress: string; readonly origin: string | undefined }
+  | {
+      readonly accept: true;
+      readonly clientAddress: string;
+      readonly origin: string | undefined;
+      /** The client's own connection is TLS: ours is, or a trusted proxy says so. */
+      readonly secure: boolean;
+    }
   | {
       readonly accept: false;
       readonly outcome: Refusal;
@@ -60,7 +66,9 @@ export function judgeHandshake(request: HandshakeRequest, rules: HandshakeRules)
     origin: headerLines(request.rawHeaders, 'origin')[0],
   };
   const outcome = firstBreach(request, rules);
-  return outcome === undefined ? { accept: true, ...facts } : { accept: false, outcome, ...facts };
+  if (outcome !== undefined) return { accept: false, outcome, ...facts };
+  const forwarded = forwardedOrigin(request.peerAddress, request.rawHeaders, rules.trustedProxies).scheme;
+  return { accept: true, ...facts, secure: forwarded === undefined ? request.tls : forwarded === 'https' };
 }
 
 function firstBreach(request: HandshakeRequest, rules: HandshakeRules): Refusal | undefined {
@@ -148,6 +156,7 @@ function selfOrigin(
 
 /** RFC 6455 §4.2.1 point 8: tokens, none twice. What they say does not matter: nothing is ever echoed. */
 function areSubprotocols(lines: readonly string[]): boolean {
+  if (lines.length === 0) return true;
   const names = listElements(lines);
   return new Set(names).size === names.length && names.every((name) => TOKEN.test(name));
 }

@@ -60,9 +60,8 @@ export class Listener {
       requireHostHeader: false,
       // With 1 byte, `drain` is certain whenever the kernel did not take all of a write (buffer-pool.ts).
       highWaterMark: 1,
+      // No TCP keepalive: WebSocket pings do its work, and its four system calls are 3 % of a handshake.
       noDelay: true,
-      keepAlive: true,
-      keepAliveInitialDelay: 30_000,
     };
     const secure = tls !== undefined;
     const server = secure ? createHttpsServer({ ...options, ...tls }) : createHttpServer(options);
@@ -149,7 +148,7 @@ export class Listener {
     this.#observer.onOpening(
       new Opening(
         request,
-        { clientAddress: verdict.clientAddress, origin: verdict.origin },
+        { clientAddress: verdict.clientAddress, origin: verdict.origin, secure: verdict.secure },
         startedAtMs,
         timeLeftMs,
         observer,

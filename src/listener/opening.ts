@@ -6,6 +6,8 @@ import { answer } from './answer.ts';
 export type OpeningFacts = {
   readonly clientAddress: string;
   readonly origin: string | undefined;
+  /** The client's own connection is TLS; known once the rules were passed. */
+  readonly secure?: boolean;
   /** What went wrong behind us, in the words of the system or the server: for the log, never for the client. */
   readonly cause?: string;
 };

@@ -4,18 +4,25 @@
  * or the last of them, and each rule here depends on seeing every line.
  */
 export function headerLines(rawHeaders: readonly string[], lowerCaseName: string): readonly string[] {
-  const lines: string[] = [];
+  let lines: string[] | undefined;
   for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
     const name = rawHeaders[index] ?? '';
     // Lengths differ nearly always: that spares one lower-cased copy for each name and rule.
     if (name.length !== lowerCaseName.length || name.toLowerCase() !== lowerCaseName) continue;
-    lines.push(trimBlanks(rawHeaders[index + 1] ?? ''));
+    const value = trimBlanks(rawHeaders[index + 1] ?? '');
+    if (lines === undefined) lines = [value];
+    else lines.push(value);
   }
-  return lines;
+  return lines ?? NO_LINES;
 }
+
+const NO_LINES: readonly string[] = [];
 
 /** Elements of a comma-separated list over all its lines (RFC 9110 §5.3), blanks around each removed. */
 export function listElements(lines: readonly string[]): readonly string[] {
+  const [only] = lines;
+  if (only === undefined) return NO_LINES;
+  if (lines.length === 1 && !only.includes(',')) return lines;
   return lines.flatMap((line) => line.split(',').map(trimBlanks));
 }
 

@@ -17,6 +17,7 @@ export function checkTrustedProxy(cidr: string): string | undefined {
 
 /** Compiles networks in CIDR form; an address alone is a network of one. Throws on anything else. */
 export function compileTrustedProxies(cidrs: readonly string[]): TrustedProxies {
+  if (cidrs.length === 0) return { has: () => false };
   // One list a family: in a common one, ::/0 would match every IPv4 address too, by way of its mapped form.
   const lists = { ipv4: new BlockList(), ipv6: new BlockList() };
   for (const cidr of cidrs) {

@@ -41,6 +41,7 @@ export class Pipe {
   /** Chunks that the kernel has not taken yet; the write-safety rule stands in buffer-pool.ts. */
   #pending: Buffer[] | undefined;
   #open = true;
+  #openToUpstream = true;
 
   constructor(
     client: ByteSocket,
@@ -58,7 +59,7 @@ export class Pipe {
 
   /** From the client. The chunk goes back to the pool when the kernel has it. */
   toUpstream(chunk: Buffer): void {
-    if (!this.#open) {
+    if (!this.#openToUpstream) {
       this.#pool.release(chunk);
       return;
     }
@@ -113,10 +114,16 @@ export class Pipe {
     if (this.#open) this.#upstream.resume();
   }
 
+  /** Nothing more is taken from the client; the other direction goes on. */
+  shutToUpstream(): void {
+    this.#openToUpstream = false;
+  }
+
   /** Ends both directions: nothing more is taken from either side; what was taken stays on its way. */
   shut(): void {
     if (!this.#open) return;
     this.#open = false;
+    this.#openToUpstream = false;
     if (this.upstreamStalledSinceMs !== undefined) this.#traffic.clientsPausedNow--;
     if (this.clientStalledSinceMs !== undefined) this.#traffic.upstreamsPausedNow--;
     this.upstreamStalledSinceMs = undefined;

@@ -14,6 +14,9 @@ export type SessionLimits = {
   readonly sessionAgeMs: number;
 };
 
+/** How long the upstream may be silent before its TCP is asked whether it is still there. */
+const UPSTREAM_KEEPALIVE_MS = 30_000;
+
 /** A message that was begun must be finished in this time where it is held back (buffered engine). */
 const ASSEMBLY_MS = 30_000;
 
@@ -37,6 +40,8 @@ export type SessionSummary = {
   readonly bytesToClient: number;
   /** `cut` ended it: nobody waited for its last bytes and its close frame. */
   readonly forced: boolean;
+  /** The text of the server's last -ERR, where the session was inspected: foreign text. */
+  readonly serverError: string | undefined;
 };
 
 /** The upstream's side of a session: a socket that was paused when its INFO line had come. */
@@ -57,6 +62,33 @@ export type SessionObserver = {
   /** Exactly once, when both sockets are gone and nothing of the session is left. */
   onEnded(summary: SessionSummary, session: Session): void;
 };
+
+/**
+ * The protocol inspection of one session, where there is one. It sees every byte in order, says what may pass, and
+ * knows where a line of ours may stand.
+ */
+export interface Inspection {
+  /** The line that becomes the first message. */
+  firstInfo(line: Buffer): Buffer;
+  /** What may go upstream now; undefined: nothing yet. Owns the chunk it was given as `ByteSocketOwner.onBytes` does. */
+  toUpstream(chunk: Buffer): Buffer | undefined;
+  /** Calls `write` with what may go to the client now. The chunk and the pieces are only valid during the call. */
+  toClient(chunk: Buffer, write: (piece: Buffer) => void): void;
+  /** Set by the two above: the session must end as `nats_violation`. */
+  readonly refusal: string | undefined;
+  /** The line that announces an end to the client; undefined: none. */
+  lastWords(reason: CloseReason): Buffer | undefined;
+  /** The line that announces a shutdown. */
+  lameDuckInfo(): Buffer | undefined;
+  /** Writes the line when the client stands between two operations, else as soon as it does, by `toClient`. */
+  put(line: Buffer, write: (piece: Buffer) => void): void;
+  /** A line still waits for that. */
+  readonly isWaiting: boolean;
+  giveUp(): void;
+  /** For `upstream_closed`: the code that the server's last -ERR asks for. */
+  readonly closeCode: number | undefined;
+  readonly lastError: string | undefined;
+}
 
 /** What all sessions of a gateway share. */
 export type SessionParts = {
@@ -86,18 +118,28 @@ export class Session extends WheelEntry implements ByteSocketOwner {
   readonly #wheel: TimerWheel;
   readonly #limits: SessionLimits;
   readonly #observer: SessionObserver;
+  readonly inspection: Inspection | undefined;
+  readonly #writeToClient: (piece: Buffer) => void;
   #reason: CloseReason | undefined;
   #code = 1006;
   #clientOpen = true;
   #upstreamOpen = true;
   #forced = false;
+  /** The reason is decided, and the rest of an operation goes to the client before its last words. */
+  #isSpeaking = false;
   #lastLifeMs: number;
   #nextPingMs: number;
   #pingSentAtMs = 0;
   #closeDeadlineMs = 0;
   readonly #expiresAtMs: number;
 
-  constructor(facts: SessionFacts, client: ByteSocket, upstream: Socket, parts: SessionParts) {
+  constructor(
+    facts: SessionFacts,
+    client: ByteSocket,
+    upstream: Socket,
+    parts: SessionParts,
+    inspection?: Inspection,
+  ) {
     super();
     const { pool, wheel, limits, traffic, observer } = parts;
     this.facts = facts;
@@ -106,7 +148,10 @@ export class Session extends WheelEntry implements ByteSocketOwner {
     this.#wheel = wheel;
     this.#limits = limits;
     this.#observer = observer;
-    this.#pipe = new Pipe(client, upstream, pool, traffic, wheel);
+    this.inspection = inspection;
+    const pipe = new Pipe(client, upstream, pool, traffic, wheel);
+    this.#pipe = pipe;
+    this.#writeToClient = inspection === undefined ? nothing : (piece) => pipe.toClient(piece);
     this.#lastLifeMs = wheel.nowMs;
     this.#nextPingMs = wheel.nowMs + spread(limits.pingMs);
     this.#expiresAtMs =
@@ -125,8 +170,9 @@ export class Session extends WheelEntry implements ByteSocketOwner {
     // `finish` comes in place of `drain` once the socket is ending.
     upstream.on('drain', onUpstreamDrain).on('finish', onUpstreamDrain);
     upstream.on('end', onUpstreamEnd).on('error', onUpstreamError).on('close', onUpstreamClose);
-    this.#pipe.toClient(side.infoLine);
-    if (side.rest.length > 0) this.#pipe.toClient(side.rest);
+    const { inspection } = this;
+    this.#pipe.toClient(inspection === undefined ? side.infoLine : inspection.firstInfo(side.infoLine));
+    if (side.rest.length > 0) this.#onUpstreamBytes(side.rest);
     if (upstream.destroyed) this.upstreamClosed();
     else if (this.#pipe.clientStalledSinceMs === undefined) upstream.resume();
     this.#reschedule();
@@ -151,27 +197,60 @@ export class Session extends WheelEntry implements ByteSocketOwner {
 
   /**
    * Ends the session for `reason`, unless it has one already. Bytes that were taken are still delivered to
-   * either side that can take them, for at most the close deadline.
+   * either side that can take them, for at most the close deadline. Where a line announces the end to the client, the
+   * rest of the server's operation goes to it first.
    */
   end(reason: CloseReason, code?: number): void {
     if (this.#reason !== undefined) return;
     this.#reason = reason;
     const row = CLOSE_REASONS[reason];
-    this.#code = code ?? (typeof row.code === 'number' ? row.code : 1006);
+    const ownCode = reason === 'upstream_closed' ? this.inspection?.closeCode : undefined;
+    this.#code = code ?? ownCode ?? (typeof row.code === 'number' ? row.code : 1006);
+    this.#pipe.shutToUpstream();
+    if (!this.#announceEnd(reason)) this.#close();
+  }
+
+  /** Puts `-ERR` in front of the close frame. True: it must wait for the end of an operation of the server. */
+  #announceEnd(reason: CloseReason): boolean {
+    const { inspection } = this;
+    if (inspection === undefined || !this.#clientOpen || !this.#upstreamOpen) return false;
+    const words = inspection.lastWords(reason);
+    // A client that does not read would get neither this nor the rest of the operation.
+    if (words === undefined || this.#pipe.clientStalledSinceMs !== undefined) return false;
+    inspection.put(words, this.#writeToClient);
+    if (!inspection.isWaiting) return false;
+    this.#isSpeaking = true;
+    this.#closeDeadlineMs = this.#wheel.nowMs + this.#limits.closeMs;
+    this.#reschedule();
+    return true;
+  }
+
+  /** Closes both sides; nothing more is taken from either. */
+  #close(): void {
+    this.#isSpeaking = false;
+    this.inspection?.giveUp();
     this.#pipe.shut();
 
     // What the upstream still says is for nobody: read and drop it, so that its FIN is seen.
     this.#upstream.resume();
     this.#upstream.end();
 
-    if (reason === 'client_gone') this.#client.destroy();
-    else if (reason !== 'client_closed') this.#client.close(this.#code, reason);
+    if (this.#reason === 'client_gone') this.#client.destroy();
+    else if (this.#reason !== 'client_closed') this.#client.close(this.#code, this.#reason ?? '');
     this.#setCloseDeadline();
+  }
+
+  /** The gateway will close this session soon: an inspected client is told, as by a server in lame duck mode. */
+  announceDrain(): void {
+    if (this.#reason !== undefined || this.inspection === undefined) return;
+    const line = this.inspection.lameDuckInfo();
+    if (line !== undefined) this.inspection.put(line, this.#writeToClient);
   }
 
   /** Drops both sockets now: the deadline of a drain has passed, or the program must stop. */
   cut(): void {
     this.end('draining');
+    if (this.#isSpeaking) this.#close();
     this.#forced = true;
     this.#client.destroy();
     this.#upstream.destroy();
@@ -181,10 +260,17 @@ export class Session extends WheelEntry implements ByteSocketOwner {
 
   onBytes(chunk: Buffer): void {
     try {
-      this.#pipe.toUpstream(chunk);
+      if (this.inspection === undefined) this.#pipe.toUpstream(chunk);
+      else this.#inspectFromClient(this.inspection, chunk);
     } catch (error) {
       this.#fail(error);
     }
+  }
+
+  #inspectFromClient(inspection: Inspection, chunk: Buffer): void {
+    const passed = inspection.toUpstream(chunk);
+    if (passed !== undefined) this.#pipe.toUpstream(passed);
+    if (inspection.refusal !== undefined) this.end('nats_violation');
   }
 
   onDrain(): void {
@@ -208,6 +294,7 @@ export class Session extends WheelEntry implements ByteSocketOwner {
 
   onClosed(): void {
     this.#clientOpen = false;
+    if (this.#isSpeaking) this.#close();
     this.#finish();
   }
 
@@ -217,6 +304,8 @@ export class Session extends WheelEntry implements ByteSocketOwner {
     try {
       if (this.#reason === undefined) this.#checkDeadlines();
       else if (this.#wheel.nowMs >= this.#closeDeadlineMs) {
+        // The server's operation does not end: the close frame must come without the words.
+        if (this.#isSpeaking) return this.#close();
         this.#client.destroy();
         this.#upstream.destroy();
         return;
@@ -251,6 +340,8 @@ export class Session extends WheelEntry implements ByteSocketOwner {
 
   #ping(nowMs: number): void {
     this.#nextPingMs = nowMs + spread(this.#limits.pingMs);
+    // Not at the dial: it is four system calls, which short sessions need not pay. Node does nothing when it is set.
+    this.#upstream.setKeepAlive(true, UPSTREAM_KEEPALIVE_MS);
     // Bytes that wait for the client test the connection better than a ping queued behind them.
     if (this.#pipe.clientStalledSinceMs !== undefined) return;
     this.#pingSentAtMs = performance.now();
@@ -259,12 +350,21 @@ export class Session extends WheelEntry implements ByteSocketOwner {
 
   /** A side has taken all that was on its way to it; when ending, only its own end is waited for now. */
   #onDelivered(): void {
-    if (this.#reason !== undefined) this.#setCloseDeadline();
+    if (this.#reason !== undefined && !this.#isSpeaking) this.#setCloseDeadline();
   }
 
   #onUpstreamBytes = (chunk: Buffer): void => {
     try {
-      this.#pipe.toClient(chunk);
+      const { inspection } = this;
+      if (inspection === undefined) {
+        this.#pipe.toClient(chunk);
+        return;
+      }
+      // After the end only the rest of one operation, and the words behind it.
+      if (this.#reason !== undefined && !this.#isSpeaking) return;
+      inspection.toClient(chunk, this.#writeToClient);
+      if (this.#isSpeaking && !inspection.isWaiting) this.#close();
+      else if (inspection.refusal !== undefined) this.end('nats_violation');
     } catch (error) {
       this.#fail(error);
     }
@@ -282,12 +382,19 @@ export class Session extends WheelEntry implements ByteSocketOwner {
     this.#onDelivered();
   }
 
+  /** For the listeners below: FIN. */
+  upstreamEnded(): void {
+    this.end('upstream_closed');
+    if (this.#isSpeaking) this.#close();
+  }
+
   /** For the listeners below. */
   upstreamClosed(): void {
     if (!this.#upstreamOpen) return;
     this.#upstreamOpen = false;
     this.#pipe.releasePending();
     this.end('upstream_reset');
+    if (this.#isSpeaking) this.#close();
     this.#finish();
   }
 
@@ -334,6 +441,7 @@ export class Session extends WheelEntry implements ByteSocketOwner {
       bytesToUpstream: this.#pipe.bytesToUpstream,
       bytesToClient: this.#pipe.bytesToClient,
       forced: this.#forced,
+      serverError: this.inspection?.lastError,
     };
     this.#observer.onEnded(summary, this);
   }
@@ -349,7 +457,7 @@ function onUpstreamDrain(this: OwnedSocket): void {
 }
 
 function onUpstreamEnd(this: OwnedSocket): void {
-  this[SESSION]?.end('upstream_closed');
+  this[SESSION]?.upstreamEnded();
 }
 
 function onUpstreamError(this: OwnedSocket): void {
@@ -359,6 +467,8 @@ function onUpstreamError(this: OwnedSocket): void {
 function onUpstreamClose(this: OwnedSocket): void {
   this[SESSION]?.upstreamClosed();
 }
+
+function nothing(): void {}
 
 /** ± 10 %, so that sessions which began together do not stay in step. */
 const spread = (ms: number): number => ms * (0.9 + 0.2 * Math.random());

@@ -89,8 +89,6 @@ function open(server: UpstreamServer, pool: BufferPool, reads: Reads): Socket {
     host: server.host,
     port: server.port,
     noDelay: true,
-    keepAlive: true,
-    keepAliveInitialDelay: 30_000,
     // With 1 byte, `drain` is certain whenever the kernel did not take all of a write (buffer-pool.ts).
     writableHighWaterMark: 1,
     onread: {

@@ -14,7 +14,7 @@ export type Unmask = (out: number, from: number, length: number, key: number) =>
 export const SIMD_STEP_BYTES = 64;
 
 /** From this length on the call into WebAssembly costs less than the loop in JavaScript (bench/micro). */
-export const SIMD_FROM_BYTES = 24;
+export const SIMD_FROM_BYTES = 40;
 
 /** The key for what follows `count` bytes of a payload. */
 export function rotate(key: number, count: number): number {

@@ -14,6 +14,8 @@ const DEFAULTS = {
     dialTimeoutMs: 1800,
   },
   engine: 'cut-through',
+  inspect: 'off',
+  info: { connectUrls: 'keep', hide: [] },
   limits: {
     sessions: undefined,
     sessionsPerAddress: 0,
@@ -22,6 +24,7 @@ const DEFAULTS = {
     handshakesPerSecondPerAddress: 0,
     maxFrameBytes: 8_388_608,
     maxSentFrameBytes: 65_535,
+    maxControlLineBytes: 4096,
     sessionAgeMs: 0,
   },
   timeouts: { handshakeMs: 5000, pingMs: 25_000, silenceMs: 300_000, stallMs: 30_000, closeMs: 2000 },
@@ -69,10 +72,12 @@ listen: {address: ":1", trustedProxies: 10.0.0.0/8, hosts: [GW.example.com]}
 admin: {address: 2, hosts: natsgate}
 origins: {allow: [self, "*"], missing: allow, opaque: allow}
 upstream: {servers: [nats://a, nats://b:1], connectTimeout: 2s, dialTimeout: 3s}
-limits: {sessions: 5, sessionsPerAddress: 4, handshakesInFlight: 3, handshakesPerSecond: 2, handshakesPerSecondPerAddress: 1, frameBytes: 16MiB, sentFrameBytes: 1KiB, sessionAge: 12h}
+limits: {sessions: 5, sessionsPerAddress: 4, handshakesInFlight: 3, handshakesPerSecond: 2, handshakesPerSecondPerAddress: 1, frameBytes: 16MiB, sentFrameBytes: 1KiB, controlLineBytes: 8KiB, sessionAge: 12h}
 timeouts: {handshake: 4s, ping: 100ms, silence: 200ms, stall: 10ms, close: 20ms}
 drain: {delay: 0, timeout: 0s}
 engine: buffered
+inspect: enforce
+info: {connectUrls: [GW.example.com:443], hide: [host, go]}
 log: {level: silent, format: text}
 `);
   assert.deepEqual(
@@ -95,6 +100,8 @@ log: {level: silent, format: text}
         dialTimeoutMs: 3000,
       },
       engine: 'buffered',
+      inspect: 'enforce',
+      info: { connectUrls: ['gw.example.com:443'], hide: ['host', 'go'] },
       limits: {
         sessions: 5,
         sessionsPerAddress: 4,
@@ -103,6 +110,7 @@ log: {level: silent, format: text}
         handshakesPerSecondPerAddress: 1,
         maxFrameBytes: 16_777_216,
         maxSentFrameBytes: 1024,
+        maxControlLineBytes: 8192,
         sessionAgeMs: 43_200_000,
       },
       timeouts: { handshakeMs: 4000, pingMs: 100, silenceMs: 200, stallMs: 10, closeMs: 20 },

@@ -27,6 +27,8 @@ export function testConfig(upstreamPort: number, overrides: ConfigOverrides = {}
       ...overrides.upstream,
     },
     engine: overrides.engine ?? testEngine(),
+    inspect: overrides.inspect ?? 'off',
+    info: { connectUrls: 'keep', hide: [], ...overrides.info },
     limits: {
       sessions: 1000,
       sessionsPerAddress: 0,
@@ -35,6 +37,7 @@ export function testConfig(upstreamPort: number, overrides: ConfigOverrides = {}
       handshakesPerSecondPerAddress: 0,
       maxFrameBytes: 8 * 1024 * 1024,
       maxSentFrameBytes: 65_535,
+      maxControlLineBytes: 4096,
       sessionAgeMs: 0,
       ...overrides.limits,
     },

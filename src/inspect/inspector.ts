@@ -1,0 +1,339 @@
+import type { BufferPool } from '../buffer-pool.ts';
+import { type Connect, type RedactedConnect, readConnect, redacted, writeConnect } from '../nats/connect.ts';
+import { readInfo, type ServerInfo } from '../nats/info.ts';
+import { type InfoRules, rewriteInfo } from '../nats/info-rewrite.ts';
+import { NatsParser, type OperationSink } from '../nats/parser.ts';
+import { type Direction, type ParseError, serverText, VERB, VERB_NAMES, VERBS_OF } from '../nats/protocol.ts';
+import { errorLine, lastWordsOf } from './last-words.ts';
+import { lineBreach } from './line-policy.ts';
+import { closeCodeOf, type ServerErrorKind, serverErrorKind } from './server-errors.ts';
+import { Subscriptions } from './subscriptions.ts';
+
+/**
+ * One session's two parsers and what they are for.
+ *
+ * ```
+ *  observe   bytes pass as they came; the parser looks on           a line of ours goes in between two operations
+ *  enforce   bytes pass when they are understood; at most           INFO and CONNECT may leave with other words
+ *            one control line waits
+ * ```
+ *
+ * An observer that cannot read a direction gives that direction up; the bytes go on. An enforcer refuses, see `refusal`.
+ */
+
+export type InspectionLevel = 'observe' | 'enforce';
+
+export type InspectionRules = {
+  readonly level: InspectionLevel;
+  /** Bytes of an argument of a client's line. */
+  readonly maxLineBytes: number;
+  /** Applied to every INFO in `enforce`. */
+  readonly info: InfoRules;
+};
+
+/** Told at once, while the totals of ended sessions come from `counts`. */
+export type InspectionObserver = {
+  onParserStop(direction: Direction, error: ParseError, level: InspectionLevel): void;
+  onServerError(kind: ServerErrorKind): void;
+  onLameDuck(): void;
+  /** NATS PING of the client to the server's PONG. */
+  onRoundTrip(seconds: number): void;
+};
+
+export type InspectionFacts = {
+  readonly level: InspectionLevel;
+  readonly server: { readonly name?: string; readonly version?: string; readonly clientId?: number };
+  readonly connect: RedactedConnect | undefined;
+  readonly operations: Readonly<Record<Direction, Readonly<Record<string, number>>>>;
+  readonly payloadBytes: Readonly<Record<Direction, number>>;
+  readonly subscriptions: ReturnType<Subscriptions['list']>;
+  readonly lastError: { readonly kind: ServerErrorKind; readonly text: string } | undefined;
+  readonly stopped: Readonly<Record<Direction, ParseError | undefined>>;
+};
+
+type Write = (piece: Buffer) => void;
+/** A part of the piece that leaves otherwise than it came. */
+type Change = { readonly start: number; readonly end: number; readonly bytes: Buffer };
+
+const MAX_ERROR_CHARACTERS = 256;
+
+export class Inspector {
+  readonly up: NatsParser;
+  readonly down: NatsParser;
+  readonly subscriptions = new Subscriptions();
+  readonly #rules: InspectionRules;
+  readonly #pool: BufferPool;
+  readonly #observer: InspectionObserver;
+  readonly #enforce: boolean;
+  #info: ServerInfo | undefined;
+  #infoLine: Buffer | undefined;
+  #connect: Connect | undefined;
+  #connected = false;
+  #lastError: { kind: ServerErrorKind; text: string } | undefined;
+  #pingSentAtMs = 0;
+  #changes: Change[] = [];
+  /** A line of ours that waits for the end of the server's operation. */
+  #waiting: Buffer | undefined;
+  #refusal: string | undefined;
+
+  constructor(rules: InspectionRules, pool: BufferPool, observer: InspectionObserver) {
+    this.#rules = rules;
+    this.#pool = pool;
+    this.#observer = observer;
+    this.#enforce = rules.level === 'enforce';
+    const upSink: OperationSink = { onOperation: (line) => this.#onClientLine(line) };
+    const downSink: OperationSink = { onOperation: (line) => this.#onServerLine(line) };
+    this.up = new NatsParser('to_upstream', {
+      maxLineBytes: rules.maxLineBytes,
+      sink: upSink,
+      everyMessage: this.#enforce,
+      wholeLines: this.#enforce,
+      checkHeaders: this.#enforce,
+    });
+    this.down = new NatsParser('to_client', { sink: downSink, wholeLines: this.#enforce });
+  }
+
+  /** In `enforce`: why the session must end as `nats_violation`, in the server's words. */
+  get refusal(): string | undefined {
+    return this.#refusal;
+  }
+
+  /** The close code that the server's last -ERR asks for. */
+  get closeCode(): number | undefined {
+    return this.#lastError === undefined ? undefined : closeCodeOf(this.#lastError.kind);
+  }
+
+  get lastError(): string | undefined {
+    return this.#lastError?.text;
+  }
+
+  /** A line of ours still waits. */
+  get isWaiting(): boolean {
+    return this.#waiting !== undefined;
+  }
+
+  /** The line that came before the 101; it is the client's first message, whole and alone. */
+  firstInfo(line: Buffer): Buffer {
+    let first = line;
+    this.toClient(line, (piece) => {
+      first = piece;
+    });
+    return first;
+  }
+
+  /**
+   * Client bytes on their way upstream; returns what may go on now, undefined when that is nothing. In `enforce` it
+   * may be another chunk than the one given, which has gone back to the pool then.
+   */
+  toUpstream(chunk: Buffer): Buffer | undefined {
+    const understood = this.#read('to_upstream', this.up, chunk);
+    if (!this.#enforce) return chunk;
+    const changes = this.#changes;
+    if (changes.length === 0) {
+      if (understood > 0) return understood === chunk.length ? chunk : chunk.subarray(0, understood);
+      this.#pool.release(chunk);
+      return undefined;
+    }
+    this.#changes = [];
+    const pieces: Buffer[] = [];
+    passChanged(chunk, understood, changes, (piece) => pieces.push(piece));
+    const joined = this.#joined(pieces);
+    this.#pool.release(chunk);
+    return joined;
+  }
+
+  /** Server bytes on their way to the client: `write` is called with what may go on now, in order. */
+  toClient(chunk: Buffer, write: Write): void {
+    const understood = this.#read('to_client', this.down, chunk);
+    const passed = this.#enforce ? understood : chunk.length;
+    const boundary = this.down.lastBoundary;
+    if (this.#waiting !== undefined && boundary >= 0) {
+      this.#changes.push({ start: boundary, end: boundary, bytes: this.#waiting });
+      this.#waiting = undefined;
+    }
+    if (this.#changes.length === 0) {
+      if (passed > 0) write(passed === chunk.length ? chunk : chunk.subarray(0, passed));
+      return;
+    }
+    const changes = this.#changes;
+    this.#changes = [];
+    passChanged(chunk, passed, changes, write);
+  }
+
+  /** Puts a line of ours between two operations of the server: now, or in front of the next one. */
+  put(line: Buffer, write: Write): void {
+    if (this.#isBetween) write(line);
+    else if (this.down.error === undefined) this.#waiting = line;
+  }
+
+  /** Only what stands in front of the line that waits may still go out: no more is waited for. */
+  giveUp(): void {
+    this.#waiting = undefined;
+  }
+
+  /** The -ERR line for an end with this reason; undefined where none is due. */
+  lastWords(reason: string): Buffer | undefined {
+    const words = reason === 'nats_violation' ? this.#refusal : lastWordsOf(reason);
+    return words === undefined ? undefined : errorLine(words);
+  }
+
+  /** The newest INFO with `ldm`, without addresses: this gateway is about to go, others are not known. */
+  lameDuckInfo(): Buffer | undefined {
+    if (this.#infoLine === undefined) return undefined;
+    const { info } = this.#rules;
+    const rules: InfoRules = this.#enforce
+      ? { ...info, ldm: true }
+      : { connectUrls: 'keep', hide: [], ldm: true };
+    return rewriteInfo(this.#infoLine, rules);
+  }
+
+  facts(): InspectionFacts {
+    const info = this.#info;
+    return {
+      level: this.#rules.level,
+      server: {
+        ...(info?.serverName === undefined ? {} : { name: info.serverName }),
+        ...(info?.version === undefined ? {} : { version: info.version }),
+        ...(info?.clientId === undefined ? {} : { clientId: info.clientId }),
+      },
+      connect: this.#connect === undefined ? undefined : redacted(this.#connect),
+      operations: {
+        to_upstream: namedCounts('to_upstream', this.up.counts),
+        to_client: namedCounts('to_client', this.down.counts),
+      },
+      payloadBytes: { to_upstream: this.up.payloadBytes, to_client: this.down.payloadBytes },
+      subscriptions: this.subscriptions.list(),
+      lastError: this.#lastError,
+      stopped: { to_upstream: this.up.error, to_client: this.down.error },
+    };
+  }
+
+  /** The client stands between two operations. What an enforcer holds back, the client has not seen. */
+  get #isBetween(): boolean {
+    const { down } = this;
+    return down.isBetweenOperations && (this.#enforce || (down.heldBytes === 0 && down.error === undefined));
+  }
+
+  #read(direction: Direction, parser: NatsParser, chunk: Buffer): number {
+    const hadError = parser.error !== undefined;
+    const understood = parser.parse(chunk, 0, chunk.length);
+    if (parser.error !== undefined && !hadError) {
+      this.#observer.onParserStop(direction, parser.error, this.#rules.level);
+      if (this.#enforce) this.#refusal ??= serverText(parser.error.problem);
+    }
+    return understood;
+  }
+
+  #onClientLine(line: NatsParser): void {
+    switch (line.verb) {
+      case VERB.SUB:
+      case VERB.UNSUB:
+        break;
+      case VERB.PING:
+        if (this.#pingSentAtMs === 0) this.#pingSentAtMs = performance.now();
+        break;
+      case VERB.CONNECT:
+        this.#onConnect(line);
+        return;
+      default:
+    }
+    if (this.#enforce) {
+      const breach = this.#connected ? lineBreach(line) : 'CONNECT as the first operation';
+      if (breach !== undefined) {
+        line.refuse('policy', breach);
+        return;
+      }
+      if (line.wasSplit) this.#passSplit(line);
+    }
+    if (line.verb === VERB.SUB || line.verb === VERB.UNSUB) this.subscriptions.seen(line);
+  }
+
+  #onConnect(line: NatsParser): void {
+    const reading = readConnect(line.bytes.subarray(line.argumentStart, line.argumentEnd));
+    if (reading.kind === 'connect') this.#connect = reading;
+    if (!this.#enforce) return;
+    if (this.#connected) return line.refuse('policy', 'one CONNECT only');
+    if (reading.kind === 'refused') return line.refuse('policy', `a plain CONNECT (${reading.sentence})`);
+    this.#connected = true;
+    const canonical = writeConnect(reading, {}, this.#rules.maxLineBytes);
+    if (canonical === 'too_long') return line.refuse('line_too_long', 'a shorter CONNECT');
+    this.#replace(line, canonical);
+  }
+
+  #onServerLine(line: NatsParser): void {
+    switch (line.verb) {
+      case VERB.INFO:
+        return this.#onInfo(line);
+      case VERB.PONG:
+        if (this.#pingSentAtMs !== 0) {
+          this.#observer.onRoundTrip((performance.now() - this.#pingSentAtMs) / 1000);
+          this.#pingSentAtMs = 0;
+        }
+        break;
+      case VERB.ERR: {
+        const text = line.bytes.toString('latin1', line.argumentStart, line.argumentEnd);
+        const bare = text.replace(/^'(.*)'$/s, '$1').slice(0, MAX_ERROR_CHARACTERS);
+        this.#lastError = { kind: serverErrorKind(bare), text: bare };
+        this.#observer.onServerError(this.#lastError.kind);
+        break;
+      }
+      default:
+    }
+    if (this.#enforce && line.wasSplit) this.#passSplit(line);
+  }
+
+  #onInfo(line: NatsParser): void {
+    const bytes = Buffer.from(line.bytes.subarray(line.lineStart, line.lineEnd));
+    const info = readInfo(bytes);
+    if (info !== undefined) {
+      if (info.ldm && this.#info?.ldm !== true) this.#observer.onLameDuck();
+      this.#info = info;
+      this.#infoLine = bytes;
+      if (info.maxPayload !== undefined && info.maxPayload > 0) this.up.maxPayloadBytes = info.maxPayload;
+    }
+    if (!this.#enforce) return;
+    const rewritten = rewriteInfo(bytes, this.#rules.info);
+    if (rewritten === undefined) return line.refuse('policy', 'INFO with a JSON object');
+    if (rewritten !== bytes) this.#replace(line, rewritten);
+    else if (line.wasSplit) this.#passSplit(line);
+  }
+
+  /** The line was held back from the client or the server; it goes out in front of what follows. */
+  #passSplit(line: NatsParser): void {
+    this.#replace(line, Buffer.from(line.bytes.subarray(line.lineStart, line.lineEnd)));
+  }
+
+  #replace(line: NatsParser, bytes: Buffer): void {
+    const start = line.wasSplit ? 0 : line.lineStart;
+    this.#changes.push({ start, end: line.wasSplit ? line.resumeAt : line.lineEnd, bytes });
+  }
+
+  /** One chunk for one write: of the pool where it fits. */
+  #joined(pieces: readonly Buffer[]): Buffer | undefined {
+    let length = 0;
+    for (const piece of pieces) length += piece.length;
+    if (length === 0) return undefined;
+    if (length > this.#pool.slotBytes) return Buffer.concat(pieces);
+    const slot = this.#pool.take();
+    let end = slot;
+    for (const piece of pieces) {
+      this.#pool.bytes.set(piece, end);
+      end += piece.length;
+    }
+    return this.#pool.lend(slot, end);
+  }
+}
+
+/** The first `passed` bytes of `chunk`, with the changes, which are in order and may be empty. */
+function passChanged(chunk: Buffer, passed: number, changes: readonly Change[], write: Write): void {
+  let at = 0;
+  for (const { start, end, bytes } of changes) {
+    if (start > at) write(chunk.subarray(at, start));
+    if (bytes.length > 0) write(bytes);
+    at = end;
+  }
+  if (passed > at) write(chunk.subarray(at, passed));
+}
+
+const namedCounts = (direction: Direction, counts: Float64Array): Record<string, number> =>
+  Object.fromEntries(VERBS_OF[direction].map((verb) => [VERB_NAMES[verb], counts[verb] ?? 0]));
