@@ -12,10 +12,22 @@ export type ServerInfo = {
   readonly version: string | undefined;
   readonly clientId: number | undefined;
   readonly tlsRequired: boolean;
+  /** Where else clients may connect; the first 64 of them. */
+  readonly connectUrls: readonly string[];
+  /** The server is about to go, and its clients shall leave it. */
+  readonly ldm: boolean;
+  /** Bytes. */
+  readonly maxPayload: number | undefined;
+  /** What a login by key has to sign. */
+  readonly nonce: string | undefined;
 };
 
 /** nats-server sets no limit; INFO grows with the cluster (connect_urls), and 64 KiB hold some 2,000 servers. */
 export const MAX_INFO_BYTES = 64 * 1024;
+
+const MAX_CONNECT_URLS = 64;
+/** Characters: a DNS name and a port. */
+const MAX_CONNECT_URL_LENGTH = 260;
 
 const LF = 0x0a;
 const VERBS = ['INFO', '-ERR'] as const;
@@ -30,10 +42,16 @@ export function readFirstLine(bytes: Buffer): FirstLine {
   const lineEnd = bytes.indexOf(LF);
   if (lineEnd === -1) return bytes.length >= MAX_INFO_BYTES ? { kind: 'not_nats' } : { kind: 'incomplete' };
   if (lineEnd >= MAX_INFO_BYTES || lineEnd < verb.length) return { kind: 'not_nats' };
-  const argument = bytes.toString('utf8', verb.length, lineEnd).trim();
-  if (verb === '-ERR') return { kind: 'error', text: argument };
+  const argument = bytes.toString('utf8', verb.length, lineEnd);
+  if (verb === '-ERR') return { kind: 'error', text: argument.trim() };
   const info = parseInfo(argument);
   return info === undefined ? { kind: 'not_nats' } : { kind: 'info', length: lineEnd + 1, info };
+}
+
+/** One INFO line (LF included), wherever it stands in the stream; undefined when it is none. */
+export function readInfo(line: Buffer): ServerInfo | undefined {
+  const read = readFirstLine(line);
+  return read.kind === 'info' && read.length === line.length ? read.info : undefined;
 }
 
 function startsLike(bytes: Buffer, verb: string): boolean {
@@ -51,13 +69,29 @@ function parseInfo(json: string): ServerInfo | undefined {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
   const field = (name: string): unknown =>
     Object.hasOwn(value, name) ? (value as Record<string, unknown>)[name] : undefined;
-  const serverName = field('server_name');
-  const version = field('version');
-  const clientId = field('client_id');
-  return {
-    serverName: typeof serverName === 'string' ? serverName : undefined,
-    version: typeof version === 'string' ? version : undefined,
-    clientId: typeof clientId === 'number' ? clientId : undefined,
-    tlsRequired: field('tls_required') === true,
+  const text = (name: string): string | undefined => {
+    const found = field(name);
+    return typeof found === 'string' ? found : undefined;
   };
+  const number = (name: string): number | undefined => {
+    const found = field(name);
+    return typeof found === 'number' ? found : undefined;
+  };
+  return {
+    serverName: text('server_name'),
+    version: text('version'),
+    clientId: number('client_id'),
+    tlsRequired: field('tls_required') === true,
+    connectUrls: connectUrlsOf(field('connect_urls')),
+    ldm: field('ldm') === true,
+    maxPayload: number('max_payload'),
+    nonce: text('nonce'),
+  };
+}
+
+function connectUrlsOf(value: unknown): readonly string[] {
+  if (!Array.isArray(value)) return [];
+  const isUrl = (url: unknown): url is string =>
+    typeof url === 'string' && url.length <= MAX_CONNECT_URL_LENGTH;
+  return value.filter(isUrl).slice(0, MAX_CONNECT_URLS);
 }

@@ -1,0 +1,39 @@
+/** Text in JSON as Go's encoding/json understands it. */
+
+import { isUtf8 } from 'node:buffer';
+
+/** The text of a scanned string, quotes included in the bytes: what is no UTF-8, and half a surrogate pair, is U+FFFD. */
+export function decodeJsonString(quoted: Buffer): string {
+  return (JSON.parse(decodeUtf8(quoted)) as string).toWellFormed();
+}
+
+/**
+ * Go's case folding of keys, as far as it can lead to an ASCII name. U+017F and U+212A are the only characters beyond
+ * ASCII that fold into it; neither toLowerCase nor toUpperCase of JavaScript agrees on both.
+ */
+export function foldKey(key: string): string {
+  return key.toWellFormed().replace(/[a-z\u017f\u212a]/g, (character) => {
+    if (character === '\u017f') return 'S';
+    return character === '\u212a' ? 'K' : character.toUpperCase();
+  });
+}
+
+/** Go puts one U+FFFD for each byte that is no UTF-8; Node puts one for several. */
+function decodeUtf8(bytes: Buffer): string {
+  if (isUtf8(bytes)) return bytes.toString('utf8');
+  let text = '';
+  for (let at = 0; at < bytes.length; ) {
+    const length = sequenceLength(bytes[at] ?? 0);
+    const sequence = bytes.subarray(at, at + length);
+    const isValid = sequence.length === length && isUtf8(sequence);
+    text += isValid ? sequence.toString('utf8') : '\ufffd';
+    at += isValid ? length : 1;
+  }
+  return text;
+}
+
+function sequenceLength(lead: number): number {
+  if (lead < 0x80) return 1;
+  if (lead < 0xe0) return 2;
+  return lead < 0xf0 ? 3 : 4;
+}

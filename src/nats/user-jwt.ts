@@ -1,0 +1,39 @@
+/** Characters; a user JWT with many permissions has some 3,000. */
+const MAX_JWT_CHARACTERS = 16 * 1024;
+
+/** All that nats-server knows; it skips other names. */
+const CONNECTION_TYPES = [
+  'STANDARD',
+  'WEBSOCKET',
+  'LEAFNODE',
+  'LEAFNODE_WS',
+  'MQTT',
+  'MQTT_WS',
+  'IN_PROCESS',
+] as const;
+
+/**
+ * The connection types to which a user JWT of NATS is limited, by claims whose signature nobody has checked: good for
+ * a hint in a log, for nothing else. Undefined: it names none (all are allowed), or it cannot be read.
+ */
+export function connectionTypesOfJwt(jwt: string): readonly string[] | undefined {
+  if (jwt.length > MAX_JWT_CHARACTERS) return undefined;
+  const claims = jwt.split('.')[1];
+  if (claims === undefined) return undefined;
+  let value: unknown;
+  try {
+    value = JSON.parse(Buffer.from(claims, 'base64url').toString('utf8'));
+  } catch {
+    // Not a JWT; the server will say so.
+    return undefined;
+  }
+  const types = ownField(ownField(value, 'nats'), 'allowed_connection_types');
+  if (!Array.isArray(types) || types.length === 0) return undefined;
+  const names = new Set(types.map((type) => (typeof type === 'string' ? type.toUpperCase() : '')));
+  return CONNECTION_TYPES.filter((type) => names.has(type));
+}
+
+function ownField(value: unknown, name: string): unknown {
+  if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) return undefined;
+  return (value as Record<string, unknown>)[name];
+}
