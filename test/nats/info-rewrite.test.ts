@@ -39,6 +39,12 @@ const CASES: readonly [string, string, Partial<InfoRules>, string][] = [
     '{"connect_urls":["n:443"]}',
   ],
   [
+    'another spelling of the wanted value',
+    '{"Connect_URLs":["n:443"]}',
+    { connectUrls: ['n:443'] },
+    '{"connect_urls":["n:443"]}',
+  ],
+  [
     'tls true',
     '{"tls_required":false,"a":1,"tls_verify":true}',
     { tls: true },

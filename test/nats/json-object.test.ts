@@ -61,6 +61,7 @@ const INVALID: readonly [string, number, RegExp][] = [
   ['{"a":"x', 7, /closing double quote/],
   ['{"a":"x\ty"}', 7, /control character/],
   ['{"a":"x\u0000"}', 7, /control character/],
+  ['{"a":"\u001f"}', 6, /control character/],
   ['{"a":"\\x"}', 7, /backslash/],
   ['{"a":"\\', 7, /backslash/],
   ['{"a":"\\u12g4"}', 10, /hexadecimal/],
