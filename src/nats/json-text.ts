@@ -8,14 +8,13 @@ export function decodeJsonString(quoted: Buffer): string {
 }
 
 /**
- * Go's case folding of keys, as far as it can lead to an ASCII name. U+017F and U+212A are the only characters beyond
- * ASCII that fold into it; neither toLowerCase nor toUpperCase of JavaScript agrees on both.
+ * Go's case folding of keys, as far as it can lead to an ASCII name. Beyond ASCII only U+017F (a long s) and U+212A
+ * (the sign of kelvin) fold into it, and JavaScript's toUpperCase knows but the first, its toLowerCase but the second.
  */
 export function foldKey(key: string): string {
-  return key.toWellFormed().replace(/[a-z\u017f\u212a]/g, (character) => {
-    if (character === '\u017f') return 'S';
-    return character === '\u212a' ? 'K' : character.toUpperCase();
-  });
+  return key.replace(/[a-z\u017f\u212a]/g, (character) =>
+    character === '\u212a' ? 'K' : character.toUpperCase(),
+  );
 }
 
 /** Go puts one U+FFFD for each byte that is no UTF-8; Node puts one for several. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type FirstLine, MAX_INFO_BYTES, readFirstLine } from '../../src/nats/info.ts';
+import { type FirstLine, MAX_INFO_BYTES, readFirstLine, readInfo } from '../../src/nats/info.ts';
 
 const kindOf = (text: string | Buffer): FirstLine['kind'] => readFirstLine(Buffer.from(text)).kind;
 
@@ -21,6 +21,8 @@ const CASES: readonly [string, string | Buffer, FirstLine['kind']][] = [
   ['INFO and nothing', 'INFO\r\n', 'not_nats'],
   ['a line shorter than its verb', 'IN\n', 'not_nats'],
   ['broken JSON', 'INFO {"a":\r\n', 'not_nats'],
+  ['a blank that is none of JSON', 'INFO \u00a0{}\r\n', 'not_nats'],
+  ['a byte order mark', 'INFO \ufeff{}\r\n', 'not_nats'],
   ['an array', 'INFO []\r\n', 'not_nats'],
   ['null', 'INFO null\r\n', 'not_nats'],
   ['text behind the object', 'INFO {} x\r\n', 'not_nats'],
@@ -45,18 +47,39 @@ for (const [name, input, kind] of CASES) {
 
 test('the fields that a gateway acts on, and the length of the line', () => {
   const line =
-    'INFO {"server_name":"n1","version":"2.15.1","client_id":42,"tls_required":true,"nonce":"x"} \r\n';
+    'INFO {"server_name":"n1","version":"2.15.1","client_id":42,"tls_required":true,"nonce":"x",' +
+    '"connect_urls":["10.0.0.1:4222",7],"ldm":true,"max_payload":1048576} \r\n';
+  const info = {
+    serverName: 'n1',
+    version: '2.15.1',
+    clientId: 42,
+    tlsRequired: true,
+    connectUrls: ['10.0.0.1:4222'],
+    ldm: true,
+    maxPayload: 1_048_576,
+    nonce: 'x',
+  };
   assert.deepEqual(readFirstLine(Buffer.from(`${line}PING\r\n`)), {
     kind: 'info',
     length: line.length,
-    info: { serverName: 'n1', version: '2.15.1', clientId: 42, tlsRequired: true },
+    info,
   });
+  assert.deepEqual(readInfo(Buffer.from(line)), info);
+  for (const other of [`${line}PING\r\n`, line.trimEnd(), "-ERR 'x'\r\n", 'INFO [] \r\n'])
+    assert.equal(readInfo(Buffer.from(other)), undefined, other);
+});
+
+test('of addresses no more are kept than anybody reads', () => {
+  const urls = JSON.stringify([...Array.from({ length: 70 }, (_, index) => `h${index}:1`), 'x'.repeat(300)]);
+  const info = readInfo(Buffer.from(`INFO {"connect_urls":${urls}} \r\n`));
+  assert.equal(info?.connectUrls.length, 64);
 });
 
 test('fields of a wrong type, and names of Object.prototype, are no fields', () => {
   const read = readFirstLine(
     Buffer.from(
-      'INFO {"server_name":7,"client_id":"1","tls_required":"yes","__proto__":{"version":"1"}}\r\n',
+      'INFO {"server_name":7,"client_id":"1","tls_required":"yes","__proto__":{"version":"1"},' +
+        '"connect_urls":"a:1","ldm":1,"max_payload":"1","nonce":[]}\r\n',
     ),
   );
   assert.deepEqual(read.kind === 'info' && read.info, {
@@ -64,5 +87,9 @@ test('fields of a wrong type, and names of Object.prototype, are no fields', () 
     version: undefined,
     clientId: undefined,
     tlsRequired: false,
+    connectUrls: [],
+    ldm: false,
+    maxPayload: undefined,
+    nonce: undefined,
   });
 });
