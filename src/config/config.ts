@@ -88,8 +88,7 @@ export type EngineName = 'cut-through' | 'buffered';
 export type InspectLevel = 'off' | 'observe' | 'enforce';
 
 /** What of INFO may be kept from clients. */
-export const HIDEABLE_FIELDS = ['host', 'port', 'cluster', 'server_name', 'git_commit', 'go', 'ip'] as const;
-export type HideableField = (typeof HIDEABLE_FIELDS)[number];
+export type HideableField = 'host' | 'port' | 'cluster' | 'server_name' | 'git_commit' | 'go' | 'ip';
 
 export type InfoConfig = {
   /** The addresses to reconnect to that clients are told: the server's, none, or these (host:port). */

@@ -7,7 +7,7 @@
  */
 import * as z from 'zod';
 import { hostName, listenAddress, network, publicAddress, upstreamUrl } from './address.ts';
-import { HIDEABLE_FIELDS } from './config.ts';
+import type { HideableField } from './config.ts';
 import { choice, count, duration, fileName, type Reader, size } from './units.ts';
 
 /** What the walk over the written keys must know. `short` is the key that a value alone stands for. */
@@ -35,6 +35,15 @@ const INTERPOLATED = '\\$\\{';
 
 const shortForms = z.registry<{ short: string }>();
 
+const HIDEABLE_FIELDS: readonly HideableField[] = [
+  'host',
+  'port',
+  'cluster',
+  'server_name',
+  'git_commit',
+  'go',
+  'ip',
+];
 const ORIGINS = 'a list of origins such as [https://app.example.com]';
 const UPSTREAM = 'a URL such as nats://host:4222, or a list of them';
 const entry: Reader<string> = { expected: ORIGINS, read: (value) => ({ ok: true, value }) };
@@ -190,7 +199,14 @@ export function readValues(
 
 /** JSON Schema (draft 2020-12) of the long forms, as zod writes it; `json-schema.ts` adds the short ones. */
 export function longFormJsonSchema(): object {
-  return z.toJSONSchema(schema, { io: 'input' });
+  return z.toJSONSchema(schema, {
+    io: 'input',
+    // A default in its short form reads better than the list that zod makes of it.
+    override({ zodSchema, jsonSchema }) {
+      const written = z.globalRegistry.get(zodSchema)?.['default'];
+      if (written !== undefined) jsonSchema.default = written as never;
+    },
+  });
 }
 
 function misfit(issue: z.core.$ZodIssue): Misfit {
