@@ -91,6 +91,14 @@ export const ACCEPTED: readonly (readonly [values: object, kube?: string])[] = [
   [{ preStopSleepSeconds: 5 }, '1.30.0'],
   [{ 'pdb.minAvailable': 1 }],
   [{ 'pdb.minAvailable': '50%' }],
+  [
+    {
+      'keda.enabled': true,
+      'keda.serverAddress': 'http://p',
+      'keda.minReplicaCount': 3,
+      'pdb.minAvailable': 2,
+    },
+  ],
   [{ 'pdb.minAvailable': 2, 'pdb.enabled': false }],
   [{ nofile: 20064, 'config.limits': { sessions: 10000 } }],
   [{ nofile: 100, 'config.limits': { sessions: 'auto' } }],

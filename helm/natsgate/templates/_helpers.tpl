@@ -89,13 +89,11 @@ annotations:
 {{- end -}}
 {{- end -}}
 
-{{/* One key of the gateway's configuration: (list root section key default). Sections in their short form have none. */}}
+{{/* One key of the gateway's configuration: (list root section key default). For sections without a short form. */}}
 {{- define "natsgate.configKey" -}}
 {{- $section := index (index . 0).Values.config (index . 1) -}}
 {{- $value := index . 3 -}}
-{{- if kindIs "map" $section -}}
 {{- if hasKey $section (index . 2) -}}{{- $value = index $section (index . 2) -}}{{- end -}}
-{{- end -}}
 {{- $value | toString -}}
 {{- end -}}
 
@@ -172,7 +170,6 @@ annotations:
 {{- define "natsgate.origins" -}}
 {{- $origins := .Values.config.origins -}}
 {{- if kindIs "map" $origins -}}{{- $origins = $origins.allow -}}{{- end -}}
-{{- if not (kindIs "slice" $origins) -}}{{- $origins = list $origins -}}{{- end -}}
 {{- join "\n" $origins -}}
 {{- end -}}
 
@@ -183,8 +180,6 @@ annotations:
 {{/* Matchers of this release's series. */}}
 {{- define "natsgate.series" -}}
 {{- $job := printf "%s-metrics" (include "natsgate.fullname" .) -}}
-{{- if not .Values.metrics.serviceMonitor.enabled -}}
 {{- if .Values.metrics.podMonitor.enabled -}}{{- $job = printf "%s/%s" (include "natsgate.namespace" .) (include "natsgate.fullname" .) -}}{{- end -}}
-{{- end -}}
 {{- default (printf "namespace=%q,job=%q" (include "natsgate.namespace" .) $job) .Values.prometheusRule.selector -}}
 {{- end -}}

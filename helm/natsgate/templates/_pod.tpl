@@ -119,10 +119,8 @@ affinity:
 {{- end }}
 {{- $spread := list }}
 {{- range $key, $value := .Values.topologySpread }}
-{{- if $value }}
 {{- $selector := dict "matchLabels" (include "natsgate.selectorLabels" $ | fromYaml) }}
 {{- $spread = append $spread (merge (dict "topologyKey" $key "labelSelector" $selector "matchLabelKeys" (list "pod-template-hash")) $value) }}
-{{- end }}
 {{- end }}
 {{- with $spread }}
 topologySpreadConstraints:
