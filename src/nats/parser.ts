@@ -18,8 +18,15 @@ import {
  *          └── PING, PONG, +OK cut before their LF ──▶ SKIP ─────────────┘
  * ```
  *
- * The verdict on client bytes is nats-server's (measured on 2.9.10 to 2.15.1), but for what the server reads in two
- * ways by where a read ends: a CR inside a line, or a line break right behind the blanks of a verb, is `ambiguous`.
+ * The verdict on client bytes is nats-server's (measured on 2.9.10 to 2.15.1; test/fuzz/nats-server.test.ts asks a real
+ * one), but for these, which no client library sends:
+ *
+ * - A CR inside a line, or LF or CR right behind the blanks of a verb, is refused (`ambiguous`; `arguments` behind
+ *   CONNECT and INFO): the server keeps it, drops it, or goes on in the next line, by where its reads end.
+ * - A line of more than the limit and 64 bytes is too long even if most of it are blanks, which the server skips.
+ * - HMSG of a client is refused; the server takes it by oversight, as a message of no bytes.
+ * - The JSON of CONNECT and INFO is not looked at here: `connect.ts` does that for an enforcer.
+ *
  * Payloads are counted, never looked at and never copied; of the bytes at most one incomplete control line is kept.
  */
 
