@@ -86,11 +86,12 @@ export function serverText(problem: ParseProblem): string {
 }
 
 const MAX_SHOWN_BYTES = 32;
-const OPENING_BRACE = 0x7b;
+/** What JSON begins with, or its strings. */
+const JSON_BEGINS: readonly number[] = [0x7b, 0x5b, 0x22];
 
 /**
- * Foreign bytes as printable ASCII: everything else as `\xNN`, cut after 32 bytes, and behind `{`: what a CONNECT holds
- * is nobody's to read.
+ * Foreign bytes as printable ASCII: everything else as `\xNN`, cut after 32 bytes, and where JSON begins: what a
+ * CONNECT holds is nobody's to read.
  */
 export function shown(bytes: Buffer, start: number, end: number): string {
   const cut = Math.min(end, start + MAX_SHOWN_BYTES);
@@ -100,7 +101,7 @@ export function shown(bytes: Buffer, start: number, end: number): string {
     const byte = bytes[at++] ?? 0;
     const plain = byte >= 0x20 && byte < 0x7f && byte !== 0x5c;
     text += plain ? String.fromCharCode(byte) : `\\x${byte.toString(16).padStart(2, '0')}`;
-    if (byte === OPENING_BRACE) break;
+    if (JSON_BEGINS.includes(byte)) break;
   }
   return at < end ? `${text}…` : text;
 }

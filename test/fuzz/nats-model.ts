@@ -179,7 +179,7 @@ function matches(pattern: readonly string[], subject: readonly string[]): boolea
 /** Operations of a server in whole, PING and INFO left out. Lines end at CR LF: no CR of ours may be in them. */
 export class AnswerReader {
   readonly operations: string[] = [];
-  #rest = Buffer.alloc(0);
+  #rest: Buffer = Buffer.alloc(0);
 
   push(chunk: Buffer): void {
     this.#rest = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
