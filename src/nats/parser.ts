@@ -249,13 +249,8 @@ export class NatsParser {
     const stop = whole ? lineEnd + 1 : end;
     const length = this.#lineLength + stop - pos;
     if (length > this.#maxLineBytes + LINE_SLACK_BYTES) {
-      return this.#refusal(
-        'line_too_long',
-        `a control line of at most ${this.#maxLineBytes} bytes`,
-        bytes,
-        pos,
-        end,
-      );
+      const expected = `a control line of at most ${this.#maxLineBytes} bytes`;
+      return this.#refusal('line_too_long', expected, this.#line as Buffer, 0, this.#lineLength);
     }
     this.#keep(bytes, pos, stop);
     const line = this.#line as Buffer;

@@ -87,12 +87,16 @@ export function serverText(problem: ParseProblem): string {
 
 const MAX_SHOWN_BYTES = 32;
 
-/** Foreign bytes as printable ASCII: everything else as `\xNN`, cut after 32 bytes. */
+const OBJECT = 0x7b;
+
+/** Foreign bytes as printable ASCII: everything else as `\xNN`, cut after 32 bytes and at the object of a CONNECT. */
 export function shown(bytes: Buffer, start: number, end: number): string {
   const cut = Math.min(end, start + MAX_SHOWN_BYTES);
   let text = '';
   for (let at = start; at < cut; at++) {
     const byte = bytes[at] ?? 0;
+    // Credentials.
+    if (byte === OBJECT) return `${text}…`;
     const plain = byte >= 0x20 && byte < 0x7f && byte !== 0x5c;
     text += plain ? String.fromCharCode(byte) : `\\x${byte.toString(16).padStart(2, '0')}`;
   }
