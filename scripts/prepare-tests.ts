@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { findNatsServer } from '../src/cli/nats-server.ts';
 import { findChromium } from '../test/support/chromium.ts';
+import { findHaproxy } from '../test/support/haproxy.ts';
 import { findPromtool } from '../test/support/promtool.ts';
 
 /**
@@ -19,6 +20,7 @@ for (const find of [
     }),
   async () => say(`Chromium: ${await findChromium()}`),
   async () => say(`promtool: ${await findPromtool()}`),
+  async () => say(`HAProxy: ${await findHaproxy()}`),
 ]) {
   try {
     await find();
