@@ -359,6 +359,7 @@ export class Gateway {
       slot.accepted();
       this.#sessions.add(session, slot);
       session.start(upstream);
+      if (this.#state === 'draining') session.announceDrain();
       begun = true;
     });
     return begun;

@@ -34,6 +34,8 @@ function summary({
   origins,
   upstream,
   engine,
+  inspect,
+  info,
   limits,
   timeouts,
   drain,
@@ -48,12 +50,25 @@ function summary({
     `           without Origin: ${origins.missing}; Origin null: ${origins.opaque}`,
     `upstream   ${upstream.servers.map((server) => server.name).join(', ')}`,
     `engine     ${engine}`,
+    `inspect    ${inspect} (${INSPECTION[inspect]})`,
+    ...(inspect === 'enforce' ? [`           INFO: ${infoText(info)}`] : []),
     `limits     sessions ${limits.sessions ?? 'auto'}, of one address ${orOff(limits.sessionsPerAddress)}; handshakes ${limits.handshakesPerSecond}/s, of one address ${orOff(limits.handshakesPerSecondPerAddress)}`,
     `           frames up to ${limits.maxFrameBytes} bytes; session age ${limits.sessionAgeMs === 0 ? 'off' : durationText(limits.sessionAgeMs)}`,
     `timeouts   handshake ${durationText(timeouts.handshakeMs)}, ping ${durationText(timeouts.pingMs)}, silence ${durationText(timeouts.silenceMs)}, stall ${durationText(timeouts.stallMs)}`,
     `drain      after ${durationText(drain.delayMs)}, over ${durationText(drain.timeoutMs)}`,
     `log        ${log.level}, ${log.format}`,
   ];
+}
+
+const INSPECTION = {
+  off: 'bytes pass unread',
+  observe: 'NATS is read beside the bytes',
+  enforce: 'NATS is read before it may pass',
+} as const satisfies Record<Config['inspect'], string>;
+
+function infoText({ connectUrls, hide }: Config['info']): string {
+  const urls = typeof connectUrls === 'string' ? connectUrls : `become ${connectUrls.join(', ')}`;
+  return `connect_urls ${urls}${hide.length === 0 ? '' : `; without ${hide.join(', ')}`}`;
 }
 
 function recommendations({ listen, limits }: Config): string[] {

@@ -74,6 +74,10 @@ export class Inspector {
   #changes: Change[] = [];
   /** A line of ours that waits for the end of the server's operation. */
   #waiting: Buffer | undefined;
+  /** Nothing may follow the line that waits. */
+  #isLast = false;
+  /** The line that waits must not come in front of the server's first PONG. */
+  #afterPong = false;
   #refusal: string | undefined;
 
   constructor(rules: InspectionRules, pool: BufferPool, observer: InspectionObserver) {
@@ -145,11 +149,12 @@ export class Inspector {
   /** Server bytes on their way to the client: `write` is called with what may go on now, in order. */
   toClient(chunk: Buffer, write: Write): void {
     const understood = this.#read('to_client', this.down, chunk);
-    const passed = this.#enforce ? understood : chunk.length;
+    let passed = this.#enforce ? understood : chunk.length;
     const boundary = this.down.lastBoundary;
-    if (this.#waiting !== undefined && boundary >= 0) {
+    if (this.#waiting !== undefined && boundary >= 0 && (!this.#afterPong || this.isGreeted)) {
       this.#changes.push({ start: boundary, end: boundary, bytes: this.#waiting });
       this.#waiting = undefined;
+      if (this.#isLast) passed = boundary;
     }
     // No end of an operation will be found any more.
     if (this.down.error !== undefined) this.#waiting = undefined;
@@ -163,10 +168,23 @@ export class Inspector {
   }
 
   /** Puts a line of ours between two operations of the server: now, or in front of the next one. */
-  put(line: Buffer, write: Write): void {
-    if (this.#isBetween) write(line);
-    else if (this.down.error === undefined)
-      this.#waiting = this.#waiting === undefined ? line : Buffer.concat([this.#waiting, line]);
+  put(line: Buffer, write: Write, isLast = false): void {
+    if (!this.#isBetween) return this.putLater(line, isLast);
+    this.#waiting = undefined;
+    if (line.length > 0) write(line);
+  }
+
+  /** Puts a line of ours behind the server's next operation, not in front of its first PONG unless it is the last. */
+  putLater(line: Buffer, isLast = false): void {
+    if (this.down.error !== undefined) return this.giveUp();
+    this.#waiting = this.#waiting === undefined ? line : Buffer.concat([this.#waiting, line]);
+    this.#isLast = isLast;
+    this.#afterPong = !isLast && !this.isGreeted;
+  }
+
+  /** The client has the server's first PONG. Until then some clients take the next message for it (nats.py). */
+  get isGreeted(): boolean {
+    return (this.down.counts[VERB.PONG] ?? 0) > 0;
   }
 
   /** Only what stands in front of the line that waits may still go out: no more is waited for. */
@@ -182,7 +200,9 @@ export class Inspector {
 
   /** The newest INFO with `ldm`, without addresses: this gateway is about to go, others are not known. */
   lameDuckInfo(): Buffer | undefined {
-    if (this.#infoLine === undefined) return undefined;
+    // As a server does, not to clients that take an INFO for the beginning of a connection only.
+    const protocol = this.#connect?.fields.get('protocol');
+    if (this.#infoLine === undefined || (this.#connect !== undefined && protocol !== 1)) return undefined;
     const { info } = this.#rules;
     const rules: InfoRules = this.#enforce
       ? { ...info, ldm: true }

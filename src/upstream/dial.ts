@@ -1,7 +1,8 @@
-import { connect, type NetConnectOpts, type Socket } from 'node:net';
+import type { Socket, TcpNetConnectOpts } from 'node:net';
 import type { BufferPool } from '../buffer-pool.ts';
 import type { UpstreamConfig, UpstreamServer } from '../config/config.ts';
 import { MAX_INFO_BYTES, readFirstLine, type ServerInfo } from '../nats/info.ts';
+import { UpstreamSocket } from './upstream-socket.ts';
 
 /** A connection to a nats-server that has spoken. The socket is paused and owned by whoever dialled. */
 export type Upstream = {
@@ -81,11 +82,11 @@ export async function dial(
 const MAX_READ_BYTES = 65_535;
 
 /** Node reads both; its types know neither together with the other. */
-type ConnectOptions = NetConnectOpts & { readonly writableHighWaterMark: number };
+type ConnectOptions = TcpNetConnectOpts & { readonly writableHighWaterMark: number };
 
 /** Not a part of `attempt`, since what a socket refers to lives as long as its session. */
 function open(server: UpstreamServer, pool: BufferPool, reads: Reads): Socket {
-  const socket = connect({
+  const options = {
     host: server.host,
     port: server.port,
     noDelay: true,
@@ -99,7 +100,9 @@ function open(server: UpstreamServer, pool: BufferPool, reads: Reads): Socket {
         return true;
       },
     },
-  } as ConnectOptions);
+  } as ConnectOptions;
+  const socket = new UpstreamSocket(options);
+  socket.connect(options);
   // A socket may fail on its way out, or before its next owner listens; unheard, that would end the process.
   socket.on('error', ignore);
   return socket;

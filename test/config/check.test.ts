@@ -74,6 +74,7 @@ test('a valid configuration is described, without secrets, and exit 0', async ()
     '             without Origin: deny; Origin null: deny',
     '  upstream   nats:4222',
     '  engine     cut-through',
+    '  inspect    off (bytes pass unread)',
     '  limits     sessions 5, of one address off; handshakes 300/s, of one address off',
     '             frames up to 8388608 bytes; session age 90m',
     '  timeouts   handshake 5s, ping 1500ms, silence 5m, stall 30s',
