@@ -15,6 +15,7 @@ import type { Opening, OpeningFacts } from './listener/opening.ts';
 import { checkOriginEntry, compileOrigins } from './listener/origin.ts';
 import { compileTrustedProxies } from './listener/trusted-proxies.ts';
 import { foreignText, type Log } from './log.ts';
+import { readSeed } from './nats/nkey.ts';
 import { Reporter } from './reporter.ts';
 import { Traffic } from './session/pipe.ts';
 import { Session, type SessionParts, type SessionSummary } from './session/session.ts';
@@ -46,7 +47,7 @@ export type GatewayOptions = {
 };
 
 /** Rules of other folders that the configuration's reader applies; it may not import them itself. */
-export const configChecks = { origin: checkOriginEntry } as const;
+export const configChecks = { origin: checkOriginEntry, proxySeed: readSeed } as const;
 
 /** How the origins of a configuration are really compared: A-labels, canonical addresses, without repetitions. */
 export const compiledOrigins = (config: Config): readonly string[] => compileOrigins(config.origins).entries;
@@ -218,6 +219,7 @@ export class Gateway {
         listen: `${this.#config.listen.tls === undefined ? 'ws' : 'wss'}://${addressText(this.#address)}`,
         admin: `http://${addressText(this.#adminAddress)}`,
         upstream: this.#config.upstream.servers.map((server) => server.name),
+        proxyKey: this.#config.upstream.proxySigner?.publicKey,
         sessions: this.#sessionCap,
         version: this.#options.version,
       },
@@ -372,10 +374,12 @@ export class Gateway {
       if (upstream.info.connectUrls.length > 0) this.#warnOfConnectUrls(upstream.info.connectUrls);
       return undefined;
     }
+    const signer = this.#config.upstream.proxySigner;
     const rules: InspectionRules = {
       level,
       maxLineBytes: limits.maxControlLineBytes,
       info: { ...info, tls: facts.secure === true, clientIp: facts.clientAddress },
+      ...(signer === undefined ? {} : { sign: signer.sign }),
     };
     return new Inspector(rules, this.#pool, this.#inspectionObserver);
   }

@@ -29,6 +29,7 @@ export type EndedSession = {
   readonly bytesToUpstream: number;
   readonly bytesToClient: number;
   readonly serverError: string | undefined;
+  readonly hint: string | undefined;
 };
 
 export type ParserStop = {
@@ -117,6 +118,7 @@ export class Reporter {
         upstream: facts.upstream,
         ...(facts.natsClientId === undefined ? {} : { natsClientId: facts.natsClientId }),
         ...(session.serverError === undefined ? {} : { serverError: foreignText(session.serverError) }),
+        ...(session.hint === undefined ? {} : { hint: session.hint }),
       },
       'session ended',
     );

@@ -49,6 +49,9 @@ function summary({
     `origins    ${origins.allow.join(', ')}`,
     `           without Origin: ${origins.missing}; Origin null: ${origins.opaque}`,
     `upstream   ${upstream.servers.map((server) => server.name).join(', ')}`,
+    ...(upstream.proxySigner === undefined
+      ? []
+      : [`           signs CONNECT as proxy ${upstream.proxySigner.publicKey}`]),
     `engine     ${engine}`,
     `inspect    ${inspect} (${INSPECTION[inspect]})`,
     ...(inspect === 'enforce' ? [`           INFO: ${infoText(info)}`] : []),

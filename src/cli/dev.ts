@@ -142,6 +142,7 @@ function gatewayConfig(natsPort: number, origin: string, port: number, adminPort
       servers: [{ host, port: natsPort, name: `${host}:${natsPort}` }],
       connectTimeoutMs: 1_000,
       dialTimeoutMs: 1_800,
+      proxySigner: undefined,
     },
     engine: 'cut-through',
     inspect: 'observe',

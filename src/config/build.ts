@@ -4,7 +4,7 @@ import type { References } from './references.ts';
 import type { Values } from './schema.ts';
 
 /** The configuration, frozen in depth. */
-export function buildConfig(values: Values, { tls, token }: References): Config {
+export function buildConfig(values: Values, { tls, token, proxySigner }: References): Config {
   const { listen, admin, origins, upstream, engine, info, limits, timeouts, drain, log } = values;
   return frozen<Config>({
     listen: { address: listen.address, tls, trustedProxies: listen.trustedProxies, hosts: listen.hosts },
@@ -14,6 +14,7 @@ export function buildConfig(values: Values, { tls, token }: References): Config 
       servers: upstream.servers,
       connectTimeoutMs: upstream.connectTimeout,
       dialTimeoutMs: upstream.dialTimeout,
+      proxySigner,
     },
     engine,
     inspect: values.inspect === 'auto' ? neededLevel(values) : values.inspect,
@@ -42,8 +43,9 @@ export function buildConfig(values: Values, { tls, token }: References): Config 
 }
 
 /** The lowest level at which all that is asked for can be done. */
-export function neededLevel({ info }: Pick<Values, 'info'>): InspectLevel {
-  return connectUrls(info.connectUrls) !== 'keep' || info.hide.length > 0 ? 'enforce' : 'off';
+export function neededLevel({ info, upstream }: Pick<Values, 'info' | 'upstream'>): InspectLevel {
+  const rewritesInfo = connectUrls(info.connectUrls) !== 'keep' || info.hide.length > 0;
+  return rewritesInfo || upstream.proxySeedFile !== undefined ? 'enforce' : 'off';
 }
 
 /** A word alone means itself. An empty list names no address, as `drop` does. */

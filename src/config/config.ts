@@ -44,11 +44,20 @@ export type OriginsConfig = {
 /** One nats-server, from `nats://host[:port]` (default port 4222). `name` is `host:port`, for logs and labels. */
 export type UpstreamServer = { readonly host: string; readonly port: number; readonly name: string };
 
+/** The key of `upstream.proxySeedFile`; its seed lies in the closure of `sign` alone. */
+export type ProxySigner = {
+  readonly publicKey: string;
+  /** What goes into CONNECT as `proxy_sig`. */
+  readonly sign: (nonce: string) => string;
+};
+
 export type UpstreamConfig = {
   /** At least one; tried in this order. */
   readonly servers: readonly UpstreamServer[];
   readonly connectTimeoutMs: number;
   readonly dialTimeoutMs: number;
+  /** undefined: CONNECT carries no signature of ours. */
+  readonly proxySigner: ProxySigner | undefined;
 };
 
 export type LimitsConfig = {

@@ -111,10 +111,13 @@ export function checkRules(
   }
   const needed = neededLevel(values);
   if (needed === 'enforce' && (values.inspect === 'off' || values.inspect === 'observe')) {
+    const signs = upstream.proxySeedFile !== undefined;
     problem(
       ['inspect'],
-      [['info']],
-      `${values.inspect} cannot rewrite INFO, as info asks for; write inspect: enforce, leave inspect out, or take info away`,
+      [signs ? ['upstream'] : ['info']],
+      signs
+        ? `${values.inspect} cannot sign CONNECT, as upstream.proxySeedFile asks for; write inspect: enforce, leave inspect out, or take proxySeedFile away`
+        : `${values.inspect} cannot rewrite INFO, as info asks for; write inspect: enforce, leave inspect out, or take info away`,
     );
   }
   if (limits.frameBytes <= DEFAULT_MAX_PAYLOAD) {

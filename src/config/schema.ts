@@ -114,6 +114,7 @@ const schema = section('its keys, at least origins and upstream', {
       servers: requiredList('nats-servers, tried in this order: nats://host[:port].', upstreamUrl, UPSTREAM),
       connectTimeout: time('Longest wait for one connection.', '1s', '10ms', '1m'),
       dialTimeout: time('Longest wait for all attempts together, up to INFO.', '1.8s', '10ms', '1m'),
+      proxySeedFile: optional('File with the nkey seed that signs every CONNECT (proxy_sig).', fileName),
     },
     'servers',
   ).meta({ description: 'Where the bytes go.' }),

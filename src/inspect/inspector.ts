@@ -4,6 +4,8 @@ import { readInfo, type ServerInfo } from '../nats/info.ts';
 import { type InfoRules, rewriteInfo } from '../nats/info-rewrite.ts';
 import { NatsParser, type OperationSink } from '../nats/parser.ts';
 import { type Direction, type ParseError, serverText, VERB, VERB_NAMES, VERBS_OF } from '../nats/protocol.ts';
+import { isNonce } from '../nats/proxy-signature.ts';
+import { connectionTypeHint } from '../nats/user-jwt.ts';
 import { errorLine, lastWordsOf } from './last-words.ts';
 import { lineBreach } from './line-policy.ts';
 import { closeCodeOf, type ServerErrorKind, serverErrorKind } from './server-errors.ts';
@@ -29,6 +31,8 @@ export type InspectionRules = {
   readonly maxLineBytes: number;
   /** Applied to every INFO in `enforce`. */
   readonly info: InfoRules;
+  /** Gives the `proxy_sig` of CONNECT for the server's nonce; `enforce` only. */
+  readonly sign?: (nonce: string) => string;
 };
 
 /** Told at once, while the totals of ended sessions come from `counts`. */
@@ -48,6 +52,8 @@ export type InspectionFacts = {
   readonly payloadBytes: Readonly<Record<Direction, number>>;
   readonly subscriptions: ReturnType<Subscriptions['list']>;
   readonly lastError: { readonly kind: ServerErrorKind; readonly text: string } | undefined;
+  /** What to change on the server, where its refusal of the login can be explained. */
+  readonly hint: string | undefined;
   readonly stopped: Readonly<Record<Direction, ParseError | undefined>>;
 };
 
@@ -67,9 +73,12 @@ export class Inspector {
   readonly #enforce: boolean;
   #info: ServerInfo | undefined;
   #infoLine: Buffer | undefined;
+  /** The server's newest; an INFO that comes later has none. */
+  #nonce: string | undefined;
   #connect: Connect | undefined;
   #connected = false;
   #lastError: { kind: ServerErrorKind; text: string } | undefined;
+  #hint: string | undefined;
   #pingSentAtMs = 0;
   #changes: Change[] = [];
   /** A line of ours that waits for the end of the server's operation. */
@@ -109,6 +118,10 @@ export class Inspector {
 
   get lastError(): string | undefined {
     return this.#lastError?.text;
+  }
+
+  get hint(): string | undefined {
+    return this.#hint;
   }
 
   /** A line of ours still waits. */
@@ -227,6 +240,7 @@ export class Inspector {
       payloadBytes: { to_upstream: this.up.payloadBytes, to_client: this.down.payloadBytes },
       subscriptions: this.subscriptions.list(),
       lastError: this.#lastError,
+      hint: this.#hint,
       stopped: { to_upstream: this.up.error, to_client: this.down.error },
     };
   }
@@ -278,7 +292,10 @@ export class Inspector {
     if (this.#connected) return line.refuse('policy', 'one CONNECT only');
     if (reading.kind === 'refused') return line.refuse('policy', `a plain CONNECT (${reading.sentence})`);
     this.#connected = true;
-    const canonical = writeConnect(reading, {}, this.#rules.maxLineBytes);
+    const { sign, maxLineBytes } = this.#rules;
+    // Without a nonce the dial has refused the server already.
+    const signature = sign === undefined || this.#nonce === undefined ? null : sign(this.#nonce);
+    const canonical = writeConnect(reading, { proxy_sig: signature }, maxLineBytes);
     if (canonical === 'too_long') return line.refuse('line_too_long', 'a shorter CONNECT');
     this.#replace(line, canonical);
   }
@@ -297,12 +314,18 @@ export class Inspector {
         const text = line.bytes.toString('latin1', line.argumentStart, line.argumentEnd);
         const bare = text.replace(/^'(.*)'$/s, '$1').slice(0, MAX_ERROR_CHARACTERS);
         this.#lastError = { kind: serverErrorKind(bare), text: bare };
+        if (this.#lastError.kind === 'authorization') this.#hint = this.#loginHint();
         this.#observer.onServerError(this.#lastError.kind);
         break;
       }
       default:
     }
     if (this.#enforce && line.wasSplit) this.#passSplit(line);
+  }
+
+  #loginHint(): string | undefined {
+    const jwt = this.#connect?.fields.get('jwt');
+    return typeof jwt === 'string' ? connectionTypeHint(jwt) : undefined;
   }
 
   #onInfo(line: NatsParser): void {
@@ -312,6 +335,7 @@ export class Inspector {
       if (info.ldm && this.#info?.ldm !== true) this.#observer.onLameDuck();
       this.#info = info;
       this.#infoLine = bytes;
+      if (isNonce(info.nonce)) this.#nonce = info.nonce;
       if (info.maxPayload !== undefined && info.maxPayload > 0) this.up.maxPayloadBytes = info.maxPayload;
     }
     if (!this.#enforce) return;

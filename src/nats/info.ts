@@ -20,6 +20,8 @@ export type ServerInfo = {
   readonly maxPayload: number | undefined;
   /** What a login by key has to sign. */
   readonly nonce: string | undefined;
+  /** The server's `api_lvl`, which grows with what it can do. */
+  readonly apiLevel: number | undefined;
 };
 
 /** nats-server sets no limit; INFO grows with the cluster (connect_urls), and 64 KiB hold some 2,000 servers. */
@@ -86,6 +88,7 @@ function parseInfo(json: string): ServerInfo | undefined {
     ldm: field('ldm') === true,
     maxPayload: number('max_payload'),
     nonce: text('nonce'),
+    apiLevel: number('api_lvl'),
   };
 }
 

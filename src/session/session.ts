@@ -42,6 +42,8 @@ export type SessionSummary = {
   readonly forced: boolean;
   /** The text of the server's last -ERR, where the session was inspected: foreign text. */
   readonly serverError: string | undefined;
+  /** What to change on the server, where inspection knows it. */
+  readonly hint: string | undefined;
 };
 
 /** The upstream's side of a session: a socket that was paused when its INFO line had come. */
@@ -94,6 +96,7 @@ export interface Inspection {
   /** For `upstream_closed`: the code that the server's last -ERR asks for. */
   readonly closeCode: number | undefined;
   readonly lastError: string | undefined;
+  readonly hint: string | undefined;
 }
 
 /** What all sessions of a gateway share. */
@@ -461,6 +464,7 @@ export class Session extends WheelEntry implements ByteSocketOwner {
       bytesToClient: this.#pipe.bytesToClient,
       forced: this.#forced,
       serverError: this.inspection?.lastError,
+      hint: this.inspection?.hint,
     };
     this.#observer.onEnded(summary, this);
   }

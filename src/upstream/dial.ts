@@ -2,6 +2,7 @@ import type { Socket, TcpNetConnectOpts } from 'node:net';
 import type { BufferPool } from '../buffer-pool.ts';
 import type { UpstreamConfig, UpstreamServer } from '../config/config.ts';
 import { MAX_INFO_BYTES, readFirstLine, type ServerInfo } from '../nats/info.ts';
+import { unsignable } from '../nats/proxy-signature.ts';
 import { UpstreamSocket } from './upstream-socket.ts';
 
 /** A connection to a nats-server that has spoken. The socket is paused and owned by whoever dialled. */
@@ -27,6 +28,7 @@ export type DialFailure =
   | 'upstream_not_nats'
   | 'upstream_error'
   | 'upstream_tls_required'
+  | 'upstream_not_trusting'
   | 'upstream_timeout';
 
 /** What became of one TCP connect: label values of natsgate_upstream_connects_total. */
@@ -69,13 +71,24 @@ export async function dial(
     const leftMs = deadlineMs - performance.now();
     if (leftMs <= 0) break;
     try {
-      return await attempt(server, pool, Math.min(config.connectTimeoutMs, leftMs), leftMs, signal, observer);
+      const connectMs = Math.min(config.connectTimeoutMs, leftMs);
+      const upstream = await attempt(server, pool, connectMs, leftMs, signal, observer);
+      if (config.proxySigner !== undefined) mustTakeSignatures(upstream);
+      return upstream;
     } catch (error) {
       if (signal.aborted) throw error;
       failure = error;
     }
   }
   throw failure;
+}
+
+/** @throws DialError, the socket destroyed, when the server would not know our signature: it would be ignored there. */
+function mustTakeSignatures({ server, info, socket }: Upstream): void {
+  const problem = unsignable(info);
+  if (problem === undefined) return;
+  socket.destroy();
+  throw new DialError('upstream_not_trusting', server, `${server.name}: ${problem}`);
 }
 
 /** A full read fits one frame of the 16-bit length form; one byte more would make a second frame of that byte. */

@@ -8,6 +8,10 @@ import { type ConfigSource, loadConfig } from '../../src/config/load.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { checks, REQUIRED } from './support.ts';
 
+/** Of the documentation of NATS. */
+const SEED = 'SUACSSL3UAHUDXKFSNVUZRF5UHPMWZ6BFDTJ7M6USDXIEDNPPQYYYCU3VY';
+const PUBLIC = 'UDXU4RCSJNZOIQHZNWXHXORDPRTGNJAHAHFRGZNEEJCPQTT2M7NLCNF4';
+
 type Run = { readonly code: number; readonly out: string[]; readonly err: string[] };
 
 async function run(
@@ -18,6 +22,7 @@ async function run(
   await using folder = await temporaryFolder();
   const file = join(folder.path, 'gateway.yaml');
   if (content !== undefined) await writeFile(file, content);
+  await writeFile(join(folder.path, 'seed'), SEED, { mode: 0o440 });
   await writeFile(join(folder.path, 'token'), 'CANARY-0123456789abcdef\n', { mode: 0o400 });
   const out: string[] = [];
   const err: string[] = [];
@@ -82,6 +87,18 @@ test('a valid configuration is described, without secrets, and exit 0', async ()
     '  log        info, json',
     '  compiled   1 origin',
   ]);
+});
+
+test('the public key that nats-server must trust is shown, and its seed is not', async () => {
+  const content = 'origins: self\nupstream: {servers: nats://n, proxySeedFile: seed}\n';
+  const { code, out, err } = await run(content);
+  assert.equal(code, 0);
+  assert.ok(out.includes(`             signs CONNECT as proxy ${PUBLIC}`), out.join('\n'));
+  assert.match(
+    err.join('\n'),
+    /upstream\.proxySeedFile: others may read this secret \(mode 0440\); set mode 0400/,
+  );
+  assert.equal([...out, ...err].join().includes(SEED), false);
 });
 
 test('warnings do not fail the check; caps by address are advised once addresses can be trusted', async () => {

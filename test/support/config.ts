@@ -24,6 +24,7 @@ export function testConfig(upstreamPort: number, overrides: ConfigOverrides = {}
       servers: [{ host: '127.0.0.1', port: upstreamPort, name: `127.0.0.1:${upstreamPort}` }],
       connectTimeoutMs: 1000,
       dialTimeoutMs: 1800,
+      proxySigner: undefined,
       ...overrides.upstream,
     },
     engine: overrides.engine ?? testEngine(),
