@@ -53,7 +53,8 @@ const methods = {
     digest: boolean;
   }) {
     const { wire, payload, messages } = blockOf(of.messageBytes, of.perFrame);
-    const bytes = of.protocol === 'ws' ? payload : wire;
+    // Behind a CONNECT a TCP client sends plain NATS too, see `up`.
+    const bytes = of.protocol === 'ws' || (of.perFrame ?? 1) > 1 ? payload : wire;
     const hash = createHash('sha256');
     if (of.digest) for (let count = 0; count < of.repeats; count++) hash.update(bytes);
     return { messages, bytes: bytes.length, payloadBytes: payload.length, sha256: hash.digest('hex') };
