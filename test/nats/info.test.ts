@@ -47,7 +47,7 @@ for (const [name, input, kind] of CASES) {
 
 test('the fields that a gateway acts on, and the length of the line', () => {
   const line =
-    'INFO {"server_name":"n1","version":"2.15.1","client_id":42,"tls_required":true,"nonce":"x",' +
+    'INFO {"server_name":"n1","version":"2.15.1","client_id":42,"tls_required":true,"nonce":"x","api_lvl":4,' +
     '"connect_urls":["10.0.0.1:4222",7],"ldm":true,"max_payload":1048576} \r\n';
   const info = {
     serverName: 'n1',
@@ -58,6 +58,7 @@ test('the fields that a gateway acts on, and the length of the line', () => {
     ldm: true,
     maxPayload: 1_048_576,
     nonce: 'x',
+    apiLevel: 4,
   };
   assert.deepEqual(readFirstLine(Buffer.from(`${line}PING\r\n`)), {
     kind: 'info',
@@ -79,7 +80,7 @@ test('fields of a wrong type, and names of Object.prototype, are no fields', () 
   const read = readFirstLine(
     Buffer.from(
       'INFO {"server_name":7,"client_id":"1","tls_required":"yes","__proto__":{"version":"1"},' +
-        '"connect_urls":"a:1","ldm":1,"max_payload":"1","nonce":[]}\r\n',
+        '"connect_urls":"a:1","ldm":1,"max_payload":"1","nonce":[],"api_lvl":"2"}\r\n',
     ),
   );
   assert.deepEqual(read.kind === 'info' && read.info, {
@@ -91,5 +92,6 @@ test('fields of a wrong type, and names of Object.prototype, are no fields', () 
     ldm: false,
     maxPayload: undefined,
     nonce: undefined,
+    apiLevel: undefined,
   });
 });
