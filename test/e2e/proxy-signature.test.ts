@@ -1,15 +1,18 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { nkeyAuthenticator, wsconnect } from '@nats-io/nats-core';
+import { isAtLeast } from '../../src/cli/executables.ts';
 import type { RunningNatsServer } from '../../src/cli/nats-process.ts';
 import { FakeUpstream } from '../support/fake-upstream.ts';
 import { startTestGateway, type TestGateway } from '../support/gateway.ts';
-import { realNatsServer } from '../support/nats.ts';
+import { natsServerBinary, realNatsServer } from '../support/nats.ts';
 import { KIND, newKey, seedOf, signerOf } from '../support/nkeys.ts';
 import { frame, handshakeRequest, Opcode, RawClient } from '../support/raw-client.ts';
 import { connectRaw } from '../support/raw-nats.ts';
 
-const options = { timeout: 60_000 } as const;
+const { version } = await natsServerBinary();
+const skip = isAtLeast(version, '2.12.0') ? false : `nats-server ${version} knows no trusted proxies`;
+const options = { timeout: 60_000, skip } as const;
 const proxySeed = seedOf(KIND.user);
 const proxySigner = signerOf(proxySeed);
 const clientSeed = seedOf(KIND.user);
