@@ -66,7 +66,7 @@ const CONVERSATIONS: Readonly<Record<string, (client: NatsConnection) => Promise
   },
 };
 
-await using server = await realNatsServer({
+const server = await realNatsServer({
   jetstream: true,
   config: [
     'max_payload: 8192',
@@ -113,4 +113,5 @@ for (const [name, talk] of Object.entries(CONVERSATIONS)) {
     console.log(name, side, Buffer.concat(chunks).length);
   }
 }
+await server.close();
 process.exit(0);
