@@ -5,6 +5,7 @@ import { formatProblem, loadConfig } from '../../src/config/load.ts';
 import { configChecks } from '../../src/gateway.ts';
 import { selfSigned } from '../config/self-signed.ts';
 import { type Manifest, only } from '../support/helm.ts';
+import { KIND, seedOf } from '../support/nkeys.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { podsOf } from './rules.ts';
 
@@ -28,8 +29,13 @@ export async function checkConfig(objects: readonly Manifest[]): Promise<string[
   for (const file of filesOf(config)) {
     await mkdir(dirname(file), { recursive: true });
     const name = basename(file);
-    const secret = /token|seed/.test(name) ? 'a-token-of-sixteen-letters' : pair.key;
-    const content = /key|token|seed/.test(name) ? secret : pair.certificate;
+    const content = /seed/.test(name)
+      ? seedOf(KIND.user)
+      : /token/.test(name)
+        ? 'a-token-of-sixteen-letters'
+        : /key/.test(name)
+          ? pair.key
+          : pair.certificate;
     await writeFile(file, content, { mode: 0o400 });
   }
   const file = join(folder.path, 'natsgate.yaml');

