@@ -5,7 +5,7 @@ import type { ConnectionOptions } from 'node:tls';
 import { BufferPool } from '../../src/buffer-pool.ts';
 import { makeCertificates } from '../support/certificates.ts';
 import type { ConfigOverrides } from '../support/config.ts';
-import { FakeUpstream, type UpstreamConnection } from '../support/fake-upstream.ts';
+import { FakeUpstream, INFO_LINE, type UpstreamConnection } from '../support/fake-upstream.ts';
 import { startTestGateway, type TestGateway } from '../support/gateway.ts';
 import { frame, Opcode, RawClient } from '../support/raw-client.ts';
 import { wsReceiver } from '../support/ws-receiver.ts';
@@ -52,6 +52,23 @@ describe('slow readers on both sides, and a pool that overwrites what comes back
     } as const;
     const overrides = { ...CUT_THROUGH, listen: { tls: server } };
     await carryBothWays(t, { slots: 2, overrides, tls: {} });
+  });
+
+  test('over TLS the INFO is whole, though the 101 in front of it is still pending', async () => {
+    await using certificates = await makeCertificates();
+    const tls = {
+      certFile: certificates.serverCertFile,
+      keyFile: certificates.serverKeyFile,
+      clientCaFile: undefined,
+      minVersion: 'TLSv1.3',
+    } as const;
+    await using upstream = await FakeUpstream.start({ greeting: `${INFO_LINE}PING\r\n` });
+    const bufferPool = new BufferPool({ slots: 2, poison: true });
+    const overrides = { ...CUT_THROUGH, listen: { tls } };
+    await using gateway = await startTestGateway(upstream.port, overrides, { bufferPool });
+    await using client = await RawClient.open(gateway.port, {}, {});
+    await client.until(() => client.frames.length === 2);
+    assert.equal(client.data.toString(), `${INFO_LINE}PING\r\n`);
   });
 
   test('buffered, which gets its upstream bytes in the shared receive area', (t) =>
