@@ -47,6 +47,9 @@ function summary({
     `origins    ${origins.allow.join(', ')}`,
     `           without Origin: ${origins.missing}; Origin null: ${origins.opaque}`,
     `upstream   ${upstream.servers.map((server) => server.name).join(', ')}`,
+    ...(upstream.tls === undefined && upstream.proxyProtocol === 'off'
+      ? []
+      : [`           ${wayTo(upstream)}`]),
     `engine     ${engine}`,
     `limits     sessions ${limits.sessions ?? 'auto'}, of one address ${orOff(limits.sessionsPerAddress)}; handshakes ${limits.handshakesPerSecond}/s, of one address ${orOff(limits.handshakesPerSecondPerAddress)}`,
     `           frames up to ${limits.maxFrameBytes} bytes; session age ${limits.sessionAgeMs === 0 ? 'off' : durationText(limits.sessionAgeMs)}`,
@@ -54,6 +57,11 @@ function summary({
     `drain      after ${durationText(drain.delayMs)}, over ${durationText(drain.timeoutMs)}`,
     `log        ${log.level}, ${log.format}`,
   ];
+}
+
+function wayTo({ tls, proxyProtocol }: Config['upstream']): string {
+  const encrypted = `TLS from ${tls?.minVersion} ${tls?.mode === 'first' ? 'before' : 'after'} INFO${tls?.certFile === undefined ? '' : ', with our certificate'}`;
+  return `${tls === undefined ? 'no TLS' : encrypted}; PROXY header: ${proxyProtocol}`;
 }
 
 function recommendations({ listen, limits }: Config): string[] {

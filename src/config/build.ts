@@ -4,16 +4,24 @@ import type { References } from './references.ts';
 import type { Values } from './schema.ts';
 
 /** The configuration, frozen in depth. */
-export function buildConfig(values: Values, { tls, token }: References): Config {
+export function buildConfig(values: Values, { tls, upstreamTls, token }: References): Config {
   const { listen, admin, origins, upstream, engine, limits, timeouts, drain, log } = values;
   return frozen<Config>({
-    listen: { address: listen.address, tls, trustedProxies: listen.trustedProxies, hosts: listen.hosts },
+    listen: {
+      address: listen.address,
+      tls,
+      trustedProxies: listen.trustedProxies,
+      proxyProtocol: listen.proxyProtocol,
+      hosts: listen.hosts,
+    },
     admin: { address: admin.address, hosts: admin.hosts, token },
     origins: { allow: origins.allow, missing: origins.missing, opaque: origins.opaque },
     upstream: {
       servers: upstream.servers,
       connectTimeoutMs: upstream.connectTimeout,
       dialTimeoutMs: upstream.dialTimeout,
+      tls: upstreamTls,
+      proxyProtocol: upstream.proxyProtocol,
     },
     engine,
     limits: {

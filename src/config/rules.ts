@@ -93,11 +93,29 @@ export function checkRules(
       'without listen.hosts the entry self only matches loopback names; write the names of the gateway in listen.hosts',
     );
   }
-  for (const [index, network] of listen.trustedProxies.entries()) {
-    if (!network.endsWith('/0')) continue;
+  for (const key of ['trustedProxies', 'proxyProtocol'] as const) {
+    for (const [index, network] of listen[key].entries()) {
+      if (!network.endsWith('/0')) continue;
+      warning(
+        ['listen', key, index],
+        'with /0 every client may claim any address; write the networks of the proxies alone',
+      );
+    }
+  }
+  const { tls } = upstream;
+  for (const [one, other] of [
+    ['certFile', 'keyFile'],
+    ['keyFile', 'certFile'],
+  ] as const) {
+    const path = ['upstream', 'tls', one];
+    if (tls[one] === undefined || tls[other] !== undefined) continue;
+    problem(path, [['upstream', 'tls', other]], `${one} stands alone; write ${other} beside it`);
+  }
+  for (const key of ['caFile', 'certFile', 'serverName'] as const) {
+    if (tls.mode !== 'off' || tls[key] === undefined || failed(['upstream', 'tls', 'mode'])) continue;
     warning(
-      ['listen', 'trustedProxies', index],
-      'with /0 every client may claim any address; write the networks of the proxies alone',
+      ['upstream', 'tls', key],
+      'without upstream.tls.mode nothing is encrypted and this is not used; write mode: after-info beside it',
     );
   }
   if (limits.frameBytes <= DEFAULT_MAX_PAYLOAD) {

@@ -12,6 +12,12 @@ export type ServerInfo = {
   readonly version: string | undefined;
   readonly clientId: number | undefined;
   readonly tlsRequired: boolean;
+  /** TLS is possible, and so is going on in clear. */
+  readonly tlsAvailable: boolean;
+  /** TLS will ask for a client certificate. */
+  readonly tlsVerify: boolean;
+  /** Whom the server takes for its peer. */
+  readonly clientIp: string | undefined;
 };
 
 /** nats-server sets no limit; INFO grows with the cluster (connect_urls), and 64 KiB hold some 2,000 servers. */
@@ -54,10 +60,61 @@ function parseInfo(json: string): ServerInfo | undefined {
   const serverName = field('server_name');
   const version = field('version');
   const clientId = field('client_id');
+  const clientIp = field('client_ip');
   return {
     serverName: typeof serverName === 'string' ? serverName : undefined,
     version: typeof version === 'string' ? version : undefined,
     clientId: typeof clientId === 'number' ? clientId : undefined,
     tlsRequired: field('tls_required') === true,
+    tlsAvailable: field('tls_available') === true,
+    tlsVerify: field('tls_verify') === true,
+    clientIp: typeof clientIp === 'string' ? clientIp : undefined,
   };
+}
+
+const TLS_FLAGS: ReadonlySet<unknown> = new Set(['tls_required', 'tls_available', 'tls_verify']);
+
+/**
+ * The same INFO line without what it says of TLS between server and gateway, which would be untrue of the client's
+ * own connection; a client must not start TLS inside its WebSocket. Every other byte stays where it is in the order.
+ * `line` has been read by `readFirstLine`, so it holds one valid JSON object.
+ */
+export function withoutTlsFlags(line: Buffer): Buffer {
+  // One character a byte, so that offsets are those of the line; what is looked for is ASCII.
+  const text = line.toString('latin1');
+  const open = text.indexOf('{');
+  let kept = text.slice(0, open + 1);
+  let separator = '';
+  for (const member of members(text, open + 1)) {
+    if (TLS_FLAGS.has(keyOf(member))) continue;
+    kept += separator + member;
+    separator = ',';
+  }
+  return Buffer.from(kept + text.slice(text.lastIndexOf('}')), 'latin1');
+}
+
+/** The members of an object as they are written, blanks included, from behind its brace to the matching one. */
+function* members(text: string, from: number): Generator<string> {
+  let start = from;
+  let depth = 0;
+  let quoted = false;
+  for (let at = from; at < text.length; at++) {
+    const character = text[at];
+    if (quoted) {
+      if (character === '\\') at++;
+      else if (character === '"') quoted = false;
+    } else if (character === '"') quoted = true;
+    else if (character === '{' || character === '[') depth++;
+    else if (depth > 0 && (character === '}' || character === ']')) depth--;
+    else if (depth === 0 && (character === ',' || character === '}')) {
+      yield text.slice(start, at);
+      if (character === '}') return;
+      start = at + 1;
+    }
+  }
+}
+
+function keyOf(member: string): unknown {
+  const key = /^\s*("(?:[^"\\]|\\.)*")/.exec(member)?.[1];
+  return key === undefined ? undefined : JSON.parse(key);
 }

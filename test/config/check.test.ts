@@ -50,7 +50,7 @@ timeouts:
     'gateway.yaml:1:9: listen: "0.0.0.0" has no port; write 0.0.0.0:8080',
     "gateway.yaml:3:5: origins: * begins a YAML alias, which is not used here; write '*' in quotes",
     'gateway.yaml:4:5: origins: "nonsense": nonsense is not an origin; write https://app.example.com',
-    'gateway.yaml:5:11: upstream: tls:// cannot be used: TLS towards nats-server is not supported yet; write nats://host:port',
+    'gateway.yaml:5:11: upstream: tls:// cannot be used: TLS to nats-server is set by upstream.tls.mode, for all servers; write nats://host:port',
     'gateway.yaml:7:3: limits.framebytes: not a known key; did you mean frameBytes?',
     'gateway.yaml:8:13: limits.sessions: "0777" is not a whole number in plain digits; write auto or a whole number from 1 to 1000000',
     'gateway.yaml:10:9: timeouts.ping: "5" has no unit; write 5s or 5ms',

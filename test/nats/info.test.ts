@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type FirstLine, MAX_INFO_BYTES, readFirstLine } from '../../src/nats/info.ts';
+import fc from 'fast-check';
+import { type FirstLine, MAX_INFO_BYTES, readFirstLine, withoutTlsFlags } from '../../src/nats/info.ts';
 
 const kindOf = (text: string | Buffer): FirstLine['kind'] => readFirstLine(Buffer.from(text)).kind;
 
@@ -45,11 +46,19 @@ for (const [name, input, kind] of CASES) {
 
 test('the fields that a gateway acts on, and the length of the line', () => {
   const line =
-    'INFO {"server_name":"n1","version":"2.15.1","client_id":42,"tls_required":true,"nonce":"x"} \r\n';
+    'INFO {"server_name":"n1","version":"2.15.1","client_id":42,"tls_required":true,"tls_verify":true,"nonce":"x","client_ip":"::1"} \r\n';
   assert.deepEqual(readFirstLine(Buffer.from(`${line}PING\r\n`)), {
     kind: 'info',
     length: line.length,
-    info: { serverName: 'n1', version: '2.15.1', clientId: 42, tlsRequired: true },
+    info: {
+      serverName: 'n1',
+      version: '2.15.1',
+      clientId: 42,
+      tlsRequired: true,
+      tlsAvailable: false,
+      tlsVerify: true,
+      clientIp: '::1',
+    },
   });
 });
 
@@ -64,5 +73,58 @@ test('fields of a wrong type, and names of Object.prototype, are no fields', () 
     version: undefined,
     clientId: undefined,
     tlsRequired: false,
+    tlsAvailable: false,
+    tlsVerify: false,
+    clientIp: undefined,
   });
+});
+
+const REWRITES: readonly [string, string, string][] = [
+  ['nothing to remove', '{"a":1, "b":[1,2] }', '{"a":1, "b":[1,2] }'],
+  ['an empty object', '{}', '{}'],
+  ['in the middle', '{"a":1,"tls_required":true,"b":2}', '{"a":1,"b":2}'],
+  ['at the beginning', '{"tls_required":true,"b":2}', '{"b":2}'],
+  ['at the end, with blanks', '{"a":1 ,\t"tls_available" : true }', '{"a":1 }'],
+  ['alone', '{"tls_verify":true}', '{}'],
+  ['all three', '{"tls_verify":true,"a":"ü","tls_required":true,"tls_available":false}', '{"a":"ü"}'],
+  ['twice', '{"tls_required":true,"tls_required":false,"a":1}', '{"a":1}'],
+  ['with an escape in the key', '{"tls\\u005frequired":true,"a":1}', '{"a":1}'],
+  [
+    'only at the top',
+    '{"a":{"tls_required":true},"b":["tls_required"]}',
+    '{"a":{"tls_required":true},"b":["tls_required"]}',
+  ],
+  [
+    'not inside a text',
+    '{"a":"\\",\\"tls_required\\":true,{","b":"}"}',
+    '{"a":"\\",\\"tls_required\\":true,{","b":"}"}',
+  ],
+];
+
+for (const [name, before, after] of REWRITES) {
+  test(`INFO without TLS flags: ${name}`, () => {
+    for (const end of ['\r\n', ' \r\n', '\n']) {
+      const line = withoutTlsFlags(Buffer.from(`INFO ${before}${end}`));
+      assert.equal(line.toString(), `INFO ${after}${end}`);
+    }
+  });
+}
+
+test('INFO without TLS flags: of any object all that is left are the other members, byte for byte', () => {
+  const flags = fc.subarray(['tls_required', 'tls_available', 'tls_verify']);
+  const others = fc.dictionary(fc.string(), fc.jsonValue()).map((value) => Object.entries(value));
+  fc.assert(
+    fc.property(flags, others, fc.integer(), (names, entries, seed) => {
+      const kept = entries.filter(([key]) => !/^(tls_(required|available|verify)|__proto__)$/.test(key));
+      const members = kept.map((entry) => ({
+        text: `${JSON.stringify(entry[0])}:${JSON.stringify(entry[1])}`,
+      }));
+      const all = members.map(({ text }) => text);
+      names.forEach((name, index) => {
+        all.splice(Math.abs(seed + index) % (all.length + 1), 0, `"${name}":true`);
+      });
+      const line = withoutTlsFlags(Buffer.from(`INFO {${all.join(',')}}\r\n`));
+      assert.equal(line.toString(), `INFO {${members.map(({ text }) => text).join(',')}}\r\n`);
+    }),
+  );
 });
