@@ -43,6 +43,9 @@ function summary({
   const encrypted = `TLS from ${tls?.minVersion}${tls?.clientCaFile === undefined ? '' : ', with client certificates'}`;
   return [
     `listens    ${tls === undefined ? 'ws' : 'wss'}://${addressText(listen.address)} (${tls === undefined ? 'no TLS' : encrypted})`,
+    ...(listen.proxyProtocol.length === 0
+      ? []
+      : [`           PROXY header from ${listen.proxyProtocol.join(', ')}`]),
     `admin      http://${addressText(admin.address)} (${admin.token === undefined ? 'no token' : 'token read'})`,
     `origins    ${origins.allow.join(', ')}`,
     `           without Origin: ${origins.missing}; Origin null: ${origins.opaque}`,

@@ -83,6 +83,16 @@ test('a valid configuration is described, without secrets, and exit 0', async ()
   ]);
 });
 
+test('TLS to the servers and PROXY headers are described', async () => {
+  const { code, out } = await run(
+    'origins: https://a.example\nupstream: {servers: nats://n, tls: {mode: first}, proxyProtocol: v2}\nlisten: {proxyProtocol: [10.0.0.0/8, 10.1.0.1]}\n',
+  );
+  assert.equal(code, 0);
+  assert.equal(out[2], '             PROXY header from 10.0.0.0/8, 10.1.0.1');
+  const upstream = out.findIndex((line) => line.startsWith('  upstream'));
+  assert.equal(out[upstream + 1], '             TLS from TLSv1.2 before INFO; PROXY header: v2');
+});
+
 test('warnings do not fail the check; caps by address are advised once addresses can be trusted', async () => {
   const { code, out, err } = await run(
     'origins: "*"\nupstream: nats://n\nlisten: {trustedProxies: 10.0.0.0/8}\n',
