@@ -15,13 +15,16 @@ import type { Opening, OpeningFacts } from './listener/opening.ts';
 import { checkOriginEntry, compileOrigins } from './listener/origin.ts';
 import { compileTrustedProxies } from './listener/trusted-proxies.ts';
 import { foreignText, type Log } from './log.ts';
+import { encodeProxyHeader } from './proxy-protocol.ts';
 import { Reporter } from './reporter.ts';
 import { Traffic } from './session/pipe.ts';
 import { Session, type SessionParts, type SessionSummary } from './session/session.ts';
 import { Sessions } from './session/sessions.ts';
 import { sessionCap } from './session-cap.ts';
 import { TimerWheel } from './timer-wheel.ts';
-import { CONNECT_OUTCOMES, DialError, dial, type Upstream } from './upstream/dial.ts';
+import { CONNECT_OUTCOMES } from './upstream/connect-outcome.ts';
+import { DialError, type DialOptions, dial, type Upstream } from './upstream/dial.ts';
+import { loadTlsClient, type TlsClient } from './upstream/start-tls.ts';
 import { bufferedEngine } from './websocket/buffered.ts';
 import type { Engine } from './websocket/byte-socket.ts';
 import { cutThroughEngine } from './websocket/cut-through.ts';
@@ -67,8 +70,9 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
     config.listen.tls === undefined
       ? undefined
       : await loadServerCertificate(config.listen.tls, config.timeouts.handshakeMs);
+  const upstreamTls = config.upstream.tls && (await loadTlsClient(config.upstream.tls));
   const support = config.engine === 'cut-through' ? await checkCutThrough() : undefined;
-  const gateway = new Gateway(config, options, certificate, support);
+  const gateway = new Gateway(config, options, certificate, upstreamTls, support);
   try {
     await gateway.start();
   } catch (error) {
@@ -96,6 +100,7 @@ export class Gateway {
   readonly #config: Config;
   readonly #options: GatewayOptions;
   readonly #log: Log;
+  readonly #upstreamTls: TlsClient | undefined;
   readonly #wheel: TimerWheel;
   readonly #sessionCap: number;
   readonly #admission: Admission;
@@ -129,11 +134,13 @@ export class Gateway {
     config: Config,
     options: GatewayOptions,
     certificate: ServerCertificate | undefined,
+    upstreamTls: TlsClient | undefined,
     cutThrough: CutThroughSupport | undefined,
   ) {
     this.#config = config;
     this.#options = options;
     this.#log = options.log;
+    this.#upstreamTls = upstreamTls;
     this.#reporter = new Reporter(options.log);
     this.#wheel = options.timerWheel ?? new TimerWheel();
     this.#sessionCap = sessionCap(config.limits.sessions, options.fileDescriptorLimit);
@@ -162,6 +169,7 @@ export class Gateway {
         hosts: config.listen.hosts,
         path: '/',
       },
+      compileTrustedProxies(config.listen.proxyProtocol),
       { handshakeMs: config.timeouts.handshakeMs, maxConnections: this.#sessionCap + CONNECTIONS_ABOVE_CAP },
       {
         onOpening: (opening) => void this.#open(opening),
@@ -319,9 +327,15 @@ export class Gateway {
     const { slot } = admitted;
     this.#openings.add(opening);
     try {
-      const upstream = await dial(this.#config.upstream, this.#pool, opening.signal, {
-        onConnect: (outcome, seconds) => this.#metrics.upstreamConnected(outcome, seconds),
-        onFirstByte: (seconds) => this.#metrics.upstreamSpoke(seconds),
+      const upstream = await dial(this.#config.upstream, {
+        pool: this.#pool,
+        signal: opening.signal,
+        observer: {
+          onConnect: (outcome, seconds) => this.#metrics.upstreamConnected(outcome, seconds),
+          onFirstByte: (seconds) => this.#metrics.upstreamSpoke(seconds),
+        },
+        tls: this.#upstreamTls,
+        proxy: this.#proxyHeader(opening.facts),
       });
       if (opening.accept(() => this.#begin(opening, upstream, slot))) return;
       upstream.socket.destroy();
@@ -332,6 +346,13 @@ export class Gateway {
       this.#openings.delete(opening);
     }
     slot.release();
+  }
+
+  #proxyHeader({ clientAddress, clientPort, reached }: OpeningFacts): DialOptions['proxy'] {
+    const { proxyProtocol } = this.#config.upstream;
+    if (proxyProtocol === 'off') return undefined;
+    const source = { address: clientAddress, port: clientPort ?? 0 };
+    return { header: encodeProxyHeader(proxyProtocol, source, reached), address: clientAddress };
   }
 
   #refuseAfter(error: unknown, opening: Opening): void {

@@ -136,8 +136,8 @@ export function asText(line: string): string {
  * Text of a stranger made safe for a log: cut, and everything outside printable ASCII written as `\u{hex}`, so
  * that no line break, escape sequence or look-alike survives into a terminal or a log viewer.
  */
-export function foreignText(text: string): string {
-  const cut = text.length > MAX_FOREIGN_CHARACTERS ? `${text.slice(0, MAX_FOREIGN_CHARACTERS)}…` : text;
+export function foreignText(text: string, mostCharacters = MAX_FOREIGN_CHARACTERS): string {
+  const cut = text.length > mostCharacters ? `${text.slice(0, mostCharacters)}…` : text;
   return cut.replace(/[^\x20-\x7e…]/gu, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`);
 }
 

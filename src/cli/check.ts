@@ -43,10 +43,16 @@ function summary({
   const encrypted = `TLS from ${tls?.minVersion}${tls?.clientCaFile === undefined ? '' : ', with client certificates'}`;
   return [
     `listens    ${tls === undefined ? 'ws' : 'wss'}://${addressText(listen.address)} (${tls === undefined ? 'no TLS' : encrypted})`,
+    ...(listen.proxyProtocol.length === 0
+      ? []
+      : [`           PROXY header from ${listen.proxyProtocol.join(', ')}`]),
     `admin      http://${addressText(admin.address)} (${admin.token === undefined ? 'no token' : 'token read'})`,
     `origins    ${origins.allow.join(', ')}`,
     `           without Origin: ${origins.missing}; Origin null: ${origins.opaque}`,
     `upstream   ${upstream.servers.map((server) => server.name).join(', ')}`,
+    ...(upstream.tls === undefined && upstream.proxyProtocol === 'off'
+      ? []
+      : [`           ${wayTo(upstream)}`]),
     `engine     ${engine}`,
     `limits     sessions ${limits.sessions ?? 'auto'}, of one address ${orOff(limits.sessionsPerAddress)}; handshakes ${limits.handshakesPerSecond}/s, of one address ${orOff(limits.handshakesPerSecondPerAddress)}`,
     `           frames up to ${limits.maxFrameBytes} bytes; session age ${limits.sessionAgeMs === 0 ? 'off' : durationText(limits.sessionAgeMs)}`,
@@ -54,6 +60,11 @@ function summary({
     `drain      after ${durationText(drain.delayMs)}, over ${durationText(drain.timeoutMs)}`,
     `log        ${log.level}, ${log.format}`,
   ];
+}
+
+function wayTo({ tls, proxyProtocol }: Config['upstream']): string {
+  const encrypted = `TLS from ${tls?.minVersion} ${tls?.mode === 'first' ? 'before' : 'after'} INFO${tls?.certFile === undefined ? '' : ', with our certificate'}`;
+  return `${tls === undefined ? 'no TLS' : encrypted}; PROXY header: ${proxyProtocol}`;
 }
 
 function recommendations({ listen, limits }: Config): string[] {

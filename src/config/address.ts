@@ -10,7 +10,7 @@ const NATS_PORT = 4222;
 
 /** Schemes that people try, and what to tell them. Anything else is not quoted: it may be half of a password. */
 const OTHER_SCHEMES: Readonly<Record<string, string>> = {
-  tls: 'TLS towards nats-server is not supported yet',
+  tls: 'TLS to nats-server is set by upstream.tls.mode, for all servers',
   ws: 'this is the TCP side, where no WebSocket is spoken',
   wss: 'this is the TCP side, where no WebSocket is spoken',
   http: 'the upstream is the client port of nats-server, not its monitoring port',

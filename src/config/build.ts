@@ -4,16 +4,24 @@ import type { References } from './references.ts';
 import type { Values } from './schema.ts';
 
 /** The configuration, frozen in depth. */
-export function buildConfig(values: Values, { tls, token }: References): Config {
+export function buildConfig(values: Values, { tls, upstreamTls, token }: References): Config {
   const { listen, admin, origins, upstream, engine, info, limits, timeouts, drain, log } = values;
   return frozen<Config>({
-    listen: { address: listen.address, tls, trustedProxies: listen.trustedProxies, hosts: listen.hosts },
+    listen: {
+      address: listen.address,
+      tls,
+      trustedProxies: listen.trustedProxies,
+      proxyProtocol: listen.proxyProtocol,
+      hosts: listen.hosts,
+    },
     admin: { address: admin.address, hosts: admin.hosts, token },
     origins: { allow: origins.allow, missing: origins.missing, opaque: origins.opaque },
     upstream: {
       servers: upstream.servers,
       connectTimeoutMs: upstream.connectTimeout,
       dialTimeoutMs: upstream.dialTimeout,
+      tls: upstreamTls,
+      proxyProtocol: upstream.proxyProtocol,
     },
     engine,
     inspect: values.inspect === 'auto' ? neededLevel(values) : values.inspect,
@@ -42,8 +50,16 @@ export function buildConfig(values: Values, { tls, token }: References): Config 
 }
 
 /** The lowest level at which all that is asked for can be done. */
-export function neededLevel({ info }: Pick<Values, 'info'>): InspectLevel {
-  return connectUrls(info.connectUrls) !== 'keep' || info.hide.length > 0 ? 'enforce' : 'off';
+export function neededLevel(values: Pick<Values, 'info' | 'upstream'>): InspectLevel {
+  return rewritesInfo(values).length > 0 ? 'enforce' : 'off';
+}
+
+/** What of it has to be done to INFO: the keys that ask for it. INFO of a server behind TLS tells of that TLS. */
+export function rewritesInfo({ info, upstream }: Pick<Values, 'info' | 'upstream'>): readonly string[] {
+  return [
+    ...(connectUrls(info.connectUrls) !== 'keep' || info.hide.length > 0 ? ['info'] : []),
+    ...(upstream.tls.mode === 'off' ? [] : ['upstream.tls.mode']),
+  ];
 }
 
 /** A word alone means itself. An empty list names no address, as `drop` does. */

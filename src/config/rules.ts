@@ -1,5 +1,5 @@
 /** What keys must be in relation to one another. Single values have been checked before. */
-import { neededLevel } from './build.ts';
+import { rewritesInfo } from './build.ts';
 import type { ListenAddress } from './config.ts';
 import type { Report } from './report.ts';
 import type { Values } from './schema.ts';
@@ -94,11 +94,29 @@ export function checkRules(
       'without listen.hosts the entry self only matches loopback names; write the names of the gateway in listen.hosts',
     );
   }
-  for (const [index, network] of listen.trustedProxies.entries()) {
-    if (!network.endsWith('/0')) continue;
+  for (const key of ['trustedProxies', 'proxyProtocol'] as const) {
+    for (const [index, network] of listen[key].entries()) {
+      if (!network.endsWith('/0')) continue;
+      warning(
+        ['listen', key, index],
+        'with /0 every client may claim any address; write the networks of the proxies alone',
+      );
+    }
+  }
+  const { tls } = upstream;
+  for (const [one, other] of [
+    ['certFile', 'keyFile'],
+    ['keyFile', 'certFile'],
+  ] as const) {
+    const path = ['upstream', 'tls', one];
+    if (tls[one] === undefined || tls[other] !== undefined) continue;
+    problem(path, [['upstream', 'tls', other]], `${one} stands alone; write ${other} beside it`);
+  }
+  for (const key of ['caFile', 'certFile', 'serverName'] as const) {
+    if (tls.mode !== 'off' || tls[key] === undefined || failed(['upstream', 'tls', 'mode'])) continue;
     warning(
-      ['listen', 'trustedProxies', index],
-      'with /0 every client may claim any address; write the networks of the proxies alone',
+      ['upstream', 'tls', key],
+      'without upstream.tls.mode nothing is encrypted and this is not used; write mode: after-info beside it',
     );
   }
   const [word] = values.info.connectUrls.filter((entry) => entry === 'keep' || entry === 'drop');
@@ -109,12 +127,13 @@ export function checkRules(
       `${word} stands in a list of addresses; write ${word} alone, or addresses alone`,
     );
   }
-  const needed = neededLevel(values);
-  if (needed === 'enforce' && (values.inspect === 'off' || values.inspect === 'observe')) {
+  const asking = rewritesInfo(values).filter((key) => !failed(key.split('.')));
+  if (asking.length > 0 && (values.inspect === 'off' || values.inspect === 'observe')) {
+    const keys = asking.join(' and ');
     problem(
       ['inspect'],
-      [['info']],
-      `${values.inspect} cannot rewrite INFO, as info asks for; write inspect: enforce, leave inspect out, or take info away`,
+      [],
+      `${values.inspect} cannot rewrite INFO, as ${keys} ${asking.length > 1 ? 'ask' : 'asks'} for; write inspect: enforce, leave inspect out, or take ${keys} away`,
     );
   }
   if (limits.frameBytes <= DEFAULT_MAX_PAYLOAD) {

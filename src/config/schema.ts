@@ -65,6 +65,7 @@ const schema = section('its keys, at least origins and upstream', {
         .optional()
         .meta({ description: 'TLS on the public address; without it, plain WebSocket.' }),
       trustedProxies: list('Networks whose X-Forwarded-* headers are believed.', network),
+      proxyProtocol: list('Networks whose connections must begin with a PROXY header.', network),
       hosts: list('Names under which browsers reach the gateway, for the origin self.', hostName),
     },
     'address',
@@ -114,6 +115,25 @@ const schema = section('its keys, at least origins and upstream', {
       servers: requiredList('nats-servers, tried in this order: nats://host[:port].', upstreamUrl, UPSTREAM),
       connectTimeout: time('Longest wait for one connection.', '1s', '10ms', '1m'),
       dialTimeout: time('Longest wait for all attempts together, up to INFO.', '1.8s', '10ms', '1m'),
+      tls: section('its keys below it, such as mode: after-info', {
+        mode: words('TLS to nats-server: never, behind its INFO, or before it.', 'off', [
+          'off',
+          'after-info',
+          'first',
+        ]),
+        caFile: optional('Authorities that may have signed the certificate of the server.', fileName),
+        certFile: optional('Certificate chain of the gateway, for servers that ask for one.', fileName),
+        keyFile: optional('Private key of that certificate in PEM form, without passphrase.', fileName),
+        serverName: optional('Name in the certificate, where it is not the host of the URL.', hostName),
+        minVersion: words('Oldest TLS version that is spoken.', 'TLSv1.2', ['TLSv1.2', 'TLSv1.3']),
+      })
+        .prefault({})
+        .meta({ description: 'TLS to nats-server.' }),
+      proxyProtocol: words('Tell nats-server the client address by a PROXY header.', 'off', [
+        'off',
+        'v1',
+        'v2',
+      ]),
     },
     'servers',
   ).meta({ description: 'Where the bytes go.' }),

@@ -19,6 +19,10 @@ const NO_DEFAULT = [
   'listen.tls.certFile',
   'listen.tls.keyFile',
   'listen.tls.clientCaFile',
+  'upstream.tls.caFile',
+  'upstream.tls.certFile',
+  'upstream.tls.keyFile',
+  'upstream.tls.serverName',
   'admin.tokenFile',
 ];
 const REQUIRED_KEYS = ['origins.allow', 'upstream.servers'];

@@ -15,6 +15,7 @@ export function testConfig(upstreamPort: number, overrides: ConfigOverrides = {}
       address: { host: '127.0.0.1', port: 0 },
       tls: undefined,
       trustedProxies: [],
+      proxyProtocol: [],
       hosts: [],
       ...overrides.listen,
     },
@@ -24,10 +25,13 @@ export function testConfig(upstreamPort: number, overrides: ConfigOverrides = {}
       servers: [{ host: '127.0.0.1', port: upstreamPort, name: `127.0.0.1:${upstreamPort}` }],
       connectTimeoutMs: 1000,
       dialTimeoutMs: 1800,
+      tls: undefined,
+      proxyProtocol: 'off',
       ...overrides.upstream,
     },
     engine: overrides.engine ?? testEngine(),
-    inspect: overrides.inspect ?? 'off',
+    // As build.ts does it: the INFO of a server behind TLS needs another one.
+    inspect: overrides.inspect ?? (overrides.upstream?.tls === undefined ? 'off' : 'enforce'),
     info: { connectUrls: 'keep', hide: [], ...overrides.info },
     limits: {
       sessions: 1000,
