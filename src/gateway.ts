@@ -19,7 +19,9 @@ import { Session, type SessionParts, type SessionSummary } from './session/sessi
 import { Sessions } from './session/sessions.ts';
 import { sessionCap } from './session-cap.ts';
 import { TimerWheel } from './timer-wheel.ts';
-import { CONNECT_OUTCOMES, DialError, dial, type Upstream } from './upstream/dial.ts';
+import { attempt, CONNECT_OUTCOMES, DialError, type Upstream } from './upstream/dial.ts';
+import { SERVER_STATES } from './upstream/member.ts';
+import { UpstreamPool } from './upstream/pool.ts';
 import { bufferedEngine } from './websocket/buffered.ts';
 import type { Engine } from './websocket/byte-socket.ts';
 import { cutThroughEngine } from './websocket/cut-through.ts';
@@ -103,6 +105,7 @@ export class Gateway {
   readonly #traffic = new Traffic();
   readonly #frames = new FrameCounters();
   readonly #pool: BufferPool;
+  readonly #upstreams: UpstreamPool;
   readonly #engine: Engine;
   readonly #sessionParts: SessionParts;
   readonly #cutThrough: CutThroughSupport | undefined;
@@ -137,6 +140,15 @@ export class Gateway {
       performance.now(),
     );
     this.#pool = options.bufferPool ?? new BufferPool();
+    this.#upstreams = new UpstreamPool(config.upstream, {
+      attempt: (target, connectMs, dialMs, signal, observer) =>
+        attempt(target, this.#pool, connectMs, dialMs, signal, observer),
+      observer: {
+        onConnect: (outcome, seconds) => this.#metrics.upstreamConnected(outcome, seconds),
+        onFirstByte: (seconds) => this.#metrics.upstreamSpoke(seconds),
+      },
+      log: options.log,
+    });
     this.#cutThrough = cutThrough;
     this.#engine = this.#makeEngine();
     this.#sessionParts = {
@@ -196,7 +208,12 @@ export class Gateway {
   }
 
   get ready(): boolean {
-    return this.#state === 'ready';
+    return this.#state === 'ready' && this.#upstreams.ready;
+  }
+
+  /** For the admin port: what stands in the way. */
+  get notReady(): string {
+    return this.#state === 'ready' ? 'upstream: no nats-server answers' : this.#state;
   }
 
   get sessionCount(): number {
@@ -206,6 +223,7 @@ export class Gateway {
   /** Called once, by startGateway. */
   async start(): Promise<void> {
     if (this.#options.timerWheel === undefined) this.#wheel.start();
+    this.#upstreams.start();
     this.#adminAddress = await this.#admin.listen(this.#config.admin.address);
     this.#address = await this.#listener.listen(this.#config.listen.address);
     this.#state = 'ready';
@@ -274,6 +292,7 @@ export class Gateway {
     if (this.#state === 'stopped') return;
     this.#state = 'stopped';
     await this.#listener.close();
+    this.#upstreams.close();
     this.#wheel.stop();
     await this.#admin.close();
     this.#metrics.close();
@@ -314,10 +333,7 @@ export class Gateway {
     const { slot } = admitted;
     this.#openings.add(opening);
     try {
-      const upstream = await dial(this.#config.upstream, this.#pool, opening.signal, {
-        onConnect: (outcome, seconds) => this.#metrics.upstreamConnected(outcome, seconds),
-        onFirstByte: (seconds) => this.#metrics.upstreamSpoke(seconds),
-      });
+      const upstream = await this.#upstreams.dial(opening.signal);
       if (opening.accept(() => this.#begin(opening, upstream, slot))) return;
       upstream.socket.destroy();
     } catch (error) {
@@ -386,6 +402,9 @@ export class Gateway {
       listen: addressText(this.address),
       tls: this.#config.listen.tls !== undefined,
       upstream: this.#config.upstream.servers.map((server) => server.name),
+      upstreamServers: this.#upstreams
+        .status()
+        .map(({ name, state, sessions, lastError }) => ({ name, state, sessions, lastError })),
       sessions: { active: this.#sessions.size, limit: this.#sessionCap, opened: this.#sessions.opened },
       handshakesInFlight: this.#admission.handshakesInFlight,
       bytes: { toUpstream: this.#traffic.bytesToUpstream, toClient: this.#traffic.bytesToClient },
@@ -424,7 +443,8 @@ export class Gateway {
       pauses: { client: traffic.clientPauses, upstream: traffic.upstreamPauses },
       pausedNow: { client: traffic.clientsPausedNow, upstream: traffic.upstreamsPausedNow },
       buffered: { client, upstream },
-      upstreamConnections: this.#sessions.size,
+      serverStates: SERVER_STATES,
+      upstreamServers: this.#upstreams.status(),
       droppedConnections: this.#droppedConnections,
       droppedLogLines: this.#options.droppedLogLines?.() ?? 0,
       engines: {

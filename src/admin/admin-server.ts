@@ -17,7 +17,7 @@ const MIN_COMPRESSED_BYTES = 1024;
 export type AdminSource = {
   readonly ready: boolean;
   /** Why the gateway is not ready; shown by /readyz. */
-  readonly state: string;
+  readonly notReady: string;
   status(): unknown;
   metrics(openMetrics: boolean): Promise<{ readonly contentType: string; readonly body: string }>;
 };
@@ -118,7 +118,7 @@ export class AdminServer {
       case '/readyz':
         return this.#source.ready
           ? { status: 200, body: 'ok\n' }
-          : { status: 503, body: `${this.#source.state}\n` };
+          : { status: 503, body: `${this.#source.notReady}\n` };
       case '/metrics': {
         const openMetrics = request.headers.accept?.includes('application/openmetrics-text') === true;
         return { status: 200, ...(await this.#source.metrics(openMetrics)) };

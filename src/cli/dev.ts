@@ -142,6 +142,9 @@ function gatewayConfig(natsPort: number, origin: string, port: number, adminPort
       servers: [{ host, port: natsPort, name: `${host}:${natsPort}` }],
       connectTimeoutMs: 1_000,
       dialTimeoutMs: 1_800,
+      order: 'random',
+      health: { urls: [], intervalMs: 5_000 },
+      readiness: 'process',
     },
     engine: 'cut-through',
     limits: {

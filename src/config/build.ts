@@ -12,8 +12,11 @@ export function buildConfig(values: Values, { tls, token }: References): Config 
     origins: { allow: origins.allow, missing: origins.missing, opaque: origins.opaque },
     upstream: {
       servers: upstream.servers,
+      order: upstream.order,
       connectTimeoutMs: upstream.connectTimeout,
       dialTimeoutMs: upstream.dialTimeout,
+      health: { urls: upstream.health.url, intervalMs: upstream.health.interval },
+      readiness: upstream.readiness,
     },
     engine,
     limits: {

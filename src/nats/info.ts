@@ -12,6 +12,8 @@ export type ServerInfo = {
   readonly version: string | undefined;
   readonly clientId: number | undefined;
   readonly tlsRequired: boolean;
+  /** The server is in lame-duck mode: it is about to go. */
+  readonly lameDuck: boolean;
 };
 
 /** nats-server sets no limit; INFO grows with the cluster (connect_urls), and 64 KiB hold some 2,000 servers. */
@@ -59,5 +61,6 @@ function parseInfo(json: string): ServerInfo | undefined {
     version: typeof version === 'string' ? version : undefined,
     clientId: typeof clientId === 'number' ? clientId : undefined,
     tlsRequired: field('tls_required') === true,
+    lameDuck: field('ldm') === true,
   };
 }

@@ -1,7 +1,10 @@
 import { connect, type NetConnectOpts, type Socket } from 'node:net';
 import type { BufferPool } from '../buffer-pool.ts';
-import type { UpstreamConfig, UpstreamServer } from '../config/config.ts';
+import type { UpstreamServer } from '../config/config.ts';
 import { MAX_INFO_BYTES, readFirstLine, type ServerInfo } from '../nats/info.ts';
+
+/** A server and the address of it to connect to; its host stays the name by which it is known. */
+export type DialTarget = UpstreamServer & { readonly address: string };
 
 /** A connection to a nats-server that has spoken. The socket is paused and owned by whoever dialled. */
 export type Upstream = {
@@ -21,12 +24,14 @@ export type Reads = {
   onBytes: (chunk: Buffer) => void;
 };
 
-export type DialFailure =
-  | 'upstream_refused'
-  | 'upstream_not_nats'
-  | 'upstream_error'
-  | 'upstream_tls_required'
-  | 'upstream_timeout';
+export const DIAL_FAILURES = [
+  'upstream_refused',
+  'upstream_not_nats',
+  'upstream_error',
+  'upstream_tls_required',
+  'upstream_timeout',
+] as const;
+export type DialFailure = (typeof DIAL_FAILURES)[number];
 
 /** What became of one TCP connect: label values of natsgate_upstream_connects_total. */
 export const CONNECT_OUTCOMES = ['ok', 'refused', 'timeout', 'dns', 'reset', 'unreachable', 'other'] as const;
@@ -50,33 +55,6 @@ export type DialObserver = {
   onFirstByte(seconds: number): void;
 };
 
-/**
- * Connects to one of the servers, in their order, and waits for its first INFO line. All attempts together take
- * at most `config.dialTimeoutMs`, each TCP connect at most `connectTimeoutMs`.
- *
- * @throws DialError of the last server tried; the reason of `signal` when it aborts. No socket is left then.
- */
-export async function dial(
-  config: UpstreamConfig,
-  pool: BufferPool,
-  signal: AbortSignal,
-  observer: DialObserver,
-): Promise<Upstream> {
-  const deadlineMs = performance.now() + config.dialTimeoutMs;
-  let failure: unknown;
-  for (const server of config.servers) {
-    const leftMs = deadlineMs - performance.now();
-    if (leftMs <= 0) break;
-    try {
-      return await attempt(server, pool, Math.min(config.connectTimeoutMs, leftMs), leftMs, signal, observer);
-    } catch (error) {
-      if (signal.aborted) throw error;
-      failure = error;
-    }
-  }
-  throw failure;
-}
-
 /** A full read fits one frame of the 16-bit length form; one byte more would make a second frame of that byte. */
 const MAX_READ_BYTES = 65_535;
 
@@ -84,9 +62,9 @@ const MAX_READ_BYTES = 65_535;
 type ConnectOptions = NetConnectOpts & { readonly writableHighWaterMark: number };
 
 /** Not a part of `attempt`, since what a socket refers to lives as long as its session. */
-function open(server: UpstreamServer, pool: BufferPool, reads: Reads): Socket {
+function open(server: DialTarget, pool: BufferPool, reads: Reads): Socket {
   const socket = connect({
-    host: server.host,
+    host: server.address,
     port: server.port,
     noDelay: true,
     keepAlive: true,
@@ -109,8 +87,14 @@ function open(server: UpstreamServer, pool: BufferPool, reads: Reads): Socket {
 
 function ignore(): void {}
 
-function attempt(
-  server: UpstreamServer,
+/**
+ * Connects to one server, in at most `connectTimeoutMs`, and waits for its first INFO line, in at most
+ * `dialTimeoutMs` in all.
+ *
+ * @throws DialError; the reason of `signal` when it aborts. No socket is left then.
+ */
+export function attempt(
+  server: DialTarget,
   pool: BufferPool,
   connectTimeoutMs: number,
   dialTimeoutMs: number,

@@ -45,18 +45,18 @@ for (const [name, input, kind] of CASES) {
 
 test('the fields that a gateway acts on, and the length of the line', () => {
   const line =
-    'INFO {"server_name":"n1","version":"2.15.1","client_id":42,"tls_required":true,"nonce":"x"} \r\n';
+    'INFO {"server_name":"n1","version":"2.15.1","client_id":42,"tls_required":true,"ldm":true,"nonce":"x"} \r\n';
   assert.deepEqual(readFirstLine(Buffer.from(`${line}PING\r\n`)), {
     kind: 'info',
     length: line.length,
-    info: { serverName: 'n1', version: '2.15.1', clientId: 42, tlsRequired: true },
+    info: { serverName: 'n1', version: '2.15.1', clientId: 42, tlsRequired: true, lameDuck: true },
   });
 });
 
 test('fields of a wrong type, and names of Object.prototype, are no fields', () => {
   const read = readFirstLine(
     Buffer.from(
-      'INFO {"server_name":7,"client_id":"1","tls_required":"yes","__proto__":{"version":"1"}}\r\n',
+      'INFO {"server_name":7,"client_id":"1","tls_required":"yes","ldm":1,"__proto__":{"version":"1"}}\r\n',
     ),
   );
   assert.deepEqual(read.kind === 'info' && read.info, {
@@ -64,5 +64,6 @@ test('fields of a wrong type, and names of Object.prototype, are no fields', () 
     version: undefined,
     clientId: undefined,
     tlsRequired: false,
+    lameDuck: false,
   });
 });
