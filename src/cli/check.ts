@@ -47,6 +47,7 @@ function summary({
     `origins    ${origins.allow.join(', ')}`,
     `           without Origin: ${origins.missing}; Origin null: ${origins.opaque}`,
     `upstream   ${upstream.servers.map((server) => server.name).join(', ')}`,
+    ...(upstream.servers.length > 1 ? [`           order ${upstream.order}`] : []),
     `engine     ${engine}`,
     `limits     sessions ${limits.sessions ?? 'auto'}, of one address ${orOff(limits.sessionsPerAddress)}; handshakes ${limits.handshakesPerSecond}/s, of one address ${orOff(limits.handshakesPerSecondPerAddress)}`,
     `           frames up to ${limits.maxFrameBytes} bytes; session age ${limits.sessionAgeMs === 0 ? 'off' : durationText(limits.sessionAgeMs)}`,

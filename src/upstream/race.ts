@@ -37,6 +37,8 @@ export type Field = {
  * wins. So a frozen server costs 0.3 of the 1.8 s, and one that is only far away still has all of them.
  */
 const STAGGER_MS = 300;
+/** A timer that comes so late does not tell that the server is slow. */
+const LATE_MS = 100;
 /** Attempts beside one another; for one more the oldest is given up. */
 const MAX_IN_FLIGHT = 3;
 const MAX_ATTEMPTS = 8;
@@ -103,9 +105,18 @@ export class Race {
       this.#giveUp(oldest);
     }
     this.#fly(member, leftMs);
-    if (!this.#field.hasMore(this.#tried)) return;
-    const staggerMs = Math.min(STAGGER_MS, this.#field.dialTimeoutMs / 4);
-    this.#cancelStagger = this.#field.tools.after(staggerMs, () => this.#launch());
+    if (this.#field.hasMore(this.#tried)) this.#stagger(false);
+  }
+
+  /** `again`: the timer came late once. Then it was this process that was slow, and the answer may be there. */
+  #stagger(again: boolean): void {
+    const { tools, dialTimeoutMs } = this.#field;
+    const staggerMs = Math.min(STAGGER_MS, dialTimeoutMs / 4);
+    const dueMs = tools.nowMs() + staggerMs;
+    this.#cancelStagger = tools.after(staggerMs, () => {
+      if (again || tools.nowMs() - dueMs < LATE_MS) this.#launch();
+      else this.#stagger(true);
+    });
   }
 
   #fly(member: Member, leftMs: number): void {

@@ -166,6 +166,8 @@ export class PooledServer {
   close(): void {
     this.addresses?.close();
     this.#cancelLog?.();
+    // As if a line were waiting already: an attempt that ends later must not make another timer.
+    this.#cancelLog = () => {};
     for (const probe of this.#probes.values()) probe.close();
     this.#probes.clear();
   }

@@ -81,6 +81,25 @@ describe('one dial', () => {
     await assertClean(one, 1);
   });
 
+  test('a process that was frozen itself asks nobody else before it has looked for the answer', async () => {
+    const one = bench([A, B]);
+    one.servers.behaviour.set(A, { after: 500 });
+    const dialled = placed(one);
+    one.tools.freeze(400);
+    await one.tools.advance(100);
+    assert.equal(await dialled, A);
+    assert.deepEqual(one.servers.attempts, [A]);
+    await assertClean(one, 1);
+    // But it does so only once.
+    const other = bench([A, B]);
+    other.servers.behaviour.set(A, 'silent');
+    const second = placed(other);
+    other.tools.freeze(400);
+    await other.tools.advance(300);
+    assert.equal(await second, B);
+    await assertClean(other, 1);
+  });
+
   test('all silent: 504 at the deadline, named together, three beside one another at most', async () => {
     const one = bench([...THREE, '10.0.0.4', '10.0.0.5']);
     for (const { address } of one.pool.status().map(({ name }) => ({ address: name.split(':')[0]! })))
@@ -230,6 +249,36 @@ describe('names', () => {
     await one.tools.advance(1100);
     assert.equal(await placed(one), A);
     assert.deepEqual(one.pool.status()[0]?.lookups, { ok: 1, failed: 1, late: 0 });
+    one.pool.close();
+    await assertClean(one, 1);
+  });
+
+  test('a lookup that hangs is the only one, and a client that leaves meanwhile leaves no timer', async () => {
+    const one = bench(['nats']);
+    one.pool.start();
+    await one.tools.advance(60_000);
+    assert.equal(await placed(one, AbortSignal.abort('gone')), 'gone');
+    const leave = new AbortController();
+    const dialled = placed(one, leave.signal);
+    await turn();
+    const timers = one.tools.timers;
+    leave.abort('left');
+    assert.equal(await dialled, 'left');
+    assert.equal(one.tools.timers, timers - 1);
+    assert.deepEqual(one.tools.lookups, ['nats']);
+    assert.deepEqual(one.pool.status()[0]?.lookups, { ok: 0, failed: 0, late: 1 });
+    one.pool.close();
+    assert.equal(one.tools.timers, 0);
+  });
+
+  test('one address of several has failed: the name is looked up again, though the dial went well', async () => {
+    const one = bench(['nats']);
+    one.tools.answers.set('nats', [A, B]);
+    one.pool.start();
+    await one.tools.advance(2000);
+    one.servers.behaviour.set(A, 'upstream_refused');
+    assert.equal(await placed(one), B);
+    assert.equal(one.tools.lookups.length, 2);
     one.pool.close();
     await assertClean(one, 1);
   });
@@ -431,6 +480,19 @@ describe('the log', () => {
     );
     assert.equal(one.tools.timers, 0);
   });
+});
+
+test('closed while a line waits for its second to be over: it is not written', async () => {
+  const one = bench([A]);
+  one.servers.behaviour.set(A, 'upstream_refused');
+  await placed(one);
+  one.servers.behaviour.set(A, 'speaks');
+  await placed(one);
+  assert.equal(one.tools.timers, 1);
+  one.pool.close();
+  assert.equal(one.tools.timers, 0);
+  await placed(one);
+  assert.equal(one.tools.timers, 0);
 });
 
 test('a server that is written twice counts once', () => {

@@ -35,6 +35,11 @@ export class ManualTools implements Tools {
     return answer;
   }
 
+  /** The process stands still: time passes, nothing is called. */
+  freeze(ms: number): void {
+    this.#nowMs += ms;
+  }
+
   get timers(): number {
     return this.#timers.size;
   }
