@@ -14,7 +14,7 @@ const PROBE_WHEN_UP_MS = 5000;
 const PROBE_WHEN_DOWN_MS = 1000;
 
 export type PoolParts = {
-  /** One attempt at one address. */
+  /** One attempt at one address, on nobody's behalf. */
   readonly attempt: SingleAttempt;
   /** Told of each connect, for the metrics. */
   readonly observer: DialObserver;
@@ -87,13 +87,13 @@ export class UpstreamPool {
   /**
    * Connects to a server and waits for its first INFO line, in `dialTimeout` in all: the servers one after the
    * other, beside one another where one is silent. The socket is paused and belongs to the caller, and its server
-   * has one session more until it closes.
+   * has one session more until it closes. `attempt` may bring what belongs to this client.
    *
    * @throws DialError naming the servers tried; the reason of `signal` when it aborts. No socket is left then.
    */
-  async dial(signal: AbortSignal): Promise<Upstream> {
+  async dial(signal: AbortSignal, attempt: SingleAttempt = this.#parts.attempt): Promise<Upstream> {
     try {
-      const upstream = await new Race(this.#field, signal).run();
+      const upstream = await new Race(this.#field, attempt, signal).run();
       this.#dialled(true);
       return upstream;
     } catch (error) {
@@ -121,14 +121,13 @@ export class UpstreamPool {
 
   #makeField(): Field {
     const { order, connectTimeoutMs, dialTimeoutMs } = this.#config;
-    const { attempt, observer } = this.#parts;
+    const { observer } = this.#parts;
     const tools = this.#tools;
     const names = this.#servers.flatMap(({ addresses }) => addresses ?? []);
     return {
       connectTimeoutMs,
       dialTimeoutMs,
       tools,
-      attempt,
       observer,
       next: (tried) => choose(this.#members, tried, order, tools.nowMs(), tools.random),
       hasMore: (tried) => names.length > 0 || this.#members.length > tried.size,

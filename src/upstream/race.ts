@@ -16,7 +16,6 @@ export type Field = {
   readonly connectTimeoutMs: number;
   readonly dialTimeoutMs: number;
   readonly tools: Tools;
-  readonly attempt: SingleAttempt;
   readonly observer: DialObserver;
   /** The member to try next, undefined when all that are known were tried. */
   next(tried: ReadonlySet<Member>): Member | undefined;
@@ -57,6 +56,7 @@ type Flight = {
 /** One dial: attempts at one member after the other, a little beside one another, until one speaks. */
 export class Race {
   readonly #field: Field;
+  readonly #attempt: SingleAttempt;
   readonly #signal: AbortSignal;
   readonly #done = Promise.withResolvers<Upstream>();
   readonly #deadlineMs: number;
@@ -72,8 +72,9 @@ export class Race {
   #cancelWait = (): void => {};
   readonly #onAbort = (): void => this.#settle(() => this.#done.reject(this.#signal.reason));
 
-  constructor(field: Field, signal: AbortSignal) {
+  constructor(field: Field, attempt: SingleAttempt, signal: AbortSignal) {
     this.#field = field;
+    this.#attempt = attempt;
     this.#signal = signal;
     this.#deadlineMs = field.tools.nowMs() + field.dialTimeoutMs;
   }
@@ -120,7 +121,7 @@ export class Race {
   }
 
   #fly(member: Member, leftMs: number): void {
-    const { attempt, connectTimeoutMs, observer, tools } = this.#field;
+    const { connectTimeoutMs, observer, tools } = this.#field;
     const cancel = new AbortController();
     const flight: Flight = { member, startedAtMs: tools.nowMs(), cancel, connectTold: false };
     this.#flights.add(flight);
@@ -129,7 +130,7 @@ export class Race {
       flight.connectTold = true;
       observer.onConnect(outcome, seconds);
     };
-    void attempt(member.target, Math.min(connectTimeoutMs, leftMs), leftMs, cancel.signal, {
+    void this.#attempt(member.target, Math.min(connectTimeoutMs, leftMs), leftMs, cancel.signal, {
       onConnect,
       onFirstByte: (seconds) => observer.onFirstByte(seconds),
     }).then(
