@@ -23,7 +23,10 @@ import { Sessions } from './session/sessions.ts';
 import { sessionCap } from './session-cap.ts';
 import { TimerWheel } from './timer-wheel.ts';
 import { CONNECT_OUTCOMES } from './upstream/connect-outcome.ts';
-import { DialError, type DialOptions, dial, type Upstream } from './upstream/dial.ts';
+import { attempt, DialError, type DialOptions, type Upstream } from './upstream/dial.ts';
+import { SERVER_STATES } from './upstream/member.ts';
+import { UpstreamPool } from './upstream/pool.ts';
+import type { SingleAttempt } from './upstream/race.ts';
 import { loadTlsClient, type TlsClient } from './upstream/start-tls.ts';
 import { bufferedEngine } from './websocket/buffered.ts';
 import type { Engine } from './websocket/byte-socket.ts';
@@ -110,6 +113,7 @@ export class Gateway {
   readonly #traffic = new Traffic();
   readonly #frames = new FrameCounters();
   readonly #pool: BufferPool;
+  readonly #upstreams: UpstreamPool;
   readonly #engine: Engine;
   readonly #sessionParts: SessionParts;
   readonly #inspected = new InspectionTotals();
@@ -148,6 +152,14 @@ export class Gateway {
       performance.now(),
     );
     this.#pool = options.bufferPool ?? new BufferPool();
+    this.#upstreams = new UpstreamPool(config.upstream, {
+      attempt: this.#attemptWith(this.#proxyHeader(undefined)),
+      observer: {
+        onConnect: (outcome, seconds) => this.#metrics.upstreamConnected(outcome, seconds),
+        onFirstByte: (seconds) => this.#metrics.upstreamSpoke(seconds),
+      },
+      log: options.log,
+    });
     this.#cutThrough = cutThrough;
     this.#engine = this.#makeEngine();
     this.#sessionParts = {
@@ -208,7 +220,12 @@ export class Gateway {
   }
 
   get ready(): boolean {
-    return this.#state === 'ready';
+    return this.#state === 'ready' && this.#upstreams.ready;
+  }
+
+  /** For the admin port: what stands in the way. */
+  get notReady(): string {
+    return this.#state === 'ready' ? 'upstream: no nats-server answers' : this.#state;
   }
 
   get sessionCount(): number {
@@ -218,6 +235,7 @@ export class Gateway {
   /** Called once, by startGateway. */
   async start(): Promise<void> {
     if (this.#options.timerWheel === undefined) this.#wheel.start();
+    this.#upstreams.start();
     this.#adminAddress = await this.#admin.listen(this.#config.admin.address);
     this.#address = await this.#listener.listen(this.#config.listen.address);
     this.#state = 'ready';
@@ -287,6 +305,7 @@ export class Gateway {
     if (this.#state === 'stopped') return;
     this.#state = 'stopped';
     await this.#listener.close();
+    this.#upstreams.close();
     this.#wheel.stop();
     await this.#admin.close();
     this.#metrics.close();
@@ -327,16 +346,8 @@ export class Gateway {
     const { slot } = admitted;
     this.#openings.add(opening);
     try {
-      const upstream = await dial(this.#config.upstream, {
-        pool: this.#pool,
-        signal: opening.signal,
-        observer: {
-          onConnect: (outcome, seconds) => this.#metrics.upstreamConnected(outcome, seconds),
-          onFirstByte: (seconds) => this.#metrics.upstreamSpoke(seconds),
-        },
-        tls: this.#upstreamTls,
-        proxy: this.#proxyHeader(opening.facts),
-      });
+      const attemptForClient = this.#attemptWith(this.#proxyHeader(opening.facts));
+      const upstream = await this.#upstreams.dial(opening.signal, attemptForClient);
       if (opening.accept(() => this.#begin(opening, upstream, slot))) return;
       upstream.socket.destroy();
     } catch (error) {
@@ -348,11 +359,24 @@ export class Gateway {
     slot.release();
   }
 
-  #proxyHeader({ clientAddress, clientPort, reached }: OpeningFacts): DialOptions['proxy'] {
+  #attemptWith(proxy: DialOptions['proxy']): SingleAttempt {
+    return (target, connectMs, dialMs, signal, observer) =>
+      attempt(target, connectMs, dialMs, {
+        pool: this.#pool,
+        signal,
+        observer,
+        tls: this.#upstreamTls,
+        proxy,
+      });
+  }
+
+  /** undefined: no client, the gateway asks for itself. */
+  #proxyHeader(client: OpeningFacts | undefined): DialOptions['proxy'] {
     const { proxyProtocol } = this.#config.upstream;
     if (proxyProtocol === 'off') return undefined;
-    const source = { address: clientAddress, port: clientPort ?? 0 };
-    return { header: encodeProxyHeader(proxyProtocol, source, reached), address: clientAddress };
+    const source = client && { address: client.clientAddress, port: client.clientPort ?? 0 };
+    const header = encodeProxyHeader(proxyProtocol, source, client?.reached);
+    return { header, address: client?.clientAddress };
   }
 
   #refuseAfter(error: unknown, opening: Opening): void {
@@ -397,16 +421,17 @@ export class Gateway {
       maxLineBytes: limits.maxControlLineBytes,
       info: { ...info, tls: facts.secure === true, clientIp: facts.clientAddress },
     };
-    return new Inspector(rules, this.#pool, this.#inspectionObserver);
+    const { server } = upstream;
+    const onLameDuck = (): void => this.#upstreams.leaves(server);
+    return new Inspector(rules, this.#pool, { ...this.#inspectionObserver, onLameDuck });
   }
 
-  readonly #inspectionObserver: InspectionObserver = {
+  readonly #inspectionObserver: Omit<InspectionObserver, 'onLameDuck'> = {
     onParserStop: (direction, error, level) => {
       this.#inspected.stopped(direction, error.problem);
       this.#reporter.parserStopped(direction, error, level);
     },
     onServerError: (kind) => this.#inspected.serverError(kind),
-    onLameDuck: () => this.#inspected.lameDuck(),
     onRoundTrip: (seconds) => this.#metrics.natsRoundTrip(seconds),
   };
 
@@ -449,6 +474,9 @@ export class Gateway {
       listen: addressText(this.address),
       tls: this.#config.listen.tls !== undefined,
       upstream: this.#config.upstream.servers.map((server) => server.name),
+      upstreamServers: this.#upstreams
+        .status()
+        .map(({ name, state, sessions, lastError }) => ({ name, state, sessions, lastError })),
       sessions: { active: this.#sessions.size, limit: this.#sessionCap, opened: this.#sessions.opened },
       handshakesInFlight: this.#admission.handshakesInFlight,
       bytes: { toUpstream: this.#traffic.bytesToUpstream, toClient: this.#traffic.bytesToClient },
@@ -508,7 +536,8 @@ export class Gateway {
       pauses: { client: traffic.clientPauses, upstream: traffic.upstreamPauses },
       pausedNow: { client: traffic.clientsPausedNow, upstream: traffic.upstreamsPausedNow },
       buffered: { client, upstream },
-      upstreamConnections: this.#sessions.size,
+      serverStates: SERVER_STATES,
+      upstreamServers: this.#upstreams.status(),
       droppedConnections: this.#droppedConnections,
       droppedLogLines: this.#options.droppedLogLines?.() ?? 0,
       engines: {

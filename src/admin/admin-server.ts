@@ -19,7 +19,7 @@ const SESSIONS_PER_PAGE = 500;
 export type AdminSource = {
   readonly ready: boolean;
   /** Why the gateway is not ready; shown by /readyz. */
-  readonly state: string;
+  readonly notReady: string;
   status(): unknown;
   sessionList(after: number, limit: number): unknown;
   /** undefined: no such session is open. */
@@ -123,7 +123,7 @@ export class AdminServer {
       case '/readyz':
         return this.#source.ready
           ? { status: 200, body: 'ok\n' }
-          : { status: 503, body: `${this.#source.state}\n` };
+          : { status: 503, body: `${this.#source.notReady}\n` };
       case '/metrics': {
         const openMetrics = request.headers.accept?.includes('application/openmetrics-text') === true;
         return { status: 200, ...(await this.#source.metrics(openMetrics)) };

@@ -50,6 +50,7 @@ function summary({
     `origins    ${origins.allow.join(', ')}`,
     `           without Origin: ${origins.missing}; Origin null: ${origins.opaque}`,
     `upstream   ${upstream.servers.map((server) => server.name).join(', ')}`,
+    ...(upstream.servers.length > 1 ? [`           order ${upstream.order}`] : []),
     ...(upstream.tls === undefined && upstream.proxyProtocol === 'off'
       ? []
       : [`           ${wayTo(upstream)}`]),

@@ -124,6 +124,24 @@ export const upstreamUrl: Reader<UpstreamServer> = {
   },
 };
 
+/**
+ * `http://{host}:8222/healthz`, with or without the placeholder. As above, no message quotes it.
+ */
+export const healthUrl: Reader<string> = {
+  expected: 'a URL such as http://{host}:8222/healthz',
+  read(text) {
+    const filled = text.replaceAll('{host}', 'placeholder');
+    if (/[\s,;{}]/.test(filled))
+      return wrong('the URL has a blank, comma or brace in it', `${this.expected}, or a list of them`);
+    if (text.includes('@')) return wrong('a user name or password does not belong in the URL', this.expected);
+    if (!/^https?:\/\//i.test(text) || !URL.canParse(filled))
+      return wrong('the URL is not one of http or https', this.expected);
+    if (new URL(filled).pathname === '/')
+      return wrong('the URL names no path', 'the path that tells health, such as /healthz');
+    return { ok: true, value: text };
+  },
+};
+
 function server(authority: string, expected: string): Reading<UpstreamServer> {
   if (isIPv6(authority)) return wrong('the IPv6 address has no brackets', 'nats://[address]:port');
   const match = /^(?:\[([^[\]]*)\]|([^[\]:]*))(?::(.*))?$/.exec(authority);

@@ -18,10 +18,13 @@ export function buildConfig(values: Values, { tls, upstreamTls, token }: Referen
     origins: { allow: origins.allow, missing: origins.missing, opaque: origins.opaque },
     upstream: {
       servers: upstream.servers,
+      order: upstream.order,
       connectTimeoutMs: upstream.connectTimeout,
       dialTimeoutMs: upstream.dialTimeout,
       tls: upstreamTls,
       proxyProtocol: upstream.proxyProtocol,
+      health: { urls: upstream.health.url, intervalMs: upstream.health.interval },
+      readiness: upstream.readiness,
     },
     engine,
     inspect: values.inspect === 'auto' ? neededLevel(values) : values.inspect,

@@ -61,14 +61,19 @@ export type UpstreamTls = {
 export type UpstreamServer = { readonly host: string; readonly port: number; readonly name: string };
 
 export type UpstreamConfig = {
-  /** At least one; tried in this order. */
+  /** At least one. */
   readonly servers: readonly UpstreamServer[];
+  readonly order: 'random' | 'first' | 'least-sessions';
   readonly connectTimeoutMs: number;
   readonly dialTimeoutMs: number;
   /** undefined: in clear. */
   readonly tls: UpstreamTls | undefined;
   /** Version of the PROXY header that every connection to a server begins with. */
   readonly proxyProtocol: 'off' | 'v1' | 'v2';
+  /** `urls`: none, one for all servers, or one for each in their order; `{host}` stands for the address. */
+  readonly health: { readonly urls: readonly string[]; readonly intervalMs: number };
+  /** Whether /readyz follows the upstream, or the process alone. */
+  readonly readiness: 'process' | 'upstream';
 };
 
 export type LimitsConfig = {

@@ -62,6 +62,21 @@ export function checkRules(
       'timeouts.handshake is not longer than upstream.dialTimeout, which is a part of it; write a longer handshake or a shorter dialTimeout',
     );
   }
+  const { url } = upstream.health;
+  const urlsFit = url.length <= 1 || url.length === upstream.servers.length;
+  if (!urlsFit) {
+    problem(
+      ['upstream', 'health', 'url'],
+      [['upstream', 'servers']],
+      `there are ${url.length} URLs for ${upstream.servers.length} servers; write one for all, with {host} in it, or one for each in the order of the servers`,
+    );
+  } else if (url.length === 1 && upstream.servers.length > 1 && !url[0]?.includes('{host}')) {
+    problem(
+      ['upstream', 'health', 'url'],
+      [['upstream', 'servers']],
+      'one URL would speak for all servers; write {host} in place of the host, or one URL for each server',
+    );
+  }
   if (sameSocket(listen.address, admin.address)) {
     problem(
       written(root, ['admin', 'address'], ['listen', 'address']),

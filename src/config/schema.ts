@@ -6,7 +6,7 @@
  * compared with one another (`rules.ts`).
  */
 import * as z from 'zod';
-import { hostName, listenAddress, network, publicAddress, upstreamUrl } from './address.ts';
+import { healthUrl, hostName, listenAddress, network, publicAddress, upstreamUrl } from './address.ts';
 import type { HideableField } from './config.ts';
 import { choice, count, duration, fileName, type Reader, size } from './units.ts';
 
@@ -112,7 +112,8 @@ const schema = section('its keys, at least origins and upstream', {
   upstream: section(
     UPSTREAM,
     {
-      servers: requiredList('nats-servers, tried in this order: nats://host[:port].', upstreamUrl, UPSTREAM),
+      servers: requiredList('nats-servers, each for any session: nats://host[:port].', upstreamUrl, UPSTREAM),
+      order: words('Which server gets a new session.', 'random', ['random', 'first', 'least-sessions']),
       connectTimeout: time('Longest wait for one connection.', '1s', '10ms', '1m'),
       dialTimeout: time('Longest wait for all attempts together, up to INFO.', '1.8s', '10ms', '1m'),
       tls: section('its keys below it, such as mode: after-info', {
@@ -134,6 +135,13 @@ const schema = section('its keys, at least origins and upstream', {
         'v1',
         'v2',
       ]),
+      health: section('its keys below it, such as url: http://{host}:8222/healthz', {
+        url: list('Where to ask for the health of servers: one for all, or one for each.', healthUrl),
+        interval: time('How often each server is asked, spread by 10 %.', '5s', '100ms', '5m'),
+      })
+        .prefault({})
+        .meta({ description: 'Checks of the monitoring port.' }),
+      readiness: words('What /readyz follows.', 'process', ['process', 'upstream']),
     },
     'servers',
   ).meta({ description: 'Where the bytes go.' }),

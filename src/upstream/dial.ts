@@ -1,15 +1,18 @@
 import { connect, type NetConnectOpts, type Socket } from 'node:net';
 import type { BufferPool } from '../buffer-pool.ts';
-import type { UpstreamConfig, UpstreamServer } from '../config/config.ts';
+import type { UpstreamServer } from '../config/config.ts';
 import { MAX_INFO_BYTES, readFirstLine, type ServerInfo } from '../nats/info.ts';
 import { type ConnectOutcome, connectOutcome } from './connect-outcome.ts';
 import { judgeClearInfo } from './judge-info.ts';
 import { describeTlsFailure, startTls, type TlsClient } from './start-tls.ts';
 
+/** A server and the address of it to connect to; its host stays the name by which it is known. */
+export type DialTarget = UpstreamServer & { readonly address: string };
+
 /** A connection to a nats-server that has spoken. The socket is paused and owned by whoever dialled. */
 export type Upstream = {
   readonly socket: Socket;
-  readonly server: UpstreamServer;
+  readonly server: DialTarget;
   /** The first whole INFO line, LF included, as it arrived. */
   readonly infoLine: Buffer;
   /** What had come behind it. */
@@ -24,15 +27,17 @@ export type Reads = {
   onBytes: (chunk: Buffer) => void;
 };
 
-export type DialFailure =
-  | 'upstream_refused'
-  | 'upstream_not_nats'
-  | 'upstream_error'
-  | 'upstream_tls_required'
-  | 'upstream_tls_unavailable'
-  | 'upstream_tls_failed'
-  | 'upstream_proxy_ignored'
-  | 'upstream_timeout';
+export const DIAL_FAILURES = [
+  'upstream_refused',
+  'upstream_not_nats',
+  'upstream_error',
+  'upstream_tls_required',
+  'upstream_tls_unavailable',
+  'upstream_tls_failed',
+  'upstream_proxy_ignored',
+  'upstream_timeout',
+] as const;
+export type DialFailure = (typeof DIAL_FAILURES)[number];
 
 export class DialError extends Error {
   override readonly name = 'DialError';
@@ -63,28 +68,6 @@ export type DialOptions = {
   readonly proxy: { readonly header: Buffer; readonly address: string | undefined } | undefined;
 };
 
-/**
- * Connects to one of the servers, in their order, and waits for its first INFO line. All attempts together take
- * at most `config.dialTimeoutMs`, each TCP connect at most `connectTimeoutMs`.
- *
- * @throws DialError of the last server tried; the reason of `options.signal` when it aborts. No socket is left then.
- */
-export async function dial(config: UpstreamConfig, options: DialOptions): Promise<Upstream> {
-  const deadlineMs = performance.now() + config.dialTimeoutMs;
-  let failure: unknown;
-  for (const server of config.servers) {
-    const leftMs = deadlineMs - performance.now();
-    if (leftMs <= 0) break;
-    try {
-      return await attempt(server, Math.min(config.connectTimeoutMs, leftMs), leftMs, options);
-    } catch (error) {
-      if (options.signal.aborted) throw error;
-      failure = error;
-    }
-  }
-  throw failure;
-}
-
 /** A full read fits one frame of the 16-bit length form; one byte more would make a second frame of that byte. */
 const MAX_READ_BYTES = 65_535;
 
@@ -92,9 +75,9 @@ const MAX_READ_BYTES = 65_535;
 type ConnectOptions = NetConnectOpts & { readonly writableHighWaterMark: number };
 
 /** Not a part of `attempt`, since what a socket refers to lives as long as its session. */
-function open(server: UpstreamServer, pool: BufferPool, reads: Reads, becomesTls: boolean): Socket {
+function open(server: DialTarget, pool: BufferPool, reads: Reads, becomesTls: boolean): Socket {
   const socket = connect({
-    host: server.host,
+    host: server.address,
     port: server.port,
     noDelay: true,
     // With 1 byte, `drain` is certain whenever the kernel did not take all of a write (buffer-pool.ts).
@@ -126,16 +109,19 @@ function readByEvents(socket: Socket, reads: Reads): void {
 function ignore(): void {}
 
 /**
- * One try at one server:
+ * Connects to one server, in at most `connectTimeoutMs`, and waits for its first INFO line, in at most
+ * `dialTimeoutMs` in all.
  *
  * ```
  *  off         connect ─▶ [PROXY] ─▶ INFO ─────────────────▶ done
  *  after-info  connect ─▶ [PROXY] ─▶ INFO in clear ─▶ TLS ─▶ done
  *  first       connect ─▶ [PROXY] ─▶ TLS ─▶ INFO ──────────▶ done
  * ```
+ *
+ * @throws DialError; the reason of `options.signal` when it aborts. No socket is left then.
  */
-function attempt(
-  server: UpstreamServer,
+export function attempt(
+  server: DialTarget,
   connectTimeoutMs: number,
   dialTimeoutMs: number,
   options: DialOptions,

@@ -20,6 +20,9 @@ const DEFAULTS = {
     dialTimeoutMs: 1800,
     tls: undefined,
     proxyProtocol: 'off',
+    order: 'random',
+    health: { urls: [], intervalMs: 5000 },
+    readiness: 'process',
   },
   engine: 'cut-through',
   inspect: 'off',
@@ -79,7 +82,7 @@ test('every key arrives in the unit of the code', async () => {
 listen: {address: ":1", trustedProxies: 10.0.0.0/8, proxyProtocol: [10.1.0.0/16], hosts: [GW.example.com]}
 admin: {address: 2, hosts: natsgate}
 origins: {allow: [self, "*"], missing: allow, opaque: allow}
-upstream: {servers: [nats://a, nats://b:1], connectTimeout: 2s, dialTimeout: 3s, tls: {mode: first, serverName: "[::1]", minVersion: TLSv1.3}, proxyProtocol: v1}
+upstream: {servers: [nats://a, nats://b:1], connectTimeout: 2s, dialTimeout: 3s, order: least-sessions, health: {url: ["http://{host}:1/h", "http://b/h"], interval: 1m}, readiness: upstream, tls: {mode: first, serverName: "[::1]", minVersion: TLSv1.3}, proxyProtocol: v1}
 limits: {sessions: 5, sessionsPerAddress: 4, handshakesInFlight: 3, handshakesPerSecond: 2, handshakesPerSecondPerAddress: 1, frameBytes: 16MiB, sentFrameBytes: 1KiB, controlLineBytes: 8KiB, sessionAge: 12h}
 timeouts: {handshake: 4s, ping: 100ms, silence: 200ms, stall: 10ms, close: 20ms}
 drain: {delay: 0, timeout: 0s}
@@ -116,6 +119,9 @@ log: {level: silent, format: text}
           minVersion: 'TLSv1.3',
         },
         proxyProtocol: 'v1',
+        order: 'least-sessions',
+        health: { urls: ['http://{host}:1/h', 'http://b/h'], intervalMs: 60_000 },
+        readiness: 'upstream',
       },
       engine: 'buffered',
       inspect: 'enforce',
@@ -321,6 +327,22 @@ test('contradictions between keys', async () => {
   }
   const { lines } = await load('origins: self\nupstream: {servers: nats://n, dialTimeout: 500ms}\n');
   assert.match(lines.join('\n'), /^gateway.yaml:2:44: upstream.dialTimeout: dialTimeout is shorter/);
+  for (const [url, expected] of [
+    ['http://h:8222/healthz', /health.url: one URL would speak for all servers; write {host}/],
+    ['[http://a/h, http://b/h, http://c/h]', /health.url: there are 3 URLs for 2 servers; write one for all/],
+  ] as const) {
+    const { lines } = await load(
+      `origins: self\nupstream: {servers: [nats://a, nats://b], health: {url: ${url}}}\n`,
+    );
+    assert.match(lines.join('\n'), expected);
+  }
+  const one = await load('origins: self\nupstream: {servers: nats://a, health: {url: http://h/healthz}}\n');
+  assert.deepEqual(one.config?.upstream.health.urls, ['http://h/healthz'], one.lines.join('\n'));
+  const block =
+    'upstream:\n  servers: [nats://a, nats://b]\n  health:\n    url: http://{host}:8222/healthz\n';
+  assert.deepEqual((await load(`origins: self\n${block}`)).config?.upstream.health.urls, [
+    'http://{host}:8222/healthz',
+  ]);
   const apart = await load(`${REQUIRED}listen: 127.0.0.2:8081\n`);
   assert.ok(apart.config !== undefined, apart.lines.join('\n'));
   const free = await load(`${REQUIRED}listen: 127.0.0.1:0\nadmin: 127.0.0.1:0\n`);

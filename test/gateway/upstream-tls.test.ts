@@ -169,6 +169,15 @@ for (const mode of ['after-info', 'first'] as const) {
       assert.equal(client.data.toString(), expected);
     });
 
+    test('the certificate must hold the name of the server, not the address that it has', async () => {
+      await using upstream = await start();
+      const server = { host: 'localhost', port: upstream.port, name: `localhost:${upstream.port}` };
+      const tls = upstreamTls(certificates, { mode, serverName: undefined });
+      await using gateway = await startTestGateway(0, { upstream: { servers: [server], tls } });
+      await using client = await RawClient.open(gateway.port);
+      assert.equal(client.data.toString(), CLIENT_INFO_LINE);
+    });
+
     // No configuration file can ask for it, but at this level any bytes will do.
     test('at level off bytes flow both ways as they are', async () => {
       await using upstream = await start({ echo: true });
