@@ -21,6 +21,13 @@ export type MetricsSource = {
   readonly engines: Numbers;
   /** The configured engine does not work here; the other one took over. */
   readonly engineFallback: boolean;
+  readonly configHash: string;
+  /** By outcome. */
+  readonly reloads: Numbers;
+  readonly lastReloadSucceeded: boolean;
+  readonly lastReloadSuccessSeconds: number;
+  /** Expiry by role, seconds since the epoch. */
+  readonly certificatesNotAfter: Numbers;
 };
 
 type Numbers = Readonly<Record<string, number>>;
@@ -130,6 +137,31 @@ export const COPIED_METRICS: Readonly<Record<string, CopiedMetric>> = {
   natsgate_engine_fallback: gauge(
     '1 when the buffered engine took over because cut-through does not work here.',
     (s) => Number(s.engineFallback),
+  ),
+  natsgate_config_info: gauge(
+    'Hash of the running configuration; always 1.',
+    (s) => ({ [s.configHash]: 1 }),
+    {},
+    'hash',
+  ),
+  natsgate_config_reloads_total: counter(
+    'Reloads of the configuration by outcome.',
+    (s) => s.reloads,
+    {},
+    'outcome',
+  ),
+  natsgate_config_last_reload_success: gauge('1 unless the last reload was refused.', (s) =>
+    Number(s.lastReloadSucceeded),
+  ),
+  natsgate_config_last_reload_success_timestamp_seconds: gauge(
+    'When the configuration was last read and not refused.',
+    (s) => s.lastReloadSuccessSeconds,
+  ),
+  natsgate_tls_certificate_not_after_timestamp_seconds: gauge(
+    'Expiry of a certificate.',
+    (s) => s.certificatesNotAfter,
+    {},
+    'role',
   ),
   natsgate_ready: gauge('1 while new sessions are welcome.', (s) => Number(s.ready)),
   natsgate_draining: gauge('1 while sessions are being closed for a shutdown.', (s) => Number(s.draining)),
