@@ -36,6 +36,7 @@ Options
 Without a file, two options are enough:
   natsgate --upstream nats://127.0.0.1:4222 --origin https://app.example.com
 
+Signals: SIGHUP reads the configuration again; SIGTERM and SIGINT drain.
 Configuration keys: docs/configuration.md. Close reasons: docs/close-reasons.md.
 `;
 

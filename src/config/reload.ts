@@ -3,33 +3,10 @@ import type { Log } from '../log.ts';
 import type { Config } from './config.ts';
 import { anyChanged, type FileSeen, seenNow } from './files.ts';
 import { formatProblem, type LoadedConfig, type ValidConfig } from './load.ts';
+import { logReport, type ReloadOutcome, type ReloadReport, type ReloadTrigger } from './reload-report.ts';
 import { needRestart, runnable } from './restart.ts';
 import { type Change, changesBetween, type Settings } from './settings.ts';
 import { FolderWatch } from './watch.ts';
-
-export type ReloadTrigger = 'signal' | 'files' | 'api';
-
-/**
- * `applied`: something changed, and all of it runs. `unchanged`: it means the same as what runs.
- * `restart_needed`: all runs but what only a restart can change. `refused`: nothing changed.
- */
-export const RELOAD_OUTCOMES = ['applied', 'unchanged', 'restart_needed', 'refused'] as const;
-export type ReloadOutcome = (typeof RELOAD_OUTCOMES)[number];
-
-export type ReloadReport = {
-  readonly outcome: ReloadOutcome;
-  readonly trigger: ReloadTrigger;
-  /** ISO 8601. */
-  readonly at: string;
-  readonly seconds: number;
-  /** What runs now and did not before; with `refused`, certificates that were taken all the same. */
-  readonly changes: readonly Change[];
-  /** What is written differently and waits for a restart. */
-  readonly restartNeeded: readonly Change[];
-  /** As `natsgate check` says them. */
-  readonly problems: readonly string[];
-  readonly warnings: readonly string[];
-};
 
 export type ReloaderOptions = {
   /** The configuration that runs. */
@@ -43,7 +20,6 @@ export type ReloaderOptions = {
 
 /** Files that change while they are read belong to one update more; so often it is waited for the last. */
 const MAX_TRIES = 3;
-const MAX_PROBLEMS_LOGGED = 20;
 
 /**
  * Reads the configuration again when it is told to, and when one of its files has another content. One reload at a
@@ -148,7 +124,7 @@ export class Reloader {
     this.#last = report;
     this.#outcomes[report.outcome]++;
     if (report.outcome !== 'refused') this.#lastSuccessSeconds = Date.now() / 1000;
-    this.#say(report);
+    logReport(this.#options.log, report);
     return report;
   }
 
@@ -221,34 +197,9 @@ export class Reloader {
     this.#seen = files;
     if (!this.#closed) this.#watch.follow(files.map(({ path }) => path));
   }
-
-  #say({ outcome, trigger, seconds, changes, restartNeeded, problems, warnings }: ReloadReport): void {
-    const { log } = this.#options;
-    const facts = {
-      trigger,
-      seconds,
-      ...(changes.length > 0 ? { changes: asFields(changes) } : {}),
-      ...(restartNeeded.length > 0 ? { restartNeeded: asFields(restartNeeded) } : {}),
-    };
-    if (outcome === 'refused') {
-      const more = Math.max(0, problems.length - MAX_PROBLEMS_LOGGED);
-      const shown = problems.slice(0, MAX_PROBLEMS_LOGGED);
-      log.error(
-        { ...facts, problems: shown, ...(more > 0 ? { moreProblems: more } : {}) },
-        'configuration refused; the old one stays',
-      );
-      return;
-    }
-    if (outcome === 'restart_needed') log.warn(facts, 'configuration reloaded, but for what needs a restart');
-    else log.info(facts, outcome === 'applied' ? 'configuration reloaded' : 'configuration unchanged');
-    if (outcome !== 'unchanged') for (const warning of warnings) log.warn({}, warning);
-  }
 }
 
 type Running = { readonly config: Config; readonly settings: Settings; readonly files: readonly FileSeen[] };
 type Attempt = Omit<ReloadReport, 'trigger' | 'at' | 'seconds'>;
 
 const NOTHING = { outcome: 'refused', changes: [], restartNeeded: [] } as const;
-
-const asFields = (changes: readonly Change[]): Record<string, string> =>
-  Object.fromEntries(changes.map(({ key, from, to }) => [key, `${from} -> ${to}`]));

@@ -6,7 +6,7 @@ import { text } from 'node:stream/consumers';
 import { describe, test } from 'node:test';
 import type { ConnectionOptions, TLSSocket } from 'node:tls';
 import { formatProblem, loadConfig } from '../../src/config/load.ts';
-import type { ReloadReport } from '../../src/config/reload.ts';
+import type { ReloadReport } from '../../src/config/reload-report.ts';
 import { configChecks } from '../../src/gateway.ts';
 import { selfSigned } from '../config/self-signed.ts';
 import { FakeUpstream, INFO_LINE } from '../support/fake-upstream.ts';
