@@ -8,7 +8,7 @@ import type { Config, ListenAddress } from './config/config.ts';
 import { fingerprint } from './config/fingerprint.ts';
 import type { ValidConfig } from './config/load.ts';
 import { Reloader, type ReloaderOptions } from './config/reload.ts';
-import type { ReloadReport, ReloadTrigger } from './config/reload-report.ts';
+import { NO_RELOADS, type ReloadReport, type ReloadTrigger } from './config/reload-report.ts';
 import { Admission, type AdmissionLimits, type AdmissionSlot } from './listener/admission.ts';
 import { isSameCertificate, loadServerCertificate, type ServerCertificate } from './listener/certificates.ts';
 import type { HandshakeRules } from './listener/handshake.ts';
@@ -224,6 +224,7 @@ export class Gateway {
   /** Called once, by startGateway. */
   async start(): Promise<void> {
     if (this.#options.timerWheel === undefined) this.#wheel.start();
+    await this.#reloader?.start();
     const { config, sessionCap, certificate } = this.#active;
     this.#adminAddress = await this.#admin.listen(config.admin.address);
     this.#address = await this.#listener.listen(config.listen.address);
@@ -239,7 +240,6 @@ export class Gateway {
       'ready',
     );
     this.#warnOfEngine();
-    this.#reloader?.start();
     if (config.limits.sessions === undefined && sessionCap < 10_000) {
       this.#log.warn(
         { sessions: sessionCap, fileDescriptors: this.#options.fileDescriptorLimit },
@@ -506,7 +506,7 @@ export class Gateway {
       },
       engineFallback: config.engine === 'cut-through' && !isCutThrough(this.#active),
       configHash: fingerprint(config),
-      reloads: this.#reloader?.outcomes ?? {},
+      reloads: this.#reloader?.outcomes ?? NO_RELOADS,
       lastReloadSucceeded: this.#reloader?.lastSucceeded ?? true,
       lastReloadSuccessSeconds: this.#reloader?.lastSuccessSeconds ?? this.#startedAtMs / 1000,
       certificatesNotAfter: certificate === undefined ? {} : { server: certificate.notAfterSeconds },

@@ -10,6 +10,13 @@ export type ReloadTrigger = 'signal' | 'files' | 'api';
  */
 export type ReloadOutcome = 'applied' | 'unchanged' | 'restart_needed' | 'refused';
 
+export const NO_RELOADS: Readonly<Record<ReloadOutcome, number>> = {
+  applied: 0,
+  unchanged: 0,
+  restart_needed: 0,
+  refused: 0,
+};
+
 export type ReloadReport = {
   readonly outcome: ReloadOutcome;
   readonly trigger: ReloadTrigger;

@@ -3,7 +3,13 @@ import type { Log } from '../log.ts';
 import type { Config } from './config.ts';
 import { anyChanged, type FileSeen, seenNow } from './files.ts';
 import { formatProblem, type LoadedConfig, type ValidConfig } from './load.ts';
-import { logReport, type ReloadOutcome, type ReloadReport, type ReloadTrigger } from './reload-report.ts';
+import {
+  logReport,
+  NO_RELOADS,
+  type ReloadOutcome,
+  type ReloadReport,
+  type ReloadTrigger,
+} from './reload-report.ts';
 import { needRestart, runnable } from './restart.ts';
 import { type Change, changesBetween, type Settings } from './settings.ts';
 import { FolderWatch } from './watch.ts';
@@ -45,14 +51,14 @@ export class Reloader {
     const { config, settings, files } = options.loaded;
     this.#running = { config, settings, files };
     this.#seen = files;
-    this.#outcomes = { applied: 0, unchanged: 0, restart_needed: 0, refused: 0 };
+    this.#outcomes = { ...NO_RELOADS };
     this.#watch = new FolderWatch(() => this.#look());
   }
 
-  /** Begins to watch; what changed since the configuration was read is noticed. */
-  start(): void {
+  /** Begins to watch; resolves when what changed since the configuration was read has been seen to. */
+  async start(): Promise<void> {
     this.#follow(this.#seen);
-    this.#look();
+    await this.#reloadIfChanged();
   }
 
   close(): void {

@@ -180,12 +180,13 @@ describe('reloading', () => {
         },
         log: createLog({ level: 'info', format: 'json' }, this.log),
       });
-      this.reloader.start();
     }
 
     static async create(text: string, files: Record<string, string> = {}): Promise<Fixture> {
       const folder = await MountedFolder.create({ ...files, [FILE]: text });
-      return new Fixture(folder, await valid(folder));
+      const fixture = new Fixture(folder, await valid(folder));
+      await fixture.reloader.start();
+      return fixture;
     }
 
     async [Symbol.asyncDispose](): Promise<void> {
@@ -232,8 +233,11 @@ describe('reloading', () => {
       apply: async () => {},
       log: createLog({ level: 'info', format: 'json' }, log),
     });
-    reloader.start();
-    await log.find(({ message }) => message === 'configuration reloaded');
+    await reloader.start();
+    assert.deepEqual(
+      log.lines.map(({ message }) => message),
+      ['configuration reloaded'],
+    );
     reloader.close();
   });
 
