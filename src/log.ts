@@ -2,7 +2,10 @@ import { pino } from 'pino';
 import type { LogConfig } from './config/config.ts';
 
 /** What the parts of the gateway log with: pino's call form, fields first. */
-export type Log = Pick<pino.Logger, 'debug' | 'info' | 'warn' | 'error'>;
+export type Log = Pick<pino.Logger, 'debug' | 'info' | 'warn' | 'error'> & {
+  /** Another level or format, from the next line on. */
+  configure(config: LogConfig): void;
+};
 
 /** Where lines go. A write never throws, never blocks and never queues without bound. */
 export type LogDestination = { write(line: string): void };
@@ -93,9 +96,11 @@ export function standardOutput(fileDescriptor: number): StandardOutput {
 
 /** The program's one logger. JSON lines with a word for the level and ISO time; `text` is for people at a terminal. */
 export function createLog(config: LogConfig, destination: LogDestination): Log {
-  const target =
-    config.format === 'text' ? { write: (line: string) => destination.write(asText(line)) } : destination;
-  return pino(
+  let { format } = config;
+  const target: LogDestination = {
+    write: (line) => destination.write(format === 'text' ? asText(line) : line),
+  };
+  const logger = pino(
     {
       level: config.level,
       base: null,
@@ -105,6 +110,12 @@ export function createLog(config: LogConfig, destination: LogDestination): Log {
     },
     target,
   );
+  return Object.assign(logger, {
+    configure: (next: LogConfig): void => {
+      logger.level = next.level;
+      format = next.format;
+    },
+  });
 }
 
 let secondStartMs = Number.NaN;

@@ -33,6 +33,13 @@ export type MetricsSource = {
     /** By `direction,problem`. */
     readonly stops: Numbers;
   };
+  readonly configHash: string;
+  /** By outcome. */
+  readonly reloads: Numbers;
+  readonly lastReloadSucceeded: boolean;
+  readonly lastReloadSuccessSeconds: number;
+  /** Expiry by role, seconds since the epoch. */
+  readonly certificatesNotAfter: Numbers;
 };
 
 /** One server of the configuration. */
@@ -237,6 +244,31 @@ export const COPIED_METRICS: Readonly<Record<string, CopiedMetric>> = {
     (s) => s.inspection.stops,
     {},
     'direction,problem',
+  ),
+  natsgate_config_info: gauge(
+    'Hash of the running configuration; always 1.',
+    (s) => ({ [s.configHash]: 1 }),
+    {},
+    'hash',
+  ),
+  natsgate_config_reloads_total: counter(
+    'Reloads of the configuration by outcome.',
+    (s) => s.reloads,
+    {},
+    'outcome',
+  ),
+  natsgate_config_last_reload_success: gauge('1 unless the last reload was refused.', (s) =>
+    Number(s.lastReloadSucceeded),
+  ),
+  natsgate_config_last_reload_success_timestamp_seconds: gauge(
+    'When the configuration was last read and not refused.',
+    (s) => s.lastReloadSuccessSeconds,
+  ),
+  natsgate_tls_certificate_not_after_timestamp_seconds: gauge(
+    'Expiry of a certificate.',
+    (s) => s.certificatesNotAfter,
+    {},
+    'role',
   ),
   natsgate_ready: gauge('1 while new sessions are welcome.', (s) => Number(s.ready)),
   natsgate_draining: gauge('1 while sessions are being closed for a shutdown.', (s) => Number(s.draining)),

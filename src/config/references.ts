@@ -2,7 +2,7 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
 import type { AdminConfig, ServerTls, UpstreamTls } from './config.ts';
-import { readBounded, resolveFrom } from './files.ts';
+import { fileSeen, readBounded, resolveFrom } from './files.ts';
 import type { Report } from './report.ts';
 import type { Values } from './schema.ts';
 import { type Located, locate, type Node } from './tree.ts';
@@ -33,6 +33,8 @@ export async function checkReferences(
   const read = async (path: readonly string[], name: string, mostBytes: number, secret: boolean) => {
     const located = locate(root, path);
     const file = await readBounded(resolveFrom(configFile, name), mostBytes);
+    // Being listed is what makes a file be watched: whatever is read here reloads by itself.
+    report.files.push(fileSeen(resolveFrom(configFile, name), path.join('.'), mostBytes, file));
     if (!file.ok) {
       const text = `the file cannot be read: ${file.what}; write the name of a readable file`;
       report.problem(located.place, located.key, text);

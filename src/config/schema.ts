@@ -18,7 +18,8 @@ export type KeyShape =
       readonly short: string | undefined;
     }
   | { readonly kind: 'list' }
-  | { readonly kind: 'value' };
+  /** `preset` is the default as it would be written. */
+  | { readonly kind: 'value'; readonly preset?: string };
 
 /** One value that does not fit. `expected` says what would, and quotes nothing of what stood there. */
 export type Misfit = {
@@ -245,7 +246,11 @@ function misfit(issue: z.core.$ZodIssue): Misfit {
 }
 
 function shapeOf(type: z.core.$ZodType): KeyShape {
-  if (type instanceof z.ZodPrefault || type instanceof z.ZodOptional) return shapeOf(type.def.innerType);
+  if (type instanceof z.ZodPrefault || type instanceof z.ZodOptional) {
+    const inner = shapeOf(type.def.innerType);
+    const preset = type instanceof z.ZodPrefault ? type.def.defaultValue : undefined;
+    return inner.kind === 'value' && typeof preset === 'string' ? { ...inner, preset } : inner;
+  }
   if (type instanceof z.ZodArray) return { kind: 'list' };
   if (!(type instanceof z.ZodObject)) return { kind: 'value' };
   const keys = Object.entries(type.shape).map(([key, inner]) => [key, shapeOf(inner)] as const);

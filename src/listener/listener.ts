@@ -6,7 +6,7 @@ import {
 } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import { type AddressInfo, Socket } from 'node:net';
-import type { TLSSocket, TlsOptions } from 'node:tls';
+import { type TLSSocket, type TlsOptions, Server as TlsServer } from 'node:tls';
 import { HANDSHAKE_OUTCOMES, type Refusal } from '../close-reason.ts';
 import type { ListenAddress } from '../config/config.ts';
 import { answer, isAnswered } from './answer.ts';
@@ -33,15 +33,17 @@ export type ListenerObserver = OpeningObserver & {
   onDropped(): void;
 };
 
+export type ListenerLimits = { readonly handshakeMs: number; readonly maxConnections: number };
+
 /**
  * The public port: an HTTP or HTTPS server that answers everything by itself but for opening handshakes which
  * pass the rules. Every answer but 101 is a constant text, closes the connection, and is its last.
  */
 export class Listener {
   readonly #server: Server;
-  readonly #rules: HandshakeRules;
+  #rules: HandshakeRules;
   readonly #observer: ListenerObserver;
-  readonly #handshakeMs: number;
+  #handshakeMs: number;
   /** When each connection came; the handshake deadline counts from there. */
   readonly #acceptedAtMs = new WeakMap<Socket, number>();
   readonly #secure: boolean;
@@ -56,7 +58,7 @@ export class Listener {
     tls: TlsOptions | undefined,
     rules: HandshakeRules,
     proxies: TrustedProxies,
-    limits: { readonly handshakeMs: number; readonly maxConnections: number },
+    limits: ListenerLimits,
     observer: ListenerObserver,
   ) {
     const options: ServerOptions = {
@@ -111,6 +113,21 @@ export class Listener {
       resolve({ host: bound.address, port: bound.port });
     });
     return promise;
+  }
+
+  /** Other rules and limits from the next request on, other proxies from the next connection on. The deadline of TLS itself stays: Node sets it only once. */
+  configure(rules: HandshakeRules, proxies: TrustedProxies, limits: ListenerLimits): void {
+    this.#rules = rules;
+    this.#gate.networks = proxies;
+    this.#handshakeMs = limits.handshakeMs;
+    this.#server.headersTimeout = limits.handshakeMs;
+    this.#server.requestTimeout = limits.handshakeMs;
+    this.#server.maxConnections = limits.maxConnections;
+  }
+
+  /** Another certificate from the next connection on. @throws when it does not fit its key; the old one then stays. */
+  present(tls: TlsOptions): void {
+    if (this.#server instanceof TlsServer) this.#server.setSecureContext(tls);
   }
 
   /** Stops listening and drops connections that are no sessions yet. Sessions are not touched. */

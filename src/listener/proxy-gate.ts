@@ -15,7 +15,6 @@ export type Arrival = {
 };
 
 export type ProxyGateOptions = {
-  /** Whose connections must begin with a header. Anybody else's are let through untouched. */
   readonly networks: TrustedProxies;
   /** The server speaks TLS, behind the header. */
   readonly secure: boolean;
@@ -29,6 +28,8 @@ export type ProxyGateOptions = {
  */
 export class ProxyGate {
   readonly #options: ProxyGateOptions;
+  /** Whose connections must begin with a header. Anybody else's are let through untouched. */
+  networks: TrustedProxies;
   readonly #deliver: (socket: Socket) => void;
   readonly #arrivals = new WeakMap<Socket, Arrival>();
   /** Connections whose TLS socket does not exist yet, by their two addresses. */
@@ -38,6 +39,7 @@ export class ProxyGate {
   /** Takes over what `server` does with new connections; whoever listens for them later is told as before. */
   constructor(server: Server, options: ProxyGateOptions) {
     this.#options = options;
+    this.networks = options.networks;
     const listeners = server.listeners('connection') as ((this: Server, socket: Socket) => void)[];
     this.#deliver = (socket) => {
       for (const listener of listeners) listener.call(server, socket);
@@ -76,7 +78,7 @@ export class ProxyGate {
   }
 
   #accept(socket: Socket): void {
-    if (!this.#options.networks.has(withoutZone(socket.remoteAddress ?? ''))) {
+    if (!this.networks.has(withoutZone(socket.remoteAddress ?? ''))) {
       this.#deliver(socket);
       return;
     }

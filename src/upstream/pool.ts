@@ -20,6 +20,8 @@ export type PoolParts = {
   readonly observer: DialObserver;
   readonly log: Log;
   readonly tools?: Tools;
+  /** The pool whose place it takes: whether an upstream answers is not forgotten by it. */
+  readonly before?: UpstreamPool;
   /** Makes what asks `url`; a test brings its own. */
   readonly makeProbe?: (template: string, host: string, address: string) => HealthProbe;
 };
@@ -44,6 +46,8 @@ export class UpstreamPool {
   #members: readonly Member[] = [];
   #lastDialAtMs = Number.NEGATIVE_INFINITY;
   #saidReady: boolean | undefined;
+  #dials = 0;
+  #retired = false;
   #cancelHealth = (): void => {};
   #cancelProbe = (): void => {};
 
@@ -52,7 +56,8 @@ export class UpstreamPool {
     this.#config = config;
     this.#parts = parts;
     this.#tools = parts.tools ?? systemTools;
-    this.#readiness = new Readiness(this.#tools.nowMs());
+    const { before } = parts;
+    this.#readiness = before === undefined ? new Readiness(this.#tools.nowMs()) : before.#readiness;
     const { urls } = config.health;
     const makeProbe = parts.makeProbe ?? httpProbe;
     const names = new Set<string>();
@@ -76,6 +81,17 @@ export class UpstreamPool {
     if (this.#config.readiness === 'upstream') this.#probe();
   }
 
+  /**
+   * Another pool takes its place: asks for nothing of its own any more, and closes when the last dial is over. Its
+   * sessions go on, and count here.
+   */
+  retire(): void {
+    this.#retired = true;
+    this.#cancelHealth();
+    this.#cancelProbe();
+    if (this.#dials === 0) this.close();
+  }
+
   /** Ends lookups, checks and probes of its own. Dials under way end by their own signals. */
   close(): void {
     this.#cancelHealth();
@@ -92,6 +108,7 @@ export class UpstreamPool {
    * @throws DialError naming the servers tried; the reason of `signal` when it aborts. No socket is left then.
    */
   async dial(signal: AbortSignal, attempt: SingleAttempt = this.#parts.attempt): Promise<Upstream> {
+    this.#dials++;
     try {
       const upstream = await new Race(this.#field, attempt, signal).run();
       this.#dialled(true);
@@ -99,6 +116,8 @@ export class UpstreamPool {
     } catch (error) {
       if (error instanceof DialError) this.#dialled(false);
       throw error;
+    } finally {
+      if (--this.#dials === 0 && this.#retired) this.close();
     }
   }
 
@@ -149,6 +168,7 @@ export class UpstreamPool {
   }
 
   #dialled(succeeded: boolean): void {
+    if (this.#retired) return;
     const nowMs = this.#tools.nowMs();
     this.#lastDialAtMs = nowMs;
     this.#readiness.dialled(succeeded, nowMs);
@@ -165,7 +185,7 @@ export class UpstreamPool {
   #probe(): void {
     const dueMs = this.#readiness.answers ? PROBE_WHEN_UP_MS : PROBE_WHEN_DOWN_MS;
     const again = (): void => {
-      if (this.#closing.signal.aborted) return;
+      if (this.#retired || this.#closing.signal.aborted) return;
       this.#sayReady();
       this.#cancelProbe = this.#tools.after(PROBE_WHEN_DOWN_MS, () => this.#probe());
     };

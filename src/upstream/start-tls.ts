@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { isIP, type Socket } from 'node:net';
 import { createSecureContext, connect as overTls, type SecureContext, type TLSSocket } from 'node:tls';
@@ -24,6 +25,8 @@ export async function loadTlsClient(config: UpstreamTls): Promise<TlsClient> {
   };
   const [ca, cert, key] = [await read('caFile'), await read('certFile'), await read('keyFile')];
   try {
+    // OpenSSL takes a text without any as no authorities at all, and would refuse every server.
+    if (ca !== undefined) new X509Certificate(ca);
     const context = createSecureContext({
       ...(ca === undefined ? {} : { ca }),
       ...(cert === undefined ? {} : { cert }),

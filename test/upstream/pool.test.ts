@@ -518,3 +518,39 @@ test('closed while a line waits for its second to be over: it is not written', a
 test('a server that is written twice counts once', () => {
   assert.equal(bench([A, A, B]).pool.status().length, 2);
 });
+
+describe('a pool that another one replaces', () => {
+  test('asks for nothing any more, lets its last dial end, then closes', async () => {
+    const one = bench([A, B], {
+      readiness: 'upstream',
+      health: { urls: ['http://{host}:8222/healthz'], intervalMs: 1000 },
+    });
+    one.pool.start();
+    await turn();
+    one.servers.behaviour.set(A, { after: 200 });
+    const dialled = placed(one);
+    one.pool.retire();
+    const asked = [...one.probes.values()].map((probe) => probe.asked);
+    const attempts = one.servers.attempts.length;
+    assert.ok([...one.probes.values()].every(({ closed }) => !closed));
+    await one.tools.advance(200);
+    assert.equal(await dialled, A);
+    await one.tools.advance(60_000);
+    assert.ok([...one.probes.values()].every(({ closed }) => closed));
+    assert.deepEqual(
+      [...one.probes.values()].map((probe) => probe.asked),
+      asked,
+    );
+    assert.equal(one.servers.attempts.length, attempts);
+    await assertClean(one, 1);
+  });
+
+  test('without a dial it closes at once', async () => {
+    const one = bench([A], { health: { urls: ['http://{host}:8222/healthz'], intervalMs: 1000 } });
+    one.pool.start();
+    await turn();
+    one.pool.retire();
+    assert.ok([...one.probes.values()].every(({ closed }) => closed));
+    await assertClean(one, 0);
+  });
+});
