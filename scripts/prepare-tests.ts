@@ -1,6 +1,8 @@
 import { fileURLToPath } from 'node:url';
 import { findNatsServer } from '../src/cli/nats-server.ts';
 import { findChromium } from '../test/support/chromium.ts';
+import { findContainerTools } from '../test/support/containers.ts';
+import { findHelm } from '../test/support/helm.ts';
 import { findPromtool } from '../test/support/promtool.ts';
 
 /**
@@ -19,6 +21,8 @@ for (const find of [
     }),
   async () => say(`Chromium: ${await findChromium()}`),
   async () => say(`promtool: ${await findPromtool()}`),
+  async () => say(`helm: ${await findHelm()}`),
+  async () => say(`containers: ${await findContainerTools()}`),
 ]) {
   try {
     await find();

@@ -1,5 +1,16 @@
-/** Writes docs/config.schema.json from the schema in src/config/. Run it after changing a key; a test compares both. */
-import { writeFileSync } from 'node:fs';
+/**
+ * Writes what is made from src/config/ and from the chart's values.yaml: docs/config.schema.json, the chart's
+ * values.schema.json, its dashboard and the table of values in its README. Run it after changing a key; tests compare.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { configJsonSchemaText } from '../src/config/json-schema.ts';
+import { dashboardText } from './chart/dashboard.ts';
+import { readmeText, valuesSchemaText } from './chart/schema.ts';
 
-writeFileSync(new URL('../docs/config.schema.json', import.meta.url), configJsonSchemaText());
+const root = fileURLToPath(new URL('..', import.meta.url));
+const chart = `${root}helm/natsgate`;
+writeFileSync(`${root}docs/config.schema.json`, configJsonSchemaText());
+writeFileSync(`${chart}/values.schema.json`, valuesSchemaText(chart));
+writeFileSync(`${chart}/README.md`, readmeText(chart, readFileSync(`${chart}/README.md`, 'utf8')));
+writeFileSync(`${chart}/files/dashboards/natsgate.json`, dashboardText());

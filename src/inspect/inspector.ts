@@ -151,6 +151,8 @@ export class Inspector {
       this.#changes.push({ start: boundary, end: boundary, bytes: this.#waiting });
       this.#waiting = undefined;
     }
+    // No end of an operation will be found any more.
+    if (this.down.error !== undefined) this.#waiting = undefined;
     if (this.#changes.length === 0) {
       if (passed > 0) write(passed === chunk.length ? chunk : chunk.subarray(0, passed));
       return;
@@ -163,7 +165,8 @@ export class Inspector {
   /** Puts a line of ours between two operations of the server: now, or in front of the next one. */
   put(line: Buffer, write: Write): void {
     if (this.#isBetween) write(line);
-    else if (this.down.error === undefined) this.#waiting = line;
+    else if (this.down.error === undefined)
+      this.#waiting = this.#waiting === undefined ? line : Buffer.concat([this.#waiting, line]);
   }
 
   /** Only what stands in front of the line that waits may still go out: no more is waited for. */

@@ -109,7 +109,8 @@ function isNumber(bytes: Buffer, start: number, end: number): boolean {
     const byte = bytes[at] as number;
     if (byte < ZERO || byte > 0x39) return false;
   }
-  return end - start <= 18;
+  // The server reads longer ones as no number at all.
+  return end - start <= 9;
 }
 
 function secondToken(line: NatsParser): readonly [number, number] {

@@ -5,6 +5,8 @@ export type Subscription = { readonly subject: string; readonly queue: string | 
 
 /** A session with more is only counted from there on. */
 const MAX_KEPT = 1000;
+/** Longer ones are only counted; no client library writes them. */
+const MAX_SID_BYTES = 256;
 /** Of a subject, for the live view. */
 const MAX_SUBJECT_CHARACTERS = 256;
 
@@ -14,7 +16,7 @@ const MAX_SUBJECT_CHARACTERS = 256;
  */
 export class Subscriptions {
   readonly #bySid = new Map<string, Subscription>();
-  /** Those that were not kept; it does not shrink, as nobody knows which of them end. */
+  /** Those that were not kept; one fewer with each UNSUB of a sid that is not. */
   #more = 0;
 
   get alive(): number {
@@ -35,12 +37,13 @@ export class Subscriptions {
     const text = (start: number, end: number): string =>
       bytes.toString('utf8', start, Math.min(end, start + MAX_SUBJECT_CHARACTERS));
     if (line.verb === VERB.UNSUB) {
-      this.#bySid.delete(text(line.firstStart, line.firstEnd));
+      const known = this.#bySid.delete(sidOf(bytes, line.firstStart, line.firstEnd));
+      if (!known && this.#more > 0) this.#more--;
       return;
     }
-    const sid = text(line.lastStart, line.lastEnd);
+    const sid = sidOf(bytes, line.lastStart, line.lastEnd);
     if (this.#bySid.has(sid)) return;
-    if (this.#bySid.size >= MAX_KEPT) {
+    if (this.#bySid.size >= MAX_KEPT || sid.length > MAX_SID_BYTES) {
       this.#more++;
       return;
     }
@@ -50,3 +53,7 @@ export class Subscriptions {
     });
   }
 }
+
+/** Any bytes, one character for each: sids that differ must not meet in the replacement character. */
+const sidOf = (bytes: Buffer, start: number, end: number): string =>
+  bytes.toString('latin1', start, Math.min(end, start + MAX_SID_BYTES + 1));

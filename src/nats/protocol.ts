@@ -71,7 +71,7 @@ export type ParseProblem = (typeof PARSE_PROBLEMS)[number];
 
 export type ParseError = {
   readonly problem: ParseProblem;
-  /** Bytes of this direction in front of the operation that cannot be read. */
+  /** Bytes of this direction in front of what cannot be read: an operation, a header block, the byte behind a payload. */
   readonly offset: number;
   readonly expected: string;
   /** The first bytes of it, printable. */
@@ -86,15 +86,22 @@ export function serverText(problem: ParseProblem): string {
 }
 
 const MAX_SHOWN_BYTES = 32;
+/** What JSON begins with, or its strings. */
+const JSON_BEGINS: readonly number[] = [0x7b, 0x5b, 0x22];
 
-/** Foreign bytes as printable ASCII: everything else as `\xNN`, cut after 32 bytes. */
+/**
+ * Foreign bytes as printable ASCII: everything else as `\xNN`, cut after 32 bytes, and where JSON begins: what a
+ * CONNECT holds is nobody's to read.
+ */
 export function shown(bytes: Buffer, start: number, end: number): string {
   const cut = Math.min(end, start + MAX_SHOWN_BYTES);
   let text = '';
-  for (let at = start; at < cut; at++) {
-    const byte = bytes[at] ?? 0;
+  let at = start;
+  while (at < cut) {
+    const byte = bytes[at++] ?? 0;
     const plain = byte >= 0x20 && byte < 0x7f && byte !== 0x5c;
     text += plain ? String.fromCharCode(byte) : `\\x${byte.toString(16).padStart(2, '0')}`;
+    if (JSON_BEGINS.includes(byte)) break;
   }
-  return cut < end ? `${text}…` : text;
+  return at < end ? `${text}…` : text;
 }

@@ -505,7 +505,17 @@ test('the verdict carries the client address and the first Origin, whatever the 
     accept: true,
     clientAddress: '203.0.113.5',
     origin: ORIGIN,
+    secure: false,
   });
+  const secure = (proto: string | undefined, peerAddress: string, tls: boolean): unknown => {
+    const add: [string, string][] = proto === undefined ? [] : [['X-Forwarded-Proto', proto]];
+    const verdict = judgeHandshake({ ...request({ peerAddress, add }), tls }, underRules);
+    return verdict.accept && verdict.secure;
+  };
+  assert.equal(secure(undefined, '203.0.113.5', true), true);
+  assert.equal(secure('https', '10.0.0.1', false), true, 'a trusted proxy ended TLS');
+  assert.equal(secure('http', '10.0.0.1', true), false);
+  assert.equal(secure('https', '203.0.113.5', false), false, 'nobody else is believed');
   assert.equal(judgeHandshake(request({ set: { Origin: undefined } }), underRules).origin, undefined);
 });
 

@@ -4,6 +4,7 @@ import { describe, test } from 'node:test';
 import { BufferPool, READ_BYTES } from '../../src/buffer-pool.ts';
 import {
   closeFrame,
+  framedLength,
   MAX_SENT_FRAME_BYTES,
   PING_FRAME,
   pongFrame,
@@ -137,5 +138,15 @@ describe('control frames', () => {
       assert.equal(frame.length, 4 + reason.length);
       assert.deepEqual(received(frame), [`close ${code} ${reason}`]);
     });
+  }
+});
+
+test('framedLength says what putBinaryFrames writes, at every border of the length forms and the cap', () => {
+  const bytes = Buffer.alloc(300_000);
+  for (const cap of [LEAST_CAP, 4096, MAX_SENT_FRAME_BYTES]) {
+    for (const length of [1, 125, 126, cap - 1, cap, cap + 1, 2 * cap, 2 * cap + 125, 2 * cap + 126]) {
+      const end = putBinaryFrames(bytes, AT, Buffer.alloc(length), cap);
+      assert.equal(end - AT, framedLength(length, cap), `${length} bytes in frames of ${cap}`);
+    }
   }
 });

@@ -1,0 +1,151 @@
+{{/* The gateway's container image, environment and security: also those of the test. */}}
+{{- define "natsgate.containerBase" -}}
+image: {{ include "natsgate.image" . | quote }}
+imagePullPolicy: {{ .Values.image.pullPolicy | quote }}
+securityContext:
+  {{- toYaml .Values.securityContext | nindent 2 }}
+{{- end -}}
+
+{{/* The pod around it: account, users, pull secrets. */}}
+{{- define "natsgate.podBase" -}}
+serviceAccountName: {{ include "natsgate.serviceAccountName" . | quote }}
+automountServiceAccountToken: false
+# Otherwise NATSGATE_PORT=tcp://... of a Service called natsgate stands in the environment.
+enableServiceLinks: false
+securityContext:
+  {{- toYaml .Values.podSecurityContext | nindent 2 }}
+{{- if not (kindIs "invalid" .Values.hostUsers) }}
+hostUsers: {{ .Values.hostUsers }}
+{{- end }}
+{{- with uniq (concat .Values.global.imagePullSecrets .Values.image.pullSecrets) }}
+imagePullSecrets:
+  {{- range . }}
+  - name: {{ . | quote }}
+  {{- end }}
+{{- end }}
+{{- range $key := list "priorityClassName" "runtimeClassName" "schedulerName" "dnsPolicy" }}
+{{- with index $.Values $key }}
+{{ $key }}: {{ . | quote }}
+{{- end }}
+{{- end }}
+{{- range $key := list "nodeSelector" "tolerations" "dnsConfig" "hostAliases" }}
+{{- with index $.Values $key }}
+{{ $key }}:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* Secrets of the gateway as directories, never by subPath, which is not updated: name, secret. */}}
+{{- define "natsgate.secretMounts" -}}
+{{- $mounts := dict -}}
+{{- if .Values.tls.enabled -}}{{- $_ := set $mounts "tls" (include "natsgate.tlsSecret" .) -}}{{- end -}}
+{{- with .Values.upstreamTls.existingSecret -}}{{- $_ := set $mounts "upstream-tls" . -}}{{- end -}}
+{{- with include "natsgate.proxySeedSecret" . -}}{{- $_ := set $mounts "proxy-seed" . -}}{{- end -}}
+{{- with include "natsgate.adminTokenSecret" . -}}{{- $_ := set $mounts "admin-token" . -}}{{- end -}}
+{{- toJson $mounts -}}
+{{- end -}}
+
+{{- define "natsgate.container" -}}
+name: natsgate
+{{ include "natsgate.containerBase" . }}
+args:
+  - --config=/etc/natsgate/config/natsgate.yaml
+  - {{ printf "--listen=%s:%d" .Values.ports.host (int .Values.ports.public) | quote }}
+  - {{ printf "--admin=%s:%d" .Values.ports.host (int .Values.ports.admin) | quote }}
+  {{- with .Values.extraArgs }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+env:
+  {{- $env := dict "NODE_OPTIONS" (printf "--max-old-space-size-percentage=%d" (int .Values.heapPercentage)) }}
+  {{- range $name, $value := mergeOverwrite $env .Values.extraEnv }}
+  {{- if not (kindIs "invalid" $value) }}
+  - name: {{ $name | quote }}
+    {{- if kindIs "map" $value }}
+    {{- toYaml $value | nindent 4 }}
+    {{- else }}
+    value: {{ $value | toString | quote }}
+    {{- end }}
+  {{- end }}
+  {{- end }}
+{{- with .Values.extraEnvFrom }}
+envFrom:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+ports:
+  - name: ws
+    containerPort: {{ .Values.ports.public }}
+    protocol: TCP
+  - name: admin
+    containerPort: {{ .Values.ports.admin }}
+    protocol: TCP
+startupProbe:
+  {{- toYaml .Values.startupProbe | nindent 2 }}
+livenessProbe:
+  {{- toYaml .Values.livenessProbe | nindent 2 }}
+readinessProbe:
+  {{- toYaml .Values.readinessProbe | nindent 2 }}
+{{- if .Values.lifecycle }}
+lifecycle:
+  {{- toYaml .Values.lifecycle | nindent 2 }}
+{{- else if .Values.preStopSleepSeconds }}
+lifecycle:
+  preStop:
+    sleep:
+      seconds: {{ .Values.preStopSleepSeconds }}
+{{- end }}
+resources:
+  {{- toYaml .Values.resources | nindent 2 }}
+volumeMounts:
+  - name: config
+    mountPath: /etc/natsgate/config
+    readOnly: true
+  {{- range $name, $_ := include "natsgate.secretMounts" . | fromJson }}
+  - name: {{ $name }}
+    mountPath: /etc/natsgate/{{ $name }}
+    readOnly: true
+  {{- end }}
+  {{- with .Values.extraVolumeMounts }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- end -}}
+
+{{- define "natsgate.podSpec" -}}
+{{ include "natsgate.podBase" . }}
+terminationGracePeriodSeconds: {{ include "natsgate.gracePeriod" . }}
+{{- with .Values.affinity }}
+affinity:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- $spread := list }}
+{{- range $key, $value := .Values.topologySpread }}
+{{- $selector := dict "matchLabels" (include "natsgate.selectorLabels" $ | fromYaml) }}
+{{- $spread = append $spread (merge (dict "topologyKey" $key "labelSelector" $selector "matchLabelKeys" (list "pod-template-hash")) $value) }}
+{{- end }}
+{{- with $spread }}
+topologySpreadConstraints:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.initContainers }}
+initContainers:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+containers:
+  - {{ include "natsgate.container" . | nindent 4 | trim }}
+  {{- with .Values.extraContainers }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+volumes:
+  - name: config
+    configMap:
+      name: {{ include "natsgate.fullname" . | quote }}
+  {{- range $name, $secret := include "natsgate.secretMounts" . | fromJson }}
+  - name: {{ $name }}
+    secret:
+      secretName: {{ $secret | quote }}
+      defaultMode: 0400
+  {{- end }}
+  {{- with .Values.extraVolumes }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- end -}}

@@ -1,0 +1,72 @@
+/**
+ * What the container image holds, in dist/image: the program with all its packages as one file, their licences, and
+ * a list of them (SBOM). The same sources give the same bytes.
+ */
+import { execFile } from 'node:child_process';
+import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { build } from 'esbuild';
+
+const run = promisify(execFile);
+
+/** Some packages are CommonJS and ask for Node's own modules by require, which ES modules do not have. */
+const REQUIRE =
+  "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);";
+
+export async function buildImageFiles(root: string): Promise<string> {
+  const target = join(root, 'dist', 'image');
+  await rm(target, { recursive: true, force: true });
+  await mkdir(join(target, 'dist'), { recursive: true });
+  const { metafile } = await build({
+    absWorkingDir: root,
+    entryPoints: ['src/main.ts'],
+    outfile: join('dist', 'image', 'dist', 'natsgate.js'),
+    bundle: true,
+    platform: 'node',
+    target: 'node26',
+    format: 'esm',
+    banner: { js: REQUIRE },
+    legalComments: 'none', // the licences stand whole in THIRD-PARTY-LICENSES
+    metafile: true,
+    logLevel: 'warning',
+  });
+  const packages = new Set<string>();
+  for (const input of Object.keys(metafile.inputs)) {
+    const name = /^node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(input)?.[1];
+    if (name !== undefined) packages.add(name);
+  }
+  const manifest = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as Record<string, unknown>;
+  const { name, version, license, type } = manifest;
+  await writeFile(join(target, 'package.json'), json({ name, version, license, type }));
+  await cp(join(root, 'LICENSE'), join(target, 'LICENSE'));
+  await writeFile(join(target, 'THIRD-PARTY-LICENSES'), await licences(root, [...packages].toSorted()));
+  await writeFile(join(target, 'sbom.cdx.json'), await billOfMaterials(root));
+  return target;
+}
+
+async function licences(root: string, packages: readonly string[]): Promise<string> {
+  const texts = packages.map(async (name) => {
+    const folder = join(root, 'node_modules', name);
+    const file = (await readdir(folder)).find((one) => /^licen[cs]e/i.test(one));
+    const { version, license } = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8'));
+    const text =
+      file === undefined ? '(the package holds no text)\n' : await readFile(join(folder, file), 'utf8');
+    return `${name} ${version} (${license})\n\n${text.trim()}\n`;
+  });
+  return (await Promise.all(texts)).join(`\n${'-'.repeat(72)}\n\n`);
+}
+
+/** CycloneDX of npm, without what differs from run to run. */
+async function billOfMaterials(root: string): Promise<string> {
+  const args = ['sbom', '--sbom-format', 'cyclonedx', '--omit', 'dev', '--package-lock-only'];
+  const { stdout } = await run('npm', args, { cwd: root, maxBuffer: 64 * 1024 * 1024 });
+  const { serialNumber: _, metadata, ...bill } = JSON.parse(stdout) as Record<string, unknown>;
+  const { timestamp: __, ...rest } = metadata as Record<string, unknown>;
+  return json({ ...bill, metadata: rest });
+}
+
+const json = (value: unknown): string => `${JSON.stringify(value, undefined, 2)}\n`;
+
+if (import.meta.main) await buildImageFiles(fileURLToPath(new URL('..', import.meta.url)));

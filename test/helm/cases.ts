@@ -1,0 +1,33 @@
+import { globSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { CHART } from '../support/helm.ts';
+
+/** The chart with its defaults, and with each file of ci/. */
+export type Case = { readonly name: string; readonly args: readonly string[]; readonly from: number };
+
+export const DEFAULTS: Case = { name: 'defaults', args: [], from: 29 };
+
+/** Kubernetes minors that the chart is rendered for. */
+export const MINORS = [29, 30, 31, 32, 33, 34, 35, 36];
+
+/** Cases that need a newer Kubernetes than the chart does; a guard says so. */
+const FROM: Readonly<Record<string, number>> = { 'pre-stop': 30 };
+
+export const CASES: readonly Case[] = [
+  DEFAULTS,
+  ...globSync('*-values.yaml', { cwd: join(CHART, 'ci') })
+    .toSorted()
+    .map((file) => {
+      const name = basename(file, '-values.yaml');
+      return { name, args: ['-f', join(CHART, 'ci', file)], from: FROM[name] ?? 29 };
+    }),
+];
+
+/** Runs `work` for all items, two at a time: as many as helm keeps busy on a small machine. */
+export async function forEachOf<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+  const queue = [...items];
+  const worker = async (): Promise<void> => {
+    for (let item = queue.shift(); item !== undefined; item = queue.shift()) await work(item);
+  };
+  await Promise.all([worker(), worker()]);
+}

@@ -1,0 +1,63 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { configJsonSchema } from '../../src/config/json-schema.ts';
+import { formatProblem, loadConfig } from '../../src/config/load.ts';
+import { configChecks } from '../../src/gateway.ts';
+import { selfSigned } from '../config/self-signed.ts';
+import { type Manifest, only } from '../support/helm.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+import { podsOf } from './rules.ts';
+
+type Json = { [key: string]: unknown };
+
+/**
+ * What the gateway itself says about the configuration of a render, started with the arguments of its pod. Keys
+ * that the chart writes for features which this gateway does not have yet are left out; once it knows them, they
+ * are checked like all others.
+ */
+export async function checkConfig(objects: readonly Manifest[]): Promise<string[]> {
+  const map = objects.find((one) => one.kind === 'ConfigMap' && one['data']?.['natsgate.yaml'] !== undefined);
+  if (map === undefined) throw new Error('no configuration');
+  await using folder = await temporaryFolder();
+  const config = JSON.parse(
+    map['data']['natsgate.yaml'].replaceAll('/etc/natsgate/', `${folder.path}/`),
+  ) as Json;
+  leaveOutUnknown(config, ['upstream', 'tls']);
+  leaveOutUnknown(config, ['upstream', 'proxySeedFile']);
+  const pair = selfSigned();
+  for (const file of filesOf(config)) {
+    await mkdir(dirname(file), { recursive: true });
+    const name = basename(file);
+    const secret = /token|seed/.test(name) ? 'a-token-of-sixteen-letters' : pair.key;
+    const content = /key|token|seed/.test(name) ? secret : pair.certificate;
+    await writeFile(file, content, { mode: 0o400 });
+  }
+  const file = join(folder.path, 'natsgate.yaml');
+  await writeFile(file, JSON.stringify(config, undefined, 2));
+  const container = podsOf([only(objects, 'Deployment')])[0]?.spec.containers[0];
+  const flag = (name: string): string =>
+    container.args.find((one: string) => one.startsWith(`--${name}=`))?.slice(name.length + 3);
+  const loaded = await loadConfig(
+    { file, flags: { listen: flag('listen'), admin: flag('admin') }, env: {} },
+    configChecks,
+  );
+  if (!loaded.ok) return loaded.problems.map(formatProblem);
+  const { listen, admin } = loaded.config;
+  const ports = container.ports.map((port: { containerPort: number }) => port.containerPort);
+  return JSON.stringify(ports) === JSON.stringify([listen.address.port, admin.address.port])
+    ? []
+    : [`the pod names ports ${ports}, the gateway listens on others`];
+}
+
+function filesOf(config: unknown): string[] {
+  if (typeof config !== 'object' || config === null) return [];
+  return Object.entries(config).flatMap(([key, value]) =>
+    key.endsWith('File') && typeof value === 'string' ? [value] : filesOf(value),
+  );
+}
+
+function leaveOutUnknown(config: Json, [section = '', key = '']: readonly string[]): void {
+  const known = configJsonSchema()['properties'] as Record<string, { anyOf?: { properties?: Json }[] }>;
+  if (known[section]?.anyOf?.some(({ properties }) => properties?.[key] !== undefined)) return;
+  delete (config[section] as Json | undefined)?.[key];
+}

@@ -1,0 +1,126 @@
+import { CHART, type Helm, helm, set } from '../support/helm.ts';
+
+/** What the chart refuses, and a word of what it says. */
+export const REFUSED: readonly (readonly [values: object, says: RegExp, kube?: string])[] = [
+  [{ 'config.listen': '0.0.0.0:9000' }, /config\.listen and config\.admin have no address/],
+  [{ 'config.listen.address': '0.0.0.0:9000' }, /config\.listen and config\.admin have no address/],
+  [{ 'config.admin': '0.0.0.0:9001' }, /config\.listen and config\.admin have no address/],
+  [{ 'config.admin.address': '0.0.0.0:9001' }, /config\.listen and config\.admin have no address/],
+  [{ 'ports.admin': 8080 }, /ports\.public and ports\.admin are the same/],
+  [
+    { 'autoscaling.enabled': true, 'keda.enabled': true, 'keda.serverAddress': 'http://p' },
+    /two autoscalers/,
+  ],
+  [
+    { 'autoscaling.enabled': true, 'autoscaling.sessions.enabled': false, 'autoscaling.cpu.enabled': false },
+    /without a metric/,
+  ],
+  [{ 'autoscaling.enabled': true, 'autoscaling.minReplicas': 11 }, /autoscaling\.minReplicas is above/],
+  [{ 'keda.enabled': true }, /keda\.serverAddress/],
+  [
+    { 'keda.enabled': true, 'keda.serverAddress': 'http://p', 'keda.minReplicaCount': 11 },
+    /keda\.minReplicaCount is above/,
+  ],
+  [{ 'httpRoute.enabled': true, 'httpRoute.hostnames': ['a.example'] }, /httpRoute\.parentRefs/],
+  [{ 'httpRoute.enabled': true, 'httpRoute.parentRefs': [{ name: 'g' }] }, /httpRoute\.hostnames/],
+  [{ 'ingress.enabled': true }, /ingress\.hosts/],
+  [{ 'tls.enabled': true }, /tls\.enabled needs a certificate/],
+  [
+    { 'certificate.enabled': true, 'certificate.issuerRef': { name: 'i' } },
+    /certificate\.enabled without tls\.enabled/,
+  ],
+  [{ 'certificate.enabled': true, 'tls.enabled': true }, /certificate\.issuerRef/],
+  [{ 'networkPolicy.enabled': true }, /networkPolicy\.upstream/],
+  [{ 'metrics.serviceMonitor.enabled': true, 'metrics.podMonitor.enabled': true }, /scraped twice/],
+  [{ 'metrics.serviceMonitor.enabled': true, 'metrics.service.enabled': false }, /needs metrics\.service/],
+  [{ terminationGracePeriodSeconds: 39 }, /terminationGracePeriodSeconds 39 is below .* = 40/],
+  [{ terminationGracePeriodSeconds: 49, preStopSleepSeconds: 10 }, /49 is below .* = 50/],
+  [
+    { terminationGracePeriodSeconds: 3607, 'config.drain': { delay: '3s', timeout: '1h' } },
+    /3607 is below .* = 3608/,
+  ],
+  [
+    { terminationGracePeriodSeconds: 306, 'config.drain': { delay: '1.2s', timeout: '5m' } },
+    /306 is below .* = 307/,
+  ],
+  [{ terminationGracePeriodSeconds: 5, 'config.drain': { delay: 0, timeout: '900ms' } }, /5 is below .* = 6/],
+  [{ 'config.drain': { delay: '${DELAY}' } }, /config\.drain has a variable/],
+  [{ 'config.drain': { timeout: '${TIMEOUT:-5s}' } }, /config\.drain has a variable/],
+  [{ preStopSleepSeconds: 5 }, /needs Kubernetes 1\.30/, '1.29.14'],
+  [{ preStopSleepSeconds: 5, lifecycle: { preStop: { exec: { command: ['x'] } } } }, /say it in one of them/],
+  [{ 'pdb.minAvailable': 2 }, /pdb\.minAvailable 2 leaves no pod/],
+  [{ 'autoscaling.enabled': true, 'pdb.minAvailable': 2 }, /pdb\.minAvailable 2 leaves no pod/],
+  [
+    {
+      'keda.enabled': true,
+      'keda.serverAddress': 'http://p',
+      'keda.minReplicaCount': 3,
+      'pdb.minAvailable': 3,
+    },
+    /leaves no pod/,
+  ],
+  [
+    { nofile: 20063, 'config.limits': { sessions: 10000 } },
+    /needs 20064 file descriptors .* nofile is 20063/,
+  ],
+  [{ heapPercentage: 91 }, /heapPercentage is above 90/],
+  [{ 'extraEnv.NODE_OPTIONS': '--trace-warnings' }, /extraEnv\.NODE_OPTIONS replaces/],
+  [{ deploymentPatch: [{ op: 'replace', path: '/spec/nothing', value: 1 }] }, /there is no "nothing"/],
+  [{ deploymentPatch: [{ op: 'remove', path: '/spec/nothing' }] }, /there is no "nothing"/],
+  [{ deploymentPatch: [{ op: 'add', path: '/spec/nothing/deep', value: 1 }] }, /there is no "nothing"/],
+  [{ deploymentPatch: [{ op: 'test', path: '/spec/replicas', value: 3 }] }, /\/spec\/replicas is not 3/],
+  [
+    { deploymentPatch: [{ op: 'test', path: '/spec/template/spec/containers/0', value: 3 }] },
+    /containers\/0 is not 3/,
+  ],
+  [
+    { deploymentPatch: [{ op: 'replace', path: '/spec/template/spec/containers/1', value: 3 }] },
+    /no entry 1/,
+  ],
+  [{ deploymentPatch: [{ op: 'remove', path: '/spec/template/spec/containers/-' }] }, /no entry -/],
+  [{ deploymentPatch: [{ op: 'add', path: '/spec/template/spec/containers/-/x', value: 1 }] }, /no entry -/],
+  [{ deploymentPatch: [{ op: 'add', path: '/spec/replicas/x', value: 3 }] }, /leads into a value/],
+];
+
+/** Close to what is refused, and fine. */
+export const ACCEPTED: readonly (readonly [values: object, kube?: string])[] = [
+  [{ 'config.listen.hosts': ['gw.example.com'], 'config.admin.hosts': ['gw.internal'] }],
+  [{ terminationGracePeriodSeconds: 40 }],
+  [{ terminationGracePeriodSeconds: 40, 'config.drain': { delay: '${DELAY}' } }],
+  [{ terminationGracePeriodSeconds: 6, 'config.drain': { delay: 0, timeout: '900ms' } }],
+  [{ preStopSleepSeconds: 5 }, '1.30.0'],
+  [{ 'pdb.minAvailable': 1 }],
+  [{ 'pdb.minAvailable': '50%' }],
+  [
+    {
+      'keda.enabled': true,
+      'keda.serverAddress': 'http://p',
+      'keda.minReplicaCount': 3,
+      'pdb.minAvailable': 2,
+    },
+  ],
+  [{ 'pdb.minAvailable': 2, 'pdb.enabled': false }],
+  [{ nofile: 20064, 'config.limits': { sessions: 10000 } }],
+  [{ nofile: 100, 'config.limits': { sessions: 'auto' } }],
+  [{ nofile: 100 }],
+  [{ heapPercentage: 90 }],
+  [{ 'extraEnv.NODE_OPTIONS': '--max-old-space-size=100' }],
+  [{ 'keda.minReplicaCount': 11 }],
+  [{ 'autoscaling.minReplicas': 11 }],
+  [{ 'autoscaling.sessions.enabled': false, 'autoscaling.cpu.enabled': false }],
+  [{ 'metrics.service.enabled': false }],
+  [{ lifecycle: { preStop: { exec: { command: ['x'] } } } }],
+  [{ enabled: true, 'global.anything': { of: 'a parent' } }],
+  [
+    {
+      deploymentPatch: [
+        { op: 'add', path: '/metadata/labels/a~0b~1c', value: 'x' },
+        { op: 'test', path: '/metadata/labels/a~0b~1c', value: 'x' },
+      ],
+    },
+  ],
+];
+
+/** `helm template` with these values, whatever comes of it. */
+export const withValues = (values: object, kube = '1.33.0'): Promise<Helm> =>
+  helm('template', 'rel', CHART, '--kube-version', kube, ...set(values));

@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { CHART, helm, type Manifest, render } from '../support/helm.ts';
+import { CASES, type Case, forEachOf, MINORS } from './cases.ts';
+import { checkConfig } from './gateway-config.ts';
+import { checkObjects, podsOf } from './rules.ts';
+import { checkShape } from './shapes.ts';
+
+/** Every case for every Kubernetes: rendered once, looked at from all sides. */
+const rendered = new Map<string, Manifest[]>();
+
+test('every case renders for Kubernetes 1.29 to 1.36', { timeout: 180_000 }, async () => {
+  const matrix = CASES.flatMap((one) =>
+    MINORS.filter((minor) => minor >= one.from).map((minor) => ({ one, minor })),
+  );
+  assert.ok(matrix.length > 150, `${matrix.length} renders`);
+  await forEachOf(matrix, async ({ one, minor }) => {
+    const objects = await render(...one.args, '--kube-version', `1.${minor}.3-vendor.1`);
+    assert.ok(objects.length >= 3, one.name);
+    rendered.set(`${one.name}, 1.${minor}`, objects);
+  });
+});
+
+test('an older Kubernetes is refused', async () => {
+  const { code, stderr } = await helm('template', 'rel', CHART, '--kube-version', '1.28.9');
+  assert.notEqual(code, 0);
+  assert.match(stderr, /kubeVersion/);
+});
+
+test('every object keeps the rules of the chart', () => {
+  assert.ok(rendered.size > 150);
+  for (const [name, objects] of rendered) {
+    // single-values.yaml takes the limit away on purpose, and the notes warn of it.
+    const expected = name.startsWith('single,') ? ['Deployment rel-natsgate: natsgate: no memory limit'] : [];
+    assert.deepEqual(checkObjects(objects), expected, name);
+  }
+});
+
+test('every object has the shape that its API wants', () => {
+  for (const [name, objects] of rendered) {
+    for (const object of objects) assert.deepEqual(checkShape(object), [], `${name}: ${object.kind}`);
+  }
+});
+
+test('the configuration of every case satisfies the gateway itself', async () => {
+  await forEachOf(CASES, async (one: Case) => {
+    assert.deepEqual(await checkConfig(rendered.get(`${one.name}, 1.36`) ?? []), [], one.name);
+  });
+});
+
+test('helm lint --strict finds nothing', { timeout: 60_000 }, async () => {
+  await forEachOf(CASES, async (one) => {
+    const { code, stdout, stderr } = await helm('lint', '--strict', CHART, ...one.args);
+    assert.equal(code, 0, `${one.name}: ${stdout}${stderr}`);
+    assert.doesNotMatch(stdout, /\[(INFO|WARNING|ERROR)\]/, one.name);
+    assert.doesNotMatch(stderr, /funcMap fail/, one.name);
+  });
+});
+
+test('the rules would notice', () => {
+  const objects = rendered.get('defaults, 1.36') ?? [];
+  const broken = (change: (copy: Manifest[]) => void): string[] => {
+    const copy = structuredClone(objects) as Manifest[];
+    change(copy);
+    return checkObjects(copy);
+  };
+  const pod = (copy: Manifest[]) => podsOf(copy)[0]?.spec;
+  const container = (copy: Manifest[]) => pod(copy).containers[0];
+  const label = (copy: Manifest[]) => copy[0]?.metadata.labels as Record<string, unknown>;
+  for (const [name, change] of Object.entries<(copy: Manifest[]) => void>({
+    root: (copy) => (container(copy).securityContext.readOnlyRootFilesystem = false),
+    privilege: (copy) => (container(copy).securityContext.allowPrivilegeEscalation = undefined),
+    capabilities: (copy) => (container(copy).securityContext.capabilities.drop = []),
+    seccomp: (copy) => (pod(copy).securityContext.seccompProfile = undefined),
+    token: (copy) => (pod(copy).automountServiceAccountToken = true),
+    links: (copy) => (pod(copy).enableServiceLinks = true),
+    tag: (copy) => (container(copy).image = 'natsgate:latest'),
+    memory: (copy) => (container(copy).resources.limits = {}),
+    probe: (copy) => (container(copy).readinessProbe = undefined),
+    port: (copy) => (container(copy).readinessProbe.httpGet.port = 'nowhere'),
+    twice: (copy) => container(copy).env.push(container(copy).env[0]),
+    grace: (copy) => (pod(copy).terminationGracePeriodSeconds = 39),
+    label: (copy) => (label(copy)['app.kubernetes.io/instance'] = true),
+    volume: (copy) => (container(copy).volumeMounts[0].name = 'nowhere'),
+    namesake: (copy) => copy.push(copy[0] as Manifest),
+    selector: (copy) => {
+      const service = copy.find((one) => one.kind === 'Service');
+      if (service !== undefined) service['spec'].selector.other = 'x';
+    },
+  })) {
+    assert.notDeepEqual(broken(change), [], name);
+  }
+});

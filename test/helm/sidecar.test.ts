@@ -1,0 +1,198 @@
+import assert from 'node:assert/strict';
+import { cpSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { formatProblem, loadConfig } from '../../src/config/load.ts';
+import { configChecks } from '../../src/gateway.ts';
+import { CHART, helm, type Manifest, manifests, only, set } from '../support/helm.ts';
+import { type TemporaryFolder, temporaryFolder } from '../support/temporary-folder.ts';
+import { checkPod } from './rules.ts';
+import { checkShape } from './shapes.ts';
+
+/**
+ * The overlays for the official nats chart, on a stand-in with that chart's contract, and on the chart itself where
+ * NATS_CHART names a copy of it (it is not part of this repository).
+ */
+const ROOT = join(import.meta.dirname, '..', '..');
+const OVERLAYS = join(ROOT, 'helm', 'overlays', 'nats-sidecar');
+const EXAMPLE = join(ROOT, 'examples', 'sidecar');
+
+let folder: TemporaryFolder;
+const charts: string[] = [];
+
+before(async () => {
+  folder = await temporaryFolder();
+  const standIn = join(folder.path, 'nats');
+  cpSync(join(import.meta.dirname, 'nats-stand-in'), standIn, { recursive: true });
+  // One implementation of JSON Patch is enough.
+  cpSync(join(CHART, 'templates', '_patch.tpl'), join(standIn, 'templates', '_patch.tpl'));
+  charts.push(standIn);
+  const real = process.env['NATS_CHART'];
+  if (real === undefined)
+    console.error('NATS_CHART is not set: the overlays are tested on the stand-in for the nats chart alone');
+  else charts.push(real);
+});
+after(() => folder[Symbol.asyncDispose]());
+
+const overlaid = async (chart: string, files: readonly string[], ...more: string[]): Promise<Manifest[]> => {
+  const args = files.flatMap((file) => ['-f', join(OVERLAYS, file)]);
+  const { code, stdout, stderr } = await helm('template', 'nats', chart, ...args, ...more);
+  assert.equal(code, 0, stderr);
+  return manifests(stdout);
+};
+const podOf = (objects: readonly Manifest[]) => only(objects, 'StatefulSet')['spec'].template;
+type Named = { readonly name: string };
+const named = <T extends Named>(all: readonly T[], name: string): T => {
+  const found = all.find((one) => one.name === name);
+  assert.ok(found, `no ${name} among ${all.map((one) => one.name).join(', ')}`);
+  return found;
+};
+/** natsgate's own words about the environment of the pod; the rest belongs to nats. */
+const natsgateVolumes = (pod: { spec: { volumes: Named[] } }) =>
+  pod.spec.volumes.filter(({ name }) => name.startsWith('natsgate-'));
+
+for (const file of ['values.yaml', 'native.yaml']) {
+  test(`${file}: nats stays, natsgate comes`, async () => {
+    for (const chart of charts) {
+      const objects = await overlaid(chart, [file]);
+      const pod = podOf(objects);
+      const native = file === 'native.yaml';
+      assert.deepEqual(
+        pod.spec.containers.map(({ name }: Named) => name).filter((name: string) => name !== 'reloader'),
+        native ? ['nats'] : ['nats', 'natsgate'],
+      );
+      const natsgate = named<Named>(native ? pod.spec.initContainers : pod.spec.containers, 'natsgate');
+      assert.equal(
+        (natsgate as Named & { restartPolicy?: string }).restartPolicy,
+        native ? 'Always' : undefined,
+      );
+      assert.equal(pod.spec.terminationGracePeriodSeconds, 90);
+      assert.ok(pod.spec.volumes.length >= 4, 'the volumes of nats stay');
+      const port = named<Named & { targetPort: string; appProtocol: string }>(
+        only(objects, 'Service', 'nats')['spec'].ports,
+        'ws-gw',
+      );
+      assert.deepEqual([port.targetPort, port.appProtocol], ['ws-gw', 'kubernetes.io/wss']);
+      named(only(objects, 'Service', 'nats')['spec'].ports, 'nats');
+      for (const object of objects) assert.deepEqual(checkShape(object), []);
+      assert.deepEqual(restrictions(natsgate), []);
+    }
+  });
+}
+
+test('both overlays say the same of natsgate', async () => {
+  const [chart = ''] = charts;
+  const ordinary = named<Named>(podOf(await overlaid(chart, ['values.yaml'])).spec.containers, 'natsgate');
+  const native = podOf(await overlaid(chart, ['native.yaml'])).spec.initContainers[0];
+  assert.deepEqual({ ...ordinary, restartPolicy: 'Always' }, native);
+});
+
+test('the plain manifests say the same of natsgate as the overlay', async () => {
+  const [chart = ''] = charts;
+  const overlay = await overlaid(chart, ['values.yaml']);
+  const plain = manifests(readFileSync(join(EXAMPLE, 'sidecar.yaml'), 'utf8'));
+  const [a, b] = [podOf(overlay), podOf(plain)];
+  assert.deepEqual(named(a.spec.containers, 'natsgate'), named(b.spec.containers, 'natsgate'));
+  assert.equal(a.spec.terminationGracePeriodSeconds, b.spec.terminationGracePeriodSeconds);
+  const text = JSON.stringify(natsgateVolumes(a)).replace('"nats-natsgate"', '"natsgate-config"');
+  assert.deepEqual(JSON.parse(text), natsgateVolumes(b));
+  assert.deepEqual(
+    only(overlay, 'ConfigMap', 'nats-natsgate')['data'],
+    only(plain, 'ConfigMap', 'natsgate-config')['data'],
+  );
+  const port = (objects: Manifest[]) => named(only(objects, 'Service', 'nats')['spec'].ports, 'ws-gw');
+  assert.deepEqual(port(overlay), port(plain));
+});
+
+test('the plain manifests keep the rules, and their PodMonitor finds the pod', () => {
+  const plain = manifests(readFileSync(join(EXAMPLE, 'sidecar.yaml'), 'utf8'));
+  const monitor = manifests(readFileSync(join(EXAMPLE, 'pod-monitor.yaml'), 'utf8'));
+  for (const object of [...plain, ...monitor]) assert.deepEqual(checkShape(object), []);
+  const pod = podOf(plain);
+  assert.deepEqual(checkPod({ name: 'nats', labels: {}, spec: pod.spec }), []);
+  const [{ spec }] = monitor as [Manifest];
+  assert.deepEqual(spec.selector.matchLabels, pod.metadata.labels);
+  named(
+    named<Named & { ports: Named[] }>(pod.spec.containers, 'natsgate').ports,
+    spec.podMetricsEndpoints[0].port,
+  );
+});
+
+test('the configuration in the overlay satisfies the gateway', async () => {
+  const [chart = ''] = charts;
+  const objects = await overlaid(chart, ['values.yaml']);
+  const text: string = only(objects, 'ConfigMap', 'nats-natsgate')['data']['natsgate.yaml'];
+  await using temporary = await temporaryFolder();
+  const { selfSigned } = await import('../config/self-signed.ts');
+  const { writeFile } = await import('node:fs/promises');
+  const { certificate, key } = selfSigned();
+  await writeFile(join(temporary.path, 'tls.crt'), certificate);
+  await writeFile(join(temporary.path, 'tls.key'), key, { mode: 0o400 });
+  const file = join(temporary.path, 'natsgate.yaml');
+  await writeFile(file, text.replaceAll('/etc/natsgate/tls', temporary.path));
+  const loaded = await loadConfig({ file, flags: {}, env: {} }, configChecks);
+  assert.deepEqual(loaded.ok ? [] : loaded.problems.map(formatProblem), []);
+  if (!loaded.ok) return;
+  const { listen, admin, upstream } = loaded.config;
+  const ports = named<Named & { ports: { containerPort: number }[] }>(
+    podOf(objects).spec.containers,
+    'natsgate',
+  ).ports;
+  assert.deepEqual(
+    ports.map(({ containerPort }) => containerPort),
+    [listen.address.port, admin.address.port],
+  );
+  assert.equal(upstream.servers[0]?.host, '127.0.0.1');
+});
+
+test('pod-monitor.yaml scrapes natsgate beside nats-server', async () => {
+  for (const chart of charts) {
+    const objects = await overlaid(chart, ['values.yaml', 'pod-monitor.yaml']);
+    const monitor = only(objects, 'PodMonitor');
+    const labels = podOf(objects).metadata.labels;
+    for (const [name, value] of Object.entries(monitor['spec'].selector.matchLabels))
+      assert.equal(labels[name], value);
+    const ports = monitor['spec'].podMetricsEndpoints.map(({ port }: { port: string }) => port);
+    assert.deepEqual(ports, ['prom-metrics', 'ws-gw-metrics']);
+  }
+});
+
+test('proxy-protocol.yaml turns it on in nats.conf', async () => {
+  const [chart = ''] = charts;
+  const objects = await overlaid(chart, ['values.yaml', 'proxy-protocol.yaml']);
+  assert.match(only(objects, 'ConfigMap', 'nats-config')['data']['nats.conf'], /"proxy_protocol":true/);
+});
+
+test('why the overlay appends: a merge takes nats away, silently', async () => {
+  const [chart = ''] = charts;
+  const { stdout } = await helm(
+    'template',
+    'nats',
+    chart,
+    ...set({ 'podTemplate.merge': { spec: { containers: [{ name: 'natsgate', image: 'x:1' }] } } }),
+  );
+  assert.deepEqual(
+    podOf(manifests(stdout)).spec.containers.map(({ name }: Named) => name),
+    ['natsgate'],
+  );
+  const appended = await helm(
+    'template',
+    'nats',
+    chart,
+    ...set({ 'podTemplate.patch': [{ op: 'add', path: '/spec/initContainers/-', value: {} }] }),
+  );
+  assert.match(appended.stderr, /there is no "initContainers"/);
+});
+
+function restrictions(container: object): string[] {
+  const spec = {
+    automountServiceAccountToken: false,
+    enableServiceLinks: false,
+    containers: [container],
+    volumes: [
+      { name: 'natsgate-config', configMap: {} },
+      { name: 'natsgate-tls', secret: {} },
+    ],
+  };
+  return checkPod({ name: 'sidecar', labels: {}, spec });
+}

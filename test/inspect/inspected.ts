@@ -1,0 +1,72 @@
+import { BufferPool } from '../../src/buffer-pool.ts';
+import { type InspectionLevel, type InspectionRules, Inspector } from '../../src/inspect/inspector.ts';
+import type { Direction, ParseError } from '../../src/nats/protocol.ts';
+import { cutAt } from '../nats/parse-pieces.ts';
+
+export const INFO =
+  'INFO {"server_id":"S","server_name":"n1","version":"2.15.1","max_payload":65536,"client_id":7} \r\n';
+export const CONNECT = 'CONNECT {}\r\n';
+
+/** An inspector whose pool overwrites whatever has become free, and what came of it. */
+export class Inspected {
+  readonly pool = new BufferPool({ slots: 2, poison: true });
+  readonly inspector: Inspector;
+  readonly stops: [Direction, ParseError][] = [];
+  readonly serverErrors: string[] = [];
+  lameDucks = 0;
+  readonly roundTrips: number[] = [];
+  readonly #up: Buffer[] = [];
+  readonly #down: Buffer[] = [];
+
+  constructor(level: InspectionLevel, info: InspectionRules['info'] = { connectUrls: 'keep', hide: [] }) {
+    this.inspector = new Inspector({ level, maxLineBytes: 4096, info }, this.pool, {
+      onParserStop: (direction, error) => void this.stops.push([direction, error]),
+      onServerError: (kind) => void this.serverErrors.push(kind),
+      onLameDuck: () => void this.lameDucks++,
+      onRoundTrip: (seconds) => void this.roundTrips.push(seconds),
+    });
+  }
+
+  /** Behind INFO and CONNECT, which count as not sent. */
+  static connected(level: InspectionLevel): Inspected {
+    const inspected = new Inspected(level);
+    inspected.inspector.firstInfo(Buffer.from(INFO));
+    inspected.toUpstream(Buffer.from(CONNECT));
+    inspected.#up.length = 0;
+    return inspected;
+  }
+
+  get up(): string {
+    return Buffer.concat(this.#up).toString('latin1');
+  }
+
+  get down(): string {
+    return Buffer.concat(this.#down).toString('latin1');
+  }
+
+  /** In slots of the pool, as an engine does it. */
+  toUpstream(bytes: Buffer, cuts: readonly number[] = []): this {
+    for (const piece of cutAt(bytes, cuts)) {
+      if (this.inspector.refusal !== undefined) break;
+      const slot = this.pool.take();
+      piece.copy(this.pool.bytes, slot);
+      const chunk = this.inspector.toUpstream(this.pool.lend(slot, slot + piece.length));
+      if (chunk === undefined) continue;
+      this.#up.push(Buffer.from(chunk));
+      this.pool.release(chunk);
+    }
+    if (this.pool.free !== 3) throw new Error(`${3 - this.pool.free} slots did not come back`);
+    return this;
+  }
+
+  toClient(bytes: Buffer, cuts: readonly number[] = []): this {
+    for (const piece of cutAt(bytes, cuts)) {
+      this.inspector.toClient(piece, this.write);
+      // The receive area is overwritten by the next read.
+      piece.fill(0xdb);
+    }
+    return this;
+  }
+
+  readonly write = (piece: Buffer): void => void this.#down.push(Buffer.from(piece));
+}

@@ -1,0 +1,279 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import fc from 'fast-check';
+import type { InspectionLevel } from '../../src/inspect/inspector.ts';
+import { CONNECT, INFO, Inspected } from './inspected.ts';
+
+const LEVELS = ['observe', 'enforce'] as const;
+const LDM = /INFO \{[^\r\n]*"ldm":true[^\r\n]*\} ?\r\n/;
+const WORDS = "-ERR 'Stale Connection'\r\n";
+const INFO_LIKE = 'INFO {"connect_urls":["10.0.0.1:4222"],"ldm":true} \r\n';
+
+const sortedCuts = (length: number, cuts: readonly number[]): number[] =>
+  cuts.map((cut) => cut % (length + 1)).sort((one, other) => one - other);
+const cuts = fc.oneof(
+  fc.array(fc.nat({ max: 3000 }), { maxLength: 30 }),
+  // Every byte for itself.
+  fc.constant(Array.from({ length: 3000 }, (_, at) => at)),
+);
+const payload = fc
+  .array(
+    fc.oneof(
+      fc.constantFrom(INFO_LIKE, WORDS, '\r\n', 'MSG a 1 2\r\nhi\r\n', 'PING\r\n', '\n', '\r'),
+      fc.string(),
+    ),
+    {
+      maxLength: 4,
+    },
+  )
+  .map((parts) => Buffer.from(parts.join('')).toString('latin1'));
+const block = payload.map((text) => `NATS/1.0\r\nA: ${text}\r\n\r\n`);
+const subject = fc.constantFrom('a', 'a.b', '\xc3\xa9', 'INFO');
+
+const clientOperation = fc.oneof(
+  fc.constantFrom('PING\r\n', 'PONG\r\n', 'SUB a.* 1\r\n', 'sub\ta  workers x\r\n', 'UNSUB 1 5\r\n'),
+  fc.tuple(subject, payload).map(([to, text]) => `PUB ${to} ${text.length}\r\n${text}\r\n`),
+  fc
+    .tuple(subject, block, payload)
+    .map(
+      ([to, head, text]) =>
+        `HPUB ${to} r.1 ${head.length} ${head.length + text.length}\r\n${head}${text}\r\n`,
+    ),
+);
+const serverOperation = fc.oneof(
+  fc.constantFrom(
+    'PING\r\n',
+    'PONG\r\n',
+    '+OK\r\n',
+    '-ERR \'Permissions Violation for Publish to "a"\'\r\n',
+    INFO,
+  ),
+  fc.tuple(subject, payload).map(([to, text]) => `MSG ${to}\r 1 00${text.length}\r\n${text}\r\n`),
+  fc
+    .tuple(subject, block, payload)
+    .map(
+      ([to, head, text]) =>
+        `HMSG ${to} 1 r ${head.length} ${head.length + text.length}\r\n${head}${text}\r\n`,
+    ),
+);
+
+for (const level of LEVELS) {
+  describe(level, () => {
+    test('to the server: what came, however it was cut; counts and subscriptions do not depend on it', () => {
+      const property = fc.property(fc.array(clientOperation, { maxLength: 12 }), cuts, (list, at) => {
+        const text = list.join('');
+        const bytes = Buffer.from(text, 'latin1');
+        const whole = Inspected.connected(level).toUpstream(bytes);
+        const split = Inspected.connected(level).toUpstream(bytes, sortedCuts(bytes.length, at));
+        assert.equal(split.up, text);
+        assert.equal(whole.up, text);
+        assert.deepEqual(split.inspector.facts(), whole.inspector.facts());
+        const { operations } = split.inspector.facts();
+        const sum = Object.values(operations.to_upstream).reduce((one, other) => one + other, 0);
+        assert.equal(sum, list.length + 1);
+      });
+      fc.assert(property, { numRuns: 600 });
+    });
+
+    test('to the client: what came, INFO-like bytes in payloads and headers included', () => {
+      const property = fc.property(fc.array(serverOperation, { maxLength: 12 }), cuts, (list, at) => {
+        const text = list.join('');
+        const bytes = Buffer.from(text, 'latin1');
+        const split = Inspected.connected(level).toClient(Buffer.from(bytes), sortedCuts(bytes.length, at));
+        assert.equal(split.down, text);
+        const whole = Inspected.connected(level).toClient(bytes);
+        assert.deepEqual(split.inspector.facts(), whole.inspector.facts());
+        assert.equal(split.lameDucks, 0);
+      });
+      fc.assert(property, { numRuns: 600 });
+    });
+
+    test('a line of ours stands between two operations, wherever it is put in', () => {
+      const property = fc.property(
+        fc.array(serverOperation, { minLength: 1, maxLength: 8 }),
+        cuts,
+        fc.nat(3000),
+        fc.boolean(),
+        (list, at, when, twice) => {
+          const bytes = Buffer.from(list.join(''), 'latin1');
+          const inspected = Inspected.connected(level);
+          const place = when % (bytes.length + 1);
+          const offsets = sortedCuts(bytes.length, at);
+          inspected.toClient(
+            Buffer.from(bytes.subarray(0, place)),
+            offsets.filter((one) => one < place),
+          );
+          const lame = inspected.inspector.lameDuckInfo()!;
+          assert.match(lame.toString(), LDM);
+          inspected.inspector.put(lame, inspected.write);
+          if (twice) inspected.inspector.put(Buffer.from(WORDS), inspected.write);
+          inspected.toClient(
+            Buffer.from(bytes.subarray(place)),
+            offsets.filter((one) => one > place).map((one) => one - place),
+          );
+          assert.ok(!inspected.inspector.isWaiting);
+          const ours = lame.toString() + (twice ? WORDS : '');
+          const found = inspected.down;
+          const ends = list.map((_, index) => list.slice(0, index + 1).join(''));
+          assert.ok(
+            ['', ...ends].some((front) => found === front + ours + list.join('').slice(front.length)),
+            JSON.stringify(found),
+          );
+        },
+      );
+      fc.assert(property, { numRuns: 600 });
+    });
+
+    test('of an endless line nothing is kept above the limit', () => {
+      const inspected = Inspected.connected(level);
+      const piece = Buffer.from('x'.repeat(100));
+      inspected.toUpstream(Buffer.from('SUB '));
+      for (let times = 0; times < 100; times++) {
+        inspected.toUpstream(piece);
+        assert.ok(inspected.inspector.up.heldBytes <= 4096 + 64);
+      }
+      assert.equal(inspected.stops[0]?.[1].problem, 'line_too_long');
+    });
+
+    test('round trips are measured from PING to PONG, wherever they are cut', () => {
+      for (const at of [[], [1], [3], [4], [5]]) {
+        const inspected = Inspected.connected(level);
+        inspected.toUpstream(Buffer.from('PING\r\n'), at).toClient(Buffer.from('PONG\r\nPONG\r\n'), at);
+        assert.equal(inspected.roundTrips.length, 1);
+        assert.ok(inspected.roundTrips[0]! >= 0);
+      }
+    });
+
+    test('N20: zeros in front, CR in a subject, an INFO line inside a payload', () => {
+      for (const text of [
+        'MSG ob.a 1 0002\r\nhi\r\n',
+        'MSG ob\r.a 1 2\r\nhi\r\n',
+        `MSG a 1 ${INFO_LIKE.length}\r\n${INFO_LIKE}\r\n`,
+      ]) {
+        const bytes = Buffer.from(text, 'latin1');
+        for (let at = 0; at < bytes.length; at++) {
+          const inspected = Inspected.connected(level).toClient(Buffer.from(bytes), [at]);
+          assert.equal(inspected.down, text);
+          assert.equal(inspected.stops.length, 0);
+        }
+      }
+    });
+  });
+}
+
+describe('what cannot be read', () => {
+  const http = 'HTTP/1.1 400 Bad Request\r\n\r\n';
+  const run = (level: InspectionLevel) =>
+    Inspected.connected(level).toClient(Buffer.from(`PING\r\n${http}${http}`), [8, 20, 30]);
+
+  test('observe: the direction is given up, once, and its bytes go on; the other is read on', () => {
+    const inspected = run('observe');
+    assert.equal(inspected.down, `PING\r\n${http}${http}`);
+    assert.equal(inspected.stops.length, 1);
+    assert.equal(inspected.stops[0]?.[0], 'to_client');
+    inspected.toUpstream(Buffer.from('SUB a 1\r\n'));
+    assert.equal(inspected.inspector.subscriptions.alive, 1);
+    inspected.inspector.put(Buffer.from(WORDS), inspected.write);
+    assert.equal(inspected.down, `PING\r\n${http}${http}`);
+    assert.ok(!inspected.inspector.isWaiting);
+  });
+
+  test('observe: a line of ours that waits is given up with it', () => {
+    const inspected = Inspected.connected('observe').toClient(Buffer.from('MSG a 1 2\r\nh'));
+    inspected.inspector.put(Buffer.from(WORDS), inspected.write);
+    assert.ok(inspected.inspector.isWaiting);
+    inspected.toClient(Buffer.from('iXX'));
+    assert.ok(!inspected.inspector.isWaiting);
+    assert.equal(inspected.down, 'MSG a 1 2\r\nhiXX');
+  });
+
+  test('enforce: nothing of it passes, and our words can still be said', () => {
+    const inspected = run('enforce');
+    assert.equal(inspected.down, 'PING\r\n');
+    assert.equal(inspected.inspector.refusal, 'Unknown Protocol Operation');
+    inspected.inspector.put(Buffer.from(WORDS), inspected.write);
+    assert.equal(inspected.down, `PING\r\n${WORDS}`);
+  });
+});
+
+describe('INFO', () => {
+  const CLUSTERED =
+    'INFO {"server_id":"S","host":"10.0.0.1","port":4222,"max_payload":65536,"connect_urls":["10.0.0.1:4222"]} \r\n';
+  const ASYNC = CLUSTERED.replace('4222"]', '4222","10.0.0.2:4222"]');
+
+  test('enforce rewrites every one of them, however it was cut, and nothing else', () => {
+    const text = `PONG\r\n${ASYNC}MSG a 1 ${ASYNC.length}\r\n${ASYNC}\r\n${ASYNC}PING\r\n`;
+    const bytes = Buffer.from(text);
+    const read = (offsets: readonly number[]): string => {
+      const inspected = new Inspected('enforce', { connectUrls: 'drop', hide: [] });
+      assert.ok(!inspected.inspector.firstInfo(Buffer.from(CLUSTERED)).includes('connect_urls'));
+      return inspected.toClient(Buffer.from(bytes), offsets).down;
+    };
+    const whole = read([]);
+    assert.equal(whole.split('connect_urls').length, 2, 'the one in the payload is left');
+    assert.ok(whole.includes(`MSG a 1 ${ASYNC.length}\r\n${ASYNC}\r\n`));
+    for (let at = 1; at < bytes.length; at++) assert.equal(read([at]), whole, `cut at ${at}`);
+    assert.equal(read(Array.from(bytes, (_, at) => at)), whole);
+  });
+
+  test('observe leaves it alone, and lame duck is told once', () => {
+    const inspected = new Inspected('observe', { connectUrls: 'drop', hide: ['host'] });
+    assert.equal(inspected.inspector.firstInfo(Buffer.from(CLUSTERED)).toString(), CLUSTERED);
+    const lame = INFO.replace('{', '{"ldm":true,');
+    inspected.toClient(Buffer.from(lame + lame));
+    assert.equal(inspected.lameDucks, 1);
+    assert.equal(inspected.down, lame + lame);
+  });
+
+  test('a new maximum holds from then on', () => {
+    const inspected = Inspected.connected('enforce');
+    inspected.toClient(Buffer.from(INFO.replace('65536', '5')));
+    inspected.toUpstream(Buffer.from('PUB a 6\r\n'));
+    assert.equal(inspected.inspector.refusal, 'Maximum Payload Violation');
+  });
+});
+
+describe('CONNECT', () => {
+  const enforced = (text: string, offsets: readonly number[] = []) =>
+    new Inspected('enforce').toUpstream(Buffer.from(text), offsets);
+
+  test('goes on in canonical form with what follows it, however it was cut', () => {
+    const text = 'connect\t{"U\\u0073ER": "a", "pass":"b"}\nSUB a 1\r\nPUB a 2\r\nhi\r\n';
+    const bad = enforced(text);
+    const whole = enforced(text.replace('\n', '\r\n'));
+    assert.equal(whole.up, bad.up);
+    assert.match(whole.up, /^CONNECT \{"user":"a","pass":"b"\}\r\nSUB a 1\r\nPUB a 2\r\nhi\r\n$/);
+    for (let at = 1; at < text.length; at++) assert.equal(enforced(text, [at]).up, whole.up);
+    assert.equal(
+      enforced(
+        text,
+        Array.from(text, (_, at) => at),
+      ).up,
+      whole.up,
+    );
+  });
+
+  test('is refused when it may be read in two ways, and twice; no word of it is told', () => {
+    for (const text of [
+      'CONNECT {"user":"secret","USER":"b"}\r\n',
+      'CONNECT [1,"secret"]\r\n',
+      'CONNECT null\r\n',
+      'CONNECT {} secret\r\n',
+    ]) {
+      const inspected = enforced(text);
+      assert.equal(inspected.up, '');
+      assert.equal(inspected.inspector.refusal, 'Unknown Protocol Operation');
+      assert.doesNotMatch(inspected.stops[0]?.[1].found ?? '', /secret/);
+    }
+    const twice = enforced(`${CONNECT}${CONNECT}`);
+    assert.equal(twice.up, 'CONNECT {}\r\n');
+    assert.notEqual(twice.inspector.refusal, undefined);
+  });
+
+  test('observe sends it as it came, and shows no secret of it', () => {
+    const text = 'CONNECT {"user":"a","pass":"secret","name":"app"}\r\n';
+    const inspected = new Inspected('observe').toUpstream(Buffer.from(text));
+    assert.equal(inspected.up, text);
+    assert.doesNotMatch(JSON.stringify(inspected.inspector.facts()), /secret/);
+  });
+});

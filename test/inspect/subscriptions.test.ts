@@ -1,0 +1,49 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Inspected } from './inspected.ts';
+
+const after = (...lines: readonly string[]) =>
+  Inspected.connected('observe').toUpstream(
+    Buffer.from(lines.map((line) => `${line}\r\n`).join(''), 'latin1'),
+  ).inspector.subscriptions;
+
+test('subject, queue and sid of those that are alive', () => {
+  const subscriptions = after('SUB a.b 1', 'sub  c.*\tworkers  x-2', 'SUB d 3', 'UNSUB 3', 'UNSUB 99');
+  assert.equal(subscriptions.alive, 2);
+  assert.deepEqual(subscriptions.list(), [
+    { sid: '1', subject: 'a.b' },
+    { sid: 'x-2', subject: 'c.*', queue: 'workers' },
+  ]);
+});
+
+test('a repeated sid: the first one stays, as on the server', () => {
+  assert.deepEqual(after('SUB a 7', 'SUB b 7').list(), [{ sid: '7', subject: 'a' }]);
+});
+
+test('with a maximum it counts as gone', () => {
+  assert.equal(after('SUB a 7', 'UNSUB 7 5').alive, 0);
+});
+
+test('sids that differ in bytes that are no UTF-8, or far behind, are different', () => {
+  assert.equal(after('SUB a \xfe', 'SUB b \xff').alive, 2);
+  const long = 'x'.repeat(300);
+  assert.equal(after(`SUB a ${long}1`, `SUB b ${long}2`).alive, 2);
+});
+
+test('above a thousand they are counted, up and down', () => {
+  const lines = Array.from({ length: 1500 }, (_, sid) => `SUB a ${sid}`);
+  const more = after(...lines);
+  assert.equal(more.alive, 1500);
+  assert.equal(more.list().length, 1000);
+  const fewer = after(...lines, ...Array.from({ length: 1500 }, (_, sid) => `UNSUB ${sid}`), 'UNSUB 1');
+  assert.equal(fewer.alive, 0);
+});
+
+test('a long subject is kept in part', () => {
+  assert.equal(after(`SUB ${'s'.repeat(4000)} 1`).list()[0]?.subject.length, 256);
+});
+
+test('one that an enforcer refuses is none', () => {
+  const inspected = Inspected.connected('enforce').toUpstream(Buffer.from('SUB a 1\r\nSUB a..b 2\r\n'));
+  assert.equal(inspected.inspector.subscriptions.alive, 1);
+});
