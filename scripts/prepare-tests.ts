@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { findNatsServer } from '../src/cli/nats-server.ts';
 import { findChromium } from '../test/support/chromium.ts';
 import { findContainerTools } from '../test/support/containers.ts';
+import { findHaproxy } from '../test/support/haproxy.ts';
 import { findHelm } from '../test/support/helm.ts';
 import { findPromtool } from '../test/support/promtool.ts';
 
@@ -23,6 +24,7 @@ for (const find of [
   async () => say(`promtool: ${await findPromtool()}`),
   async () => say(`helm: ${await findHelm()}`),
   async () => say(`containers: ${await findContainerTools()}`),
+  async () => say(`HAProxy: ${await findHaproxy()}`),
 ]) {
   try {
     await find();

@@ -310,6 +310,12 @@ export const HANDSHAKE_OUTCOMES = {
     class: 'server_fault',
     sentence: 'nats-server does not read the PROXY header that upstream.proxyProtocol sends.',
   },
+  upstream_not_trusting: {
+    status: 502,
+    class: 'server_fault',
+    sentence:
+      'nats-server cannot check the signature of upstream.proxySeedFile. It must be 2.12 or newer, with the public key under proxies.trusted.',
+  },
   upstream_timeout: {
     status: 504,
     class: 'server_fault',

@@ -20,6 +20,7 @@ import type { Opening, OpeningFacts } from './listener/opening.ts';
 import { checkOriginEntry, compileOrigins } from './listener/origin.ts';
 import { compileTrustedProxies, type TrustedProxies } from './listener/trusted-proxies.ts';
 import { foreignText, type Log } from './log.ts';
+import { readSeed } from './nats/nkey.ts';
 import { encodeProxyHeader } from './proxy-protocol.ts';
 import { Reporter } from './reporter.ts';
 import { Traffic } from './session/pipe.ts';
@@ -59,7 +60,7 @@ export type GatewayOptions = {
 };
 
 /** Rules of other folders that the configuration's reader applies; it may not import them itself. */
-export const configChecks = { origin: checkOriginEntry } as const;
+export const configChecks = { origin: checkOriginEntry, proxySeed: readSeed } as const;
 
 /** How the origins of a configuration are really compared: A-labels, canonical addresses, without repetitions. */
 export const compiledOrigins = (config: Config): readonly string[] => compileOrigins(config.origins).entries;
@@ -261,6 +262,7 @@ export class Gateway {
         listen: `${certificate === undefined ? 'ws' : 'wss'}://${addressText(this.#address)}`,
         admin: `http://${addressText(this.#adminAddress)}`,
         upstream: config.upstream.servers.map((server) => server.name),
+        proxyKey: config.upstream.proxySigner?.publicKey,
         sessions: sessionCap,
         version: this.#options.version,
       },
@@ -380,7 +382,7 @@ export class Gateway {
       engine: isSame ? before.engine : this.#makeEngine(prepared),
       engineKey,
       upstreams:
-        before !== undefined && isDeepStrictEqual(upstream, before.config.upstream)
+        before !== undefined && isDeepStrictEqual(ofPool(upstream), ofPool(before.config.upstream))
           ? before.upstreams
           : this.#makeUpstreams(upstream, before?.upstreams),
     };
@@ -449,9 +451,15 @@ export class Gateway {
 
   /** Without a client the gateway asks for itself. */
   #attemptWith({ config, upstreamTls }: Active, client: OpeningFacts | undefined): SingleAttempt {
-    const proxy = proxyHeader(config.upstream.proxyProtocol, client);
+    const { proxyProtocol, proxySigner } = config.upstream;
+    const shared = {
+      pool: this.#pool,
+      tls: upstreamTls,
+      proxy: proxyHeader(proxyProtocol, client),
+      signs: proxySigner !== undefined,
+    };
     return (target, connectMs, dialMs, signal, observer) =>
-      attempt(target, connectMs, dialMs, { pool: this.#pool, signal, observer, tls: upstreamTls, proxy });
+      attempt(target, connectMs, dialMs, { ...shared, signal, observer });
   }
 
   #refuseAfter(error: unknown, opening: Opening): void {
@@ -479,6 +487,7 @@ export class Gateway {
       slot.accepted();
       this.#sessions.add(session, slot);
       session.start(upstream);
+      if (this.#state === 'draining') session.announceDrain();
       begun = true;
     });
     return begun;
@@ -491,10 +500,12 @@ export class Gateway {
       if (upstream.info.connectUrls.length > 0) this.#warnOfConnectUrls(upstream.info.connectUrls);
       return undefined;
     }
+    const signer = config.upstream.proxySigner;
     const rules: InspectionRules = {
       level,
       maxLineBytes: limits.maxControlLineBytes,
       info: { ...info, tls: facts.secure === true, clientIp: facts.clientAddress },
+      ...(signer === undefined ? {} : { sign: signer.sign }),
     };
     const { server } = upstream;
     // Whoever runs now shall know, whichever pool the session came from.
@@ -649,6 +660,9 @@ function sessionRow(session: Session) {
     ending: session.reason,
   };
 }
+/** What a pool depends on: a signer is another one in each configuration, and only sessions use it. */
+const ofPool = (config: UpstreamConfig) => ({ ...config, proxySigner: undefined });
+
 function proxyHeader(
   version: UpstreamConfig['proxyProtocol'],
   client: OpeningFacts | undefined,

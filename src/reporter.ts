@@ -31,6 +31,7 @@ export type EndedSession = {
   readonly bytesToUpstream: number;
   readonly bytesToClient: number;
   readonly serverError: string | undefined;
+  readonly hint: string | undefined;
 };
 
 export type ParserStop = {
@@ -119,6 +120,7 @@ export class Reporter {
         upstream: facts.upstream,
         ...(facts.natsClientId === undefined ? {} : { natsClientId: facts.natsClientId }),
         ...(session.serverError === undefined ? {} : { serverError: foreignText(session.serverError) }),
+        ...(session.hint === undefined ? {} : { hint: session.hint }),
       },
       'session ended',
     );

@@ -28,19 +28,20 @@ export type Block = {
   readonly messages: number;
 };
 
-/** About 1 MiB of equal messages. */
-export function block(messageBytes: number): Block {
+/** About 1 MiB of equal messages, so many in each frame. */
+export function block(messageBytes: number, perFrame = 1): Block {
   const message = publish(messageBytes);
-  const messages = Math.max(1, Math.floor(1_048_576 / messageBytes));
+  const count = Math.max(1, Math.floor(1_048_576 / messageBytes / perFrame));
+  const content = Buffer.concat(Array.from({ length: perFrame }, () => message));
   let mask = 0x9e37_79b9;
-  const frames = Array.from({ length: messages }, () => {
+  const frames = Array.from({ length: count }, () => {
     mask = (Math.imul(mask, 1_664_525) + 1_013_904_223) >>> 0;
-    return maskedFrame(message, mask);
+    return maskedFrame(content, mask);
   });
   return {
     wire: Buffer.concat(frames),
-    payload: Buffer.concat(Array.from({ length: messages }, () => message)),
-    messages,
+    payload: Buffer.concat(Array.from({ length: count }, () => content)),
+    messages: count * perFrame,
   };
 }
 

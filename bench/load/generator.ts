@@ -7,16 +7,17 @@ import { type Latencies, pingPong } from './ping-pong.ts';
 
 /** The clients of every measurement, in a process of their own: prebuilt bytes out, counting in. */
 
-const blocks = new Map<number, Block>();
+const blocks = new Map<string, Block>();
 let clients: Client[] = [];
 let target: Target | undefined;
 const OPEN_AT_ONCE = 64;
 
-function blockOf(messageBytes: number): Block {
-  let found = blocks.get(messageBytes);
+function blockOf(messageBytes: number, perFrame = 1): Block {
+  const key = `${messageBytes},${perFrame}`;
+  let found = blocks.get(key);
   if (found === undefined) {
-    found = block(messageBytes);
-    blocks.set(messageBytes, found);
+    found = block(messageBytes, perFrame);
+    blocks.set(key, found);
   }
   return found;
 }
@@ -44,9 +45,16 @@ function sendTimes(client: Client, bytes: Buffer, times: number): Promise<void> 
 
 const methods = {
   /** What `up` sends with each repetition. The digest is of `repeats` of them, as they come out behind the subject. */
-  describe(of: { messageBytes: number; repeats: number; protocol: Target['protocol']; digest: boolean }) {
-    const { wire, payload, messages } = blockOf(of.messageBytes);
-    const bytes = of.protocol === 'ws' ? payload : wire;
+  describe(of: {
+    messageBytes: number;
+    perFrame?: number;
+    repeats: number;
+    protocol: Target['protocol'];
+    digest: boolean;
+  }) {
+    const { wire, payload, messages } = blockOf(of.messageBytes, of.perFrame);
+    // Behind a CONNECT a TCP client sends plain NATS too, see `up`.
+    const bytes = of.protocol === 'ws' || (of.perFrame ?? 1) > 1 ? payload : wire;
     const hash = createHash('sha256');
     if (of.digest) for (let count = 0; count < of.repeats; count++) hash.update(bytes);
     return { messages, bytes: bytes.length, payloadBytes: payload.length, sha256: hash.digest('hex') };
@@ -62,8 +70,12 @@ const methods = {
     if (hello !== undefined) for (const client of clients) client.socket.write(framed(hello));
   },
   /** Upload: the block of such messages, so many times. Resolves when the kernel has it. */
-  async up(load: { readonly messageBytes: number; readonly repeats: number }): Promise<void> {
-    const { wire, payload } = blockOf(load.messageBytes);
+  async up(load: {
+    readonly messageBytes: number;
+    readonly perFrame?: number;
+    readonly repeats: number;
+  }): Promise<void> {
+    const { wire, payload } = blockOf(load.messageBytes, load.perFrame);
     const plainNats = target?.hello !== undefined && target.protocol === 'tcp';
     await sendTimes(clients[0]!, plainNats ? payload : wire, load.repeats);
   },
@@ -78,7 +90,7 @@ const methods = {
     });
   },
   /** Asks the upstream for its flood and counts it. */
-  async down(load: { readonly bytes: number; readonly digest: boolean }) {
+  async down(load: { readonly bytes: number; readonly digest: boolean; readonly start?: string }) {
     const client = clients[0]!;
     const hash = load.digest ? createHash('sha256') : undefined;
     await new Promise<void>((resolve) => {
@@ -86,7 +98,7 @@ const methods = {
         hash?.update(piece);
         if (client.received >= load.bytes) resolve();
       };
-      client.socket.write(framed('go'));
+      client.socket.write(framed(load.start ?? 'go'));
     });
     return { bytes: client.received, sha256: hash?.digest('hex') };
   },

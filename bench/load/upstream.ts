@@ -10,12 +10,17 @@ import { serve } from '../helper.ts';
  */
 
 export type UpstreamMode =
-  /** Count them, and their digest if asked. */
-  | { readonly kind: 'sink'; readonly expectBytes: number; readonly digest: boolean }
+  /** Count them, and their digest if asked; but for a first line, if that is told. */
+  | {
+      readonly kind: 'sink';
+      readonly expectBytes: number;
+      readonly digest: boolean;
+      readonly skipLine?: boolean;
+    }
   /** Send them back. */
   | { readonly kind: 'echo' }
   /** The first one starts a flood of so many bytes. */
-  | { readonly kind: 'blast'; readonly bytes: number }
+  | { readonly kind: 'blast'; readonly bytes: number; readonly messages?: boolean }
   /** Leave them with the kernel. */
   | { readonly kind: 'stopped' };
 
@@ -24,6 +29,10 @@ const INFO_LINE =
 
 /** What a flood consists of: 64 KiB for each write, no two bytes in a row equal. */
 const FLOOD_PIECE = Buffer.alloc(65_536, 'the quick brown fox jumps over the lazy dog 0123456789\r\n');
+/** The same as messages of NATS, 4 KiB each. */
+const MESSAGE = Buffer.from(`MSG bench.subject 1 4096\r\n${'x'.repeat(4096)}\r\n`);
+const MESSAGES_PIECE = Buffer.concat(Array.from({ length: 15 }, () => MESSAGE));
+const pieceOf = (messages = false): Buffer => (messages ? MESSAGES_PIECE : FLOOD_PIECE);
 const receive = Buffer.allocUnsafeSlow(262_144);
 
 let mode: UpstreamMode = { kind: 'echo' };
@@ -48,7 +57,14 @@ const server = createServer({ noDelay: true }, (socket) => {
 
 function takeBytes(socket: Socket, current: UpstreamMode): (chunk: Buffer) => void {
   let flooding = false;
-  return (chunk) => {
+  let skipping = current.kind === 'sink' && current.skipLine === true;
+  return (all) => {
+    let chunk = all;
+    if (skipping) {
+      const lineEnd = all.indexOf(10);
+      skipping = lineEnd === -1;
+      chunk = all.subarray(skipping ? all.length : lineEnd + 1);
+    }
     received += chunk.length;
     if (current.kind === 'echo') socket.write(chunk);
     else if (current.kind === 'sink') {
@@ -56,16 +72,16 @@ function takeBytes(socket: Socket, current: UpstreamMode): (chunk: Buffer) => vo
       if (received >= current.expectBytes) arrived.resolve();
     } else if (current.kind === 'blast' && !flooding) {
       flooding = true;
-      flood(socket, current.bytes);
+      flood(socket, current.bytes, pieceOf(current.messages));
     }
   };
 }
 
-function flood(socket: Socket, bytes: number): void {
+function flood(socket: Socket, bytes: number, full: Buffer): void {
   let left = bytes;
   const more = (): void => {
     while (left > 0) {
-      const piece = left >= FLOOD_PIECE.length ? FLOOD_PIECE : FLOOD_PIECE.subarray(0, left);
+      const piece = left >= full.length ? full : full.subarray(0, left);
       left -= piece.length;
       if (!socket.write(piece)) return;
     }
@@ -104,10 +120,11 @@ const methods = {
   dropAll(): void {
     for (const socket of sockets) socket.destroy();
   },
-  floodDigest(bytes: number): string {
+  floodDigest({ bytes, messages }: { readonly bytes: number; readonly messages: boolean }): string {
+    const full = pieceOf(messages);
     const digest = createHash('sha256');
-    for (let left = bytes; left > 0; left -= FLOOD_PIECE.length) {
-      digest.update(left >= FLOOD_PIECE.length ? FLOOD_PIECE : FLOOD_PIECE.subarray(0, left));
+    for (let left = bytes; left > 0; left -= full.length) {
+      digest.update(left >= full.length ? full : full.subarray(0, left));
     }
     return digest.digest('hex');
   },

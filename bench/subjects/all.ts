@@ -29,6 +29,8 @@ export const SUBJECTS: readonly SubjectKind[] = [
   rawPipe,
   natsgate('cut-through'),
   natsgate('buffered'),
+  natsgate('cut-through', 'observe'),
+  natsgate('cut-through', 'enforce'),
   direct,
   haproxy,
   lighttpd,

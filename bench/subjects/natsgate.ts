@@ -8,24 +8,28 @@ const ROOT = join(import.meta.dirname, '..', '..');
 const PROGRAM = join(ROOT, 'src', 'main.ts');
 
 type Engine = 'cut-through' | 'buffered';
+type Inspect = 'off' | 'observe' | 'enforce';
 
 /** The real program with its defaults, but for the limits that a storm of handshakes would run into. */
-export function natsgate(engine: Engine): SubjectKind {
+export function natsgate(engine: Engine, inspect: Inspect = 'off'): SubjectKind {
+  const variant = inspect === 'off' ? (engine === 'buffered' ? engine : undefined) : inspect;
   return {
-    name: engine === 'cut-through' ? 'natsgate' : 'natsgate (buffered)',
+    name: variant === undefined ? 'natsgate' : `natsgate (${variant})`,
     canTls: true,
+    // An enforcer passes nothing that comes before a CONNECT, or that is not NATS.
+    ...(inspect === 'off' ? {} : { inspects: true }),
     // A message of the buffered engine costs ten times as much.
     shares: { small: engine === 'buffered' ? 0.25 : 1 },
     async version() {
       return (JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string }).version;
     },
-    start: (options) => start(engine, options),
+    start: (options) => start(engine, inspect, options),
   };
 }
 
 /** Runs under Node's profiler; `finish` ends it so that the profile is in `folder`. */
 export async function startProfiled(options: StartOptions) {
-  const program = await startProgram('cut-through', options, (folder) => [
+  const program = await startProgram('cut-through', 'off', options, (folder) => [
     '--cpu-prof',
     `--cpu-prof-dir=${folder}`,
   ]);
@@ -38,13 +42,14 @@ export async function startProfiled(options: StartOptions) {
   };
 }
 
-async function start(engine: Engine, options: StartOptions): Promise<Subject> {
+async function start(engine: Engine, inspect: Inspect, options: StartOptions): Promise<Subject> {
   const flags = options.exactMemory === true ? EXACT_MEMORY.flags : [];
-  return subjectOf(await startProgram(engine, options, () => flags), options);
+  return subjectOf(await startProgram(engine, inspect, options, () => flags), options);
 }
 
 function startProgram(
   engine: Engine,
+  inspect: Inspect,
   { upstreamPort, tls, exactMemory }: StartOptions,
   flags: (folder: string) => readonly string[],
 ): Promise<Program> {
@@ -55,6 +60,7 @@ function startProgram(
     origins: { allow: ['https://app.example.com'], missing: 'allow' },
     upstream: `nats://127.0.0.1:${upstreamPort}`,
     engine,
+    inspect,
     limits: { handshakesPerSecond: 1_000_000, handshakesInFlight: 10_000 },
     drain: { delay: '0s', timeout: '0s' },
   };

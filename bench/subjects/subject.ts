@@ -25,6 +25,8 @@ export type SubjectKind = {
   readonly canTls: boolean;
   /** A real server: what it reads it understands, and it needs no upstream. */
   readonly isServer?: boolean;
+  /** It reads NATS: for work whose bytes are such. */
+  readonly inspects?: boolean;
   /** Part of the fixed work that it gets, by the work's name, where all of it would take minutes. */
   readonly shares?: Readonly<Record<string, number>>;
   /** A process for each session: not for work with many of them. */

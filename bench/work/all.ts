@@ -1,4 +1,4 @@
-import { download } from './download.ts';
+import { downloads } from './download.ts';
 import { idles } from './idle.ts';
 import { latencies } from './latency.ts';
 import { openings } from './opening.ts';
@@ -6,4 +6,11 @@ import { stops } from './stopped.ts';
 import { uploads } from './upload.ts';
 import type { Work } from './work.ts';
 
-export const WORKS: readonly Work[] = [...uploads, download, ...latencies, ...openings, ...idles, ...stops];
+export const WORKS: readonly Work[] = [
+  ...uploads,
+  ...downloads,
+  ...latencies,
+  ...openings,
+  ...idles,
+  ...stops,
+];

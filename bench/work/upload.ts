@@ -9,29 +9,43 @@ type Upload = {
   /** All of the work, in MiB of messages. */
   readonly mebibytes: number;
   readonly perMessage: boolean;
+  /** More than one: real NATS behind a CONNECT, which inspection can read. */
+  readonly perFrame?: number;
 };
 
+/** What a client of natsgate says first. */
+export const CONNECT_LINE = 'CONNECT {"verbose":false}\r\n';
+
 /** One client sends PUB operations, one in each frame, as fast as it can. */
-function upload({ name, title, messageBytes, mebibytes, perMessage }: Upload): Work {
+function upload({ name, title, messageBytes, mebibytes, perMessage, perFrame = 1 }: Upload): Work {
   return {
     name,
     title,
     columns: perMessage ? cpuColumns('µs/message', 'k messages/s') : cpuColumns('CPU-s/GB', 'MB/s'),
     compare: 'ratio',
     layout: 'throughput',
-    takes: () => true,
+    takes: (kind) => perFrame > 1 || kind.inspects !== true,
     async measure(bench, measurement) {
       const { subject, scale, warmUp } = measurement;
       const repeats = Math.max(1, Math.round(mebibytes * scale));
-      const of = { messageBytes, repeats, protocol: subject.protocol, digest: warmUp };
+      const of = { messageBytes, perFrame, repeats, protocol: subject.protocol, digest: warmUp };
       const expected = await bench.generator.call('describe', of);
       const units = perMessage ? expected.messages * repeats : (expected.payloadBytes * repeats) / 1e9;
       // Nanoseconds per message in µs; nanoseconds per GB in seconds.
       const unit: Scale = perMessage ? { ns: 1e3, perSecond: 1e3 } : { ns: 1e9, perSecond: 1e-3 };
-      const send = (): Promise<unknown> => bench.generator.call('up', { messageBytes, repeats });
+      const send = (): Promise<unknown> => bench.generator.call('up', { messageBytes, perFrame, repeats });
       return measurement.kind.isServer === true
         ? toServer(bench, subject, units, unit, send)
-        : throughSubject(bench, measurement, units, unit, send, expected.bytes * repeats, expected.sha256);
+        : throughSubject(
+            bench,
+            measurement,
+            units,
+            unit,
+            send,
+            expected.bytes * repeats,
+            expected.sha256,
+            perFrame > 1,
+          );
     },
   };
 }
@@ -44,9 +58,11 @@ async function throughSubject(
   send: () => Promise<unknown>,
   expectBytes: number,
   sha256: string,
+  connects: boolean,
 ): Promise<Figures> {
-  await bench.upstream.call('setMode', { kind: 'sink', expectBytes, digest: warmUp });
-  await bench.generator.call('open', { target: targetOf(subject), connections: 1 });
+  await bench.upstream.call('setMode', { kind: 'sink', expectBytes, digest: warmUp, skipLine: connects });
+  const target = connects ? { ...targetOf(subject), hello: CONNECT_LINE } : targetOf(subject);
+  await bench.generator.call('open', { target, connections: 1 });
   const sink = bench.upstream.call('arrived');
   const figures = await measured(bench, subject, units, unit, async () => {
     await Promise.all([send(), sink]);
@@ -91,6 +107,14 @@ export const uploads: readonly Work[] = [
     messageBytes: 1024,
     mebibytes: 1024,
     perMessage: false,
+  }),
+  upload({
+    name: 'nats-up',
+    title: 'NATS up: PUB operations of 4 KiB, 15 in each frame',
+    messageBytes: 4096,
+    mebibytes: 1536,
+    perMessage: false,
+    perFrame: 15,
   }),
   upload({
     name: 'up-32k',

@@ -34,6 +34,8 @@ function summary({
   origins,
   upstream,
   engine,
+  inspect,
+  info,
   limits,
   timeouts,
   drain,
@@ -54,7 +56,12 @@ function summary({
     ...(upstream.tls === undefined && upstream.proxyProtocol === 'off'
       ? []
       : [`           ${wayTo(upstream)}`]),
+    ...(upstream.proxySigner === undefined
+      ? []
+      : [`           signs CONNECT as proxy ${upstream.proxySigner.publicKey}`]),
     `engine     ${engine}`,
+    `inspect    ${inspect} (${INSPECTION[inspect]})`,
+    ...(inspect === 'enforce' ? [`           INFO: ${infoText(info)}`] : []),
     `limits     sessions ${limits.sessions ?? 'auto'}, of one address ${orOff(limits.sessionsPerAddress)}; handshakes ${limits.handshakesPerSecond}/s, of one address ${orOff(limits.handshakesPerSecondPerAddress)}`,
     `           frames up to ${limits.maxFrameBytes} bytes; session age ${limits.sessionAgeMs === 0 ? 'off' : durationText(limits.sessionAgeMs)}`,
     `timeouts   handshake ${durationText(timeouts.handshakeMs)}, ping ${durationText(timeouts.pingMs)}, silence ${durationText(timeouts.silenceMs)}, stall ${durationText(timeouts.stallMs)}`,
@@ -66,6 +73,17 @@ function summary({
 function wayTo({ tls, proxyProtocol }: Config['upstream']): string {
   const encrypted = `TLS from ${tls?.minVersion} ${tls?.mode === 'first' ? 'before' : 'after'} INFO${tls?.certFile === undefined ? '' : ', with our certificate'}`;
   return `${tls === undefined ? 'no TLS' : encrypted}; PROXY header: ${proxyProtocol}`;
+}
+
+const INSPECTION = {
+  off: 'bytes pass unread',
+  observe: 'NATS is read beside the bytes',
+  enforce: 'NATS is read before it may pass',
+} as const satisfies Record<Config['inspect'], string>;
+
+function infoText({ connectUrls, hide }: Config['info']): string {
+  const urls = typeof connectUrls === 'string' ? connectUrls : `become ${connectUrls.join(', ')}`;
+  return `connect_urls ${urls}${hide.length === 0 ? '' : `; without ${hide.join(', ')}`}`;
 }
 
 function recommendations({ listen, limits }: Config): string[] {

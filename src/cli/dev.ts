@@ -86,6 +86,7 @@ export async function dev(options: DevOptions): Promise<Dev> {
   say(`  page         ${url}`);
   say(`  gateway      ${gatewayUrl}`);
   if (adminUrl !== undefined) say(`  status       ${adminUrl}`);
+  if (adminUrl !== undefined) say(`  sessions     ${adminUrl}api/sessions`);
   say(`  nats-server  ${natsServer.url}`);
   say('');
   say('  Open the page. Press Ctrl-C to end.');
@@ -147,6 +148,7 @@ function gatewayConfig(natsPort: number, origin: string, port: number, adminPort
       order: 'random',
       health: { urls: [], intervalMs: 5_000 },
       readiness: 'process',
+      proxySigner: undefined,
     },
     engine: 'cut-through',
     inspect: 'observe',

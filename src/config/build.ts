@@ -4,7 +4,7 @@ import type { References } from './references.ts';
 import type { Values } from './schema.ts';
 
 /** The configuration, frozen in depth. */
-export function buildConfig(values: Values, { tls, upstreamTls, token }: References): Config {
+export function buildConfig(values: Values, { tls, upstreamTls, token, proxySigner }: References): Config {
   const { listen, admin, origins, upstream, engine, info, limits, timeouts, drain, log } = values;
   return frozen<Config>({
     listen: {
@@ -25,6 +25,7 @@ export function buildConfig(values: Values, { tls, upstreamTls, token }: Referen
       proxyProtocol: upstream.proxyProtocol,
       health: { urls: upstream.health.url, intervalMs: upstream.health.interval },
       readiness: upstream.readiness,
+      proxySigner,
     },
     engine,
     inspect: values.inspect === 'auto' ? neededLevel(values) : values.inspect,
@@ -54,10 +55,11 @@ export function buildConfig(values: Values, { tls, upstreamTls, token }: Referen
 
 /** The lowest level at which all that is asked for can be done. */
 export function neededLevel(values: Pick<Values, 'info' | 'upstream'>): InspectLevel {
-  return rewritesInfo(values).length > 0 ? 'enforce' : 'off';
+  const signs = values.upstream.proxySeedFile !== undefined;
+  return signs || rewritesInfo(values).length > 0 ? 'enforce' : 'off';
 }
 
-/** What of it has to be done to INFO: the keys that ask for it. INFO of a server behind TLS tells of that TLS. */
+/** Which keys ask for another INFO. That of a server behind TLS tells of that TLS. */
 export function rewritesInfo({ info, upstream }: Pick<Values, 'info' | 'upstream'>): readonly string[] {
   return [
     ...(connectUrls(info.connectUrls) !== 'keep' || info.hide.length > 0 ? ['info'] : []),

@@ -60,6 +60,13 @@ export type UpstreamTls = {
 /** One nats-server, from `nats://host[:port]` (default port 4222). `name` is `host:port`, for logs and labels. */
 export type UpstreamServer = { readonly host: string; readonly port: number; readonly name: string };
 
+/** The key of `upstream.proxySeedFile`; its seed lies in the closure of `sign` alone. */
+export type ProxySigner = {
+  readonly publicKey: string;
+  /** What goes into CONNECT as `proxy_sig`. */
+  readonly sign: (nonce: string) => string;
+};
+
 export type UpstreamConfig = {
   /** At least one. */
   readonly servers: readonly UpstreamServer[];
@@ -74,6 +81,8 @@ export type UpstreamConfig = {
   readonly health: { readonly urls: readonly string[]; readonly intervalMs: number };
   /** Whether /readyz follows the upstream, or the process alone. */
   readonly readiness: 'process' | 'upstream';
+  /** undefined: CONNECT carries no signature of ours. */
+  readonly proxySigner: ProxySigner | undefined;
 };
 
 export type LimitsConfig = {

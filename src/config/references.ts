@@ -1,15 +1,17 @@
 /** Looks into the files that the configuration names, so that a wrong one is found at start and has a position. */
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
-import type { AdminConfig, ServerTls, UpstreamTls } from './config.ts';
+import type { AdminConfig, ProxySigner, ServerTls, UpstreamTls } from './config.ts';
 import { fileSeen, readBounded, resolveFrom } from './files.ts';
 import type { Report } from './report.ts';
 import type { Values } from './schema.ts';
 import { type Located, locate, type Node } from './tree.ts';
+import type { ConfigChecks } from './validate.ts';
 
 /** More than any certificate chain with its authorities. */
 const MAX_PEM_BYTES = 1024 * 1024;
 const MAX_TOKEN_BYTES = 4096;
+const MAX_SEED_BYTES = 4096;
 /** Fewer characters can be guessed by trying. */
 const LEAST_TOKEN_LENGTH = 16;
 /** Read bits of group and others. */
@@ -20,6 +22,7 @@ export type References = {
   readonly tls: ServerTls | undefined;
   readonly upstreamTls: UpstreamTls | undefined;
   readonly token: AdminConfig['token'];
+  readonly proxySigner: ProxySigner | undefined;
 };
 
 /** Reads and checks the named files; what is wrong goes to `report`. Nothing of their content is ever printed. */
@@ -27,6 +30,7 @@ export async function checkReferences(
   values: Values,
   root: Node,
   configFile: string | undefined,
+  checks: ConfigChecks,
   failed: (path: readonly string[]) => boolean,
   report: Report,
 ): Promise<References> {
@@ -80,10 +84,17 @@ export async function checkReferences(
     const file = await read(['admin', 'tokenFile'], tokenFile, MAX_TOKEN_BYTES, true);
     if (file !== undefined) token = tokenIn(file, report);
   }
+  const { proxySeedFile } = values.upstream;
+  let proxySigner: ProxySigner | undefined;
+  if (proxySeedFile !== undefined && !failed(['upstream', 'proxySeedFile'])) {
+    const file = await read(['upstream', 'proxySeedFile'], proxySeedFile, MAX_SEED_BYTES, true);
+    if (file !== undefined) proxySigner = signerIn(file, checks, report);
+  }
   const resolve = (name: string): string => resolveFrom(configFile, name);
   const resolveAny = (name: string | undefined) => (name === undefined ? undefined : resolve(name));
   return {
     token,
+    proxySigner,
     tls: tls && {
       certFile: resolve(tls.certFile),
       keyFile: resolve(tls.keyFile),
@@ -184,4 +195,12 @@ function tokenIn({ located, bytes }: Found, report: Report): string | undefined 
     report.warning(located.place, located.key, text);
   }
   return token;
+}
+
+function signerIn({ located, bytes }: Found, checks: ConfigChecks, report: Report): ProxySigner | undefined {
+  const reading = checks.proxySeed(bytes);
+  bytes.fill(0);
+  if (reading.ok) return reading.signer;
+  report.problem(located.place, located.key, reading.problem);
+  return undefined;
 }

@@ -142,14 +142,15 @@ export function checkRules(
       `${word} stands in a list of addresses; write ${word} alone, or addresses alone`,
     );
   }
-  const asking = rewritesInfo(values).filter((key) => !failed(key.split('.')));
-  if (asking.length > 0 && (values.inspect === 'off' || values.inspect === 'observe')) {
-    const keys = asking.join(' and ');
-    problem(
-      ['inspect'],
-      [],
-      `${values.inspect} cannot rewrite INFO, as ${keys} ${asking.length > 1 ? 'ask' : 'asks'} for; write inspect: enforce, leave inspect out, or take ${keys} away`,
-    );
+  if (values.inspect === 'off' || values.inspect === 'observe') {
+    const asking = rewritesInfo(values).filter((key) => !failed(key.split('.')));
+    const [what, keys, key] =
+      upstream.proxySeedFile !== undefined
+        ? ['sign CONNECT', ['upstream.proxySeedFile'], 'proxySeedFile']
+        : ['rewrite INFO', asking, asking.join(' and ')];
+    const asks = `${keys.join(' and ')} ${keys.length > 1 ? 'ask' : 'asks'}`;
+    const text = `${values.inspect} cannot ${what}, as ${asks} for; write inspect: enforce, leave inspect out, or take ${key} away`;
+    if (keys.length > 0) problem(['inspect'], [], text);
   }
   if (limits.frameBytes <= DEFAULT_MAX_PAYLOAD) {
     warning(

@@ -143,6 +143,7 @@ const schema = section('its keys, at least origins and upstream', {
         .prefault({})
         .meta({ description: 'Checks of the monitoring port.' }),
       readiness: words('What /readyz follows.', 'process', ['process', 'upstream']),
+      proxySeedFile: optional('File with the nkey seed that signs every CONNECT (proxy_sig).', fileName),
     },
     'servers',
   ).meta({ description: 'Where the bytes go.' }),

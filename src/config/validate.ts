@@ -1,4 +1,5 @@
 /** The tree against the schema: every misfit with its place, and values for the rules even where some failed. */
+import type { ProxySigner } from './config.ts';
 import { otherWays } from './overlay.ts';
 import { AFTER_FILE, type Place, type Report } from './report.ts';
 import { type Misfit, readValues, type Values } from './schema.ts';
@@ -8,6 +9,10 @@ import { type Located, locate, type Node, plainValue } from './tree.ts';
 /** Checks that live in other folders and arrive as arguments. */
 export type ConfigChecks = {
   origin(entry: string): { readonly problem?: string; readonly warning?: string };
+  /** The content of a file with an nkey seed. The problem quotes nothing of it. */
+  proxySeed(
+    content: Buffer,
+  ): { readonly ok: true; readonly signer: ProxySigner } | { readonly ok: false; readonly problem: string };
 };
 
 export type Path = readonly (string | number)[];

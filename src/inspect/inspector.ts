@@ -4,6 +4,8 @@ import { readInfo, type ServerInfo } from '../nats/info.ts';
 import { type InfoRules, rewriteInfo } from '../nats/info-rewrite.ts';
 import { NatsParser, type OperationSink } from '../nats/parser.ts';
 import { type Direction, type ParseError, serverText, VERB, VERB_NAMES, VERBS_OF } from '../nats/protocol.ts';
+import { isNonce } from '../nats/proxy-signature.ts';
+import { connectionTypeHint } from '../nats/user-jwt.ts';
 import { errorLine, lastWordsOf } from './last-words.ts';
 import { lineBreach } from './line-policy.ts';
 import { closeCodeOf, type ServerErrorKind, serverErrorKind } from './server-errors.ts';
@@ -29,6 +31,8 @@ export type InspectionRules = {
   readonly maxLineBytes: number;
   /** Applied to every INFO in `enforce`. */
   readonly info: InfoRules;
+  /** Gives the `proxy_sig` of CONNECT for the server's nonce; `enforce` only. */
+  readonly sign?: (nonce: string) => string;
 };
 
 /** Told at once, while the totals of ended sessions come from `counts`. */
@@ -48,6 +52,8 @@ export type InspectionFacts = {
   readonly payloadBytes: Readonly<Record<Direction, number>>;
   readonly subscriptions: ReturnType<Subscriptions['list']>;
   readonly lastError: { readonly kind: ServerErrorKind; readonly text: string } | undefined;
+  /** What to change on the server, where its refusal of the login can be explained. */
+  readonly hint: string | undefined;
   readonly stopped: Readonly<Record<Direction, ParseError | undefined>>;
 };
 
@@ -67,13 +73,20 @@ export class Inspector {
   readonly #enforce: boolean;
   #info: ServerInfo | undefined;
   #infoLine: Buffer | undefined;
+  /** The server's newest; an INFO that comes later has none. */
+  #nonce: string | undefined;
   #connect: Connect | undefined;
   #connected = false;
   #lastError: { kind: ServerErrorKind; text: string } | undefined;
+  #hint: string | undefined;
   #pingSentAtMs = 0;
   #changes: Change[] = [];
   /** A line of ours that waits for the end of the server's operation. */
   #waiting: Buffer | undefined;
+  /** Nothing may follow the line that waits. */
+  #isLast = false;
+  /** The line that waits must not come in front of the server's first PONG. */
+  #afterPong = false;
   #refusal: string | undefined;
 
   constructor(rules: InspectionRules, pool: BufferPool, observer: InspectionObserver) {
@@ -105,6 +118,10 @@ export class Inspector {
 
   get lastError(): string | undefined {
     return this.#lastError?.text;
+  }
+
+  get hint(): string | undefined {
+    return this.#hint;
   }
 
   /** A line of ours still waits. */
@@ -145,11 +162,12 @@ export class Inspector {
   /** Server bytes on their way to the client: `write` is called with what may go on now, in order. */
   toClient(chunk: Buffer, write: Write): void {
     const understood = this.#read('to_client', this.down, chunk);
-    const passed = this.#enforce ? understood : chunk.length;
+    let passed = this.#enforce ? understood : chunk.length;
     const boundary = this.down.lastBoundary;
-    if (this.#waiting !== undefined && boundary >= 0) {
+    if (this.#waiting !== undefined && boundary >= 0 && (!this.#afterPong || this.isGreeted)) {
       this.#changes.push({ start: boundary, end: boundary, bytes: this.#waiting });
       this.#waiting = undefined;
+      if (this.#isLast) passed = boundary;
     }
     // No end of an operation will be found any more.
     if (this.down.error !== undefined) this.#waiting = undefined;
@@ -163,10 +181,23 @@ export class Inspector {
   }
 
   /** Puts a line of ours between two operations of the server: now, or in front of the next one. */
-  put(line: Buffer, write: Write): void {
-    if (this.#isBetween) write(line);
-    else if (this.down.error === undefined)
-      this.#waiting = this.#waiting === undefined ? line : Buffer.concat([this.#waiting, line]);
+  put(line: Buffer, write: Write, isLast = false): void {
+    if (!this.#isBetween) return this.putLater(line, isLast);
+    this.#waiting = undefined;
+    if (line.length > 0) write(line);
+  }
+
+  /** Puts a line of ours behind the server's next operation, not in front of its first PONG unless it is the last. */
+  putLater(line: Buffer, isLast = false): void {
+    if (this.down.error !== undefined) return this.giveUp();
+    this.#waiting = this.#waiting === undefined ? line : Buffer.concat([this.#waiting, line]);
+    this.#isLast = isLast;
+    this.#afterPong = !isLast && !this.isGreeted;
+  }
+
+  /** The client has the server's first PONG. Until then some clients take the next message for it (nats.py). */
+  get isGreeted(): boolean {
+    return (this.down.counts[VERB.PONG] ?? 0) > 0;
   }
 
   /** Only what stands in front of the line that waits may still go out: no more is waited for. */
@@ -182,7 +213,9 @@ export class Inspector {
 
   /** The newest INFO with `ldm`, without addresses: this gateway is about to go, others are not known. */
   lameDuckInfo(): Buffer | undefined {
-    if (this.#infoLine === undefined) return undefined;
+    // As a server does, not to clients that take an INFO for the beginning of a connection only.
+    const protocol = this.#connect?.fields.get('protocol');
+    if (this.#infoLine === undefined || (this.#connect !== undefined && protocol !== 1)) return undefined;
     const { info } = this.#rules;
     const rules: InfoRules = this.#enforce
       ? { ...info, ldm: true }
@@ -207,6 +240,7 @@ export class Inspector {
       payloadBytes: { to_upstream: this.up.payloadBytes, to_client: this.down.payloadBytes },
       subscriptions: this.subscriptions.list(),
       lastError: this.#lastError,
+      hint: this.#hint,
       stopped: { to_upstream: this.up.error, to_client: this.down.error },
     };
   }
@@ -258,7 +292,10 @@ export class Inspector {
     if (this.#connected) return line.refuse('policy', 'one CONNECT only');
     if (reading.kind === 'refused') return line.refuse('policy', `a plain CONNECT (${reading.sentence})`);
     this.#connected = true;
-    const canonical = writeConnect(reading, {}, this.#rules.maxLineBytes);
+    const { sign, maxLineBytes } = this.#rules;
+    // Without a nonce the dial has refused the server already.
+    const signature = sign === undefined || this.#nonce === undefined ? null : sign(this.#nonce);
+    const canonical = writeConnect(reading, { proxy_sig: signature }, maxLineBytes);
     if (canonical === 'too_long') return line.refuse('line_too_long', 'a shorter CONNECT');
     this.#replace(line, canonical);
   }
@@ -277,12 +314,18 @@ export class Inspector {
         const text = line.bytes.toString('latin1', line.argumentStart, line.argumentEnd);
         const bare = text.replace(/^'(.*)'$/s, '$1').slice(0, MAX_ERROR_CHARACTERS);
         this.#lastError = { kind: serverErrorKind(bare), text: bare };
+        if (this.#lastError.kind === 'authorization') this.#hint = this.#loginHint();
         this.#observer.onServerError(this.#lastError.kind);
         break;
       }
       default:
     }
     if (this.#enforce && line.wasSplit) this.#passSplit(line);
+  }
+
+  #loginHint(): string | undefined {
+    const jwt = this.#connect?.fields.get('jwt');
+    return typeof jwt === 'string' ? connectionTypeHint(jwt) : undefined;
   }
 
   #onInfo(line: NatsParser): void {
@@ -292,6 +335,7 @@ export class Inspector {
       if (info.ldm && this.#info?.ldm !== true) this.#observer.onLameDuck();
       this.#info = info;
       this.#infoLine = bytes;
+      if (isNonce(info.nonce)) this.#nonce = info.nonce;
       if (info.maxPayload !== undefined && info.maxPayload > 0) this.up.maxPayloadBytes = info.maxPayload;
     }
     if (!this.#enforce) return;

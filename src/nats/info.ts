@@ -26,6 +26,8 @@ export type ServerInfo = {
   readonly tlsVerify: boolean;
   /** Whom the server takes for its peer. */
   readonly clientIp: string | undefined;
+  /** The server's `api_lvl`, which grows with what it can do. */
+  readonly apiLevel: number | undefined;
 };
 
 /** nats-server sets no limit; INFO grows with the cluster (connect_urls), and 64 KiB hold some 2,000 servers. */
@@ -95,6 +97,7 @@ function parseInfo(json: string): ServerInfo | undefined {
     ldm: field('ldm') === true,
     maxPayload: number('max_payload'),
     nonce: text('nonce'),
+    apiLevel: number('api_lvl'),
   };
 }
 

@@ -192,6 +192,15 @@ export class NatsParser {
           const next = held > 0 ? this.#finishLine(bytes, pos, end) : this.#operation(bytes, pos, end);
           if (next >= 0) {
             pos = next;
+            if (this.#state === PAYLOAD) {
+              // Most messages lie in the piece whole.
+              const lineEnd = pos + this.#left + 2;
+              if (lineEnd > end || bytes[lineEnd - 2] !== CR || bytes[lineEnd - 1] !== LF) continue;
+              if (this.#checkHeaders && this.headerSize > 0) continue;
+              pos = lineEnd;
+              this.#left = 0;
+              this.#state = LINE;
+            }
             if (this.#state === LINE) this.lastBoundary = pos;
             continue;
           }

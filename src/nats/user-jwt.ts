@@ -33,6 +33,17 @@ export function connectionTypesOfJwt(jwt: string): readonly string[] | undefined
   return CONNECTION_TYPES.filter((type) => names.has(type));
 }
 
+/**
+ * What to change when a server has refused the login with this JWT: it sees the gateway's connections as STANDARD ones,
+ * also those that are WebSockets on the other side. Undefined: the JWT allows that, or cannot be read.
+ */
+export function connectionTypeHint(jwt: string): string | undefined {
+  const types = connectionTypesOfJwt(jwt);
+  if (types === undefined || types.includes('STANDARD')) return undefined;
+  const allowed = types.length === 0 ? 'no type that nats-server knows' : `${types.join(', ')} only`;
+  return `allow connection type STANDARD for this user: its JWT allows ${allowed}, and behind the gateway nats-server sees a STANDARD connection`;
+}
+
 function ownField(value: unknown, name: string): unknown {
   if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) return undefined;
   return (value as Record<string, unknown>)[name];

@@ -42,6 +42,8 @@ export type SessionSummary = {
   readonly forced: boolean;
   /** The text of the server's last -ERR, where the session was inspected: foreign text. */
   readonly serverError: string | undefined;
+  /** What to change on the server, where inspection knows it. */
+  readonly hint: string | undefined;
 };
 
 /** The upstream's side of a session: a socket that was paused when its INFO line had come. */
@@ -80,14 +82,21 @@ export interface Inspection {
   lastWords(reason: CloseReason): Buffer | undefined;
   /** The line that announces a shutdown. */
   lameDuckInfo(): Buffer | undefined;
-  /** Writes the line when the client stands between two operations, else as soon as it does, by `toClient`. */
-  put(line: Buffer, write: (piece: Buffer) => void): void;
+  /**
+   * Writes the line when the client stands between two operations, else as soon as it does, by `toClient`. Behind
+   * the last one nothing is written; it may be empty.
+   */
+  put(line: Buffer, write: (piece: Buffer) => void, isLast?: boolean): void;
+  putLater(line: Buffer): void;
+  /** The client's login is over. */
+  readonly isGreeted: boolean;
   /** A line still waits for that. */
   readonly isWaiting: boolean;
   giveUp(): void;
   /** For `upstream_closed`: the code that the server's last -ERR asks for. */
   readonly closeCode: number | undefined;
   readonly lastError: string | undefined;
+  readonly hint: string | undefined;
 }
 
 /** What all sessions of a gateway share. */
@@ -172,6 +181,7 @@ export class Session extends WheelEntry implements ByteSocketOwner {
     upstream.on('end', onUpstreamEnd).on('error', onUpstreamError).on('close', onUpstreamClose);
     const { inspection } = this;
     this.#pipe.toClient(inspection === undefined ? side.infoLine : inspection.firstInfo(side.infoLine));
+    if (inspection?.refusal !== undefined) this.end('nats_violation');
     if (side.rest.length > 0) this.#onUpstreamBytes(side.rest);
     if (upstream.destroyed) this.upstreamClosed();
     else if (this.#pipe.clientStalledSinceMs === undefined) upstream.resume();
@@ -214,10 +224,11 @@ export class Session extends WheelEntry implements ByteSocketOwner {
   #announceEnd(reason: CloseReason): boolean {
     const { inspection } = this;
     if (inspection === undefined || !this.#clientOpen || !this.#upstreamOpen) return false;
-    const words = inspection.lastWords(reason);
+    // A drain was announced before, and only waits for the operation's end.
+    const words = inspection.lastWords(reason) ?? (reason === 'draining' ? NO_WORDS : undefined);
     // A client that does not read would get neither this nor the rest of the operation.
     if (words === undefined || this.#pipe.clientStalledSinceMs !== undefined) return false;
-    inspection.put(words, this.#writeToClient);
+    inspection.put(words, this.#writeToClient, true);
     if (!inspection.isWaiting) return false;
     this.#isSpeaking = true;
     this.#closeDeadlineMs = this.#wheel.nowMs + this.#limits.closeMs;
@@ -242,9 +253,13 @@ export class Session extends WheelEntry implements ByteSocketOwner {
 
   /** The gateway will close this session soon: an inspected client is told, as by a server in lame duck mode. */
   announceDrain(): void {
-    if (this.#reason !== undefined || this.inspection === undefined) return;
-    const line = this.inspection.lameDuckInfo();
-    if (line !== undefined) this.inspection.put(line, this.#writeToClient);
+    const { inspection } = this;
+    if (this.#reason !== undefined || inspection === undefined) return;
+    const line = inspection.lameDuckInfo();
+    if (line === undefined) return;
+    const canTake = inspection.isGreeted && this.#pipe.clientStalledSinceMs === undefined;
+    if (canTake) inspection.put(line, this.#writeToClient);
+    else inspection.putLater(line);
   }
 
   /** Drops both sockets now: the deadline of a drain has passed, or the program must stop. */
@@ -289,7 +304,9 @@ export class Session extends WheelEntry implements ByteSocketOwner {
   }
 
   onEnd(end: ClientEnd): void {
-    this.end(end.reason, end.code);
+    // A client that leaves waits for no words.
+    if (this.#isSpeaking) this.#close();
+    else this.end(end.reason, end.code);
   }
 
   onClosed(): void {
@@ -388,12 +405,17 @@ export class Session extends WheelEntry implements ByteSocketOwner {
     if (this.#isSpeaking) this.#close();
   }
 
+  /** For the listeners below. A server that says why it hangs up often leaves a reset behind. */
+  upstreamBroke(): void {
+    this.end(this.inspection?.closeCode === undefined ? 'upstream_reset' : 'upstream_closed');
+  }
+
   /** For the listeners below. */
   upstreamClosed(): void {
     if (!this.#upstreamOpen) return;
     this.#upstreamOpen = false;
     this.#pipe.releasePending();
-    this.end('upstream_reset');
+    this.upstreamBroke();
     if (this.#isSpeaking) this.#close();
     this.#finish();
   }
@@ -442,6 +464,7 @@ export class Session extends WheelEntry implements ByteSocketOwner {
       bytesToClient: this.#pipe.bytesToClient,
       forced: this.#forced,
       serverError: this.inspection?.lastError,
+      hint: this.inspection?.hint,
     };
     this.#observer.onEnded(summary, this);
   }
@@ -461,7 +484,7 @@ function onUpstreamEnd(this: OwnedSocket): void {
 }
 
 function onUpstreamError(this: OwnedSocket): void {
-  this[SESSION]?.end('upstream_reset');
+  this[SESSION]?.upstreamBroke();
 }
 
 function onUpstreamClose(this: OwnedSocket): void {
@@ -469,6 +492,8 @@ function onUpstreamClose(this: OwnedSocket): void {
 }
 
 function nothing(): void {}
+
+const NO_WORDS = Buffer.alloc(0);
 
 /** ± 10 %, so that sessions which began together do not stay in step. */
 const spread = (ms: number): number => ms * (0.9 + 0.2 * Math.random());

@@ -1,10 +1,12 @@
-import { connect, type NetConnectOpts, type Socket } from 'node:net';
+import { Socket, type TcpNetConnectOpts } from 'node:net';
 import type { BufferPool } from '../buffer-pool.ts';
 import type { UpstreamServer } from '../config/config.ts';
 import { MAX_INFO_BYTES, readFirstLine, type ServerInfo } from '../nats/info.ts';
+import { unsignable } from '../nats/proxy-signature.ts';
 import { type ConnectOutcome, connectOutcome } from './connect-outcome.ts';
 import { judgeClearInfo } from './judge-info.ts';
 import { describeTlsFailure, startTls, type TlsClient } from './start-tls.ts';
+import { UpstreamSocket } from './upstream-socket.ts';
 
 /** A server and the address of it to connect to; its host stays the name by which it is known. */
 export type DialTarget = UpstreamServer & { readonly address: string };
@@ -32,6 +34,7 @@ export const DIAL_FAILURES = [
   'upstream_not_nats',
   'upstream_error',
   'upstream_tls_required',
+  'upstream_not_trusting',
   'upstream_tls_unavailable',
   'upstream_tls_failed',
   'upstream_proxy_ignored',
@@ -66,17 +69,19 @@ export type DialOptions = {
   readonly tls: TlsClient | undefined;
   /** The first bytes of the connection, and whose address they tell (undefined: nobody's). */
   readonly proxy: { readonly header: Buffer; readonly address: string | undefined } | undefined;
+  /** The server must take signatures of CONNECT (proxy_sig); one that does not know them would ignore ours. */
+  readonly signs: boolean;
 };
 
 /** A full read fits one frame of the 16-bit length form; one byte more would make a second frame of that byte. */
 const MAX_READ_BYTES = 65_535;
 
 /** Node reads both; its types know neither together with the other. */
-type ConnectOptions = NetConnectOpts & { readonly writableHighWaterMark: number };
+type ConnectOptions = TcpNetConnectOpts & { readonly writableHighWaterMark: number };
 
 /** Not a part of `attempt`, since what a socket refers to lives as long as its session. */
 function open(server: DialTarget, pool: BufferPool, reads: Reads, becomesTls: boolean): Socket {
-  const socket = connect({
+  const options = {
     host: server.address,
     port: server.port,
     noDelay: true,
@@ -95,7 +100,9 @@ function open(server: DialTarget, pool: BufferPool, reads: Reads, becomesTls: bo
             },
           },
         }),
-  } as ConnectOptions);
+  } as ConnectOptions;
+  const socket = becomesTls ? new Socket(options) : new UpstreamSocket(options);
+  socket.connect(options);
   if (becomesTls) readByEvents(socket, reads);
   // A socket may fail on its way out, or before its next owner listens; unheard, that would end the process.
   socket.on('error', ignore);
@@ -126,7 +133,7 @@ export function attempt(
   dialTimeoutMs: number,
   options: DialOptions,
 ): Promise<Upstream> {
-  const { pool, signal, observer, tls, proxy } = options;
+  const { pool, signal, observer, tls, proxy, signs } = options;
   const { promise, resolve, reject } = Promise.withResolvers<Upstream>();
   const startMs = performance.now();
   const reads: Reads = { onBytes: (chunk) => onData(Buffer.from(chunk)) };
@@ -153,6 +160,8 @@ export function attempt(
     fail(new DialError(outcome, server, `${server.name}: ${message}`, cause));
   const onAbort = (): void => fail(signal.reason);
   const done = (infoLine: Buffer, rest: Buffer, info: ServerInfo): void => {
+    const problem = signs ? unsignable(info) : undefined;
+    if (problem !== undefined) return failWith('upstream_not_trusting', problem);
     settle();
     socket.pause();
     resolve({ socket, server, infoLine, rest, info, reads });

@@ -8,6 +8,10 @@ import { type ConfigSource, loadConfig } from '../../src/config/load.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { checks, REQUIRED } from './support.ts';
 
+/** Of the documentation of NATS. */
+const SEED = 'SUACSSL3UAHUDXKFSNVUZRF5UHPMWZ6BFDTJ7M6USDXIEDNPPQYYYCU3VY';
+const PUBLIC = 'UDXU4RCSJNZOIQHZNWXHXORDPRTGNJAHAHFRGZNEEJCPQTT2M7NLCNF4';
+
 type Run = { readonly code: number; readonly out: string[]; readonly err: string[] };
 
 async function run(
@@ -18,6 +22,7 @@ async function run(
   await using folder = await temporaryFolder();
   const file = join(folder.path, 'gateway.yaml');
   if (content !== undefined) await writeFile(file, content);
+  await writeFile(join(folder.path, 'seed'), SEED, { mode: 0o440 });
   await writeFile(join(folder.path, 'token'), 'CANARY-0123456789abcdef\n', { mode: 0o400 });
   const out: string[] = [];
   const err: string[] = [];
@@ -74,6 +79,7 @@ test('a valid configuration is described, without secrets, and exit 0', async ()
     '             without Origin: deny; Origin null: deny',
     '  upstream   nats:4222',
     '  engine     cut-through',
+    '  inspect    off (bytes pass unread)',
     '  limits     sessions 5, of one address off; handshakes 300/s, of one address off',
     '             frames up to 8388608 bytes; session age 90m',
     '  timeouts   handshake 5s, ping 1500ms, silence 5m, stall 30s',
@@ -91,6 +97,18 @@ test('TLS to the servers and PROXY headers are described', async () => {
   assert.equal(out[2], '             PROXY header from 10.0.0.0/8, 10.1.0.1');
   const upstream = out.findIndex((line) => line.startsWith('  upstream'));
   assert.equal(out[upstream + 1], '             TLS from TLSv1.2 before INFO; PROXY header: v2');
+});
+
+test('the public key that nats-server must trust is shown, and its seed is not', async () => {
+  const content = 'origins: self\nupstream: {servers: nats://n, proxySeedFile: seed}\n';
+  const { code, out, err } = await run(content);
+  assert.equal(code, 0);
+  assert.ok(out.includes(`             signs CONNECT as proxy ${PUBLIC}`), out.join('\n'));
+  assert.match(
+    err.join('\n'),
+    /upstream\.proxySeedFile: others may read this secret \(mode 0440\); set mode 0400/,
+  );
+  assert.equal([...out, ...err].join().includes(SEED), false);
 });
 
 test('warnings do not fail the check; caps by address are advised once addresses can be trusted', async () => {

@@ -3,6 +3,7 @@ import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { loadConfig } from '../../src/config/load.ts';
+import { KIND, seedOf, signerOf } from '../support/nkeys.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { selfSigned } from './self-signed.ts';
 import { checks, load, REQUIRED } from './support.ts';
@@ -102,6 +103,46 @@ test('the token', async () => {
     assert.doesNotMatch([...lines, ...short.warnings].join(), /CANAR/);
   }
   assert.match((await load(content)).lines.join('\n'), /3:20: admin\.tokenFile: the file cannot be read/);
+});
+
+test('the seed of the proxy key', async () => {
+  const content = REQUIRED.replace('nats://nats:4222', '{servers: nats://nats, proxySeedFile: seed}');
+  const seed = seedOf(KIND.user);
+  const good = await load(content, { files: { seed: `${seed}\n` } });
+  assert.deepEqual([good.lines, good.warnings], [[], []]);
+  const signer = good.config?.upstream.proxySigner;
+  assert.equal(signer?.publicKey, signerOf(seed).publicKey);
+  assert.equal(signer?.sign('nonce'), signerOf(seed).sign('nonce'));
+  assert.equal(good.config?.inspect, 'enforce');
+  assert.equal(JSON.stringify(good.config).includes(seed), false);
+  for (const [text, expected] of [
+    ['', /^gateway\.yaml:2:49: upstream\.proxySeedFile: the file is empty; write/],
+    [seed.slice(1), /2:49: upstream\.proxySeedFile: the file holds no nkey seed; write/],
+    [signerOf(seed).publicKey, /2:49: upstream\.proxySeedFile: the file holds a public key/],
+    ['x'.repeat(4097), /over 4 KiB/],
+  ] as const) {
+    const { config, lines } = await load(content, { files: { seed: text } });
+    assert.equal(config, undefined);
+    assert.equal(lines.length, 1, lines.join('\n'));
+    assert.match(lines[0] ?? '', expected);
+    assert.equal(lines.join().includes(seed.slice(5, 20)), false);
+  }
+  assert.match(
+    (await load(content)).lines.join('\n'),
+    /2:49: upstream\.proxySeedFile: the file cannot be read/,
+  );
+});
+
+test('a seed needs enforce, and says so where less is written', async () => {
+  const content = REQUIRED.replace('nats://nats:4222', '{servers: nats://nats, proxySeedFile: seed}');
+  const files = { seed: seedOf(KIND.user) };
+  for (const level of ['off', 'observe']) {
+    const { lines } = await load(`${content}inspect: ${level}\n`, { files });
+    assert.deepEqual(lines, [
+      `gateway.yaml:3:10: inspect: ${level} cannot sign CONNECT, as upstream.proxySeedFile asks for; write inspect: enforce, leave inspect out, or take proxySeedFile away`,
+    ]);
+  }
+  assert.equal((await load(`${content}inspect: enforce\n`, { files })).config?.inspect, 'enforce');
 });
 
 test('secrets that others may read are warned about', async () => {

@@ -2,10 +2,12 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Config } from '../../src/config/config.ts';
 import { type ConfigChecks, type ConfigSource, formatProblem, loadConfig } from '../../src/config/load.ts';
+import { readSeed } from '../../src/nats/nkey.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 /** Stands in for the origin rules of the listener; strict enough for the configuration's own cases. */
 export const checks: ConfigChecks = {
+  proxySeed: readSeed,
   origin(entry) {
     if (entry === '*') return { warning: 'every page of the world may connect; write exact origins' };
     if (entry === 'self') return {};

@@ -5,7 +5,7 @@ import { cutAt } from '../nats/parse-pieces.ts';
 
 export const INFO =
   'INFO {"server_id":"S","server_name":"n1","version":"2.15.1","max_payload":65536,"client_id":7} \r\n';
-export const CONNECT = 'CONNECT {}\r\n';
+export const CONNECT = 'CONNECT {"protocol":1}\r\n';
 
 /** An inspector whose pool overwrites whatever has become free, and what came of it. */
 export class Inspected {

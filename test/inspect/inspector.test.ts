@@ -97,6 +97,9 @@ for (const level of LEVELS) {
         (list, at, when, twice) => {
           const bytes = Buffer.from(list.join(''), 'latin1');
           const inspected = Inspected.connected(level);
+          // In front of the server's first PONG none may stand, wherever the operations end.
+          inspected.toClient(Buffer.from('PONG\r\n'));
+          const greeted = inspected.down.length;
           const place = when % (bytes.length + 1);
           const offsets = sortedCuts(bytes.length, at);
           inspected.toClient(
@@ -113,7 +116,7 @@ for (const level of LEVELS) {
           );
           assert.ok(!inspected.inspector.isWaiting);
           const ours = lame.toString() + (twice ? WORDS : '');
-          const found = inspected.down;
+          const found = inspected.down.slice(greeted);
           const ends = list.map((_, index) => list.slice(0, index + 1).join(''));
           assert.ok(
             ['', ...ends].some((front) => found === front + ours + list.join('').slice(front.length)),
@@ -266,7 +269,7 @@ describe('CONNECT', () => {
       assert.doesNotMatch(inspected.stops[0]?.[1].found ?? '', /secret/);
     }
     const twice = enforced(`${CONNECT}${CONNECT}`);
-    assert.equal(twice.up, 'CONNECT {}\r\n');
+    assert.equal(twice.up, CONNECT);
     assert.notEqual(twice.inspector.refusal, undefined);
   });
 

@@ -48,7 +48,7 @@ for (const [name, input, kind] of CASES) {
 test('the fields that a gateway acts on, and the length of the line', () => {
   const line =
     'INFO {"server_name":"n1","version":"2.15.1","client_id":42,"tls_required":true,"tls_verify":true,"nonce":"x",' +
-    '"client_ip":"::1","connect_urls":["10.0.0.1:4222",7],"ldm":true,"max_payload":1048576} \r\n';
+    '"client_ip":"::1","connect_urls":["10.0.0.1:4222",7],"ldm":true,"max_payload":1048576,"api_lvl":5} \r\n';
   const info = {
     serverName: 'n1',
     version: '2.15.1',
@@ -61,6 +61,7 @@ test('the fields that a gateway acts on, and the length of the line', () => {
     ldm: true,
     maxPayload: 1_048_576,
     nonce: 'x',
+    apiLevel: 5,
   };
   assert.deepEqual(readFirstLine(Buffer.from(`${line}PING\r\n`)), {
     kind: 'info',
@@ -97,5 +98,6 @@ test('fields of a wrong type, and names of Object.prototype, are no fields', () 
     tlsAvailable: false,
     tlsVerify: false,
     clientIp: undefined,
+    apiLevel: undefined,
   });
 });

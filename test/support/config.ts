@@ -30,6 +30,7 @@ export function testConfig(upstreamPort: number, overrides: ConfigOverrides = {}
       order: 'random',
       health: { urls: [], intervalMs: 5000 },
       readiness: 'process',
+      proxySigner: undefined,
       ...overrides.upstream,
     },
     engine: overrides.engine ?? testEngine(),

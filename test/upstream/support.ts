@@ -165,6 +165,7 @@ export function bench(hosts: readonly string[], overrides: Partial<UpstreamConfi
       readiness: 'process',
       tls: undefined,
       proxyProtocol: 'off',
+      proxySigner: undefined,
       ...overrides,
     },
     {
