@@ -13,7 +13,9 @@
  * pointer into `chunk`. So no write ever sees the receive area, and a slot goes back only when the kernel has all
  * of it: `writableLength === 0` directly after the write on a plain TCP socket, else `drain` (both sockets of a
  * session have a high-water mark of 1 byte, so that `drain` is certain), or the socket's `close`. A TLS socket
- * copies inside `write()`; its slots are free at once. Overwriting 67 pending writes of 64 KiB corrupted exactly
+ * encrypts inside `write()`, and the slot is free at once, but only while no earlier write of it is pending; and
+ * each is, until the next turn. What comes on top of one waits as a pointer in the stream, so it must be a private
+ * copy. Overwriting 67 pending writes of 64 KiB corrupted exactly
  * the 194,560 bytes that the kernel had not taken (Node 26.10), and `poison` makes every such mistake visible.
  *
  * An idle session holds nothing of it. Reading into one hot area costs half of what a new buffer for each read

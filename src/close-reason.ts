@@ -153,6 +153,12 @@ export type Refusal = Exclude<HandshakeOutcome, 'accepted'>;
 /** What happened to an opening handshake, in the order in which the rules are checked. */
 export const HANDSHAKE_OUTCOMES = {
   accepted: { status: 101, class: 'accepted', sentence: 'The WebSocket is open.' },
+  proxy_header: {
+    status: 400,
+    class: 'client_fault',
+    sentence:
+      'A connection from this network must begin with a valid PROXY header. Let the proxy send one, or take its network out of listen.proxyProtocol.',
+  },
   bad_request: {
     status: 400,
     class: 'client_fault',
@@ -287,7 +293,22 @@ export const HANDSHAKE_OUTCOMES = {
   upstream_tls_required: {
     status: 502,
     class: 'server_fault',
-    sentence: 'nats-server requires TLS on its client port.',
+    sentence: 'nats-server requires TLS on its client port. Set upstream.tls.mode.',
+  },
+  upstream_tls_unavailable: {
+    status: 502,
+    class: 'server_fault',
+    sentence: 'nats-server offers no TLS, and upstream.tls.mode asks for it.',
+  },
+  upstream_tls_failed: {
+    status: 502,
+    class: 'server_fault',
+    sentence: 'The TLS handshake with nats-server failed. The log of the gateway says why.',
+  },
+  upstream_proxy_ignored: {
+    status: 502,
+    class: 'server_fault',
+    sentence: 'nats-server does not read the PROXY header that upstream.proxyProtocol sends.',
   },
   upstream_not_trusting: {
     status: 502,

@@ -1,28 +1,39 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { AdminServer } from './admin/admin-server.ts';
 import type { MetricsSource } from './admin/metric-table.ts';
 import { Metrics } from './admin/metrics.ts';
 import { BufferPool } from './buffer-pool.ts';
 import type { HandshakeOutcome } from './close-reason.ts';
-import type { Config, ListenAddress } from './config/config.ts';
+import type { Config, ListenAddress, UpstreamConfig } from './config/config.ts';
 import { fingerprint } from './config/fingerprint.ts';
+import type { ValidConfig } from './config/load.ts';
+import { Reloader, type ReloaderOptions } from './config/reload.ts';
+import { NO_RELOADS, type ReloadReport, type ReloadTrigger } from './config/reload-report.ts';
 import { InspectionTotals } from './inspect/inspection-totals.ts';
 import { type InspectionObserver, type InspectionRules, Inspector } from './inspect/inspector.ts';
-import { Admission, type AdmissionSlot } from './listener/admission.ts';
-import { loadServerCertificate, type ServerCertificate } from './listener/certificates.ts';
-import { Listener, TLS_OUTCOMES } from './listener/listener.ts';
+import { Admission, type AdmissionLimits, type AdmissionSlot } from './listener/admission.ts';
+import { isSameCertificate, loadServerCertificate, type ServerCertificate } from './listener/certificates.ts';
+import type { HandshakeRules } from './listener/handshake.ts';
+import { Listener, type ListenerLimits, TLS_OUTCOMES } from './listener/listener.ts';
 import type { Opening, OpeningFacts } from './listener/opening.ts';
 import { checkOriginEntry, compileOrigins } from './listener/origin.ts';
-import { compileTrustedProxies } from './listener/trusted-proxies.ts';
+import { compileTrustedProxies, type TrustedProxies } from './listener/trusted-proxies.ts';
 import { foreignText, type Log } from './log.ts';
 import { readSeed } from './nats/nkey.ts';
+import { encodeProxyHeader } from './proxy-protocol.ts';
 import { Reporter } from './reporter.ts';
 import { Traffic } from './session/pipe.ts';
-import { Session, type SessionParts, type SessionSummary } from './session/session.ts';
+import { Session, type SessionObserver, type SessionParts, type SessionSummary } from './session/session.ts';
 import { Sessions } from './session/sessions.ts';
 import { sessionCap } from './session-cap.ts';
 import { TimerWheel } from './timer-wheel.ts';
-import { CONNECT_OUTCOMES, DialError, dial, type Upstream } from './upstream/dial.ts';
+import { CONNECT_OUTCOMES } from './upstream/connect-outcome.ts';
+import { attempt, DialError, type DialOptions, type Upstream } from './upstream/dial.ts';
+import { SERVER_STATES } from './upstream/member.ts';
+import { UpstreamPool } from './upstream/pool.ts';
+import type { SingleAttempt } from './upstream/race.ts';
+import { loadTlsClient, type TlsClient } from './upstream/start-tls.ts';
 import { bufferedEngine } from './websocket/buffered.ts';
 import type { Engine } from './websocket/byte-socket.ts';
 import { cutThroughEngine } from './websocket/cut-through.ts';
@@ -38,6 +49,8 @@ export type GatewayOptions = {
   readonly version?: string;
   readonly revision?: string;
   readonly nodeVersion?: string;
+  /** Where the configuration comes from; without it there is no reload. */
+  readonly source?: { readonly loaded: ValidConfig; readonly read: ReloaderOptions['read'] };
   /** Lines that the log's destination had to drop. */
   readonly droppedLogLines?: () => number;
   /** Drives the deadlines of all sessions. Given by whoever advances time itself; else one is made and started. */
@@ -64,12 +77,7 @@ const CONNECTIONS_ABOVE_CAP = 1024;
  * cannot carry. Whatever was started before it has been stopped.
  */
 export async function startGateway(config: Config, options: GatewayOptions): Promise<Gateway> {
-  const certificate =
-    config.listen.tls === undefined
-      ? undefined
-      : await loadServerCertificate(config.listen.tls, config.timeouts.handshakeMs);
-  const support = config.engine === 'cut-through' ? await checkCutThrough() : undefined;
-  const gateway = new Gateway(config, options, certificate, support);
+  const gateway = new Gateway(await prepare(config, options), options);
   try {
     await gateway.start();
   } catch (error) {
@@ -78,6 +86,59 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
   }
   return gateway;
 }
+
+/** A configuration with all of it that can fail done; nothing of it runs yet. */
+type Prepared = {
+  readonly config: Config;
+  readonly certificate: ServerCertificate | undefined;
+  readonly upstreamTls: TlsClient | undefined;
+  readonly cutThrough: CutThroughSupport | undefined;
+  readonly sessionCap: number;
+  readonly rules: HandshakeRules;
+  /** Whose connections begin with a PROXY header. */
+  readonly proxies: TrustedProxies;
+};
+
+/**
+ * Reads and checks what a configuration needs. For a reload, `before` is what runs: whether there is TLS stays as it
+ * is, and `listen.tls` or `upstream.tls` itself, the very same object, means that what its files held stays too.
+ *
+ * @throws as startGateway.
+ */
+async function prepare(config: Config, options: GatewayOptions, before?: Prepared): Promise<Prepared> {
+  const { listen, upstream, timeouts, engine } = config;
+  const loaded =
+    listen.tls === undefined || listen.tls === before?.config.listen.tls
+      ? before?.certificate
+      : await loadServerCertificate(listen.tls, timeouts.handshakeMs);
+  const isKnown = before?.certificate && loaded && isSameCertificate(before.certificate, loaded);
+  const upstreamTls =
+    upstream.tls === undefined || upstream.tls === before?.config.upstream.tls
+      ? upstream.tls && before?.upstreamTls
+      : await loadTlsClient(upstream.tls);
+  return {
+    config,
+    certificate: isKnown ? before.certificate : loaded,
+    upstreamTls,
+    cutThrough: before?.cutThrough ?? (engine === 'cut-through' ? await checkCutThrough() : undefined),
+    sessionCap: sessionCap(config.limits.sessions, options.fileDescriptorLimit),
+    rules: {
+      origins: compileOrigins(config.origins),
+      trustedProxies: compileTrustedProxies(listen.trustedProxies),
+      hosts: listen.hosts,
+      path: '/',
+    },
+    proxies: compileTrustedProxies(listen.proxyProtocol),
+  };
+}
+
+/** What runs. A reload puts another one in its place; handshakes and sessions keep the one that they began with. */
+type Active = Prepared & {
+  readonly engine: Engine;
+  readonly engineKey: string;
+  readonly upstreams: UpstreamPool;
+  readonly sessionParts: SessionParts;
+};
 
 /**
  * All parts of the program, joined. A session goes through it like this:
@@ -94,11 +155,10 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
  * ```
  */
 export class Gateway {
-  readonly #config: Config;
+  #active: Active;
   readonly #options: GatewayOptions;
   readonly #log: Log;
   readonly #wheel: TimerWheel;
-  readonly #sessionCap: number;
   readonly #admission: Admission;
   /** Handshakes that wait for their upstream. */
   readonly #openings = new Set<Opening>();
@@ -106,14 +166,17 @@ export class Gateway {
   readonly #traffic = new Traffic();
   readonly #frames = new FrameCounters();
   readonly #pool: BufferPool;
-  readonly #engine: Engine;
-  readonly #sessionParts: SessionParts;
   readonly #inspected = new InspectionTotals();
-  readonly #cutThrough: CutThroughSupport | undefined;
   readonly #reporter: Reporter;
   readonly #metrics: Metrics;
   readonly #admin: AdminServer;
   readonly #listener: Listener;
+  readonly #reloader: Reloader | undefined;
+  readonly #sessionObserver: SessionObserver = {
+    onFault: (error) => this.#reporter.faulted(error),
+    onPingAnswered: (seconds) => this.#metrics.pingAnswered(seconds),
+    onEnded: (summary, session) => this.#onSessionEnded(summary, session),
+  };
   readonly #startedAtMs = Date.now();
   readonly #cutNow = new AbortController();
   #state: GatewayState = 'starting';
@@ -126,74 +189,46 @@ export class Gateway {
   #drained: Promise<void> | undefined;
 
   /** Builds all parts; nothing listens yet. @throws as startGateway. */
-  constructor(
-    config: Config,
-    options: GatewayOptions,
-    certificate: ServerCertificate | undefined,
-    cutThrough: CutThroughSupport | undefined,
-  ) {
-    this.#config = config;
+  constructor(prepared: Prepared, options: GatewayOptions) {
+    const { config, certificate, rules, proxies } = prepared;
     this.#options = options;
     this.#log = options.log;
     this.#reporter = new Reporter(options.log);
     this.#wheel = options.timerWheel ?? new TimerWheel();
-    this.#sessionCap = sessionCap(config.limits.sessions, options.fileDescriptorLimit);
-    this.#admission = new Admission({ ...config.limits, sessions: this.#sessionCap }, () =>
-      performance.now(),
-    );
+    this.#admission = new Admission(admissionLimits(prepared), () => performance.now());
     this.#pool = options.bufferPool ?? new BufferPool();
-    this.#cutThrough = cutThrough;
-    this.#engine = this.#makeEngine();
-    this.#sessionParts = {
-      pool: this.#pool,
-      wheel: this.#wheel,
-      limits: { ...config.timeouts, sessionAgeMs: config.limits.sessionAgeMs },
-      traffic: this.#traffic,
-      observer: {
-        onFault: (error) => this.#reporter.faulted(error),
-        onPingAnswered: (seconds) => this.#metrics.pingAnswered(seconds),
-        onEnded: (summary, session) => this.#onSessionEnded(summary, session),
-      },
-    };
-    this.#listener = new Listener(
-      certificate?.options,
-      {
-        origins: compileOrigins(config.origins),
-        trustedProxies: compileTrustedProxies(config.listen.trustedProxies),
-        hosts: config.listen.hosts,
-        path: '/',
-      },
-      { handshakeMs: config.timeouts.handshakeMs, maxConnections: this.#sessionCap + CONNECTIONS_ABOVE_CAP },
-      {
-        onOpening: (opening) => void this.#open(opening),
-        onOutcome: (outcome, seconds, facts) => this.#onOutcome(outcome, seconds, facts),
-        onHttpAnswer: (status) => this.#metrics.httpAnswered(status),
-        onTlsHandshake: (outcome) => this.#metrics.tlsHandshake(outcome),
-        onDropped: () => this.#droppedConnections++,
-      },
-    );
+    this.#active = this.#activated(prepared);
+    this.#listener = new Listener(certificate?.options, rules, proxies, listenerLimits(prepared), {
+      onOpening: (opening) => void this.#open(opening),
+      onOutcome: (outcome, seconds, facts) => this.#onOutcome(outcome, seconds, facts),
+      onHttpAnswer: (status) => this.#metrics.httpAnswered(status),
+      onTlsHandshake: (outcome) => this.#metrics.tlsHandshake(outcome),
+      onDropped: () => this.#droppedConnections++,
+    });
     this.#metrics = new Metrics(
       {
         version: options.version ?? '',
         revision: options.revision ?? '',
         nodeVersion: options.nodeVersion ?? '',
-        configHash: fingerprint(config),
-        certificateNotAfter: certificate?.notAfterSeconds,
+        certificates: certificate !== undefined,
         connectOutcomes: CONNECT_OUTCOMES,
         tlsOutcomes: certificate === undefined ? undefined : TLS_OUTCOMES,
       },
       () => this.#numbers(),
     );
     this.#admin = new AdminServer(config.admin, this);
+    this.#reloader =
+      options.source &&
+      new Reloader({ ...options.source, log: options.log, apply: (next) => this.#apply(next) });
   }
 
   /** Where clients connect; port 0 in the configuration has become a real one. */
   get address(): ListenAddress {
-    return this.#address ?? this.#config.listen.address;
+    return this.#address ?? this.#active.config.listen.address;
   }
 
   get adminAddress(): ListenAddress {
-    return this.#adminAddress ?? this.#config.admin.address;
+    return this.#adminAddress ?? this.#active.config.admin.address;
   }
 
   get state(): GatewayState {
@@ -201,7 +236,12 @@ export class Gateway {
   }
 
   get ready(): boolean {
-    return this.#state === 'ready';
+    return this.#state === 'ready' && this.#active.upstreams.ready;
+  }
+
+  /** For the admin port: what stands in the way. */
+  get notReady(): string {
+    return this.#state === 'ready' ? 'upstream: no nats-server answers' : this.#state;
   }
 
   get sessionCount(): number {
@@ -211,24 +251,27 @@ export class Gateway {
   /** Called once, by startGateway. */
   async start(): Promise<void> {
     if (this.#options.timerWheel === undefined) this.#wheel.start();
-    this.#adminAddress = await this.#admin.listen(this.#config.admin.address);
-    this.#address = await this.#listener.listen(this.#config.listen.address);
+    this.#active.upstreams.start();
+    await this.#reloader?.start();
+    const { config, sessionCap, certificate } = this.#active;
+    this.#adminAddress = await this.#admin.listen(config.admin.address);
+    this.#address = await this.#listener.listen(config.listen.address);
     this.#state = 'ready';
     this.#log.info(
       {
-        listen: `${this.#config.listen.tls === undefined ? 'ws' : 'wss'}://${addressText(this.#address)}`,
+        listen: `${certificate === undefined ? 'ws' : 'wss'}://${addressText(this.#address)}`,
         admin: `http://${addressText(this.#adminAddress)}`,
-        upstream: this.#config.upstream.servers.map((server) => server.name),
-        proxyKey: this.#config.upstream.proxySigner?.publicKey,
-        sessions: this.#sessionCap,
+        upstream: config.upstream.servers.map((server) => server.name),
+        proxyKey: config.upstream.proxySigner?.publicKey,
+        sessions: sessionCap,
         version: this.#options.version,
       },
       'ready',
     );
     this.#warnOfEngine();
-    if (this.#config.limits.sessions === undefined && this.#sessionCap < 10_000) {
+    if (config.limits.sessions === undefined && sessionCap < 10_000) {
       this.#log.warn(
-        { sessions: this.#sessionCap, fileDescriptors: this.#options.fileDescriptorLimit },
+        { sessions: sessionCap, fileDescriptors: this.#options.fileDescriptorLimit },
         'the session cap was lowered to what the file-descriptor limit carries; raise the limit (ulimit -n)',
       );
     }
@@ -245,14 +288,15 @@ export class Gateway {
   }
 
   async #drain(): Promise<void> {
-    const { delayMs, timeoutMs } = this.#config.drain;
+    const { drain, timeouts } = this.#active.config;
+    const { delayMs, timeoutMs } = drain;
     this.#state = 'draining';
     for (const session of this.#sessions) session.announceDrain();
     this.#log.info({ sessions: this.#sessions.size, delayMs, timeoutMs }, 'draining');
     // stop() ends the wait; it is no failure.
     await sleep(delayMs, undefined, { signal: this.#cutNow.signal }).catch(() => {});
     this.#closeToNew();
-    const cut = await this.#sessions.drain(timeoutMs, this.#config.timeouts.closeMs, this.#cutNow.signal);
+    const cut = await this.#sessions.drain(timeoutMs, timeouts.closeMs, this.#cutNow.signal);
     this.#metrics.sessionsCut(cut);
     if (cut > 0) this.#log.warn({ sessions: cut }, 'sessions were cut at the drain deadline');
     await this.#closeParts();
@@ -280,31 +324,101 @@ export class Gateway {
   async #closeParts(): Promise<void> {
     if (this.#state === 'stopped') return;
     this.#state = 'stopped';
+    this.#reloader?.close();
     await this.#listener.close();
+    this.#active.upstreams.close();
     this.#wheel.stop();
     await this.#admin.close();
     this.#metrics.close();
     this.#log.info({ sessions: this.#sessions.opened }, 'stopped');
   }
 
-  #makeEngine(): Engine {
-    const { maxFrameBytes, maxSentFrameBytes } = this.#config.limits;
+  /**
+   * Reads the configuration again, and runs it if it is right. undefined: there is nothing to read from. Sessions stay
+   * as they are, whatever it says.
+   */
+  async reload(trigger: ReloadTrigger): Promise<ReloadReport | undefined> {
+    return this.#reloader?.reload(trigger);
+  }
+
+  /** Makes `config` the running one. @throws when something of it cannot be; then nothing has changed. */
+  async #apply(config: Config): Promise<void> {
+    const next = await prepare(config, this.#options, this.#active);
+    if (this.#state === 'stopped') throw new Error('the gateway has stopped');
+    const before = this.#active;
+    const active = this.#activated(next, before);
+    // From here to the end in one turn: the next handshake sees all of it.
+    if (next.certificate !== undefined && next.certificate !== before.certificate) {
+      this.#listener.present(next.certificate.options);
+    }
+    this.#listener.configure(next.rules, next.proxies, listenerLimits(next));
+    this.#admission.configure(admissionLimits(next));
+    this.#admin.configure(config.admin);
+    this.#active = active;
+    if (active.upstreams !== before.upstreams) {
+      active.upstreams.start();
+      before.upstreams.retire();
+    }
+    this.#log.configure(config.log);
+    if (next.cutThrough !== before.cutThrough) this.#warnOfEngine();
+  }
+
+  #activated(prepared: Prepared, before?: Active): Active {
+    const { timeouts, limits, engine } = prepared.config;
+    // As long as nothing of it changes it stays the same one: each has a WebAssembly module of its own.
+    const engineKey = JSON.stringify([engine, limits, timeouts]);
+    const sessionParts = {
+      pool: this.#pool,
+      wheel: this.#wheel,
+      limits: { ...timeouts, sessionAgeMs: limits.sessionAgeMs },
+      traffic: this.#traffic,
+      observer: this.#sessionObserver,
+    };
+    const isSame = before?.engineKey === engineKey;
+    const { upstream } = prepared.config;
+    return {
+      ...prepared,
+      sessionParts,
+      engine: isSame ? before.engine : this.#makeEngine(prepared),
+      engineKey,
+      upstreams:
+        before !== undefined && isDeepStrictEqual(ofPool(upstream), ofPool(before.config.upstream))
+          ? before.upstreams
+          : this.#makeUpstreams(upstream, before?.upstreams),
+    };
+  }
+
+  #makeUpstreams(config: UpstreamConfig, before: UpstreamPool | undefined): UpstreamPool {
+    return new UpstreamPool(config, {
+      attempt: (...args) => this.#attemptWith(this.#active, undefined)(...args),
+      observer: {
+        onConnect: (outcome, seconds) => this.#metrics.upstreamConnected(outcome, seconds),
+        onFirstByte: (seconds) => this.#metrics.upstreamSpoke(seconds),
+      },
+      log: this.#log,
+      ...(before === undefined ? {} : { before }),
+    });
+  }
+
+  #makeEngine(prepared: Prepared): Engine {
+    const { config, cutThrough } = prepared;
+    const { maxFrameBytes, maxSentFrameBytes } = config.limits;
     const shared = { maxSentFrameBytes, clock: this.#wheel, counters: this.#frames };
-    if (this.#cutThrough?.usable === true) {
-      const { directReads } = this.#cutThrough;
+    if (cutThrough !== undefined && isCutThrough(prepared)) {
+      const { directReads } = cutThrough;
       return cutThroughEngine({ ...shared, pool: this.#pool, maxFrameBytes, directReads });
     }
-    const { stallMs, closeMs } = this.#config.timeouts;
+    const { stallMs, closeMs } = config.timeouts;
     const closeFenceMs = stallMs + closeMs + CLOSE_FENCE_MARGIN_MS;
     return bufferedEngine({ ...shared, maxMessageBytes: maxFrameBytes, closeFenceMs });
   }
 
   #warnOfEngine(): void {
-    const problem = this.#cutThrough?.problem;
+    const problem = this.#active.cutThrough?.problem;
     if (problem === undefined) return;
     this.#log.warn(
       { problem },
-      this.#cutThrough?.usable === true
+      this.#active.cutThrough?.usable === true
         ? 'accepted sockets cannot be read directly with this version of Node; each read costs a copy more'
         : 'the cut-through engine does not work with this version of Node or ws; the buffered engine took over',
     );
@@ -319,13 +433,12 @@ export class Gateway {
       return;
     }
     const { slot } = admitted;
+    const active = this.#active;
     this.#openings.add(opening);
     try {
-      const upstream = await dial(this.#config.upstream, this.#pool, opening.signal, {
-        onConnect: (outcome, seconds) => this.#metrics.upstreamConnected(outcome, seconds),
-        onFirstByte: (seconds) => this.#metrics.upstreamSpoke(seconds),
-      });
-      if (opening.accept(() => this.#begin(opening, upstream, slot))) return;
+      const attemptForClient = this.#attemptWith(active, opening.facts);
+      const upstream = await active.upstreams.dial(opening.signal, attemptForClient);
+      if (opening.accept(() => this.#begin(opening, upstream, slot, active))) return;
       upstream.socket.destroy();
     } catch (error) {
       // After an abort the client has its answer already.
@@ -334,6 +447,19 @@ export class Gateway {
       this.#openings.delete(opening);
     }
     slot.release();
+  }
+
+  /** Without a client the gateway asks for itself. */
+  #attemptWith({ config, upstreamTls }: Active, client: OpeningFacts | undefined): SingleAttempt {
+    const { proxyProtocol, proxySigner } = config.upstream;
+    const shared = {
+      pool: this.#pool,
+      tls: upstreamTls,
+      proxy: proxyHeader(proxyProtocol, client),
+      signs: proxySigner !== undefined,
+    };
+    return (target, connectMs, dialMs, signal, observer) =>
+      attempt(target, connectMs, dialMs, { ...shared, signal, observer });
   }
 
   #refuseAfter(error: unknown, opening: Opening): void {
@@ -345,9 +471,9 @@ export class Gateway {
   }
 
   /** Answers 101 and starts the session in the same turn. False: the client had left. */
-  #begin(opening: Opening, upstream: Upstream, slot: AdmissionSlot): boolean {
+  #begin(opening: Opening, upstream: Upstream, slot: AdmissionSlot, active: Active): boolean {
     let begun = false;
-    this.#engine.upgrade(opening.request, opening.socket, (client) => {
+    active.engine.upgrade(opening.request, opening.socket, (client) => {
       const facts = {
         id: this.#sessions.nextId(),
         clientAddress: opening.facts.clientAddress,
@@ -355,8 +481,8 @@ export class Gateway {
         upstream: upstream.server.name,
         natsClientId: upstream.info.clientId,
       };
-      const inspector = this.#inspectorFor(opening.facts, upstream);
-      const session = new Session(facts, client, upstream.socket, this.#sessionParts, inspector);
+      const inspector = this.#inspectorFor(opening.facts, upstream, active.config);
+      const session = new Session(facts, client, upstream.socket, active.sessionParts, inspector);
       if (inspector !== undefined) this.#inspected.add(inspector);
       slot.accepted();
       this.#sessions.add(session, slot);
@@ -368,29 +494,31 @@ export class Gateway {
   }
 
   /** undefined at level off: the session carries bytes and nothing else. */
-  #inspectorFor(facts: OpeningFacts, upstream: Upstream): Inspector | undefined {
-    const { inspect: level, info, limits } = this.#config;
+  #inspectorFor(facts: OpeningFacts, upstream: Upstream, config: Config): Inspector | undefined {
+    const { inspect: level, info, limits } = config;
     if (level === 'off') {
       if (upstream.info.connectUrls.length > 0) this.#warnOfConnectUrls(upstream.info.connectUrls);
       return undefined;
     }
-    const signer = this.#config.upstream.proxySigner;
+    const signer = config.upstream.proxySigner;
     const rules: InspectionRules = {
       level,
       maxLineBytes: limits.maxControlLineBytes,
       info: { ...info, tls: facts.secure === true, clientIp: facts.clientAddress },
       ...(signer === undefined ? {} : { sign: signer.sign }),
     };
-    return new Inspector(rules, this.#pool, this.#inspectionObserver);
+    const { server } = upstream;
+    // Whoever runs now shall know, whichever pool the session came from.
+    const onLameDuck = (): void => this.#active.upstreams.leaves(server);
+    return new Inspector(rules, this.#pool, { ...this.#inspectionObserver, onLameDuck });
   }
 
-  readonly #inspectionObserver: InspectionObserver = {
+  readonly #inspectionObserver: Omit<InspectionObserver, 'onLameDuck'> = {
     onParserStop: (direction, error, level) => {
       this.#inspected.stopped(direction, error.problem);
       this.#reporter.parserStopped(direction, error, level);
     },
     onServerError: (kind) => this.#inspected.serverError(kind),
-    onLameDuck: () => this.#inspected.lameDuck(),
     onRoundTrip: (seconds) => this.#metrics.natsRoundTrip(seconds),
   };
 
@@ -424,6 +552,7 @@ export class Gateway {
 
   /** For the admin port: what is running, without a name of any client. */
   status(): unknown {
+    const { config, certificate, sessionCap, upstreams } = this.#active;
     return {
       state: this.#state,
       version: this.#options.version,
@@ -431,9 +560,13 @@ export class Gateway {
       startedAt: new Date(this.#startedAtMs).toISOString(),
       uptimeSeconds: Math.round((Date.now() - this.#startedAtMs) / 1000),
       listen: addressText(this.address),
-      tls: this.#config.listen.tls !== undefined,
-      upstream: this.#config.upstream.servers.map((server) => server.name),
-      sessions: { active: this.#sessions.size, limit: this.#sessionCap, opened: this.#sessions.opened },
+      tls: certificate !== undefined,
+      configuration: { hash: fingerprint(config), lastReload: this.#reloader?.last },
+      upstream: config.upstream.servers.map((server) => server.name),
+      upstreamServers: upstreams
+        .status()
+        .map(({ name, state, sessions, lastError }) => ({ name, state, sessions, lastError })),
+      sessions: { active: this.#sessions.size, limit: sessionCap, opened: this.#sessions.opened },
       handshakesInFlight: this.#admission.handshakesInFlight,
       bytes: { toUpstream: this.#traffic.bytesToUpstream, toClient: this.#traffic.bytesToClient },
       handshakes: this.#reporter.outcomes,
@@ -473,12 +606,13 @@ export class Gateway {
     const [oldest] = this.#sessions;
     const traffic = this.#traffic;
     const frames = this.#frames;
+    const { config, certificate, upstreams } = this.#active;
     return {
       ready: this.ready,
       draining: this.#state === 'draining',
       sessions: {
         active: this.#sessions.size,
-        limit: this.#sessionCap,
+        limit: this.#active.sessionCap,
         oldestStartSeconds:
           oldest === undefined ? undefined : (performance.timeOrigin + oldest.startedAtMs) / 1000,
       },
@@ -492,15 +626,21 @@ export class Gateway {
       pauses: { client: traffic.clientPauses, upstream: traffic.upstreamPauses },
       pausedNow: { client: traffic.clientsPausedNow, upstream: traffic.upstreamsPausedNow },
       buffered: { client, upstream },
-      upstreamConnections: this.#sessions.size,
+      serverStates: SERVER_STATES,
+      upstreamServers: upstreams.status(),
       droppedConnections: this.#droppedConnections,
       droppedLogLines: this.#options.droppedLogLines?.() ?? 0,
       engines: {
-        'cut-through': Number(this.#cutThrough?.usable === true),
-        buffered: Number(this.#cutThrough?.usable !== true),
+        'cut-through': Number(isCutThrough(this.#active)),
+        buffered: Number(!isCutThrough(this.#active)),
       },
-      engineFallback: this.#cutThrough?.usable === false,
+      engineFallback: config.engine === 'cut-through' && !isCutThrough(this.#active),
       inspection: this.#inspected.numbers(),
+      configHash: fingerprint(config),
+      reloads: this.#reloader?.outcomes ?? NO_RELOADS,
+      lastReloadSucceeded: this.#reloader?.lastSucceeded ?? true,
+      lastReloadSuccessSeconds: this.#reloader?.lastSuccessSeconds ?? this.#startedAtMs / 1000,
+      certificatesNotAfter: certificate === undefined ? {} : { server: certificate.notAfterSeconds },
     };
   }
 }
@@ -520,6 +660,34 @@ function sessionRow(session: Session) {
     ending: session.reason,
   };
 }
+/** What a pool depends on: a signer is another one in each configuration, and only sessions use it. */
+const ofPool = (config: UpstreamConfig) => ({ ...config, proxySigner: undefined });
+
+function proxyHeader(
+  version: UpstreamConfig['proxyProtocol'],
+  client: OpeningFacts | undefined,
+): DialOptions['proxy'] {
+  if (version === 'off') return undefined;
+  const source = client && { address: client.clientAddress, port: client.clientPort ?? 0 };
+  return {
+    header: encodeProxyHeader(version, source, client?.reached),
+    address: client?.clientAddress,
+  };
+}
+
+/** What is configured, unless it does not work here. */
+const isCutThrough = ({ config, cutThrough }: Prepared): boolean =>
+  config.engine === 'cut-through' && cutThrough?.usable === true;
+
+const admissionLimits = ({ config, sessionCap }: Prepared): AdmissionLimits => ({
+  ...config.limits,
+  sessions: sessionCap,
+});
+
+const listenerLimits = ({ config, sessionCap }: Prepared): ListenerLimits => ({
+  handshakeMs: config.timeouts.handshakeMs,
+  maxConnections: sessionCap + CONNECTIONS_ABOVE_CAP,
+});
 
 const DRAINING = { admitted: false, outcome: 'draining' } as const;
 

@@ -2,7 +2,10 @@ import { pino } from 'pino';
 import type { LogConfig } from './config/config.ts';
 
 /** What the parts of the gateway log with: pino's call form, fields first. */
-export type Log = Pick<pino.Logger, 'debug' | 'info' | 'warn' | 'error'>;
+export type Log = Pick<pino.Logger, 'debug' | 'info' | 'warn' | 'error'> & {
+  /** Another level or format, from the next line on. */
+  configure(config: LogConfig): void;
+};
 
 /** Where lines go. A write never throws, never blocks and never queues without bound. */
 export type LogDestination = { write(line: string): void };
@@ -93,9 +96,11 @@ export function standardOutput(fileDescriptor: number): StandardOutput {
 
 /** The program's one logger. JSON lines with a word for the level and ISO time; `text` is for people at a terminal. */
 export function createLog(config: LogConfig, destination: LogDestination): Log {
-  const target =
-    config.format === 'text' ? { write: (line: string) => destination.write(asText(line)) } : destination;
-  return pino(
+  let { format } = config;
+  const target: LogDestination = {
+    write: (line) => destination.write(format === 'text' ? asText(line) : line),
+  };
+  const logger = pino(
     {
       level: config.level,
       base: null,
@@ -105,6 +110,12 @@ export function createLog(config: LogConfig, destination: LogDestination): Log {
     },
     target,
   );
+  return Object.assign(logger, {
+    configure: (next: LogConfig): void => {
+      logger.level = next.level;
+      format = next.format;
+    },
+  });
 }
 
 let secondStartMs = Number.NaN;
@@ -136,8 +147,8 @@ export function asText(line: string): string {
  * Text of a stranger made safe for a log: cut, and everything outside printable ASCII written as `\u{hex}`, so
  * that no line break, escape sequence or look-alike survives into a terminal or a log viewer.
  */
-export function foreignText(text: string): string {
-  const cut = text.length > MAX_FOREIGN_CHARACTERS ? `${text.slice(0, MAX_FOREIGN_CHARACTERS)}…` : text;
+export function foreignText(text: string, mostCharacters = MAX_FOREIGN_CHARACTERS): string {
+  const cut = text.length > mostCharacters ? `${text.slice(0, mostCharacters)}…` : text;
   return cut.replace(/[^\x20-\x7e…]/gu, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`);
 }
 

@@ -6,12 +6,13 @@ import { dev } from './cli/dev.ts';
 import { probe } from './cli/probe.ts';
 import { serve } from './cli/serve.ts';
 import { type ConfigSource, loadConfig } from './config/load.ts';
-import { compiledOrigins, configChecks, startGateway } from './gateway.ts';
+import { compiledOrigins, configChecks, type Gateway, startGateway } from './gateway.ts';
 import { asText, createLog, standardOutput } from './log.ts';
 
 /**
  * The process edge: arguments, environment, signals and exit codes. Nothing else touches `process`.
  *
+ * Signals: SIGHUP reloads, SIGTERM and SIGINT drain.
  * Exit codes: 0 done, or drained on a signal · 1 could not start, a check or probe failed · 2 wrong usage ·
  * 70 a fault inside the gateway · 128 + signal when a second signal cut the drain short.
  */
@@ -35,6 +36,7 @@ Options
 Without a file, two options are enough:
   natsgate --upstream nats://127.0.0.1:4222 --origin https://app.example.com
 
+Signals: SIGHUP reads the configuration again; SIGTERM and SIGINT drain.
 Configuration keys: docs/configuration.md. Close reasons: docs/close-reasons.md.
 `;
 
@@ -123,6 +125,9 @@ async function runProbe([url, ...more]: string[], flags: Flags): Promise<number>
 
 async function runServe(flags: Flags): Promise<number> {
   const output = standardOutput(process.stdout.fd);
+  let running: Gateway | undefined;
+  // Before the start, too: by default this signal would end the process.
+  process.on('SIGHUP', () => void running?.reload('signal'));
   const gateway = await serve(sourceOf(flags), {
     read,
     output,
@@ -135,6 +140,7 @@ async function runServe(flags: Flags): Promise<number> {
     await output.flush(500);
     return 1;
   }
+  running = gateway;
   const code = await untilSignalled(
     () => gateway.drain(),
     () => gateway.stop(),

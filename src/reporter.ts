@@ -8,6 +8,8 @@ import { foreignText, LineLimiter, type Log } from './log.ts';
 
 /** Refusals may be thousands a second; this many of each kind are logged, the rest is counted on the next line. */
 const REFUSAL_LINES_PER_SECOND = 10;
+/** Most of a cause is our own words, and what to do stands at their end. */
+const MAX_CAUSE_CHARACTERS = 256;
 
 export type RefusedHandshake = {
   readonly clientAddress: string;
@@ -76,7 +78,7 @@ export class Reporter {
         status,
         client: facts.clientAddress,
         ...originField(facts.origin),
-        ...(facts.cause === undefined ? {} : { cause: foreignText(facts.cause) }),
+        ...(facts.cause === undefined ? {} : { cause: foreignText(facts.cause, MAX_CAUSE_CHARACTERS) }),
         ...(suppressed === 0 ? {} : { suppressed }),
         hint: sentence,
       },

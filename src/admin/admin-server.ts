@@ -14,17 +14,21 @@ const MAX_CONNECTIONS = 32;
 const MIN_COMPRESSED_BYTES = 1024;
 
 const SESSIONS_PER_PAGE = 500;
+/** What changes something, and so wants POST. */
+const ACTIONS: readonly (string | undefined)[] = ['/api/reload'];
 
 /** What the pages show; read at each request. */
 export type AdminSource = {
   readonly ready: boolean;
   /** Why the gateway is not ready; shown by /readyz. */
-  readonly state: string;
+  readonly notReady: string;
   status(): unknown;
   sessionList(after: number, limit: number): unknown;
   /** undefined: no such session is open. */
   sessionDetail(id: number): unknown;
   metrics(openMetrics: boolean): Promise<{ readonly contentType: string; readonly body: string }>;
+  /** What became of it, to be shown as it is; undefined: there is nothing to reload from. */
+  reload(trigger: 'api'): Promise<{ readonly outcome: string } | undefined>;
 };
 
 type Answer = {
@@ -40,7 +44,7 @@ type Answer = {
  */
 export class AdminServer {
   readonly #server: Server;
-  readonly #config: AdminConfig;
+  #config: AdminConfig;
   readonly #source: AdminSource;
   #loopback = true;
 
@@ -73,6 +77,11 @@ export class AdminServer {
     return promise;
   }
 
+  /** Other host names and another token from the next request on; the address stays. */
+  configure(config: AdminConfig): void {
+    this.#config = config;
+  }
+
   async close(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     this.#server.closeAllConnections();
@@ -101,8 +110,16 @@ export class AdminServer {
     if (origin !== undefined && origin !== `http://${host}`) {
       return { status: 403, body: 'foreign_origin: pages of other sites may not use this port.\n' };
     }
-    if (request.method !== 'GET' && request.method !== 'HEAD') {
-      return { status: 405, body: 'method: use GET.\n', headers: { Allow: 'GET, HEAD' } };
+    const allowed = ACTIONS.includes(pathOf(request)) ? ['POST'] : ['GET', 'HEAD'];
+    if (!allowed.includes(request.method ?? '')) {
+      return { status: 405, body: `method: use ${allowed[0]}.\n`, headers: { Allow: allowed.join(', ') } };
+    }
+    // Nothing here has a use for one, and what is not read needs no limit.
+    if (
+      request.headers['transfer-encoding'] !== undefined ||
+      Number(request.headers['content-length'] ?? 0) > 0
+    ) {
+      return { status: 413, body: 'body: send none.\n', headers: { Connection: 'close' } };
     }
     if (request.headers.upgrade?.toLowerCase() === 'websocket') {
       return { status: 404, body: 'no_websocket: this is the admin port; connect to the public one.\n' };
@@ -111,19 +128,18 @@ export class AdminServer {
   }
 
   async #route(request: IncomingMessage): Promise<Answer> {
-    const path = request.url?.split('?', 1)[0];
-    switch (path) {
+    switch (pathOf(request)) {
       case '/':
         return {
           status: 200,
-          body: 'natsgate admin port\n\n/livez       the process lives\n/readyz      new sessions are welcome\n/metrics     Prometheus\n/api/status  what is running, as JSON\n/api/sessions      who is connected, 500 at once, ?after=ID for more\n/api/sessions/ID   one of them, with what inspection saw\n',
+          body: 'natsgate admin port\n\n/livez       the process lives\n/readyz      new sessions are welcome\n/metrics     Prometheus\n/api/status  what is running, as JSON\n/api/reload  POST: read the configuration again\n/api/sessions      who is connected, 500 at once, ?after=ID for more\n/api/sessions/ID   one of them, with what inspection saw\n',
         };
       case '/livez':
         return { status: 200, body: 'ok\n' };
       case '/readyz':
         return this.#source.ready
           ? { status: 200, body: 'ok\n' }
-          : { status: 503, body: `${this.#source.state}\n` };
+          : { status: 503, body: `${this.#source.notReady}\n` };
       case '/metrics': {
         const openMetrics = request.headers.accept?.includes('application/openmetrics-text') === true;
         return { status: 200, ...(await this.#source.metrics(openMetrics)) };
@@ -132,8 +148,10 @@ export class AdminServer {
         return this.#unauthorized(request) ?? json(this.#source.status());
       case '/api/sessions':
         return this.#unauthorized(request) ?? this.#sessions(request.url ?? '');
+      case '/api/reload':
+        return this.#unauthorized(request) ?? (await this.#reload());
       default: {
-        const id = /^\/api\/sessions\/([1-9][0-9]{0,14})$/.exec(path ?? '')?.[1];
+        const id = /^\/api\/sessions\/([1-9][0-9]{0,14})$/.exec(pathOf(request) ?? '')?.[1];
         if (id !== undefined) return this.#unauthorized(request) ?? this.#session(Number(id));
         return { status: 404, body: 'not_found: see / for what is here.\n' };
       }
@@ -150,6 +168,13 @@ export class AdminServer {
     const session = this.#source.sessionDetail(id);
     if (session !== undefined) return json(session);
     return { status: 404, body: 'no_session: it has ended, or never was; see /api/sessions.\n' };
+  }
+
+  async #reload(): Promise<Answer> {
+    const report = await this.#source.reload('api');
+    if (report === undefined)
+      return { status: 501, body: 'no_source: this gateway has nothing to reload from.\n' };
+    return { ...json(report), status: report.outcome === 'refused' ? 422 : 200 };
   }
 
   #unauthorized(request: IncomingMessage): Answer | undefined {
@@ -191,6 +216,8 @@ async function send(request: IncomingMessage, response: ServerResponse, answer: 
   });
   response.end(request.method === 'HEAD' ? undefined : body);
 }
+
+const pathOf = (request: IncomingMessage): string | undefined => request.url?.split('?', 1)[0];
 
 /** RFC 9110 §12.5.3: a weight of 0 means "not this one". */
 const takesGzip = (accepted: string): boolean =>

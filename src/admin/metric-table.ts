@@ -14,7 +14,9 @@ export type MetricsSource = {
   readonly pauses: Sides;
   readonly pausedNow: Sides;
   readonly buffered: Sides;
-  readonly upstreamConnections: number;
+  /** Every state that a server can be in. */
+  readonly serverStates: readonly string[];
+  readonly upstreamServers: readonly UpstreamServerNumbers[];
   readonly droppedConnections: number;
   readonly droppedLogLines: number;
   /** 1 for the engine at work, 0 for the other. */
@@ -30,8 +32,27 @@ export type MetricsSource = {
     readonly serverErrors: Numbers;
     /** By `direction,problem`. */
     readonly stops: Numbers;
-    readonly lameDucks: number;
   };
+  readonly configHash: string;
+  /** By outcome. */
+  readonly reloads: Numbers;
+  readonly lastReloadSucceeded: boolean;
+  readonly lastReloadSuccessSeconds: number;
+  /** Expiry by role, seconds since the epoch. */
+  readonly certificatesNotAfter: Numbers;
+};
+
+/** One server of the configuration. */
+export type UpstreamServerNumbers = {
+  readonly name: string;
+  readonly state: string;
+  readonly sessions: number;
+  readonly addresses: number;
+  readonly retryInMs: number;
+  readonly dials: Numbers;
+  readonly healthChecks: Numbers;
+  readonly lookups: Numbers;
+  readonly lameDucks: number;
 };
 
 type Numbers = Readonly<Record<string, number>>;
@@ -71,6 +92,20 @@ function metric(
   by: string | undefined,
 ): CopiedMetric {
   return { kind, help, read, labels, ...(by === undefined ? {} : { by }) };
+}
+
+function serverGauge(help: string, read: (server: UpstreamServerNumbers) => number): CopiedMetric {
+  return gauge(help, (source) => byServer(source, read), UPSTREAM, 'server');
+}
+function serverCounter(help: string, read: (server: UpstreamServerNumbers) => Numbers): CopiedMetric {
+  return counter(help, (source) => byServer(source, read), UPSTREAM, 'server,outcome');
+}
+function byServer(source: MetricsSource, read: (server: UpstreamServerNumbers) => number | Numbers): Numbers {
+  const rows = source.upstreamServers.map((server) => [server.name, read(server)] as const);
+  return Object.assign(
+    {},
+    ...rows.map(([name, value]) => (typeof value === 'number' ? { [name]: value } : prefixed(name, value))),
+  );
 }
 
 export const COPIED_METRICS: Readonly<Record<string, CopiedMetric>> = {
@@ -117,10 +152,44 @@ export const COPIED_METRICS: Readonly<Record<string, CopiedMetric>> = {
     {},
     'side',
   ),
-  natsgate_upstream_connections_active: gauge(
+  natsgate_upstream_connections_active: serverGauge(
     'Connections to nats-server that carry a session.',
-    (s) => s.upstreamConnections,
+    (server) => server.sessions,
+  ),
+  natsgate_upstream_healthy: serverGauge('1 while new sessions are placed there by choice.', ({ state }) =>
+    Number(state === 'up' || state === 'untried'),
+  ),
+  natsgate_upstream_server_state: gauge(
+    '1 for the state that the server is in, 0 for the others.',
+    (s) =>
+      byServer(s, ({ state }) =>
+        Object.fromEntries(s.serverStates.map((one) => [one, Number(one === state)])),
+      ),
     UPSTREAM,
+    'server,state',
+  ),
+  natsgate_upstream_addresses: serverGauge('Addresses of the server.', (server) => server.addresses),
+  natsgate_upstream_dials_total: serverCounter(
+    'Attempts to get the INFO of a server, by outcome.',
+    (server) => server.dials,
+  ),
+  natsgate_upstream_backoff_seconds: serverGauge(
+    'Time until the server is tried again as one among others.',
+    (server) => server.retryInMs / 1000,
+  ),
+  natsgate_upstream_health_checks_total: serverCounter(
+    'Health checks by outcome.',
+    (server) => server.healthChecks,
+  ),
+  natsgate_upstream_lookups_total: serverCounter(
+    'Lookups of the name by outcome.',
+    (server) => server.lookups,
+  ),
+  natsgate_nats_lame_duck_total: counter(
+    'Times that an INFO of a server said lame duck.',
+    (s) => byServer(s, (server) => server.lameDucks),
+    UPSTREAM,
+    'server',
   ),
   natsgate_connections_dropped_total: counter(
     'Connections closed unanswered, because too many were open.',
@@ -176,19 +245,37 @@ export const COPIED_METRICS: Readonly<Record<string, CopiedMetric>> = {
     {},
     'direction,problem',
   ),
-  natsgate_nats_lame_duck_total: counter(
-    'Sessions that a server in lame duck mode asked to leave.',
-    (s) => s.inspection.lameDucks,
-    UPSTREAM,
+  natsgate_config_info: gauge(
+    'Hash of the running configuration; always 1.',
+    (s) => ({ [s.configHash]: 1 }),
+    {},
+    'hash',
+  ),
+  natsgate_config_reloads_total: counter(
+    'Reloads of the configuration by outcome.',
+    (s) => s.reloads,
+    {},
+    'outcome',
+  ),
+  natsgate_config_last_reload_success: gauge('1 unless the last reload was refused.', (s) =>
+    Number(s.lastReloadSucceeded),
+  ),
+  natsgate_config_last_reload_success_timestamp_seconds: gauge(
+    'When the configuration was last read and not refused.',
+    (s) => s.lastReloadSuccessSeconds,
+  ),
+  natsgate_tls_certificate_not_after_timestamp_seconds: gauge(
+    'Expiry of a certificate.',
+    (s) => s.certificatesNotAfter,
+    {},
+    'role',
   ),
   natsgate_ready: gauge('1 while new sessions are welcome.', (s) => Number(s.ready)),
   natsgate_draining: gauge('1 while sessions are being closed for a shutdown.', (s) => Number(s.draining)),
 };
 
-function prefixed(direction: string, frames: Numbers): Numbers {
-  return Object.fromEntries(
-    Object.entries(frames).map(([opcode, count]) => [`${direction},${opcode}`, count]),
-  );
+function prefixed(first: string, numbers: Numbers): Numbers {
+  return Object.fromEntries(Object.entries(numbers).map(([second, count]) => [`${first},${second}`, count]));
 }
 
 /** A counter that is told of events. `values`: each label set that can occur, so that none appears late. */

@@ -22,13 +22,14 @@ export type MetricsFacts = {
   readonly version: string;
   readonly revision: string;
   readonly nodeVersion: string;
-  readonly configHash: string;
-  /** Seconds since the epoch; undefined without TLS. */
-  readonly certificateNotAfter: number | undefined;
+  /** False: there is no certificate, and no metric of one. */
+  readonly certificates: boolean;
   readonly connectOutcomes: readonly string[];
   /** undefined without TLS. */
   readonly tlsOutcomes: readonly string[] | undefined;
 };
+
+const CERTIFICATES = 'natsgate_tls_certificate_not_after_timestamp_seconds';
 
 /** How often the loop's delay and use are taken; scrapes read the last interval, however many there are. */
 const LOOP_INTERVAL_MS = 10_000;
@@ -54,7 +55,9 @@ export class Metrics {
     for (const { name } of this.#registry.getMetricsAsArray()) {
       if (UNWANTED_DEFAULTS.test(name)) this.#registry.removeSingleMetric(name);
     }
-    for (const [name, row] of Object.entries(COPIED_METRICS)) copied(this.#registry, name, row, source);
+    for (const [name, row] of Object.entries(COPIED_METRICS)) {
+      if (facts.certificates || name !== CERTIFICATES) copied(this.#registry, name, row, source);
+    }
     for (const [name, row] of Object.entries(eventCounters(facts.connectOutcomes, facts.tlsOutcomes))) {
       this.#counters.set(name, new TallyCounter(name, row, this.#registry));
     }
@@ -149,28 +152,14 @@ export class Metrics {
   }
 
   #registerFacts(facts: MetricsFacts): void {
-    const constant = (name: string, help: string, labels: Labels, value: number): void =>
-      new Gauge({ name, help, labelNames: Object.keys(labels), registers: [this.#registry] }).set(
-        labels,
-        value,
-      );
     const { version, revision, nodeVersion } = facts;
-    constant(
-      'natsgate_build_info',
-      'What is running; always 1.',
-      { version, revision, node_version: nodeVersion },
-      1,
-    );
-    constant(
-      'natsgate_config_info',
-      'Hash of the running configuration; always 1.',
-      { hash: facts.configHash },
-      1,
-    );
-    if (facts.certificateNotAfter !== undefined) {
-      const name = 'natsgate_tls_certificate_not_after_timestamp_seconds';
-      constant(name, 'Expiry of a certificate.', { role: 'server' }, facts.certificateNotAfter);
-    }
+    const labels = { version, revision, node_version: nodeVersion };
+    new Gauge({
+      name: 'natsgate_build_info',
+      help: 'What is running; always 1.',
+      labelNames: Object.keys(labels),
+      registers: [this.#registry],
+    }).set(labels, 1);
   }
 
   #registerLoop(): NodeJS.Timeout {

@@ -45,10 +45,17 @@ function summary({
   const encrypted = `TLS from ${tls?.minVersion}${tls?.clientCaFile === undefined ? '' : ', with client certificates'}`;
   return [
     `listens    ${tls === undefined ? 'ws' : 'wss'}://${addressText(listen.address)} (${tls === undefined ? 'no TLS' : encrypted})`,
+    ...(listen.proxyProtocol.length === 0
+      ? []
+      : [`           PROXY header from ${listen.proxyProtocol.join(', ')}`]),
     `admin      http://${addressText(admin.address)} (${admin.token === undefined ? 'no token' : 'token read'})`,
     `origins    ${origins.allow.join(', ')}`,
     `           without Origin: ${origins.missing}; Origin null: ${origins.opaque}`,
     `upstream   ${upstream.servers.map((server) => server.name).join(', ')}`,
+    ...(upstream.servers.length > 1 ? [`           order ${upstream.order}`] : []),
+    ...(upstream.tls === undefined && upstream.proxyProtocol === 'off'
+      ? []
+      : [`           ${wayTo(upstream)}`]),
     ...(upstream.proxySigner === undefined
       ? []
       : [`           signs CONNECT as proxy ${upstream.proxySigner.publicKey}`]),
@@ -61,6 +68,11 @@ function summary({
     `drain      after ${durationText(drain.delayMs)}, over ${durationText(drain.timeoutMs)}`,
     `log        ${log.level}, ${log.format}`,
   ];
+}
+
+function wayTo({ tls, proxyProtocol }: Config['upstream']): string {
+  const encrypted = `TLS from ${tls?.minVersion} ${tls?.mode === 'first' ? 'before' : 'after'} INFO${tls?.certFile === undefined ? '' : ', with our certificate'}`;
+  return `${tls === undefined ? 'no TLS' : encrypted}; PROXY header: ${proxyProtocol}`;
 }
 
 const INSPECTION = {

@@ -136,13 +136,18 @@ async function freePort(preferred: number): Promise<number> {
 function gatewayConfig(natsPort: number, origin: string, port: number, adminPort: number): Config {
   const host = '127.0.0.1';
   return {
-    listen: { address: { host, port }, tls: undefined, trustedProxies: [], hosts: [] },
+    listen: { address: { host, port }, tls: undefined, trustedProxies: [], proxyProtocol: [], hosts: [] },
     admin: { address: { host, port: adminPort }, hosts: [], token: undefined },
     origins: { allow: [origin], missing: 'deny', opaque: 'deny' },
     upstream: {
       servers: [{ host, port: natsPort, name: `${host}:${natsPort}` }],
       connectTimeoutMs: 1_000,
       dialTimeoutMs: 1_800,
+      tls: undefined,
+      proxyProtocol: 'off',
+      order: 'random',
+      health: { urls: [], intervalMs: 5_000 },
+      readiness: 'process',
       proxySigner: undefined,
     },
     engine: 'cut-through',

@@ -3,7 +3,7 @@ import { formatProblem } from '../config/load.ts';
 import { type Gateway, type GatewayOptions, startGateway } from '../gateway.ts';
 import { createLog, type StandardOutput } from '../log.ts';
 
-export type ServeOptions = Omit<GatewayOptions, 'log' | 'droppedLogLines' | 'timerWheel'> & {
+export type ServeOptions = Omit<GatewayOptions, 'log' | 'droppedLogLines' | 'timerWheel' | 'source'> & {
   readonly read: (source: ConfigSource) => Promise<LoadedConfig>;
   readonly output: StandardOutput;
   /** For what must be said before there is a log: configuration problems. */
@@ -29,6 +29,7 @@ export async function serve(source: ConfigSource, options: ServeOptions): Promis
     return await startGateway(loaded.config, {
       ...options,
       log,
+      source: { loaded, read: () => options.read(source) },
       droppedLogLines: () => options.output.droppedLines,
     });
   } catch (error) {

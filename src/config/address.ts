@@ -10,7 +10,7 @@ const NATS_PORT = 4222;
 
 /** Schemes that people try, and what to tell them. Anything else is not quoted: it may be half of a password. */
 const OTHER_SCHEMES: Readonly<Record<string, string>> = {
-  tls: 'TLS towards nats-server is not supported yet',
+  tls: 'TLS to nats-server is set by upstream.tls.mode, for all servers',
   ws: 'this is the TCP side, where no WebSocket is spoken',
   wss: 'this is the TCP side, where no WebSocket is spoken',
   http: 'the upstream is the client port of nats-server, not its monitoring port',
@@ -121,6 +121,24 @@ export const upstreamUrl: Reader<UpstreamServer> = {
     const authority = text.slice(scheme[0].length);
     if (/[/?#\\]/.test(authority)) return wrong('the URL has a path', 'only nats://host:port');
     return server(authority, this.expected);
+  },
+};
+
+/**
+ * `http://{host}:8222/healthz`, with or without the placeholder. As above, no message quotes it.
+ */
+export const healthUrl: Reader<string> = {
+  expected: 'a URL such as http://{host}:8222/healthz',
+  read(text) {
+    const filled = text.replaceAll('{host}', 'placeholder');
+    if (/[\s,;{}]/.test(filled))
+      return wrong('the URL has a blank, comma or brace in it', `${this.expected}, or a list of them`);
+    if (text.includes('@')) return wrong('a user name or password does not belong in the URL', this.expected);
+    if (!/^https?:\/\//i.test(text) || !URL.canParse(filled))
+      return wrong('the URL is not one of http or https', this.expected);
+    if (new URL(filled).pathname === '/')
+      return wrong('the URL names no path', 'the path that tells health, such as /healthz');
+    return { ok: true, value: text };
   },
 };
 

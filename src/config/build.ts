@@ -4,16 +4,27 @@ import type { References } from './references.ts';
 import type { Values } from './schema.ts';
 
 /** The configuration, frozen in depth. */
-export function buildConfig(values: Values, { tls, token, proxySigner }: References): Config {
+export function buildConfig(values: Values, { tls, upstreamTls, token, proxySigner }: References): Config {
   const { listen, admin, origins, upstream, engine, info, limits, timeouts, drain, log } = values;
   return frozen<Config>({
-    listen: { address: listen.address, tls, trustedProxies: listen.trustedProxies, hosts: listen.hosts },
+    listen: {
+      address: listen.address,
+      tls,
+      trustedProxies: listen.trustedProxies,
+      proxyProtocol: listen.proxyProtocol,
+      hosts: listen.hosts,
+    },
     admin: { address: admin.address, hosts: admin.hosts, token },
     origins: { allow: origins.allow, missing: origins.missing, opaque: origins.opaque },
     upstream: {
       servers: upstream.servers,
+      order: upstream.order,
       connectTimeoutMs: upstream.connectTimeout,
       dialTimeoutMs: upstream.dialTimeout,
+      tls: upstreamTls,
+      proxyProtocol: upstream.proxyProtocol,
+      health: { urls: upstream.health.url, intervalMs: upstream.health.interval },
+      readiness: upstream.readiness,
       proxySigner,
     },
     engine,
@@ -43,9 +54,17 @@ export function buildConfig(values: Values, { tls, token, proxySigner }: Referen
 }
 
 /** The lowest level at which all that is asked for can be done. */
-export function neededLevel({ info, upstream }: Pick<Values, 'info' | 'upstream'>): InspectLevel {
-  const rewritesInfo = connectUrls(info.connectUrls) !== 'keep' || info.hide.length > 0;
-  return rewritesInfo || upstream.proxySeedFile !== undefined ? 'enforce' : 'off';
+export function neededLevel(values: Pick<Values, 'info' | 'upstream'>): InspectLevel {
+  const signs = values.upstream.proxySeedFile !== undefined;
+  return signs || rewritesInfo(values).length > 0 ? 'enforce' : 'off';
+}
+
+/** Which keys ask for another INFO. That of a server behind TLS tells of that TLS. */
+export function rewritesInfo({ info, upstream }: Pick<Values, 'info' | 'upstream'>): readonly string[] {
+  return [
+    ...(connectUrls(info.connectUrls) !== 'keep' || info.hide.length > 0 ? ['info'] : []),
+    ...(upstream.tls.mode === 'off' ? [] : ['upstream.tls.mode']),
+  ];
 }
 
 /** A word alone means itself. An empty list names no address, as `drop` does. */

@@ -22,6 +22,8 @@ export type ListenConfig = {
   readonly tls: ServerTls | undefined;
   /** Networks in CIDR form whose X-Forwarded-* headers are believed. */
   readonly trustedProxies: readonly string[];
+  /** Networks in CIDR form whose connections must begin with a PROXY header; from all others none is read. */
+  readonly proxyProtocol: readonly string[];
   /** Host names (lower case, no port) under which browsers reach the gateway; used by the origin `self`. */
   readonly hosts: readonly string[];
 };
@@ -41,6 +43,20 @@ export type OriginsConfig = {
   readonly opaque: 'deny' | 'allow';
 };
 
+/** TLS to nats-server. */
+export type UpstreamTls = {
+  /** `after-info`: the server speaks first, in clear, then TLS begins. `first`: nothing is ever in clear. */
+  readonly mode: 'after-info' | 'first';
+  /** Authorities that may sign the server's certificate; undefined: those that Node knows. */
+  readonly caFile: string | undefined;
+  /** Our own certificate, for servers that ask for one. */
+  readonly certFile: string | undefined;
+  readonly keyFile: string | undefined;
+  /** The name in the server's certificate, where it is not the host of its URL. */
+  readonly serverName: string | undefined;
+  readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
+};
+
 /** One nats-server, from `nats://host[:port]` (default port 4222). `name` is `host:port`, for logs and labels. */
 export type UpstreamServer = { readonly host: string; readonly port: number; readonly name: string };
 
@@ -52,10 +68,19 @@ export type ProxySigner = {
 };
 
 export type UpstreamConfig = {
-  /** At least one; tried in this order. */
+  /** At least one. */
   readonly servers: readonly UpstreamServer[];
+  readonly order: 'random' | 'first' | 'least-sessions';
   readonly connectTimeoutMs: number;
   readonly dialTimeoutMs: number;
+  /** undefined: in clear. */
+  readonly tls: UpstreamTls | undefined;
+  /** Version of the PROXY header that every connection to a server begins with. */
+  readonly proxyProtocol: 'off' | 'v1' | 'v2';
+  /** `urls`: none, one for all servers, or one for each in their order; `{host}` stands for the address. */
+  readonly health: { readonly urls: readonly string[]; readonly intervalMs: number };
+  /** Whether /readyz follows the upstream, or the process alone. */
+  readonly readiness: 'process' | 'upstream';
   /** undefined: CONNECT carries no signature of ours. */
   readonly proxySigner: ProxySigner | undefined;
 };

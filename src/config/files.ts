@@ -1,16 +1,27 @@
 /** Files: the configuration itself as text, and bounded reading of whatever it refers to. */
+import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { dirname, isAbsolute, join } from 'node:path';
 import { quote } from './text.ts';
 
 /** A configuration of a few hundred lines has 20 KiB. */
-const MAX_CONFIG_BYTES = 256 * 1024;
+export const MAX_CONFIG_BYTES = 256 * 1024;
 
 export type FileBytes =
   | { readonly ok: true; readonly bytes: Buffer /** Permission bits. */; readonly mode: number }
   /** A phrase such as "there is no such file"; it never holds the name or any content. */
   | { readonly ok: false; readonly what: string };
+
+/** A file that was looked into, as it was found; whoever watches it compares with this. */
+export type FileSeen = {
+  readonly path: string;
+  /** The key that names it; of the configuration itself none. */
+  readonly key: string | undefined;
+  readonly mostBytes: number;
+  /** Of its content, or why there was none. */
+  readonly digest: string;
+};
 
 export type ConfigText =
   | { readonly ok: true; readonly text: string }
@@ -40,9 +51,30 @@ export async function readBounded(path: string, mostBytes: number): Promise<File
   }
 }
 
+/** Remembers what was found at `path`, without its content. */
+export function fileSeen(
+  path: string,
+  key: string | undefined,
+  mostBytes: number,
+  found: FileBytes,
+): FileSeen {
+  const digest = found.ok ? createHash('sha256').update(found.bytes).digest('base64') : found.what;
+  return { path, key, mostBytes, digest };
+}
+
+/** The same file as it is now. */
+export async function seenNow({ path, key, mostBytes }: FileSeen): Promise<FileSeen> {
+  return fileSeen(path, key, mostBytes, await readBounded(path, mostBytes));
+}
+
+/** Whether something else stands now where one of these stood. */
+export async function anyChanged(files: readonly FileSeen[]): Promise<boolean> {
+  const now = await Promise.all(files.map(seenNow));
+  return files.some(({ digest }, index) => now[index]?.digest !== digest);
+}
+
 /** The text of the configuration file: UTF-8, with or without a byte order mark, at most 256 KiB, not empty. */
-export async function readConfigText(path: string): Promise<ConfigText> {
-  const file = await readBounded(path, MAX_CONFIG_BYTES);
+export function configText(path: string, file: FileBytes): ConfigText {
   if (!file.ok) {
     return file.what.startsWith('it is over')
       ? { ok: false, line: 1, column: 1, text: `the file cannot be used: ${file.what}; write a shorter one` }

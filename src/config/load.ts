@@ -10,7 +10,7 @@
 import { isMap, isScalar, isSeq, type ParsedNode, parseDocument, type YAMLParseError } from 'yaml';
 import { buildConfig } from './build.ts';
 import type { Config } from './config.ts';
-import { readConfigText } from './files.ts';
+import { configText, type FileSeen, fileSeen, MAX_CONFIG_BYTES, readBounded } from './files.ts';
 import { interpolate } from './interpolate.ts';
 import { overlaid, type ConfigSource as Source, setVariable } from './overlay.ts';
 import { checkReferences } from './references.ts';
@@ -19,6 +19,7 @@ import { checkRules } from './rules.ts';
 import { scan } from './scan.ts';
 import type { Finding } from './scan-cursor.ts';
 import { KEYS } from './schema.ts';
+import { type Settings, settingsOf } from './settings.ts';
 import { escapeControls, hasControls, plain } from './text.ts';
 import { type Entry, joined, longForm, type MapNode, type Node } from './tree.ts';
 import { type ConfigChecks as Checks, validate } from './validate.ts';
@@ -28,9 +29,24 @@ export type Problem = ReportedProblem;
 export type ConfigSource = Source;
 export type ConfigChecks = Checks;
 
-export type LoadedConfig =
-  | { readonly ok: true; readonly config: Config; readonly warnings: readonly Problem[] }
-  | { readonly ok: false; readonly problems: readonly Problem[]; readonly warnings: readonly Problem[] };
+export type LoadedConfig = ValidConfig | RefusedConfig;
+
+export type ValidConfig = {
+  readonly ok: true;
+  readonly config: Config;
+  /** The same by the keys of the file, to say later what has changed. */
+  readonly settings: Settings;
+  readonly warnings: readonly Problem[];
+  /** All files that were looked into. */
+  readonly files: readonly FileSeen[];
+};
+
+export type RefusedConfig = {
+  readonly ok: false;
+  readonly problems: readonly Problem[];
+  readonly warnings: readonly Problem[];
+  readonly files: readonly FileSeen[];
+};
 
 /** Problems that belong to no key. */
 const WHOLE_FILE = '(file)';
@@ -49,7 +65,14 @@ export async function loadConfig(source: ConfigSource, checks: ConfigChecks): Pr
   checkRules(values, root, failed, report);
   const references = await checkReferences(values, root, file, checks, failed, report);
   if (report.failed) return refused(report);
-  return { ok: true, config: buildConfig(values, references), warnings: report.warnings };
+  const { warnings, files } = report;
+  return {
+    ok: true,
+    config: buildConfig(values, references),
+    settings: settingsOf(KEYS, values, root, files),
+    warnings,
+    files,
+  };
 }
 
 /** `file:line:column: key: what is wrong; what to write`, one line whatever the input held. */
@@ -62,13 +85,15 @@ type FileTree = { readonly root: MapNode; readonly gaps: boolean };
 
 const NO_FILE: FileTree = { root: { kind: 'map', entries: [], place: { where: '', order: 0 } }, gaps: false };
 
-function refused(report: Report): LoadedConfig {
-  return { ok: false, problems: report.problems, warnings: report.warnings };
+function refused({ problems, warnings, files }: Report): RefusedConfig {
+  return { ok: false, problems, warnings, files };
 }
 
 /** undefined: there is nothing to go on with, and the report says why. */
 async function readTree(file: string, source: ConfigSource, report: Report): Promise<FileTree | undefined> {
-  const read = await readConfigText(file);
+  const found = await readBounded(file, MAX_CONFIG_BYTES);
+  report.files.push(fileSeen(file, undefined, MAX_CONFIG_BYTES, found));
+  const read = configText(file, found);
   if (!read.ok) {
     const unread = source.file === undefined ? 'NATSGATE_CONFIG' : '--config';
     const where = read.line === undefined ? unread : `${file}:${read.line}:${read.column}`;

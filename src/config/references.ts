@@ -1,8 +1,8 @@
 /** Looks into the files that the configuration names, so that a wrong one is found at start and has a position. */
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
-import type { AdminConfig, ProxySigner, ServerTls } from './config.ts';
-import { readBounded, resolveFrom } from './files.ts';
+import type { AdminConfig, ProxySigner, ServerTls, UpstreamTls } from './config.ts';
+import { fileSeen, readBounded, resolveFrom } from './files.ts';
 import type { Report } from './report.ts';
 import type { Values } from './schema.ts';
 import { type Located, locate, type Node } from './tree.ts';
@@ -20,6 +20,7 @@ const READABLE_BY_OTHERS = 0o044;
 /** What was found in the files. Relative names start at the folder of `configFile`. */
 export type References = {
   readonly tls: ServerTls | undefined;
+  readonly upstreamTls: UpstreamTls | undefined;
   readonly token: AdminConfig['token'];
   readonly proxySigner: ProxySigner | undefined;
 };
@@ -36,6 +37,8 @@ export async function checkReferences(
   const read = async (path: readonly string[], name: string, mostBytes: number, secret: boolean) => {
     const located = locate(root, path);
     const file = await readBounded(resolveFrom(configFile, name), mostBytes);
+    // Being listed is what makes a file be watched: whatever is read here reloads by itself.
+    report.files.push(fileSeen(resolveFrom(configFile, name), path.join('.'), mostBytes, file));
     if (!file.ok) {
       const text = `the file cannot be read: ${file.what}; write the name of a readable file`;
       report.problem(located.place, located.key, text);
@@ -49,15 +52,17 @@ export async function checkReferences(
     return { located, bytes: file.bytes };
   };
 
-  const tls = failed(['listen', 'tls']) ? undefined : values.listen.tls;
-  if (tls !== undefined) {
-    const path = ['listen', 'tls'];
+  const readTls = async (
+    section: 'listen' | 'upstream',
+    authoritiesKey: 'clientCaFile' | 'caFile',
+    names: { certFile?: string | undefined; keyFile?: string | undefined; authorities?: string | undefined },
+  ): Promise<void> => {
+    const open = (key: string, name: string | undefined, secret = false) =>
+      name === undefined ? undefined : read([section, 'tls', key], name, MAX_PEM_BYTES, secret);
     const [certificate, key, authorities] = await Promise.all([
-      read([...path, 'certFile'], tls.certFile, MAX_PEM_BYTES, false),
-      read([...path, 'keyFile'], tls.keyFile, MAX_PEM_BYTES, true),
-      tls.clientCaFile === undefined
-        ? undefined
-        : read([...path, 'clientCaFile'], tls.clientCaFile, MAX_PEM_BYTES, false),
+      open('certFile', names.certFile),
+      open('keyFile', names.keyFile, true),
+      open(authoritiesKey, names.authorities),
     ]);
     if (authorities !== undefined) certificateIn(authorities, report);
     const parsed = certificate && certificateIn(certificate, report);
@@ -65,7 +70,13 @@ export async function checkReferences(
     if (parsed && privateKey && certificate && key) {
       checkPair(parsed, privateKey, certificate.bytes, key, report);
     }
-  }
+  };
+
+  const tls = failed(['listen', 'tls']) ? undefined : values.listen.tls;
+  if (tls !== undefined) await readTls('listen', 'clientCaFile', { ...tls, authorities: tls.clientCaFile });
+  const upstreamTls = failed(['upstream', 'tls']) ? undefined : values.upstream.tls;
+  if (upstreamTls !== undefined)
+    await readTls('upstream', 'caFile', { ...upstreamTls, authorities: upstreamTls.caFile });
 
   const { tokenFile } = values.admin;
   let token: string | undefined;
@@ -80,15 +91,27 @@ export async function checkReferences(
     if (file !== undefined) proxySigner = signerIn(file, checks, report);
   }
   const resolve = (name: string): string => resolveFrom(configFile, name);
+  const resolveAny = (name: string | undefined) => (name === undefined ? undefined : resolve(name));
   return {
     token,
     proxySigner,
     tls: tls && {
       certFile: resolve(tls.certFile),
       keyFile: resolve(tls.keyFile),
-      clientCaFile: tls.clientCaFile === undefined ? undefined : resolve(tls.clientCaFile),
+      clientCaFile: resolveAny(tls.clientCaFile),
       minVersion: tls.minVersion,
     },
+    upstreamTls:
+      upstreamTls === undefined || upstreamTls.mode === 'off'
+        ? undefined
+        : {
+            mode: upstreamTls.mode,
+            caFile: resolveAny(upstreamTls.caFile),
+            certFile: resolveAny(upstreamTls.certFile),
+            keyFile: resolveAny(upstreamTls.keyFile),
+            serverName: upstreamTls.serverName?.replace(/^\[|\]$/g, ''),
+            minVersion: upstreamTls.minVersion,
+          },
   };
 }
 

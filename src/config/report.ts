@@ -2,6 +2,7 @@
  * One report for all that is wrong: problems and warnings are collected with their place and come out in the
  * order of the file, then of the flags and variables.
  */
+import type { FileSeen } from './files.ts';
 import { escapeControls } from './text.ts';
 
 export type Problem = {
@@ -38,6 +39,8 @@ export const AFTER_FILE = 1e9;
 export class Report {
   readonly #problems: (Problem & { order: number })[] = [];
   readonly #warnings: (Problem & { order: number })[] = [];
+  /** Every file that was looked into, also where it could not be read: a reload watches them. */
+  readonly files: FileSeen[] = [];
 
   problem(place: Place, key: string, text: string): void {
     this.#problems.push({ where: place.where, key, text, order: place.order });

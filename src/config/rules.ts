@@ -1,5 +1,5 @@
 /** What keys must be in relation to one another. Single values have been checked before. */
-import { neededLevel } from './build.ts';
+import { rewritesInfo } from './build.ts';
 import type { ListenAddress } from './config.ts';
 import type { Report } from './report.ts';
 import type { Values } from './schema.ts';
@@ -62,6 +62,21 @@ export function checkRules(
       'timeouts.handshake is not longer than upstream.dialTimeout, which is a part of it; write a longer handshake or a shorter dialTimeout',
     );
   }
+  const { url } = upstream.health;
+  const urlsFit = url.length <= 1 || url.length === upstream.servers.length;
+  if (!urlsFit) {
+    problem(
+      ['upstream', 'health', 'url'],
+      [['upstream', 'servers']],
+      `there are ${url.length} URLs for ${upstream.servers.length} servers; write one for all, with {host} in it, or one for each in the order of the servers`,
+    );
+  } else if (url.length === 1 && upstream.servers.length > 1 && !url[0]?.includes('{host}')) {
+    problem(
+      ['upstream', 'health', 'url'],
+      [['upstream', 'servers']],
+      'one URL would speak for all servers; write {host} in place of the host, or one URL for each server',
+    );
+  }
   if (sameSocket(listen.address, admin.address)) {
     problem(
       written(root, ['admin', 'address'], ['listen', 'address']),
@@ -94,11 +109,29 @@ export function checkRules(
       'without listen.hosts the entry self only matches loopback names; write the names of the gateway in listen.hosts',
     );
   }
-  for (const [index, network] of listen.trustedProxies.entries()) {
-    if (!network.endsWith('/0')) continue;
+  for (const key of ['trustedProxies', 'proxyProtocol'] as const) {
+    for (const [index, network] of listen[key].entries()) {
+      if (!network.endsWith('/0')) continue;
+      warning(
+        ['listen', key, index],
+        'with /0 every client may claim any address; write the networks of the proxies alone',
+      );
+    }
+  }
+  const { tls } = upstream;
+  for (const [one, other] of [
+    ['certFile', 'keyFile'],
+    ['keyFile', 'certFile'],
+  ] as const) {
+    const path = ['upstream', 'tls', one];
+    if (tls[one] === undefined || tls[other] !== undefined) continue;
+    problem(path, [['upstream', 'tls', other]], `${one} stands alone; write ${other} beside it`);
+  }
+  for (const key of ['caFile', 'certFile', 'serverName'] as const) {
+    if (tls.mode !== 'off' || tls[key] === undefined || failed(['upstream', 'tls', 'mode'])) continue;
     warning(
-      ['listen', 'trustedProxies', index],
-      'with /0 every client may claim any address; write the networks of the proxies alone',
+      ['upstream', 'tls', key],
+      'without upstream.tls.mode nothing is encrypted and this is not used; write mode: after-info beside it',
     );
   }
   const [word] = values.info.connectUrls.filter((entry) => entry === 'keep' || entry === 'drop');
@@ -109,16 +142,15 @@ export function checkRules(
       `${word} stands in a list of addresses; write ${word} alone, or addresses alone`,
     );
   }
-  const needed = neededLevel(values);
-  if (needed === 'enforce' && (values.inspect === 'off' || values.inspect === 'observe')) {
-    const signs = upstream.proxySeedFile !== undefined;
-    problem(
-      ['inspect'],
-      [signs ? ['upstream'] : ['info']],
-      signs
-        ? `${values.inspect} cannot sign CONNECT, as upstream.proxySeedFile asks for; write inspect: enforce, leave inspect out, or take proxySeedFile away`
-        : `${values.inspect} cannot rewrite INFO, as info asks for; write inspect: enforce, leave inspect out, or take info away`,
-    );
+  if (values.inspect === 'off' || values.inspect === 'observe') {
+    const asking = rewritesInfo(values).filter((key) => !failed(key.split('.')));
+    const [what, keys, key] =
+      upstream.proxySeedFile !== undefined
+        ? ['sign CONNECT', ['upstream.proxySeedFile'], 'proxySeedFile']
+        : ['rewrite INFO', asking, asking.join(' and ')];
+    const asks = `${keys.join(' and ')} ${keys.length > 1 ? 'ask' : 'asks'}`;
+    const text = `${values.inspect} cannot ${what}, as ${asks} for; write inspect: enforce, leave inspect out, or take ${key} away`;
+    if (keys.length > 0) problem(['inspect'], [], text);
   }
   if (limits.frameBytes <= DEFAULT_MAX_PAYLOAD) {
     warning(

@@ -6,7 +6,7 @@
  * compared with one another (`rules.ts`).
  */
 import * as z from 'zod';
-import { hostName, listenAddress, network, publicAddress, upstreamUrl } from './address.ts';
+import { healthUrl, hostName, listenAddress, network, publicAddress, upstreamUrl } from './address.ts';
 import type { HideableField } from './config.ts';
 import { choice, count, duration, fileName, type Reader, size } from './units.ts';
 
@@ -18,7 +18,8 @@ export type KeyShape =
       readonly short: string | undefined;
     }
   | { readonly kind: 'list' }
-  | { readonly kind: 'value' };
+  /** `preset` is the default as it would be written. */
+  | { readonly kind: 'value'; readonly preset?: string };
 
 /** One value that does not fit. `expected` says what would, and quotes nothing of what stood there. */
 export type Misfit = {
@@ -65,6 +66,7 @@ const schema = section('its keys, at least origins and upstream', {
         .optional()
         .meta({ description: 'TLS on the public address; without it, plain WebSocket.' }),
       trustedProxies: list('Networks whose X-Forwarded-* headers are believed.', network),
+      proxyProtocol: list('Networks whose connections must begin with a PROXY header.', network),
       hosts: list('Names under which browsers reach the gateway, for the origin self.', hostName),
     },
     'address',
@@ -111,9 +113,36 @@ const schema = section('its keys, at least origins and upstream', {
   upstream: section(
     UPSTREAM,
     {
-      servers: requiredList('nats-servers, tried in this order: nats://host[:port].', upstreamUrl, UPSTREAM),
+      servers: requiredList('nats-servers, each for any session: nats://host[:port].', upstreamUrl, UPSTREAM),
+      order: words('Which server gets a new session.', 'random', ['random', 'first', 'least-sessions']),
       connectTimeout: time('Longest wait for one connection.', '1s', '10ms', '1m'),
       dialTimeout: time('Longest wait for all attempts together, up to INFO.', '1.8s', '10ms', '1m'),
+      tls: section('its keys below it, such as mode: after-info', {
+        mode: words('TLS to nats-server: never, behind its INFO, or before it.', 'off', [
+          'off',
+          'after-info',
+          'first',
+        ]),
+        caFile: optional('Authorities that may have signed the certificate of the server.', fileName),
+        certFile: optional('Certificate chain of the gateway, for servers that ask for one.', fileName),
+        keyFile: optional('Private key of that certificate in PEM form, without passphrase.', fileName),
+        serverName: optional('Name in the certificate, where it is not the host of the URL.', hostName),
+        minVersion: words('Oldest TLS version that is spoken.', 'TLSv1.2', ['TLSv1.2', 'TLSv1.3']),
+      })
+        .prefault({})
+        .meta({ description: 'TLS to nats-server.' }),
+      proxyProtocol: words('Tell nats-server the client address by a PROXY header.', 'off', [
+        'off',
+        'v1',
+        'v2',
+      ]),
+      health: section('its keys below it, such as url: http://{host}:8222/healthz', {
+        url: list('Where to ask for the health of servers: one for all, or one for each.', healthUrl),
+        interval: time('How often each server is asked, spread by 10 %.', '5s', '100ms', '5m'),
+      })
+        .prefault({})
+        .meta({ description: 'Checks of the monitoring port.' }),
+      readiness: words('What /readyz follows.', 'process', ['process', 'upstream']),
       proxySeedFile: optional('File with the nkey seed that signs every CONNECT (proxy_sig).', fileName),
     },
     'servers',
@@ -218,7 +247,11 @@ function misfit(issue: z.core.$ZodIssue): Misfit {
 }
 
 function shapeOf(type: z.core.$ZodType): KeyShape {
-  if (type instanceof z.ZodPrefault || type instanceof z.ZodOptional) return shapeOf(type.def.innerType);
+  if (type instanceof z.ZodPrefault || type instanceof z.ZodOptional) {
+    const inner = shapeOf(type.def.innerType);
+    const preset = type instanceof z.ZodPrefault ? type.def.defaultValue : undefined;
+    return inner.kind === 'value' && typeof preset === 'string' ? { ...inner, preset } : inner;
+  }
   if (type instanceof z.ZodArray) return { kind: 'list' };
   if (!(type instanceof z.ZodObject)) return { kind: 'value' };
   const keys = Object.entries(type.shape).map(([key, inner]) => [key, shapeOf(inner)] as const);

@@ -13,7 +13,6 @@ export type InspectionNumbers = {
   readonly serverErrors: Readonly<Record<string, number>>;
   /** By `direction,problem`. */
   readonly stops: Readonly<Record<string, number>>;
-  readonly lameDucks: number;
 };
 
 /** What all inspected sessions have seen: those that ended as sums, the open ones read when somebody asks. */
@@ -25,7 +24,6 @@ export class InspectionTotals {
   readonly #stops = zeros(
     DIRECTIONS.flatMap((direction) => PARSE_PROBLEMS.map((one) => `${direction},${one}`)),
   );
-  #lameDucks = 0;
 
   add(inspector: Inspector): void {
     this.#open.add(inspector);
@@ -46,10 +44,6 @@ export class InspectionTotals {
   stopped(direction: Direction, problem: ParseProblem): void {
     const key = `${direction},${problem}`;
     this.#stops[key] = (this.#stops[key] ?? 0) + 1;
-  }
-
-  lameDuck(): void {
-    this.#lameDucks++;
   }
 
   numbers(): InspectionNumbers {
@@ -79,7 +73,6 @@ export class InspectionTotals {
       sessions: this.#open.size,
       serverErrors: { ...this.#serverErrors },
       stops: { ...this.#stops },
-      lameDucks: this.#lameDucks,
     };
   }
 }

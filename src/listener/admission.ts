@@ -33,10 +33,10 @@ export type AdmissionVerdict =
  * rates let in, however many addresses knock.
  */
 export class Admission {
-  readonly #limits: AdmissionLimits;
+  #limits: AdmissionLimits;
   readonly #nowMs: () => number;
-  readonly #rate: TokenBucket;
-  readonly #addressRates: AddressRates;
+  #rate: TokenBucket;
+  #addressRates: AddressRates;
   readonly #population: Population = { sessions: 0, handshakesInFlight: 0, perAddress: new Map() };
 
   /** `nowMs` is a monotonic clock in milliseconds. */
@@ -45,6 +45,19 @@ export class Admission {
     this.#nowMs = nowMs;
     this.#rate = new TokenBucket(limits.handshakesPerSecond, nowMs());
     this.#addressRates = new AddressRates(limits.handshakesPerSecondPerAddress);
+  }
+
+  /**
+   * Other limits from now on. Whoever is in stays and counts; a rate that stays the same goes on where it was, or each
+   * change would give another burst.
+   */
+  configure(limits: AdmissionLimits): void {
+    const before = this.#limits;
+    this.#limits = limits;
+    if (limits.handshakesPerSecond !== before.handshakesPerSecond)
+      this.#rate = new TokenBucket(limits.handshakesPerSecond, this.#nowMs());
+    if (limits.handshakesPerSecondPerAddress !== before.handshakesPerSecondPerAddress)
+      this.#addressRates = new AddressRates(limits.handshakesPerSecondPerAddress);
   }
 
   /** Sessions that were accepted and have not ended. */

@@ -1,6 +1,7 @@
 import { constants, X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import type { TlsOptions } from 'node:tls';
+import { createSecureContext, type TlsOptions } from 'node:tls';
+import { isDeepStrictEqual } from 'node:util';
 import type { ServerTls } from '../config/config.ts';
 
 export type ServerCertificate = {
@@ -13,7 +14,7 @@ export type ServerCertificate = {
  * TLS options of the public listener, with the files read. HTTP/1.1 only, no renegotiation, no callback that
  * could throw into the handshake.
  *
- * @throws when a file cannot be read or holds no certificate; a wrong pair is found by whoever makes the server of it.
+ * @throws when a file cannot be read, holds no certificate, or the key is that of another one.
  */
 export async function loadServerCertificate(
   tls: ServerTls,
@@ -33,5 +34,21 @@ export async function loadServerCertificate(
     handshakeTimeout: handshakeTimeoutMs,
     secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
   };
-  return { options, notAfterSeconds: Date.parse(new X509Certificate(cert).validTo) / 1000 };
+  // Of authorities OpenSSL takes a text without any as none at all, and would refuse every client.
+  if (ca !== undefined) new X509Certificate(ca);
+  const notAfterSeconds = Date.parse(new X509Certificate(cert).validTo) / 1000;
+  try {
+    createSecureContext(options);
+  } catch (error) {
+    const problem = (error as Error).message;
+    throw new Error(
+      `listen.tls: certificate and key cannot be used together (${problem}); write a matching pair`,
+    );
+  }
+  return { options, notAfterSeconds };
+}
+
+/** Whether both would show clients the same: then there is nothing to change, and TLS sessions can be resumed. */
+export function isSameCertificate(one: ServerCertificate, other: ServerCertificate): boolean {
+  return isDeepStrictEqual(one.options, other.options);
 }

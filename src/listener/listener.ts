@@ -6,12 +6,14 @@ import {
 } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import { type AddressInfo, Socket } from 'node:net';
-import type { TLSSocket, TlsOptions } from 'node:tls';
+import { type TLSSocket, type TlsOptions, Server as TlsServer } from 'node:tls';
 import { HANDSHAKE_OUTCOMES, type Refusal } from '../close-reason.ts';
 import type { ListenAddress } from '../config/config.ts';
 import { answer, isAnswered } from './answer.ts';
 import { type HandshakeRules, judgeHandshake } from './handshake.ts';
 import { Opening, type OpeningFacts, type OpeningObserver } from './opening.ts';
+import { ProxyGate } from './proxy-gate.ts';
+import type { TrustedProxies } from './trusted-proxies.ts';
 
 export const MAX_HEAD_BYTES = 8 * 1024;
 const BACKLOG = 1024;
@@ -31,24 +33,32 @@ export type ListenerObserver = OpeningObserver & {
   onDropped(): void;
 };
 
+export type ListenerLimits = { readonly handshakeMs: number; readonly maxConnections: number };
+
 /**
  * The public port: an HTTP or HTTPS server that answers everything by itself but for opening handshakes which
  * pass the rules. Every answer but 101 is a constant text, closes the connection, and is its last.
  */
 export class Listener {
   readonly #server: Server;
-  readonly #rules: HandshakeRules;
+  #rules: HandshakeRules;
   readonly #observer: ListenerObserver;
-  readonly #handshakeMs: number;
+  #handshakeMs: number;
   /** When each connection came; the handshake deadline counts from there. */
   readonly #acceptedAtMs = new WeakMap<Socket, number>();
   readonly #secure: boolean;
+  readonly #gate: ProxyGate;
 
-  /** With `tls` an HTTPS server. @throws when the certificate does not fit its key. */
+  /**
+   * With `tls` an HTTPS server. `proxies`: whose connections must begin with a PROXY header.
+   *
+   * @throws when the certificate does not fit its key.
+   */
   constructor(
     tls: TlsOptions | undefined,
     rules: HandshakeRules,
-    limits: { readonly handshakeMs: number; readonly maxConnections: number },
+    proxies: TrustedProxies,
+    limits: ListenerLimits,
     observer: ListenerObserver,
   ) {
     const options: ServerOptions = {
@@ -73,6 +83,11 @@ export class Listener {
     this.#rules = rules;
     this.#handshakeMs = limits.handshakeMs;
     this.#observer = observer;
+    this.#gate = new ProxyGate(server, {
+      networks: proxies,
+      secure,
+      onRefused: (socket, cause) => this.#onNoProxyHeader(socket, cause),
+    });
     server.on(secure ? 'secureConnection' : 'connection', (socket: Socket) => this.#onConnection(socket));
     server.on('upgrade', (request, stream, head) => this.#onRequest(request, stream, head.length, true));
     server.on('request', (request) => this.#onRequest(request, request.socket, 0, false));
@@ -100,16 +115,34 @@ export class Listener {
     return promise;
   }
 
+  /** Other rules and limits from the next request on, other proxies from the next connection on. The deadline of TLS itself stays: Node sets it only once. */
+  configure(rules: HandshakeRules, proxies: TrustedProxies, limits: ListenerLimits): void {
+    this.#rules = rules;
+    this.#gate.networks = proxies;
+    this.#handshakeMs = limits.handshakeMs;
+    this.#server.headersTimeout = limits.handshakeMs;
+    this.#server.requestTimeout = limits.handshakeMs;
+    this.#server.maxConnections = limits.maxConnections;
+  }
+
+  /** Another certificate from the next connection on. @throws when it does not fit its key; the old one then stays. */
+  present(tls: TlsOptions): void {
+    if (this.#server instanceof TlsServer) this.#server.setSecureContext(tls);
+  }
+
   /** Stops listening and drops connections that are no sessions yet. Sessions are not touched. */
   async close(): Promise<void> {
     // Its callback would wait for upgraded sockets too, and those are the live set's to end.
     this.#server.close();
+    this.#gate.close();
     this.#server.closeAllConnections();
   }
 
   #onConnection(socket: Socket): void {
     this.#acceptedAtMs.set(socket, performance.now());
-    if (this.#secure) this.#observer.onTlsHandshake('ok');
+    if (!this.#secure) return;
+    this.#gate.secured(socket);
+    this.#observer.onTlsHandshake('ok');
   }
 
   #onRequest(request: IncomingMessage, stream: unknown, earlyBytes: number, upgrade: boolean): void {
@@ -117,16 +150,17 @@ export class Listener {
     if (isAnswered(socket)) return;
     // A handshake that waits for its answer is upgraded, so a second request can only follow a plain one.
     const startedAtMs = this.#acceptedAtMs.get(socket) ?? performance.now();
+    const { peer, reached, headerBytes } = this.#gate.arrival(socket);
     const verdict = judgeHandshake(
       {
         method: request.method ?? '',
         target: request.url ?? '',
         httpVersion: request.httpVersion,
         rawHeaders: request.rawHeaders,
-        headBytes: headBytes(request, earlyBytes, upgrade),
+        headBytes: headBytes(request, earlyBytes + (this.#secure ? 0 : headerBytes), upgrade),
         earlyBytes,
         tls: this.#secure,
-        peerAddress: socket.remoteAddress ?? '',
+        peerAddress: peer.address,
       },
       this.#rules,
     );
@@ -138,6 +172,7 @@ export class Listener {
     if (!(socket instanceof Socket) || !socket.writable || !socket.readable) {
       return this.#refuse(socket, 'client_abort', startedAtMs, verdict, head);
     }
+    this.#gate.forget(socket);
     const timeLeftMs = Math.max(0, this.#handshakeMs - (performance.now() - startedAtMs));
     const observer: OpeningObserver = {
       onOutcome: (outcome, seconds, facts) => {
@@ -148,7 +183,13 @@ export class Listener {
     this.#observer.onOpening(
       new Opening(
         request,
-        { clientAddress: verdict.clientAddress, origin: verdict.origin, secure: verdict.secure },
+        {
+          clientAddress: verdict.clientAddress,
+          origin: verdict.origin,
+          secure: verdict.secure,
+          clientPort: peer.port || (socket.remotePort ?? 0),
+          reached,
+        },
         startedAtMs,
         timeLeftMs,
         observer,
@@ -163,8 +204,17 @@ export class Listener {
       socket.destroy();
       return;
     }
-    const facts = { clientAddress: socket.remoteAddress ?? '', origin: undefined };
+    const facts = { clientAddress: this.#gate.arrival(socket).peer.address, origin: undefined };
     this.#refuse(socket, outcome, this.#acceptedAtMs.get(socket) ?? performance.now(), facts, false);
+  }
+
+  #onNoProxyHeader(socket: Socket, cause: string): void {
+    const facts = { clientAddress: socket.remoteAddress ?? '', origin: undefined, cause };
+    const startedAtMs = this.#acceptedAtMs.get(socket) ?? performance.now();
+    if (!this.#secure) return this.#refuse(socket, 'proxy_header', startedAtMs, facts, false);
+    // Whoever waits for TLS could not read an answer.
+    socket.destroy();
+    this.#observer.onOutcome('proxy_header', (performance.now() - startedAtMs) / 1000, facts);
   }
 
   #refuse(socket: Socket, outcome: Refusal, startedAtMs: number, facts: OpeningFacts, head: boolean): void {
@@ -180,12 +230,12 @@ export class Listener {
 }
 
 /**
- * Bytes of the request head. On an upgrade the socket's own count (over TLS of what was decrypted) is exact and
- * includes what came before the request line; elsewhere bodies and further requests may have been read with it,
+ * Bytes of the request head. On an upgrade the socket's own count (over TLS of what was decrypted) is exact, less
+ * what was no part of the head, and includes what came before the request line; elsewhere bodies and further requests may have been read with it,
  * so the lines are added up.
  */
-function headBytes(request: IncomingMessage, earlyBytes: number, upgrade: boolean): number {
-  if (upgrade) return request.socket.bytesRead - earlyBytes;
+function headBytes(request: IncomingMessage, otherBytes: number, upgrade: boolean): number {
+  if (upgrade) return request.socket.bytesRead - otherBytes;
   // `METHOD target HTTP/1.1` CR LF, then `name: value` CR LF each, then CR LF.
   let bytes = (request.method?.length ?? 0) + (request.url?.length ?? 0) + 14;
   for (let index = 0; index < request.rawHeaders.length; index += 2) {

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { HandshakeOutcome, Refusal } from '../close-reason.ts';
+import type { Endpoint } from '../proxy-protocol.ts';
 import { answer } from './answer.ts';
 
 export type OpeningFacts = {
@@ -8,6 +9,12 @@ export type OpeningFacts = {
   readonly origin: string | undefined;
   /** The client's own connection is TLS; known once the rules were passed. */
   readonly secure?: boolean;
+  /**
+   * Of the client's connection: where it comes from and where it went. Behind an HTTP proxy the port is that of the
+   * proxy's connection, since none (0) would make nats-server 2.15.1 show no address in /connz either.
+   */
+  readonly clientPort?: number;
+  readonly reached?: Endpoint;
   /** What went wrong behind us, in the words of the system or the server: for the log, never for the client. */
   readonly cause?: string;
 };

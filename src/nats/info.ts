@@ -20,6 +20,12 @@ export type ServerInfo = {
   readonly maxPayload: number | undefined;
   /** What a login by key has to sign. */
   readonly nonce: string | undefined;
+  /** TLS is possible, and so is going on in clear. */
+  readonly tlsAvailable: boolean;
+  /** TLS will ask for a client certificate. */
+  readonly tlsVerify: boolean;
+  /** Whom the server takes for its peer. */
+  readonly clientIp: string | undefined;
   /** The server's `api_lvl`, which grows with what it can do. */
   readonly apiLevel: number | undefined;
 };
@@ -84,6 +90,9 @@ function parseInfo(json: string): ServerInfo | undefined {
     version: text('version'),
     clientId: number('client_id'),
     tlsRequired: field('tls_required') === true,
+    tlsAvailable: field('tls_available') === true,
+    tlsVerify: field('tls_verify') === true,
+    clientIp: text('client_ip'),
     connectUrls: connectUrlsOf(field('connect_urls')),
     ldm: field('ldm') === true,
     maxPayload: number('max_payload'),

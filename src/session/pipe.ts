@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import type { BufferPool } from '../buffer-pool.ts';
 import type { ByteSocket } from '../websocket/byte-socket.ts';
 
@@ -42,6 +43,8 @@ export class Pipe {
   #pending: Buffer[] | undefined;
   #open = true;
   #openToUpstream = true;
+  /** The upstream encrypts what it is given, see the write-safety rule. */
+  readonly #encrypts: boolean;
 
   constructor(
     client: ByteSocket,
@@ -52,6 +55,7 @@ export class Pipe {
   ) {
     this.#client = client;
     this.#upstream = upstream;
+    this.#encrypts = upstream instanceof TLSSocket;
     this.#pool = pool;
     this.#traffic = traffic;
     this.#clock = clock;
@@ -65,19 +69,29 @@ export class Pipe {
     }
     this.bytesToUpstream += chunk.length;
     this.#traffic.bytesToUpstream += chunk.length;
-    const upstream = this.#upstream;
-    upstream.write(chunk);
-    if (upstream.writableLength === 0) {
-      this.#pool.release(chunk);
-      return;
-    }
-    if (this.#pending === undefined) this.#pending = [chunk];
-    else this.#pending.push(chunk);
-    if (this.upstreamStalledSinceMs !== undefined) return;
+    if (this.#writeUpstream(chunk) || this.upstreamStalledSinceMs !== undefined) return;
     this.upstreamStalledSinceMs = this.#clock.nowMs;
     this.#traffic.clientPauses++;
     this.#traffic.clientsPausedNow++;
     this.#client.pause();
+  }
+
+  /** False: bytes are still here, and `drain` is certain. */
+  #writeUpstream(chunk: Buffer): boolean {
+    const upstream = this.#upstream;
+    if (this.#encrypts) {
+      const flowing = upstream.write(upstream.writableLength === 0 ? chunk : Buffer.from(chunk));
+      this.#pool.release(chunk);
+      return flowing;
+    }
+    upstream.write(chunk);
+    if (upstream.writableLength === 0) {
+      this.#pool.release(chunk);
+      return true;
+    }
+    if (this.#pending === undefined) this.#pending = [chunk];
+    else this.#pending.push(chunk);
+    return false;
   }
 
   upstreamDrained(): void {

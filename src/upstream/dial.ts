@@ -1,14 +1,20 @@
-import type { Socket, TcpNetConnectOpts } from 'node:net';
+import { Socket, type TcpNetConnectOpts } from 'node:net';
 import type { BufferPool } from '../buffer-pool.ts';
-import type { UpstreamConfig, UpstreamServer } from '../config/config.ts';
+import type { UpstreamServer } from '../config/config.ts';
 import { MAX_INFO_BYTES, readFirstLine, type ServerInfo } from '../nats/info.ts';
 import { unsignable } from '../nats/proxy-signature.ts';
+import { type ConnectOutcome, connectOutcome } from './connect-outcome.ts';
+import { judgeClearInfo } from './judge-info.ts';
+import { describeTlsFailure, startTls, type TlsClient } from './start-tls.ts';
 import { UpstreamSocket } from './upstream-socket.ts';
+
+/** A server and the address of it to connect to; its host stays the name by which it is known. */
+export type DialTarget = UpstreamServer & { readonly address: string };
 
 /** A connection to a nats-server that has spoken. The socket is paused and owned by whoever dialled. */
 export type Upstream = {
   readonly socket: Socket;
-  readonly server: UpstreamServer;
+  readonly server: DialTarget;
   /** The first whole INFO line, LF included, as it arrived. */
   readonly infoLine: Buffer;
   /** What had come behind it. */
@@ -17,23 +23,24 @@ export type Upstream = {
   readonly reads: Reads;
 };
 
-/** Where the reads of one connection go, and all that its socket keeps of the dial. The socket has no 'data' events. */
+/** Where the reads of one connection go, and all that its socket keeps of the dial. */
 export type Reads = {
-  /** To be set before the socket is resumed. The chunk lies in the pool's receive area, valid during the call. */
+  /** To be set before the socket is resumed. The chunk may lie in the pool's receive area: valid during the call. */
   onBytes: (chunk: Buffer) => void;
 };
 
-export type DialFailure =
-  | 'upstream_refused'
-  | 'upstream_not_nats'
-  | 'upstream_error'
-  | 'upstream_tls_required'
-  | 'upstream_not_trusting'
-  | 'upstream_timeout';
-
-/** What became of one TCP connect: label values of natsgate_upstream_connects_total. */
-export const CONNECT_OUTCOMES = ['ok', 'refused', 'timeout', 'dns', 'reset', 'unreachable', 'other'] as const;
-export type ConnectOutcome = (typeof CONNECT_OUTCOMES)[number];
+export const DIAL_FAILURES = [
+  'upstream_refused',
+  'upstream_not_nats',
+  'upstream_error',
+  'upstream_tls_required',
+  'upstream_not_trusting',
+  'upstream_tls_unavailable',
+  'upstream_tls_failed',
+  'upstream_proxy_ignored',
+  'upstream_timeout',
+] as const;
+export type DialFailure = (typeof DIAL_FAILURES)[number];
 
 export class DialError extends Error {
   override readonly name = 'DialError';
@@ -53,43 +60,18 @@ export type DialObserver = {
   onFirstByte(seconds: number): void;
 };
 
-/**
- * Connects to one of the servers, in their order, and waits for its first INFO line. All attempts together take
- * at most `config.dialTimeoutMs`, each TCP connect at most `connectTimeoutMs`.
- *
- * @throws DialError of the last server tried; the reason of `signal` when it aborts. No socket is left then.
- */
-export async function dial(
-  config: UpstreamConfig,
-  pool: BufferPool,
-  signal: AbortSignal,
-  observer: DialObserver,
-): Promise<Upstream> {
-  const deadlineMs = performance.now() + config.dialTimeoutMs;
-  let failure: unknown;
-  for (const server of config.servers) {
-    const leftMs = deadlineMs - performance.now();
-    if (leftMs <= 0) break;
-    try {
-      const connectMs = Math.min(config.connectTimeoutMs, leftMs);
-      const upstream = await attempt(server, pool, connectMs, leftMs, signal, observer);
-      if (config.proxySigner !== undefined) mustTakeSignatures(upstream);
-      return upstream;
-    } catch (error) {
-      if (signal.aborted) throw error;
-      failure = error;
-    }
-  }
-  throw failure;
-}
-
-/** @throws DialError, the socket destroyed, when the server would not know our signature: it would be ignored there. */
-function mustTakeSignatures({ server, info, socket }: Upstream): void {
-  const problem = unsignable(info);
-  if (problem === undefined) return;
-  socket.destroy();
-  throw new DialError('upstream_not_trusting', server, `${server.name}: ${problem}`);
-}
+/** What an attempt needs beside the server and its deadlines. */
+export type DialOptions = {
+  readonly pool: BufferPool;
+  readonly signal: AbortSignal;
+  readonly observer: DialObserver;
+  /** Undefined: in clear. */
+  readonly tls: TlsClient | undefined;
+  /** The first bytes of the connection, and whose address they tell (undefined: nobody's). */
+  readonly proxy: { readonly header: Buffer; readonly address: string | undefined } | undefined;
+  /** The server must take signatures of CONNECT (proxy_sig); one that does not know them would ignore ours. */
+  readonly signs: boolean;
+};
 
 /** A full read fits one frame of the 16-bit length form; one byte more would make a second frame of that byte. */
 const MAX_READ_BYTES = 65_535;
@@ -98,51 +80,75 @@ const MAX_READ_BYTES = 65_535;
 type ConnectOptions = TcpNetConnectOpts & { readonly writableHighWaterMark: number };
 
 /** Not a part of `attempt`, since what a socket refers to lives as long as its session. */
-function open(server: UpstreamServer, pool: BufferPool, reads: Reads): Socket {
+function open(server: DialTarget, pool: BufferPool, reads: Reads, becomesTls: boolean): Socket {
   const options = {
-    host: server.host,
+    host: server.address,
     port: server.port,
     noDelay: true,
     // With 1 byte, `drain` is certain whenever the kernel did not take all of a write (buffer-pool.ts).
     writableHighWaterMark: 1,
-    onread: {
-      buffer: pool.receive.subarray(0, MAX_READ_BYTES),
-      callback: (length) => {
-        reads.onBytes(pool.receive.subarray(0, length));
-        pool.received(length);
-        return true;
-      },
-    },
+    // A socket that reads into memory of ours cannot be handed to TLS.
+    ...(becomesTls
+      ? {}
+      : {
+          onread: {
+            buffer: pool.receive.subarray(0, MAX_READ_BYTES),
+            callback: (length: number) => {
+              reads.onBytes(pool.receive.subarray(0, length));
+              pool.received(length);
+              return true;
+            },
+          },
+        }),
   } as ConnectOptions;
-  const socket = new UpstreamSocket(options);
+  const socket = becomesTls ? new Socket(options) : new UpstreamSocket(options);
   socket.connect(options);
+  if (becomesTls) readByEvents(socket, reads);
   // A socket may fail on its way out, or before its next owner listens; unheard, that would end the process.
   socket.on('error', ignore);
   return socket;
 }
 
+function readByEvents(socket: Socket, reads: Reads): void {
+  socket.on('data', (chunk: Buffer) => reads.onBytes(chunk));
+}
+
 function ignore(): void {}
 
-function attempt(
-  server: UpstreamServer,
-  pool: BufferPool,
+/**
+ * Connects to one server, in at most `connectTimeoutMs`, and waits for its first INFO line, in at most
+ * `dialTimeoutMs` in all.
+ *
+ * ```
+ *  off         connect ─▶ [PROXY] ─▶ INFO ─────────────────▶ done
+ *  after-info  connect ─▶ [PROXY] ─▶ INFO in clear ─▶ TLS ─▶ done
+ *  first       connect ─▶ [PROXY] ─▶ TLS ─▶ INFO ──────────▶ done
+ * ```
+ *
+ * @throws DialError; the reason of `options.signal` when it aborts. No socket is left then.
+ */
+export function attempt(
+  server: DialTarget,
   connectTimeoutMs: number,
   dialTimeoutMs: number,
-  signal: AbortSignal,
-  observer: DialObserver,
+  options: DialOptions,
 ): Promise<Upstream> {
+  const { pool, signal, observer, tls, proxy, signs } = options;
   const { promise, resolve, reject } = Promise.withResolvers<Upstream>();
   const startMs = performance.now();
   const reads: Reads = { onBytes: (chunk) => onData(Buffer.from(chunk)) };
-  const socket = open(server, pool, reads);
+  let socket = open(server, pool, reads, tls !== undefined);
+  let awaited = INFO;
   let received: Buffer = Buffer.alloc(0);
   let connectedAtMs: number | undefined;
+  let inTls = false;
 
+  const unlisten = (): void => void socket.off('connect', onConnect).off('end', onEnd).off('error', onError);
   const settle = (): void => {
     clearTimeout(connectTimer);
     clearTimeout(dialTimer);
     signal.removeEventListener('abort', onAbort);
-    socket.off('connect', onConnect).off('end', onEnd).off('error', onError);
+    unlisten();
     reads.onBytes = ignore;
   };
   const fail = (error: unknown): void => {
@@ -153,10 +159,33 @@ function attempt(
   const failWith = (outcome: DialFailure, message: string, cause?: unknown): void =>
     fail(new DialError(outcome, server, `${server.name}: ${message}`, cause));
   const onAbort = (): void => fail(signal.reason);
+  const done = (infoLine: Buffer, rest: Buffer, info: ServerInfo): void => {
+    const problem = signs ? unsignable(info) : undefined;
+    if (problem !== undefined) return failWith('upstream_not_trusting', problem);
+    settle();
+    socket.pause();
+    resolve({ socket, server, infoLine, rest, info, reads });
+  };
   const onConnect = (): void => {
     clearTimeout(connectTimer);
     connectedAtMs = performance.now();
     observer.onConnect('ok', (connectedAtMs - startMs) / 1000);
+    // In front of everything, TLS included; nats-server waits for it before it answers a byte of ours.
+    if (proxy !== undefined) socket.write(proxy.header);
+    if (tls?.config.mode === 'first') secure(tls, false, () => {});
+  };
+  /** The clear socket is gone for us from here on: nothing of it is read, nothing is written to it. */
+  const secure = (by: TlsClient, judgesUs: boolean, onSecure: () => void): void => {
+    unlisten();
+    socket.removeAllListeners('data');
+    inTls = true;
+    awaited = TLS_DONE;
+    socket = startTls(socket, server, by, judgesUs, () => {
+      awaited = INFO;
+      onSecure();
+    });
+    readByEvents(socket, reads);
+    socket.on('end', onEnd).on('error', onError);
   };
   const onData = (chunk: Buffer): void => {
     if (received.length === 0 && connectedAtMs !== undefined) {
@@ -168,33 +197,36 @@ function attempt(
     if (line.kind === 'not_nats')
       return failWith('upstream_not_nats', 'the first bytes are not a NATS INFO line');
     if (line.kind === 'error') return failWith('upstream_error', `answered -ERR ${line.text}`);
-    if (line.info.tlsRequired) return failWith('upstream_tls_required', 'its INFO says tls_required');
-    settle();
+    const { info } = line;
+    const [infoLine, rest] = [received.subarray(0, line.length), received.subarray(line.length)];
+    if (inTls) return done(infoLine, rest, info);
+    const told = { address: proxy?.address, ours: socket.localAddress };
+    const problem = judgeClearInfo(info, rest.length, tls !== undefined, told);
+    if (problem !== undefined) return failWith(...problem);
+    if (tls === undefined) return done(infoLine, rest, info);
+    secure(tls, info.tlsVerify, () => done(infoLine, NOTHING, info));
+    // The session reads on; nothing comes before its CONNECT.
     socket.pause();
-    resolve({
-      socket,
-      server,
-      infoLine: received.subarray(0, line.length),
-      rest: received.subarray(line.length),
-      info: line.info,
-      reads,
-    });
   };
-  const onEnd = (): void =>
-    received.length === 0
-      ? failWith('upstream_refused', 'closed the connection without a word')
-      : failWith('upstream_not_nats', 'closed the connection inside its first line');
+  const onEnd = (): void => {
+    if (awaited === TLS_DONE)
+      failWith('upstream_tls_failed', 'it closed the connection inside the TLS handshake');
+    else if (received.length === 0) failWith('upstream_refused', 'closed the connection without a word');
+    else failWith('upstream_not_nats', 'closed the connection inside its first line');
+  };
   const onError = (error: NodeJS.ErrnoException): void => {
     if (connectedAtMs === undefined)
       observer.onConnect(connectOutcome(error), (performance.now() - startMs) / 1000);
-    failWith('upstream_refused', error.code ?? error.message, error);
+    if (inTls && tls !== undefined)
+      failWith('upstream_tls_failed', describeTlsFailure(error, server, tls.config), error);
+    else failWith('upstream_refused', error.code ?? error.message, error);
   };
   const connectTimer = setTimeout(() => {
     observer.onConnect('timeout', (performance.now() - startMs) / 1000);
     failWith('upstream_timeout', `no TCP connection within ${Math.round(connectTimeoutMs)} ms`);
   }, connectTimeoutMs);
   const dialTimer = setTimeout(() => {
-    failWith('upstream_timeout', `no INFO line within ${Math.round(dialTimeoutMs)} ms`);
+    failWith('upstream_timeout', `no ${awaited} within ${Math.round(dialTimeoutMs)} ms`);
   }, dialTimeoutMs);
 
   socket.on('connect', onConnect).on('end', onEnd).on('error', onError);
@@ -203,24 +235,6 @@ function attempt(
   return promise;
 }
 
-function connectOutcome(error: NodeJS.ErrnoException): ConnectOutcome {
-  switch (error.code) {
-    case 'ECONNREFUSED':
-      return 'refused';
-    case 'ETIMEDOUT':
-      return 'timeout';
-    case 'ENOTFOUND':
-    case 'EAI_AGAIN':
-    case 'EAI_FAIL':
-      return 'dns';
-    case 'ECONNRESET':
-    case 'EPIPE':
-      return 'reset';
-    case 'EHOSTUNREACH':
-    case 'ENETUNREACH':
-    case 'EADDRNOTAVAIL':
-      return 'unreachable';
-    default:
-      return 'other';
-  }
-}
+const NOTHING = Buffer.alloc(0);
+const INFO = 'INFO line';
+const TLS_DONE = 'end of the TLS handshake';

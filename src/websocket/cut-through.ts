@@ -77,8 +77,8 @@ class CutThroughSocket implements ByteSocket {
   readonly #socket: Socket;
   readonly #shared: Shared;
   readonly #reader: FrameReader;
-  /** A TLS socket copies what it is given; see the write-safety rule in buffer-pool.ts. */
-  readonly #copies: boolean;
+  /** A TLS socket; see the write-safety rule in buffer-pool.ts. */
+  readonly #encrypts: boolean;
   #owner: ByteSocketOwner | undefined;
   /** Chunks whose bytes the kernel has not taken yet. */
   #pending: Buffer[] = NONE;
@@ -91,7 +91,7 @@ class CutThroughSocket implements ByteSocket {
   constructor(socket: Socket, shared: Shared) {
     this.#socket = socket;
     this.#shared = shared;
-    this.#copies = socket instanceof TLSSocket;
+    this.#encrypts = socket instanceof TLSSocket;
     this.#reader = new FrameReader(
       shared.pool.bytes,
       shared.unmask,
@@ -109,7 +109,7 @@ class CutThroughSocket implements ByteSocket {
     // `finish` comes in place of `drain` once the socket is ending.
     socket.on('drain', onDrain).on('finish', onDrain).on('end', onEnd).on('close', onClose);
     const { pool, directReads } = this.#shared;
-    const direct = directReads && !this.#copies && readInto(socket, pool.receive, onRead);
+    const direct = directReads && !this.#encrypts && readInto(socket, pool.receive, onRead);
     if (!direct) socket.on('data', onData);
     socket.resume();
   }
@@ -124,10 +124,15 @@ class CutThroughSocket implements ByteSocket {
     const end = putBinaryFrames(pool.bytes, slot, chunk, maxSentFrameBytes);
     counters.sentWireBytes += end - slot;
     const framed = pool.lend(slot, end);
-    const flowing = this.#socket.write(framed);
-    if (this.#copies || this.#socket.writableLength === 0) {
+    if (this.#encrypts) {
+      const flowing = this.#socket.write(this.#socket.writableLength === 0 ? framed : Buffer.from(framed));
       pool.release(framed);
-      return this.#copies ? flowing : true;
+      return flowing;
+    }
+    this.#socket.write(framed);
+    if (this.#socket.writableLength === 0) {
+      pool.release(framed);
+      return true;
     }
     this.#keep(framed);
     return false;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { hostName, listenAddress, network, upstreamUrl } from '../../src/config/address.ts';
+import { healthUrl, hostName, listenAddress, network, upstreamUrl } from '../../src/config/address.ts';
 import type { Reader } from '../../src/config/units.ts';
 
 const listen = listenAddress('0.0.0.0');
@@ -70,6 +70,27 @@ test('upstream URLs', () => {
     ['nats://1234', /neither a name/, /./],
     ['nats://0x7f.1', /neither a name/, /./],
     ['nats://a..b', /neither a name/, /./],
+  ]);
+});
+
+test('health URLs', () => {
+  accept(healthUrl, [
+    ['http://{host}:8222/healthz', 'http://{host}:8222/healthz'],
+    [
+      'https://nats.example.com/healthz?js-server-only=true',
+      'https://nats.example.com/healthz?js-server-only=true',
+    ],
+    ['http://[::1]:8222/healthz', 'http://[::1]:8222/healthz'],
+  ]);
+  refuse(healthUrl, [
+    ['', /not one of http/, /{host}/],
+    ['nats://CANARY:4222', /not one of http/, /{host}/],
+    ['http://u:CANARY@nats/healthz', /password/, /{host}/],
+    ['http://nats:8222', /no path/, /healthz/],
+    ['http://nats:8222/', /no path/, /healthz/],
+    ['http://{HOST}:8222/healthz', /brace/, /{host}/],
+    ['http://a/h,http://b/h', /comma/, /a list/],
+    ['http://nats:CANARY/healthz', /not one of http/, /./],
   ]);
 });
 

@@ -55,7 +55,7 @@ timeouts:
     'gateway.yaml:1:9: listen: "0.0.0.0" has no port; write 0.0.0.0:8080',
     "gateway.yaml:3:5: origins: * begins a YAML alias, which is not used here; write '*' in quotes",
     'gateway.yaml:4:5: origins: "nonsense": nonsense is not an origin; write https://app.example.com',
-    'gateway.yaml:5:11: upstream: tls:// cannot be used: TLS towards nats-server is not supported yet; write nats://host:port',
+    'gateway.yaml:5:11: upstream: tls:// cannot be used: TLS to nats-server is set by upstream.tls.mode, for all servers; write nats://host:port',
     'gateway.yaml:7:3: limits.framebytes: not a known key; did you mean frameBytes?',
     'gateway.yaml:8:13: limits.sessions: "0777" is not a whole number in plain digits; write auto or a whole number from 1 to 1000000',
     'gateway.yaml:10:9: timeouts.ping: "5" has no unit; write 5s or 5ms',
@@ -87,6 +87,16 @@ test('a valid configuration is described, without secrets, and exit 0', async ()
     '  log        info, json',
     '  compiled   1 origin',
   ]);
+});
+
+test('TLS to the servers and PROXY headers are described', async () => {
+  const { code, out } = await run(
+    'origins: https://a.example\nupstream: {servers: nats://n, tls: {mode: first}, proxyProtocol: v2}\nlisten: {proxyProtocol: [10.0.0.0/8, 10.1.0.1]}\n',
+  );
+  assert.equal(code, 0);
+  assert.equal(out[2], '             PROXY header from 10.0.0.0/8, 10.1.0.1');
+  const upstream = out.findIndex((line) => line.startsWith('  upstream'));
+  assert.equal(out[upstream + 1], '             TLS from TLSv1.2 before INFO; PROXY header: v2');
 });
 
 test('the public key that nats-server must trust is shown, and its seed is not', async () => {

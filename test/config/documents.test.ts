@@ -19,6 +19,10 @@ const NO_DEFAULT = [
   'listen.tls.certFile',
   'listen.tls.keyFile',
   'listen.tls.clientCaFile',
+  'upstream.tls.caFile',
+  'upstream.tls.certFile',
+  'upstream.tls.keyFile',
+  'upstream.tls.serverName',
   'admin.tokenFile',
   'upstream.proxySeedFile',
 ];
@@ -172,19 +176,32 @@ function nested(key: string, value: string): string {
   return `${steps.join(': {')}: ${value}${'}'.repeat(steps.length - 1)}\n`;
 }
 
+type Tree = Map<string, Tree | string>;
+
 /** A whole file from lines of `nested`, with what is required beside them. */
 function merged(lines: readonly string[]): string {
-  const sections = new Map([
-    ['origins', ['allow: https://app.example.com']],
-    ['upstream', ['servers: nats://nats:4222']],
-  ]);
-  let values = '';
-  for (const line of lines) {
-    if (!line.includes('{')) values += line;
-    const [, section = '', inner = ''] = /^(\w+): \{(.*)\}\n$/.exec(line) ?? [];
+  const tree: Tree = new Map();
+  const required = ['origins: {allow: https://app.example.com}', 'upstream: {servers: nats://nats:4222}'];
+  for (const line of [...required, ...lines]) {
     // A default within listen.tls only holds where there is TLS.
-    if (inner !== '' && !inner.startsWith('tls:'))
-      sections.set(section, [...(sections.get(section) ?? []), inner]);
+    if (!line.startsWith('listen: {tls:')) insert(tree, line.trim());
   }
-  return values + [...sections].map(([section, inner]) => `${section}: {${inner.join(', ')}}\n`).join('');
+  return [...tree].map(([key, value]) => `${key}: ${flow(value)}\n`).join('');
+}
+
+function insert(tree: Tree, line: string): void {
+  const [, key = '', value = ''] = /^(\w+): (.*)$/.exec(line) ?? [];
+  const inner = /^\{(.*)\}$/.exec(value)?.[1];
+  if (inner === undefined) tree.set(key, value);
+  else {
+    const known = tree.get(key);
+    const section = known instanceof Map ? known : new Map();
+    tree.set(key, section);
+    insert(section, inner);
+  }
+}
+
+function flow(value: Tree | string): string {
+  if (typeof value === 'string') return value;
+  return `{${[...value].map(([key, inner]) => `${key}: ${flow(inner)}`).join(', ')}}`;
 }

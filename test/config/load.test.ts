@@ -5,13 +5,24 @@ import { loadConfig } from '../../src/config/load.ts';
 import { checks, load, REQUIRED } from './support.ts';
 
 const DEFAULTS = {
-  listen: { address: { host: '0.0.0.0', port: 8080 }, tls: undefined, trustedProxies: [], hosts: [] },
+  listen: {
+    address: { host: '0.0.0.0', port: 8080 },
+    tls: undefined,
+    trustedProxies: [],
+    proxyProtocol: [],
+    hosts: [],
+  },
   admin: { address: { host: '127.0.0.1', port: 8081 }, hosts: [], token: undefined },
   origins: { allow: ['https://app.example.com'], missing: 'deny', opaque: 'deny' },
   upstream: {
     servers: [{ host: 'nats', port: 4222, name: 'nats:4222' }],
     connectTimeoutMs: 1000,
     dialTimeoutMs: 1800,
+    tls: undefined,
+    proxyProtocol: 'off',
+    order: 'random',
+    health: { urls: [], intervalMs: 5000 },
+    readiness: 'process',
     proxySigner: undefined,
   },
   engine: 'cut-through',
@@ -69,10 +80,10 @@ test('short and long forms mean the same', async () => {
 
 test('every key arrives in the unit of the code', async () => {
   const { config, lines } = await load(`
-listen: {address: ":1", trustedProxies: 10.0.0.0/8, hosts: [GW.example.com]}
+listen: {address: ":1", trustedProxies: 10.0.0.0/8, proxyProtocol: [10.1.0.0/16], hosts: [GW.example.com]}
 admin: {address: 2, hosts: natsgate}
 origins: {allow: [self, "*"], missing: allow, opaque: allow}
-upstream: {servers: [nats://a, nats://b:1], connectTimeout: 2s, dialTimeout: 3s}
+upstream: {servers: [nats://a, nats://b:1], connectTimeout: 2s, dialTimeout: 3s, order: least-sessions, health: {url: ["http://{host}:1/h", "http://b/h"], interval: 1m}, readiness: upstream, tls: {mode: first, serverName: "[::1]", minVersion: TLSv1.3}, proxyProtocol: v1}
 limits: {sessions: 5, sessionsPerAddress: 4, handshakesInFlight: 3, handshakesPerSecond: 2, handshakesPerSecondPerAddress: 1, frameBytes: 16MiB, sentFrameBytes: 1KiB, controlLineBytes: 8KiB, sessionAge: 12h}
 timeouts: {handshake: 4s, ping: 100ms, silence: 200ms, stall: 10ms, close: 20ms}
 drain: {delay: 0, timeout: 0s}
@@ -88,6 +99,7 @@ log: {level: silent, format: text}
         address: { host: '0.0.0.0', port: 1 },
         tls: undefined,
         trustedProxies: ['10.0.0.0/8'],
+        proxyProtocol: ['10.1.0.0/16'],
         hosts: ['gw.example.com'],
       },
       admin: { address: { host: '127.0.0.1', port: 2 }, hosts: ['natsgate'], token: undefined },
@@ -99,6 +111,18 @@ log: {level: silent, format: text}
         ],
         connectTimeoutMs: 2000,
         dialTimeoutMs: 3000,
+        tls: {
+          mode: 'first',
+          caFile: undefined,
+          certFile: undefined,
+          keyFile: undefined,
+          serverName: '::1',
+          minVersion: 'TLSv1.3',
+        },
+        proxyProtocol: 'v1',
+        order: 'least-sessions',
+        health: { urls: ['http://{host}:1/h', 'http://b/h'], intervalMs: 60_000 },
+        readiness: 'upstream',
         proxySigner: undefined,
       },
       engine: 'buffered',
@@ -305,6 +329,22 @@ test('contradictions between keys', async () => {
   }
   const { lines } = await load('origins: self\nupstream: {servers: nats://n, dialTimeout: 500ms}\n');
   assert.match(lines.join('\n'), /^gateway.yaml:2:44: upstream.dialTimeout: dialTimeout is shorter/);
+  for (const [url, expected] of [
+    ['http://h:8222/healthz', /health.url: one URL would speak for all servers; write {host}/],
+    ['[http://a/h, http://b/h, http://c/h]', /health.url: there are 3 URLs for 2 servers; write one for all/],
+  ] as const) {
+    const { lines } = await load(
+      `origins: self\nupstream: {servers: [nats://a, nats://b], health: {url: ${url}}}\n`,
+    );
+    assert.match(lines.join('\n'), expected);
+  }
+  const one = await load('origins: self\nupstream: {servers: nats://a, health: {url: http://h/healthz}}\n');
+  assert.deepEqual(one.config?.upstream.health.urls, ['http://h/healthz'], one.lines.join('\n'));
+  const block =
+    'upstream:\n  servers: [nats://a, nats://b]\n  health:\n    url: http://{host}:8222/healthz\n';
+  assert.deepEqual((await load(`origins: self\n${block}`)).config?.upstream.health.urls, [
+    'http://{host}:8222/healthz',
+  ]);
   const apart = await load(`${REQUIRED}listen: 127.0.0.2:8081\n`);
   assert.ok(apart.config !== undefined, apart.lines.join('\n'));
   const free = await load(`${REQUIRED}listen: 127.0.0.1:0\nadmin: 127.0.0.1:0\n`);
@@ -333,4 +373,18 @@ limits: {frameBytes: 1MiB, sessions: 10, sessionsPerAddress: 11, handshakesPerSe
       'gateway.yaml:5:97: limits.handshakesPerSecondPerAddress: the cap for o',
     ],
   );
+});
+
+test('inspection rises by itself to what other keys need, and may not be written lower', async () => {
+  const start = 'origins: https://a.example\nupstream: {servers: nats://nats, tls: {mode: after-info}}\n';
+  assert.equal((await load(start)).config?.inspect, 'enforce');
+  assert.equal((await load(`${REQUIRED}info: {hide: go}\n`)).config?.inspect, 'enforce');
+  for (const level of ['off', 'observe']) {
+    const one = await load(`${start}inspect: ${level}\n`);
+    assert.deepEqual(one.lines, [
+      `gateway.yaml:3:10: inspect: ${level} cannot rewrite INFO, as upstream.tls.mode asks for; write inspect: enforce, leave inspect out, or take upstream.tls.mode away`,
+    ]);
+    const both = await load(`${start}inspect: ${level}\ninfo: {connectUrls: drop}\n`);
+    assert.match(both.lines.join(), /as info and upstream\.tls\.mode ask for;/);
+  }
 });

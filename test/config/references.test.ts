@@ -173,3 +173,50 @@ test('a broken section is not looked into', async () => {
   assert.equal(lines.length, 1, lines.join('\n'));
   assert.match(lines[0] ?? '', /5:15: listen\.tls\.certFile: \* begins/);
 });
+
+const UPSTREAM_TLS = `origins: https://a.example
+upstream:
+  servers: nats://nats
+  tls:
+    mode: after-info
+    caFile: ca.crt
+    certFile: tls.crt
+    keyFile: tls.key
+`;
+
+test('TLS to the servers: files are found, read and compared, and a wrong one is named', async () => {
+  const upstreamFiles = { ...files, 'ca.crt': other.certificate };
+  const { config, lines, warnings } = await load(UPSTREAM_TLS, { files: upstreamFiles });
+  assert.deepEqual([lines, warnings], [[], []]);
+  assert.match(config?.upstream.tls?.caFile ?? '', /^\/.*ca\.crt$/);
+  assert.equal(config?.upstream.tls?.serverName, undefined);
+  for (const [changed, expected] of [
+    [{ 'ca.crt': 'CANARY' }, /^gateway\.yaml:6:13: upstream\.tls\.caFile: the file holds no PEM certificate/],
+    [{ 'tls.key': other.key }, /^gateway\.yaml:8:14: upstream\.tls\.keyFile: the key does not belong to/],
+    [{ 'tls.crt': '' }, /^gateway\.yaml:7:15: upstream\.tls\.certFile: the file holds no PEM certificate/],
+  ] as const) {
+    const wrong = await load(UPSTREAM_TLS, { files: { ...upstreamFiles, ...changed } });
+    assert.equal(wrong.lines.length, 1, wrong.lines.join('\n'));
+    assert.match(wrong.lines[0] ?? '', expected);
+    assert.doesNotMatch(wrong.lines.join(), /CANARY/);
+  }
+  const missing = await load(UPSTREAM_TLS, { files: { ...files } });
+  assert.deepEqual(missing.lines, [
+    'gateway.yaml:6:13: upstream.tls.caFile: the file cannot be read: there is no such file; write the name of a readable file',
+  ]);
+});
+
+test('TLS to the servers: half a pair, and files that nobody uses', async () => {
+  const alone = await load(UPSTREAM_TLS.replace(/ +keyFile.*\n/, ''), {
+    files: { ...files, 'ca.crt': other.certificate },
+  });
+  assert.deepEqual(alone.lines, [
+    'gateway.yaml:7:15: upstream.tls.certFile: certFile stands alone; write keyFile beside it',
+  ]);
+  const unused = await load(UPSTREAM_TLS.replace(/ +mode.*\n/, ''), {
+    files: { ...files, 'ca.crt': other.certificate },
+  });
+  assert.equal(unused.config?.upstream.tls, undefined);
+  assert.equal(unused.warnings.length, 2);
+  assert.match(unused.warnings[0] ?? '', /5:13: upstream\.tls\.caFile: without upstream\.tls\.mode nothing/);
+});

@@ -4,10 +4,16 @@ import { createHash, createSign, generateKeyPairSync, type KeyObject } from 'nod
  * A certificate of its own key, in PEM, valid from yesterday for `days` days. Written here byte by byte (X.509
  * in DER), so that no private key lies in the repository and no other program is needed.
  */
-export function selfSigned(days = 30): { readonly certificate: string; readonly key: string } {
+export function selfSigned(
+  days = 30,
+  organization = 'natsgate',
+): { readonly certificate: string; readonly key: string } {
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
   const from = Date.now() - 86_400_000;
-  const name = sequence(set(sequence(oid('550403'), der(0x0c, Buffer.from('natsgate.test')))));
+  const name = sequence(
+    set(sequence(oid('55040a'), der(0x0c, Buffer.from(organization)))),
+    set(sequence(oid('550403'), der(0x0c, Buffer.from('natsgate.test')))),
+  );
   const algorithm = sequence(oid('2a8648ce3d040302')); // ecdsa-with-SHA256
   const body = sequence(
     der(0xa0, der(0x02, Buffer.from([2]))), // version 3

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes, randomInt } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { describe, type TestContext, test } from 'node:test';
-import type { ConnectionOptions } from 'node:tls';
+import type { ConnectionOptions, TLSSocketOptions } from 'node:tls';
 import { BufferPool } from '../../src/buffer-pool.ts';
-import { makeCertificates } from '../support/certificates.ts';
+import type { ServerTls } from '../../src/config/config.ts';
+import { makeCertificates, type TestCertificates, upstreamTls } from '../support/certificates.ts';
 import type { ConfigOverrides } from '../support/config.ts';
-import { FakeUpstream, type UpstreamConnection } from '../support/fake-upstream.ts';
+import { FakeUpstream, INFO_LINE, type UpstreamConnection } from '../support/fake-upstream.ts';
 import { startTestGateway, type TestGateway } from '../support/gateway.ts';
 import { frame, Opcode, RawClient } from '../support/raw-client.ts';
 import { wsReceiver } from '../support/ws-receiver.ts';
@@ -33,6 +35,7 @@ type Run = {
   readonly slots: number;
   readonly overrides?: ConfigOverrides;
   readonly tls?: ConnectionOptions;
+  readonly upstreamTls?: TLSSocketOptions;
 };
 
 describe('slow readers on both sides, and a pool that overwrites what comes back', {
@@ -42,28 +45,60 @@ describe('slow readers on both sides, and a pool that overwrites what comes back
     test(`cut-through, ${slots} slots`, (t) => carryBothWays(t, { slots, overrides: CUT_THROUGH }));
   }
 
-  test('cut-through over TLS, whose sockets copy what they are given', async (t) => {
+  test('cut-through over TLS, whose sockets encrypt what they are given', async (t) => {
     await using certificates = await makeCertificates();
-    const server = {
-      certFile: certificates.serverCertFile,
-      keyFile: certificates.serverKeyFile,
-      clientCaFile: undefined,
-      minVersion: 'TLSv1.3',
-    } as const;
-    const overrides = { ...CUT_THROUGH, listen: { tls: server } };
+    const overrides = { ...CUT_THROUGH, listen: { tls: serverTls(certificates) } };
     await carryBothWays(t, { slots: 2, overrides, tls: {} });
+  });
+
+  for (const engine of ['cut-through', 'buffered'] as const) {
+    test(`${engine} with TLS to the server`, async (t) => {
+      await using certificates = await makeCertificates();
+      const [cert, key] = await Promise.all([
+        readFile(certificates.serverCertFile),
+        readFile(certificates.serverKeyFile),
+      ]);
+      const upstream = { tls: upstreamTls(certificates) };
+      // The bytes of this test are no NATS.
+      const overrides = { engine, upstream, inspect: 'off' } as const;
+      await carryBothWays(t, { slots: 2, overrides, upstreamTls: { cert, key } });
+    });
+  }
+
+  test('over TLS the INFO is whole, though the 101 in front of it is still pending', async () => {
+    await using certificates = await makeCertificates();
+    const tls = serverTls(certificates);
+    await using upstream = await FakeUpstream.start({ greeting: `${INFO_LINE}PING\r\n` });
+    const bufferPool = new BufferPool({ slots: 2, poison: true });
+    const overrides = { ...CUT_THROUGH, listen: { tls } };
+    await using gateway = await startTestGateway(upstream.port, overrides, { bufferPool });
+    await using client = await RawClient.open(gateway.port, {}, {});
+    await client.until(() => client.frames.length === 2);
+    assert.equal(client.data.toString(), `${INFO_LINE}PING\r\n`);
   });
 
   test('buffered, which gets its upstream bytes in the shared receive area', (t) =>
     carryBothWays(t, { slots: 1, overrides: { engine: 'buffered' } }));
 });
 
+function serverTls(certificates: TestCertificates): ServerTls {
+  return {
+    certFile: certificates.serverCertFile,
+    keyFile: certificates.serverKeyFile,
+    clientCaFile: undefined,
+    minVersion: 'TLSv1.3',
+  };
+}
+
 const CUT_THROUGH = { engine: 'cut-through' } as const;
 
-async function carryBothWays(t: TestContext, { slots, overrides = {}, tls }: Run): Promise<void> {
+async function carryBothWays(
+  t: TestContext,
+  { slots, overrides = {}, tls, upstreamTls }: Run,
+): Promise<void> {
   const pool = new WatchedPool({ slots, poison: true });
   const free = pool.free;
-  await using upstream = await FakeUpstream.start();
+  await using upstream = await FakeUpstream.start(upstreamTls && { tls: upstreamTls });
   await using gateway = await startTestGateway(upstream.port, overrides, { bufferPool: pool });
   const sessions: SessionPair[] = [];
   for (let index = 0; index < SESSIONS; index++) {

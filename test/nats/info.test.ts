@@ -47,13 +47,16 @@ for (const [name, input, kind] of CASES) {
 
 test('the fields that a gateway acts on, and the length of the line', () => {
   const line =
-    'INFO {"server_name":"n1","version":"2.15.1","client_id":42,"tls_required":true,"nonce":"x",' +
-    '"connect_urls":["10.0.0.1:4222",7],"ldm":true,"max_payload":1048576,"api_lvl":5} \r\n';
+    'INFO {"server_name":"n1","version":"2.15.1","client_id":42,"tls_required":true,"tls_verify":true,"nonce":"x",' +
+    '"client_ip":"::1","connect_urls":["10.0.0.1:4222",7],"ldm":true,"max_payload":1048576,"api_lvl":5} \r\n';
   const info = {
     serverName: 'n1',
     version: '2.15.1',
     clientId: 42,
     tlsRequired: true,
+    tlsAvailable: false,
+    tlsVerify: true,
+    clientIp: '::1',
     connectUrls: ['10.0.0.1:4222'],
     ldm: true,
     maxPayload: 1_048_576,
@@ -92,6 +95,9 @@ test('fields of a wrong type, and names of Object.prototype, are no fields', () 
     ldm: false,
     maxPayload: undefined,
     nonce: undefined,
+    tlsAvailable: false,
+    tlsVerify: false,
+    clientIp: undefined,
     apiLevel: undefined,
   });
 });

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import type { UpstreamTls } from '../../src/config/config.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
 const run = promisify(execFile);
@@ -13,11 +14,28 @@ export type TestCertificates = AsyncDisposable & {
   readonly serverCertFile: string;
   readonly serverKeyFile: string;
   readonly clientCaFile: string;
+  readonly clientCertFile: string;
+  readonly clientKeyFile: string;
+  readonly strangerCertFile: string;
+  readonly strangerKeyFile: string;
   /** Signed by that CA. */
   readonly client: ClientIdentity;
   /** Signed by nobody but itself. */
   readonly stranger: ClientIdentity;
 };
+
+/** What a gateway needs to trust the server of these certificates, which is reached by address. */
+export function upstreamTls(certificates: TestCertificates, more: Partial<UpstreamTls> = {}): UpstreamTls {
+  return {
+    mode: 'after-info',
+    caFile: certificates.serverCertFile,
+    certFile: undefined,
+    keyFile: undefined,
+    serverName: 'localhost',
+    minVersion: 'TLSv1.2',
+    ...more,
+  };
+}
 
 /** P-256 pairs made by the openssl program; throws one sentence when there is none. The server's name is gw.example.com. */
 export async function makeCertificates(): Promise<TestCertificates> {
@@ -51,6 +69,10 @@ export async function makeCertificates(): Promise<TestCertificates> {
       serverCertFile: file('server.crt'),
       serverKeyFile: file('server.key'),
       clientCaFile: file('ca.crt'),
+      clientCertFile: file('client.crt'),
+      clientKeyFile: file('client.key'),
+      strangerCertFile: file('stranger.crt'),
+      strangerKeyFile: file('stranger.key'),
       client: await identity('client'),
       stranger: await identity('stranger'),
       [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose](),

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { EventEmitter, once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { TLSSocket, type TLSSocketOptions } from 'node:tls';
 
 export const INFO_LINE =
   'INFO {"server_id":"FAKE","server_name":"fake","version":"2.15.1","proto":1,"max_payload":1048576,"client_id":7}\r\n';
@@ -13,7 +14,12 @@ export type FakeUpstreamOptions = {
   readonly paused?: boolean;
   /** Send every byte back. */
   readonly echo?: boolean;
+  /** TLS as a server, behind the greeting, or with `first` in front of it. Connections are then the TLS sockets. */
+  readonly tls?: TLSSocketOptions & { readonly first?: boolean };
 };
+
+/** The greeting of a server that wants TLS behind it. */
+export const TLS_INFO_LINE = INFO_LINE.replace('{', '{"tls_required":true,');
 
 /** A TCP server for what a real nats-server cannot be made to do: silence, floods, resets, not reading. */
 export class FakeUpstream extends EventEmitter implements AsyncDisposable {
@@ -23,10 +29,14 @@ export class FakeUpstream extends EventEmitter implements AsyncDisposable {
   private constructor(options: FakeUpstreamOptions) {
     super();
     this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
-      const connection = new UpstreamConnection(socket, options);
+      const { tls } = options;
+      const greeting = options.greeting ?? (tls === undefined ? INFO_LINE : TLS_INFO_LINE);
+      if (greeting.length > 0 && tls?.first !== true) socket.write(greeting);
+      const stream = tls === undefined ? socket : new TLSSocket(socket, { ...tls, isServer: true });
+      if (greeting.length > 0 && tls?.first === true) stream.write(greeting);
+      if (stream !== socket) socket.on('error', () => {});
+      const connection = new UpstreamConnection(stream, options);
       this.connections.push(connection);
-      const greeting = options.greeting ?? INFO_LINE;
-      if (greeting.length > 0) socket.write(greeting);
       options.onConnection?.(connection);
       this.emit('connection', connection);
     });

@@ -53,6 +53,8 @@ export class GatewayProcess extends EventEmitter implements AsyncDisposable {
   readonly exited: Promise<ProcessEnd>;
   readonly #child: ChildProcess;
   readonly #folder: TemporaryFolder;
+  /** To be written again by a test that reloads. */
+  readonly configFile: string;
   #errors = '';
   #end: ProcessEnd | undefined;
   #port = 0;
@@ -61,6 +63,7 @@ export class GatewayProcess extends EventEmitter implements AsyncDisposable {
   private constructor(folder: TemporaryFolder, configFile: string, options: ProcessOptions) {
     super();
     this.#folder = folder;
+    this.configFile = configFile;
     const { exactMemory = false, preload } = options;
     const flags: string[] = exactMemory ? [...EXACT_MEMORY.flags] : [];
     if (preload !== undefined) flags.push('--import', pathToFileURL(preload).href);

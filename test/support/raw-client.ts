@@ -120,6 +120,11 @@ export class RawClient extends EventEmitter implements AsyncDisposable {
     return new RawClient(socket);
   }
 
+  /** On a socket that the test has connected itself. */
+  static over(socket: Socket): RawClient {
+    return new RawClient(socket);
+  }
+
   /** Connected, upgraded, and the INFO message read. */
   static async open(port: number, request: RequestOptions = {}, tls?: ConnectionOptions): Promise<RawClient> {
     const client = await RawClient.connect(port, tls);

@@ -1,0 +1,216 @@
+/** The running configuration and how another one takes its place: whole, or not at all. */
+import type { Log } from '../log.ts';
+import type { Config } from './config.ts';
+import { anyChanged, type FileSeen, seenNow } from './files.ts';
+import { formatProblem, type LoadedConfig, type ValidConfig } from './load.ts';
+import {
+  logReport,
+  NO_RELOADS,
+  type ReloadOutcome,
+  type ReloadReport,
+  type ReloadTrigger,
+} from './reload-report.ts';
+import { needRestart, runnable } from './restart.ts';
+import { type Change, changesBetween, type Settings } from './settings.ts';
+import { FolderWatch } from './watch.ts';
+
+export type ReloaderOptions = {
+  /** The configuration that runs. */
+  readonly loaded: ValidConfig;
+  /** Reads it again. Never throws. */
+  readonly read: () => Promise<LoadedConfig>;
+  /** Makes a configuration the running one, or throws with what is wrong and changes nothing. */
+  readonly apply: (config: Config) => Promise<void>;
+  readonly log: Log;
+};
+
+/** Files that change while they are read belong to one update more; so often it is waited for the last. */
+const MAX_TRIES = 3;
+
+/**
+ * Reads the configuration again when it is told to, and when one of its files has another content. One reload at a
+ * time; whoever asks meanwhile is served by the next, which reads everything afresh.
+ */
+export class Reloader {
+  readonly #options: ReloaderOptions;
+  readonly #outcomes: Record<ReloadOutcome, number>;
+  readonly #watch: FolderWatch;
+  #running: Running;
+  /** As last looked into, whether that was refused or not. */
+  #seen: readonly FileSeen[];
+  #last: ReloadReport | undefined;
+  #lastSuccessSeconds = Date.now() / 1000;
+  #busy: Promise<unknown> = Promise.resolve();
+  #next: { trigger: ReloadTrigger; readonly report: Promise<ReloadReport> } | undefined;
+  #looking: Promise<void> | undefined;
+  #lookAgain = false;
+  #closed = false;
+
+  constructor(options: ReloaderOptions) {
+    this.#options = options;
+    const { config, settings, files } = options.loaded;
+    this.#running = { config, settings, files };
+    this.#seen = files;
+    this.#outcomes = { ...NO_RELOADS };
+    this.#watch = new FolderWatch(() => this.#look());
+  }
+
+  /** Begins to watch; resolves when what changed since the configuration was read has been seen to. */
+  async start(): Promise<void> {
+    this.#follow(this.#seen);
+    await this.#reloadIfChanged();
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#watch.close();
+  }
+
+  /** Reloads by what is on the disk now. Never rejects: what went wrong is in the report and in the log. */
+  reload(trigger: ReloadTrigger): Promise<ReloadReport> {
+    if (this.#next === undefined) {
+      const report = this.#busy.then(() => {
+        const by = this.#next?.trigger ?? trigger;
+        this.#next = undefined;
+        return this.#reload(by);
+      });
+      this.#next = { trigger, report };
+      this.#busy = report;
+    } else if (trigger !== 'files') this.#next.trigger = trigger;
+    return this.#next.report;
+  }
+
+  /** How many reloads ended how, without the start. */
+  get outcomes(): Readonly<Record<ReloadOutcome, number>> {
+    return this.#outcomes;
+  }
+
+  get lastSucceeded(): boolean {
+    return this.#last?.outcome !== 'refused';
+  }
+
+  /** Seconds since the epoch; the start counts. */
+  get lastSuccessSeconds(): number {
+    return this.#lastSuccessSeconds;
+  }
+
+  get last(): ReloadReport | undefined {
+    return this.#last;
+  }
+
+  /** Reloads if a file has another content. Hints that come meanwhile are answered by one more look. */
+  #look(): void {
+    if (this.#looking !== undefined) this.#lookAgain = true;
+    else {
+      this.#looking = this.#reloadIfChanged().finally(() => {
+        this.#looking = undefined;
+        if (!this.#lookAgain) return;
+        this.#lookAgain = false;
+        this.#look();
+      });
+    }
+  }
+
+  async #reloadIfChanged(): Promise<void> {
+    // What is under way reads what is there now; only what differs from that is news.
+    await this.#busy;
+    if (this.#closed || !(await anyChanged(this.#seen)) || this.#closed) return;
+    await this.reload('files');
+  }
+
+  async #reload(trigger: ReloadTrigger): Promise<ReloadReport> {
+    const startMs = performance.now();
+    let attempt: Attempt;
+    for (let tries = 1; ; tries++) {
+      attempt = await this.#attempt().catch((error: unknown) => this.#faulted(error));
+      if (attempt.outcome !== 'refused' || tries === MAX_TRIES || !(await anyChanged(this.#seen))) break;
+    }
+    const seconds = Math.round(performance.now() - startMs) / 1000;
+    const report = { ...attempt, trigger, at: new Date().toISOString(), seconds };
+    this.#last = report;
+    this.#outcomes[report.outcome]++;
+    if (report.outcome !== 'refused') this.#lastSuccessSeconds = Date.now() / 1000;
+    logReport(this.#options.log, report);
+    return report;
+  }
+
+  async #attempt(): Promise<Attempt> {
+    const loaded = await this.#options.read();
+    const warnings = loaded.warnings.map(formatProblem);
+    const running = this.#running;
+    if (!loaded.ok) {
+      // A broken text may not name its files any more; those that run are watched all the same.
+      const others = running.files.filter(({ path }) => !loaded.files.some((file) => file.path === path));
+      this.#follow([...loaded.files, ...(await Promise.all(others.map(seenNow)))]);
+      const problems = loaded.problems.map(formatProblem);
+      return { ...NOTHING, changes: await this.#renewCertificates(), problems, warnings };
+    }
+    this.#follow(loaded.files);
+    const { settings } = loaded;
+    const changes = changesBetween(running.settings, settings);
+    const waiting = needRestart(changes, running.settings, settings);
+    const applied = changes.filter((change) => !waiting.includes(change));
+    const config = runnable(loaded.config, running.config, waiting);
+    try {
+      if (applied.length > 0) await this.#options.apply(config);
+    } catch (error) {
+      return { ...NOTHING, problems: [(error as Error).message], warnings };
+    }
+    const keys = new Set(waiting.map(({ key }) => key));
+    const kept = [...running.settings].filter(([key]) => keys.has(key));
+    this.#running = {
+      config: applied.length > 0 ? config : running.config,
+      settings: new Map([...settings, ...kept]),
+      files: loaded.files,
+    };
+    const outcome = waiting.length > 0 ? 'restart_needed' : applied.length > 0 ? 'applied' : 'unchanged';
+    return { outcome, changes: applied, restartNeeded: waiting, problems: [], warnings };
+  }
+
+  /**
+   * While the configuration is broken, certificates still have to be renewed: their expiry would cut everybody off.
+   * A pair that does not fit changes nothing here, and the report has its problem already.
+   */
+  async #renewCertificates(): Promise<readonly Change[]> {
+    return [...(await this.#renew('listen')), ...(await this.#renew('upstream'))];
+  }
+
+  async #renew(section: 'listen' | 'upstream'): Promise<readonly Change[]> {
+    const { config, settings, files } = this.#running;
+    const part = config[section];
+    if (part.tls === undefined) return [];
+    const renewed = new Map(settings);
+    // By path: in what is broken, the key may name another file.
+    for (const { key = '', path } of files) {
+      const [setting, now] = [settings.get(key), this.#seen.find((file) => file.path === path)];
+      if (key.startsWith(`${section}.tls.`) && setting && now)
+        renewed.set(key, { ...setting, content: now.digest });
+    }
+    const changes = changesBetween(settings, renewed);
+    if (changes.length === 0) return [];
+    const fresh = { ...config, [section]: { ...part, tls: { ...part.tls } } };
+    try {
+      await this.#options.apply(fresh);
+    } catch {
+      return [];
+    }
+    this.#running = { ...this.#running, config: fresh, settings: renewed };
+    return changes;
+  }
+
+  /** A fault of ours in here must not reach the sessions. */
+  #faulted(error: unknown): Attempt {
+    this.#options.log.error({ error: error instanceof Error ? error.stack : String(error) }, 'fault');
+    return { ...NOTHING, problems: ['a fault inside natsgate; its log says which'], warnings: [] };
+  }
+
+  #follow(files: readonly FileSeen[]): void {
+    this.#seen = files;
+    if (!this.#closed) this.#watch.follow(files.map(({ path }) => path));
+  }
+}
+
+type Running = { readonly config: Config; readonly settings: Settings; readonly files: readonly FileSeen[] };
+type Attempt = Omit<ReloadReport, 'trigger' | 'at' | 'seconds'>;
+
+const NOTHING = { outcome: 'refused', changes: [], restartNeeded: [] } as const;

@@ -1,0 +1,29 @@
+/** What a reload leaves as it is until a restart; everything else can change while the gateway runs. */
+import type { Config } from './config.ts';
+import type { Change, Settings } from './settings.ts';
+
+/** Sockets that listen stay where they are. */
+const SOCKETS = ['listen.address', 'admin.address'];
+/** Node decides when it makes the server whether there is TLS, and whether clients are asked for certificates. */
+const SWITCHES = ['listen.tls.certFile', 'listen.tls.clientCaFile'];
+
+/** Those of the changes that a running process cannot make. */
+export function needRestart(
+  changes: readonly Change[],
+  before: Settings,
+  after: Settings,
+): readonly Change[] {
+  const isSet = (settings: Settings, key: string): boolean => settings.get(key)?.value !== '';
+  const switched = SWITCHES.some((key) => isSet(before, key) !== isSet(after, key));
+  return changes.filter(({ key }) => SOCKETS.includes(key) || (switched && key.startsWith('listen.tls.')));
+}
+
+/** `next` with what waits for a restart as it is in `running`: the very same objects. */
+export function runnable(next: Config, running: Config, waiting: readonly Change[]): Config {
+  const tls = waiting.some(({ key }) => key.startsWith('listen.tls.')) ? running.listen.tls : next.listen.tls;
+  return {
+    ...next,
+    listen: { ...next.listen, address: running.listen.address, tls },
+    admin: { ...next.admin, address: running.admin.address },
+  };
+}

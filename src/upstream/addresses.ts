@@ -1,0 +1,97 @@
+import { spread, type Tools } from './tools.ts';
+
+/** Label values of natsgate_upstream_lookups_total. `late`: over the deadline; its answer is used all the same. */
+export const LOOKUP_OUTCOMES = ['ok', 'failed', 'late'] as const;
+export type LookupOutcome = (typeof LOOKUP_OUTCOMES)[number];
+
+/** Answers of a headless Service live 5 to 30 s. */
+const REFRESH_MS = 10_000;
+/** An answer that is older is looked up again when a server of the name has failed. */
+const MIN_AGE_MS = 1000;
+const LOOKUP_DEADLINE_MS = 2000;
+/** While no lookup succeeds, the last answer holds for so long: moved servers are rarer than broken DNS. */
+const MAX_STALE_MS = 3_600_000;
+/** A name may have more addresses; the pool keeps to the first. */
+const MAX_ADDRESSES = 64;
+
+export type AddressesListener = {
+  /** Also with an empty list, when the last answer has become too old. */
+  onAddresses(addresses: readonly string[]): void;
+  /** `cause` is the resolver's error code or message; undefined when the lookup went well. */
+  onLookup(outcome: LookupOutcome, cause: string | undefined): void;
+};
+
+/**
+ * The addresses of one host name, kept fresh. One lookup at a time: getaddrinfo cannot be cancelled, and each one
+ * that hangs holds a thread.
+ */
+export class Addresses {
+  readonly #host: string;
+  readonly #tools: Tools;
+  readonly #listener: AddressesListener;
+  #pending: Promise<void> | undefined;
+  #known = false;
+  #answeredAtMs = 0;
+  #askedAtMs = Number.NEGATIVE_INFINITY;
+  #cancelNext: () => void = () => {};
+  #cancelDeadline: () => void = () => {};
+  #closed = false;
+
+  constructor(host: string, tools: Tools, listener: AddressesListener) {
+    this.#host = host;
+    this.#tools = tools;
+    this.#listener = listener;
+  }
+
+  /** Looks the name up now and then again and again, until `close`. */
+  start(): void {
+    this.#ask();
+  }
+
+  /** Settles when the lookup under way has ended, after beginning one if the last is not very young. Never rejects. */
+  fresh(): Promise<void> | undefined {
+    if (this.#tools.nowMs() - this.#askedAtMs >= MIN_AGE_MS) this.#ask();
+    return this.#pending;
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#cancelNext();
+    this.#cancelDeadline();
+  }
+
+  #ask(): void {
+    if (this.#pending !== undefined || this.#closed) return;
+    this.#cancelNext();
+    this.#askedAtMs = this.#tools.nowMs();
+    let late = false;
+    this.#cancelDeadline = this.#tools.after(LOOKUP_DEADLINE_MS, () => {
+      late = true;
+      this.#listener.onLookup('late', `no answer within ${LOOKUP_DEADLINE_MS} ms`);
+    });
+    this.#pending = this.#tools.resolve(this.#host).then(
+      (addresses) => this.#settled(addresses, undefined, late),
+      (error: NodeJS.ErrnoException) => this.#settled([], error.code ?? error.message, late),
+    );
+  }
+
+  #settled(addresses: readonly string[], cause: string | undefined, late: boolean): void {
+    this.#pending = undefined;
+    this.#cancelDeadline();
+    if (this.#closed) return;
+    const nowMs = this.#tools.nowMs();
+    const found = [...new Set(addresses)].slice(0, MAX_ADDRESSES);
+    if (found.length > 0) {
+      this.#known = true;
+      this.#answeredAtMs = nowMs;
+      this.#listener.onAddresses(found);
+    } else if (this.#known && nowMs - this.#answeredAtMs > MAX_STALE_MS) {
+      this.#known = false;
+      this.#listener.onAddresses([]);
+    }
+    if (found.length > 0) this.#listener.onLookup('ok', undefined);
+    else if (!late) this.#listener.onLookup('failed', cause ?? 'no address');
+    const delayMs = spread(this.#known ? REFRESH_MS : MIN_AGE_MS, 0.1, this.#tools.random);
+    this.#cancelNext = this.#tools.after(delayMs, () => this.#ask());
+  }
+}
