@@ -22,8 +22,9 @@ import { Sessions } from './session/sessions.ts';
 import { sessionCap } from './session-cap.ts';
 import { TimerWheel } from './timer-wheel.ts';
 import { CONNECT_OUTCOMES, DialError, dial, type Upstream } from './upstream/dial.ts';
-import { bufferedEngine } from './websocket/buffered.ts';
+import { type BufferedEngineOptions, bufferedEngine } from './websocket/buffered.ts';
 import type { Engine } from './websocket/byte-socket.ts';
+import { COMPRESSION_RESULTS, Compression } from './websocket/compression.ts';
 import { cutThroughEngine } from './websocket/cut-through.ts';
 import { FrameCounters, OPCODES } from './websocket/frame-counters.ts';
 import { type CutThroughSupport, checkCutThrough } from './websocket/loopback-check.ts';
@@ -106,6 +107,8 @@ export class Gateway {
   readonly #frames = new FrameCounters();
   readonly #pool: BufferPool;
   readonly #engine: Engine;
+  /** undefined: off. */
+  readonly #compression: Compression | undefined;
   readonly #sessionParts: SessionParts;
   readonly #inspected = new InspectionTotals();
   readonly #cutThrough: CutThroughSupport | undefined;
@@ -143,6 +146,8 @@ export class Gateway {
     this.#pool = options.bufferPool ?? new BufferPool();
     this.#cutThrough = cutThrough;
     this.#engine = this.#makeEngine();
+    const { compression } = config;
+    if (compression.enabled) this.#compression = new Compression(compression, this.#bufferedOptions());
     this.#sessionParts = {
       pool: this.#pool,
       wheel: this.#wheel,
@@ -292,9 +297,14 @@ export class Gateway {
       const { directReads } = this.#cutThrough;
       return cutThroughEngine({ ...shared, pool: this.#pool, maxFrameBytes, directReads });
     }
+    return bufferedEngine(this.#bufferedOptions());
+  }
+
+  #bufferedOptions(): BufferedEngineOptions {
+    const { maxFrameBytes: maxMessageBytes, maxSentFrameBytes } = this.#config.limits;
     const { stallMs, closeMs } = this.#config.timeouts;
     const closeFenceMs = stallMs + closeMs + CLOSE_FENCE_MARGIN_MS;
-    return bufferedEngine({ ...shared, maxMessageBytes: maxFrameBytes, closeFenceMs });
+    return { maxMessageBytes, maxSentFrameBytes, closeFenceMs, clock: this.#wheel, counters: this.#frames };
   }
 
   #warnOfEngine(): void {
@@ -345,7 +355,8 @@ export class Gateway {
   /** Answers 101 and starts the session in the same turn. False: the client had left. */
   #begin(opening: Opening, upstream: Upstream, slot: AdmissionSlot): boolean {
     let begun = false;
-    this.#engine.upgrade(opening.request, opening.socket, (client) => {
+    const engine = this.#compression?.engineFor(opening.request) ?? this.#engine;
+    engine.upgrade(opening.request, opening.socket, (client) => {
       const facts = {
         id: this.#sessions.nextId(),
         clientAddress: opening.facts.clientAddress,
@@ -495,6 +506,10 @@ export class Gateway {
         buffered: Number(this.#cutThrough?.usable !== true),
       },
       engineFallback: this.#cutThrough?.usable === false,
+      compression: {
+        active: this.#compression?.active ?? 0,
+        handshakes: this.#compression?.results ?? NO_COMPRESSION,
+      },
       inspection: this.#inspected.numbers(),
     };
   }
@@ -515,6 +530,8 @@ function sessionRow(session: Session) {
     ending: session.reason,
   };
 }
+
+const NO_COMPRESSION = Object.fromEntries(COMPRESSION_RESULTS.map((result) => [result, 0]));
 
 const DRAINING = { admitted: false, outcome: 'draining' } as const;
 

@@ -5,7 +5,8 @@ import type { Values } from './schema.ts';
 
 /** The configuration, frozen in depth. */
 export function buildConfig(values: Values, { tls, token }: References): Config {
-  const { listen, admin, origins, upstream, engine, info, limits, timeouts, drain, log } = values;
+  const { listen, admin, origins, upstream, engine, compression, info, limits, timeouts, drain, log } =
+    values;
   return frozen<Config>({
     listen: { address: listen.address, tls, trustedProxies: listen.trustedProxies, hosts: listen.hosts },
     admin: { address: admin.address, hosts: admin.hosts, token },
@@ -16,6 +17,12 @@ export function buildConfig(values: Values, { tls, token }: References): Config 
       dialTimeoutMs: upstream.dialTimeout,
     },
     engine,
+    compression: {
+      enabled: compression.enabled === 'on',
+      thresholdBytes: compression.threshold,
+      sessions: compression.sessions,
+      concurrency: compression.concurrency,
+    },
     inspect: values.inspect === 'auto' ? neededLevel(values) : values.inspect,
     info: { connectUrls: connectUrls(info.connectUrls), hide: info.hide },
     limits: {
