@@ -1,4 +1,4 @@
-/** The conversations with real clients, the bulk transfers and the drain once more with permessage-deflate. */
+/** The conversations with real clients and the drain once more with permessage-deflate. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { wsconnect } from '@nats-io/nats-core';
@@ -21,5 +21,4 @@ test('nats-core in Node offers it and gets it', async () => {
 });
 
 await import('./nats.test.ts');
-await import('./bulk.test.ts');
 await import('./drain.test.ts');

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { describe, test } from 'node:test';
-import { constants, deflateRawSync } from 'node:zlib';
+import { promisify } from 'node:util';
+import zlib, { constants, deflateRawSync, inflateRaw } from 'node:zlib';
 import { WebSocket } from 'ws';
 import type { ConfigOverrides } from '../support/config.ts';
 import { FakeUpstream, INFO_LINE } from '../support/fake-upstream.ts';
@@ -35,6 +36,15 @@ async function metric(gateway: TestGateway, series: string): Promise<number> {
   const line = body.split('\n').find((one) => one.startsWith(series));
   assert.ok(line !== undefined, series);
   return Number(line.split(' ').at(-1));
+}
+
+/** Asks again and again; the event behind the figure is not told to a test. */
+async function untilPositive(figure: () => Promise<number>): Promise<void> {
+  const deadlineMs = performance.now() + 10_000;
+  while ((await figure()) === 0) {
+    if (performance.now() > deadlineMs) throw new Error('still 0');
+    await new Promise(setImmediate);
+  }
 }
 
 const result = (gateway: TestGateway, name: string): Promise<number> =>
@@ -178,7 +188,7 @@ describe('what is sent', () => {
     // The server's side stands still when the gateway reads no more.
     const waiting = async (): Promise<number> =>
       metric(gateway, 'natsgate_backpressure_paused_sessions{side="upstream"}');
-    while ((await waiting()) === 0) await new Promise(setImmediate);
+    await untilPositive(waiting);
     assert.ok(connection.socket.writableLength > 0, 'the flood waits at its source');
     const buffered = await metric(gateway, 'natsgate_buffered_bytes{side="client"}');
     assert.ok(buffered <= 4 * 65_536, `${buffered} bytes wait in the process`);
@@ -318,10 +328,11 @@ describe('what is received', () => {
     client.send(Buffer.concat(Array.from({ length: 60 }, () => message)));
     const stalled = (): Promise<number> =>
       metric(gateway, 'natsgate_backpressure_paused_sessions{side="client"}');
-    while ((await stalled()) === 0) await new Promise(setImmediate);
+    await untilPositive(stalled);
     const before = await metric(gateway, 'natsgate_buffered_bytes{side="upstream"}');
-    // Turns of the loop in which zlib could go on.
-    for (let turn = 0; turn < 200; turn++) await new Promise(setImmediate);
+    // Long enough for zlib to go on by several messages.
+    const bytes = deflateRawSync(Buffer.alloc(4 * MiB));
+    for (let round = 0; round < 10; round++) await promisify(inflateRaw)(bytes);
     assert.equal(await metric(gateway, 'natsgate_buffered_bytes{side="upstream"}'), before);
     assert.ok(before > 0 && before <= 8 * MiB, `${before} bytes wait`);
     gateway.advance(31_000);
@@ -340,7 +351,7 @@ describe('what is received', () => {
     client.send(Buffer.concat(Array.from({ length: 10 }, () => message)));
     const stalled = (): Promise<number> =>
       metric(gateway, 'natsgate_backpressure_paused_sessions{side="client"}');
-    while ((await stalled()) === 0) await new Promise(setImmediate);
+    await untilPositive(stalled);
     await gateway.gateway.stop();
     assert.equal(gateway.gateway.sessionCount, 0);
   });
@@ -388,6 +399,43 @@ test('two ws clients talk through it, and an idle session gives its zlib memory 
   }
   client.close(1000);
   assert.equal((await gateway.log.ended())['reason'], 'client_closed');
+});
+
+test('zlib’s streams are given back after two pings without traffic, and made again', async (t) => {
+  const made: { destroyed: boolean }[] = [];
+  for (const name of ['createDeflateRaw', 'createInflateRaw'] as const) {
+    const make = zlib[name];
+    t.mock.method(zlib, name, (options: zlib.ZlibOptions) => {
+      const stream = make(options);
+      made.push(stream);
+      return stream;
+    });
+  }
+  const alive = (): number => made.filter((stream) => !stream.destroyed).length;
+  await using upstream = await FakeUpstream.start({ echo: true });
+  await using gateway = await startTestGateway(upstream.port, ON);
+  await using client = await RawClient.open(gateway.port, OFFER);
+  const message = Buffer.alloc(8000, 'hello hello ');
+  const talk = async (): Promise<void> => {
+    const due = client.data.length + message.length;
+    client.send(compressed(message));
+    await client.until(() => client.data.length === due);
+  };
+  let pings = 0;
+  const ping = async (): Promise<void> => {
+    gateway.advance(28_000);
+    pings++;
+    await client.until(() => client.frames.filter((one) => one.opcode === Opcode.ping).length === pings);
+  };
+  assert.equal(alive(), 0, 'none before there is something for it');
+  await talk();
+  assert.equal(alive(), 2);
+  await ping();
+  assert.equal(alive(), 2, 'one ping after traffic changes nothing');
+  await ping();
+  assert.equal(alive(), 0);
+  await talk();
+  assert.deepEqual([alive(), made.length], [2, 4]);
 });
 
 /** One message of `mebibytes` of zeros, a thousandth of that on the wire. */
