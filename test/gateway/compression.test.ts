@@ -5,6 +5,7 @@ import { describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import zlib, { constants, deflateRawSync, inflateRaw } from 'node:zlib';
 import { WebSocket } from 'ws';
+import { makeCertificates } from '../support/certificates.ts';
 import type { ConfigOverrides } from '../support/config.ts';
 import { FakeUpstream, INFO_LINE } from '../support/fake-upstream.ts';
 import { startTestGateway, type TestGateway } from '../support/gateway.ts';
@@ -91,6 +92,19 @@ describe('who gets permessage-deflate', () => {
       assert.equal(await active(gateway), counted === 'compressed' ? 1 : 0);
     });
   }
+
+  test('over TLS as well', async () => {
+    await using certificates = await makeCertificates();
+    const { serverCertFile: certFile, serverKeyFile: keyFile } = certificates;
+    const tls = { certFile, keyFile, clientCaFile: undefined, minVersion: 'TLSv1.2' } as const;
+    await using upstream = await FakeUpstream.start({ echo: true });
+    await using gateway = await startTestGateway(upstream.port, { ...ON, listen: { tls } });
+    await using client = await RawClient.open(gateway.port, OFFER, {});
+    const text = 'over TLS '.repeat(1000);
+    client.send(compressed(text));
+    await client.until(() => client.data.toString() === INFO_LINE + text);
+    assert.equal(await active(gateway), 1);
+  });
 
   test('nobody when it is off, and a compressed frame is then a violation', async () => {
     await using upstream = await FakeUpstream.start();
