@@ -34,8 +34,9 @@ import { SERVER_STATES } from './upstream/member.ts';
 import { UpstreamPool } from './upstream/pool.ts';
 import type { SingleAttempt } from './upstream/race.ts';
 import { loadTlsClient, type TlsClient } from './upstream/start-tls.ts';
-import { bufferedEngine } from './websocket/buffered.ts';
+import { type BufferedEngineOptions, bufferedEngine } from './websocket/buffered.ts';
 import type { Engine } from './websocket/byte-socket.ts';
+import { COMPRESSION_RESULTS, Compression } from './websocket/compression.ts';
 import { cutThroughEngine } from './websocket/cut-through.ts';
 import { FrameCounters, OPCODES } from './websocket/frame-counters.ts';
 import { type CutThroughSupport, checkCutThrough } from './websocket/loopback-check.ts';
@@ -136,6 +137,8 @@ async function prepare(config: Config, options: GatewayOptions, before?: Prepare
 type Active = Prepared & {
   readonly engine: Engine;
   readonly engineKey: string;
+  /** undefined: off. */
+  readonly compression: Compression | undefined;
   readonly upstreams: UpstreamPool;
   readonly sessionParts: SessionParts;
 };
@@ -166,6 +169,8 @@ export class Gateway {
   readonly #traffic = new Traffic();
   readonly #frames = new FrameCounters();
   readonly #pool: BufferPool;
+  /** All that were made: sessions live on after a reload. */
+  readonly #compressions: Compression[] = [];
   readonly #inspected = new InspectionTotals();
   readonly #reporter: Reporter;
   readonly #metrics: Metrics;
@@ -364,9 +369,9 @@ export class Gateway {
   }
 
   #activated(prepared: Prepared, before?: Active): Active {
-    const { timeouts, limits, engine } = prepared.config;
+    const { timeouts, limits, engine, compression } = prepared.config;
     // As long as nothing of it changes it stays the same one: each has a WebAssembly module of its own.
-    const engineKey = JSON.stringify([engine, limits, timeouts]);
+    const engineKey = JSON.stringify([engine, limits, timeouts, compression]);
     const sessionParts = {
       pool: this.#pool,
       wheel: this.#wheel,
@@ -381,6 +386,7 @@ export class Gateway {
       sessionParts,
       engine: isSame ? before.engine : this.#makeEngine(prepared),
       engineKey,
+      compression: isSame ? before.compression : this.#makeCompression(prepared),
       upstreams:
         before !== undefined && isDeepStrictEqual(ofPool(upstream), ofPool(before.config.upstream))
           ? before.upstreams
@@ -408,9 +414,21 @@ export class Gateway {
       const { directReads } = cutThrough;
       return cutThroughEngine({ ...shared, pool: this.#pool, maxFrameBytes, directReads });
     }
+    return bufferedEngine(this.#bufferedOptions(config));
+  }
+
+  #makeCompression({ config }: Prepared): Compression | undefined {
+    if (!config.compression.enabled) return undefined;
+    const made = new Compression(config.compression, this.#bufferedOptions(config));
+    this.#compressions.push(made);
+    return made;
+  }
+
+  #bufferedOptions(config: Config): BufferedEngineOptions {
+    const { maxFrameBytes: maxMessageBytes, maxSentFrameBytes } = config.limits;
     const { stallMs, closeMs } = config.timeouts;
     const closeFenceMs = stallMs + closeMs + CLOSE_FENCE_MARGIN_MS;
-    return bufferedEngine({ ...shared, maxMessageBytes: maxFrameBytes, closeFenceMs });
+    return { maxMessageBytes, maxSentFrameBytes, closeFenceMs, clock: this.#wheel, counters: this.#frames };
   }
 
   #warnOfEngine(): void {
@@ -473,7 +491,8 @@ export class Gateway {
   /** Answers 101 and starts the session in the same turn. False: the client had left. */
   #begin(opening: Opening, upstream: Upstream, slot: AdmissionSlot, active: Active): boolean {
     let begun = false;
-    active.engine.upgrade(opening.request, opening.socket, (client) => {
+    const engine = active.compression?.engineFor(opening.request) ?? active.engine;
+    engine.upgrade(opening.request, opening.socket, (client) => {
       const facts = {
         id: this.#sessions.nextId(),
         clientAddress: opening.facts.clientAddress,
@@ -635,6 +654,10 @@ export class Gateway {
         buffered: Number(!isCutThrough(this.#active)),
       },
       engineFallback: config.engine === 'cut-through' && !isCutThrough(this.#active),
+      compression: {
+        active: this.#compressions.reduce((sum, one) => sum + one.active, 0),
+        handshakes: summed(this.#compressions.map((one) => one.results)),
+      },
       inspection: this.#inspected.numbers(),
       configHash: fingerprint(config),
       reloads: this.#reloader?.outcomes ?? NO_RELOADS,
@@ -688,6 +711,11 @@ const listenerLimits = ({ config, sessionCap }: Prepared): ListenerLimits => ({
   handshakeMs: config.timeouts.handshakeMs,
   maxConnections: sessionCap + CONNECTIONS_ABOVE_CAP,
 });
+
+const summed = (results: readonly Compression['results'][]): Record<string, number> =>
+  Object.fromEntries(
+    COMPRESSION_RESULTS.map((result) => [result, results.reduce((sum, one) => sum + one[result], 0)]),
+  );
 
 const DRAINING = { admitted: false, outcome: 'draining' } as const;
 

@@ -23,6 +23,7 @@ export type MetricsSource = {
   readonly engines: Numbers;
   /** The configured engine does not work here; the other one took over. */
   readonly engineFallback: boolean;
+  readonly compression: { readonly active: number; readonly handshakes: Numbers };
   readonly inspection: {
     /** By `direction,verb`. */
     readonly operations: Numbers;
@@ -210,6 +211,17 @@ export const COPIED_METRICS: Readonly<Record<string, CopiedMetric>> = {
   natsgate_engine_fallback: gauge(
     '1 when the buffered engine took over because cut-through does not work here.',
     (s) => Number(s.engineFallback),
+  ),
+  natsgate_compressed_sessions_active: gauge(
+    'Open sessions with permessage-deflate.',
+    (s) => s.compression.active,
+    LISTENER,
+  ),
+  natsgate_compression_handshakes_total: counter(
+    'Accepted handshakes by what became of permessage-deflate, while compression is on.',
+    (s) => s.compression.handshakes,
+    LISTENER,
+    'result',
   ),
   natsgate_nats_inspected_sessions: gauge(
     'Open sessions whose NATS protocol is read.',

@@ -151,6 +151,7 @@ function gatewayConfig(natsPort: number, origin: string, port: number, adminPort
       proxySigner: undefined,
     },
     engine: 'cut-through',
+    compression: { enabled: false, thresholdBytes: 1024, sessions: 500, concurrency: 4 },
     inspect: 'observe',
     info: { connectUrls: 'keep', hide: [] },
     limits: {

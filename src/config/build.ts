@@ -5,7 +5,8 @@ import type { Values } from './schema.ts';
 
 /** The configuration, frozen in depth. */
 export function buildConfig(values: Values, { tls, upstreamTls, token, proxySigner }: References): Config {
-  const { listen, admin, origins, upstream, engine, info, limits, timeouts, drain, log } = values;
+  const { listen, admin, origins, upstream, engine, compression, info, limits, timeouts, drain, log } =
+    values;
   return frozen<Config>({
     listen: {
       address: listen.address,
@@ -28,6 +29,12 @@ export function buildConfig(values: Values, { tls, upstreamTls, token, proxySign
       proxySigner,
     },
     engine,
+    compression: {
+      enabled: compression.enabled === 'on',
+      thresholdBytes: compression.threshold,
+      sessions: compression.sessions,
+      concurrency: compression.concurrency,
+    },
     inspect: values.inspect === 'auto' ? neededLevel(values) : values.inspect,
     info: { connectUrls: connectUrls(info.connectUrls), hide: info.hide },
     limits: {

@@ -118,6 +118,17 @@ export type DrainConfig = { readonly delayMs: number; readonly timeoutMs: number
 /** Who reads and writes frames: our own code, or stock ws. */
 export type EngineName = 'cut-through' | 'buffered';
 
+/** permessage-deflate (RFC 7692), for the clients that offer it. */
+export type CompressionConfig = {
+  readonly enabled: boolean;
+  /** Shorter messages towards clients go uncompressed. */
+  readonly thresholdBytes: number;
+  /** Compressed sessions at once; above it, sessions are served without. */
+  readonly sessions: number;
+  /** Messages in zlib at once, in the whole process. */
+  readonly concurrency: number;
+};
+
 /** How much of the NATS protocol is read: nothing, beside the bytes, or before they may pass. */
 export type InspectLevel = 'off' | 'observe' | 'enforce';
 
@@ -139,6 +150,7 @@ export type Config = {
   readonly origins: OriginsConfig;
   readonly upstream: UpstreamConfig;
   readonly engine: EngineName;
+  readonly compression: CompressionConfig;
   /** The level in effect: what was written, or what the other keys need. */
   readonly inspect: InspectLevel;
   readonly info: InfoConfig;

@@ -2,8 +2,8 @@
 import type { Config } from './config.ts';
 import type { Change, Settings } from './settings.ts';
 
-/** Sockets that listen stay where they are. */
-const SOCKETS = ['listen.address', 'admin.address'];
+/** Sockets that listen stay where they are, and ws takes the number of its zlib threads once. */
+const FIXED = ['listen.address', 'admin.address', 'compression.concurrency'];
 /** Node decides when it makes the server whether there is TLS, and whether clients are asked for certificates. */
 const SWITCHES = ['listen.tls.certFile', 'listen.tls.clientCaFile'];
 
@@ -15,7 +15,7 @@ export function needRestart(
 ): readonly Change[] {
   const isSet = (settings: Settings, key: string): boolean => settings.get(key)?.value !== '';
   const switched = SWITCHES.some((key) => isSet(before, key) !== isSet(after, key));
-  return changes.filter(({ key }) => SOCKETS.includes(key) || (switched && key.startsWith('listen.tls.')));
+  return changes.filter(({ key }) => FIXED.includes(key) || (switched && key.startsWith('listen.tls.')));
 }
 
 /** `next` with what waits for a restart as it is in `running`: the very same objects. */
@@ -25,5 +25,6 @@ export function runnable(next: Config, running: Config, waiting: readonly Change
     ...next,
     listen: { ...next.listen, address: running.listen.address, tls },
     admin: { ...next.admin, address: running.admin.address },
+    compression: { ...next.compression, concurrency: running.compression.concurrency },
   };
 }

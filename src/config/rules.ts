@@ -7,6 +7,8 @@ import { locate, type Node } from './tree.ts';
 
 /** nats-server's default max_payload; the lines around it need room as well. */
 const DEFAULT_MAX_PAYLOAD = 1024 * 1024;
+/** The most that nats-server itself inflates. */
+const MAX_INFLATED = 64 * 1024 * 1024;
 
 type Path = readonly (string | number)[];
 
@@ -30,7 +32,7 @@ export function checkRules(
     const { place, key } = locate(root, path);
     report.warning(place, key, text);
   };
-  const { listen, admin, origins, upstream, limits, timeouts } = values;
+  const { listen, admin, origins, upstream, compression, limits, timeouts } = values;
 
   if (timeouts.silence <= timeouts.ping) {
     problem(
@@ -151,6 +153,24 @@ export function checkRules(
     const asks = `${keys.join(' and ')} ${keys.length > 1 ? 'ask' : 'asks'}`;
     const text = `${values.inspect} cannot ${what}, as ${asks} for; write inspect: enforce, leave inspect out, or take ${key} away`;
     if (keys.length > 0) problem(['inspect'], [], text);
+  }
+  if (compression.enabled === 'on') {
+    if (limits.frameBytes > MAX_INFLATED) {
+      problem(
+        written(root, ['limits', 'frameBytes'], ['compression', 'enabled']),
+        [
+          ['limits', 'frameBytes'],
+          ['compression', 'enabled'],
+        ],
+        'with compression a message is inflated whole, so that a few KiB of a client could cost frameBytes of memory; write limits.frameBytes of at most 64MiB, or compression: off',
+      );
+    }
+    if (compression.threshold > limits.sentFrameBytes && !failed(['limits', 'sentFrameBytes'])) {
+      warning(
+        ['compression', 'threshold'],
+        'no message towards a client is longer than limits.sentFrameBytes, so none would be compressed; write a smaller threshold',
+      );
+    }
   }
   if (limits.frameBytes <= DEFAULT_MAX_PAYLOAD) {
     warning(

@@ -151,6 +151,18 @@ const schema = section('its keys, at least origins and upstream', {
     'cut-through',
     'buffered',
   ]),
+  compression: section(
+    'on or off, or its keys below it',
+    {
+      enabled: words('Whether clients that offer permessage-deflate get it.', 'off', ['off', 'on']),
+      threshold: bytes('Shorter messages towards clients go uncompressed.', '1KiB', '0B', '64KiB'),
+      sessions: number('Compressed sessions at once; the others are served without.', 500, 1e6),
+      concurrency: number('Messages that are compressed or inflated at once.', 4, 64),
+    },
+    'enabled',
+  )
+    .prefault({})
+    .meta({ description: 'permessage-deflate, at the cost of memory and CPU.' }),
   inspect: words('How much of the NATS protocol is read; auto: what the other keys need.', 'auto', [
     'auto',
     'off',

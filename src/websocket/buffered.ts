@@ -1,12 +1,14 @@
 import type { Socket } from 'node:net';
 import { WebSocket, WebSocketServer } from 'ws';
 import type { ByteSocket, ByteSocketOwner, ClientEnd, Engine } from './byte-socket.ts';
+import { DeflateGate } from './deflate-gate.ts';
 import type { FrameCounters } from './frame-counters.ts';
 import { FrameMeter } from './frame-meter.ts';
 
 /**
  * The engine on stock `ws`: a message is handed on when it is complete. It holds at most one unfinished message
- * (the frame cap) and one read for each session, and ws judges every frame.
+ * (the frame cap) and one read for each session, and ws judges every frame. With `deflate` every session has
+ * permessage-deflate; a message then leaves some turns after it came, in order.
  */
 
 const NO_HEAD = Buffer.alloc(0);
@@ -29,13 +31,19 @@ export type BufferedEngineOptions = {
   readonly clock: { readonly nowMs: number };
   /** Shared by all sockets of a process; only added to. */
   readonly counters: FrameCounters;
+  /** For ws; each request must have been found acceptable by these before. undefined: no extension. */
+  readonly deflate?: { readonly threshold: number } | undefined;
 };
+
+/** Bytes that wait for zlib or the kernel before the owner must stop: one read is deflated, one waits. */
+const MAX_UNSENT_BYTES = 64 * 1024;
+const CLIENT_GONE: ClientEnd = { reason: 'client_gone', code: 1006 };
 
 export function bufferedEngine(options: BufferedEngineOptions): Engine {
   const server = new WebSocketServer({
     noServer: true,
     clientTracking: false,
-    perMessageDeflate: false,
+    perMessageDeflate: options.deflate ?? false,
     // Without a handler ws would accept the first subprotocol offered; no answer is what NATS clients expect.
     handleProtocols: () => false,
     maxPayload: options.maxMessageBytes,
@@ -101,11 +109,20 @@ class BufferedSocket implements ByteSocket {
   readonly #socket: Socket;
   readonly #options: BufferedEngineOptions;
   readonly #meter: FrameMeter;
+  /** Where the session is compressed. */
+  readonly #gate: DeflateGate | undefined;
   #owner: ByteSocketOwner | undefined;
   /** No byte goes to the owner any more. */
   #refused = false;
   /** Messages of this turn. */
   #messages: Buffer[] = [];
+  /** Messages that ws has handed out; behind `#meter.messages` while it inflates. */
+  #messagesSeen = 0;
+  /** FIN has come, and complete messages are still being inflated. */
+  #isGone = false;
+  #isClosed = false;
+  /** Compressed sessions only: handed to ws, and not with the kernel. */
+  #unsentBytes = 0;
   #assemblingSinceMs: number | undefined;
   #controlWindowStartMs = 0;
   #controlFramesBefore = 0;
@@ -115,6 +132,13 @@ class BufferedSocket implements ByteSocket {
     this.#socket = socket;
     this.#options = options;
     this.#meter = new FrameMeter(options.counters.clientFrames);
+    if (options.deflate === undefined) return;
+    this.#gate = new DeflateGate(webSocket, {
+      beforeInflate: () => this.#flush(),
+      onDeflated: (bytes) => {
+        options.counters.sentWireBytes += framedLength(bytes);
+      },
+    });
   }
 
   start(owner: ByteSocketOwner): void {
@@ -128,62 +152,82 @@ class BufferedSocket implements ByteSocket {
     webSocket.on('error', () => {});
     // Behind ws's own listener, so that what was complete in a chunk is delivered before the chunk is judged.
     this.#socket.on('data', (chunk: Buffer) => this.#onChunk(chunk));
-    this.#socket.on('drain', () => owner.onDrain());
-    this.#socket.on('end', () => this.#end({ reason: 'client_gone', code: 1006 }));
+    this.#socket.on('drain', () => this.#onSent(0));
+    this.#socket.on('end', () => {
+      if (this.#gate !== undefined && this.#messagesSeen < this.#meter.messages) this.#isGone = true;
+      else this.#end(CLIENT_GONE);
+    });
+    // Without a FIN before it is a reset: ws would inflate to the end before it says so.
+    if (this.#gate !== undefined) this.#socket.on('close', () => this.#isGone || this.#end(CLIENT_GONE));
     webSocket.on('close', () => {
-      this.#end({ reason: 'client_gone', code: 1006 });
+      this.#end(CLIENT_GONE);
+      this.#isClosed = true;
       owner.onClosed();
     });
   }
 
   write(borrowed: Buffer): boolean {
-    const { counters, maxSentFrameBytes } = this.#options;
+    const { counters, maxSentFrameBytes, deflate } = this.#options;
     // ws keeps a pointer to what the kernel did not take.
     const chunk = Buffer.allocUnsafeSlow(borrowed.length);
     borrowed.copy(chunk);
     for (let from = 0; from < chunk.length; from += maxSentFrameBytes) {
       const piece =
         chunk.length <= maxSentFrameBytes ? chunk : chunk.subarray(from, from + maxSentFrameBytes);
-      this.#webSocket.send(piece, { binary: true, fin: true });
       counters.sentBinaryFrames++;
-      counters.sentWireBytes += piece.length + (piece.length < 126 ? 2 : 4);
+      if (deflate === undefined) this.#webSocket.send(piece, { binary: true, fin: true });
+      else {
+        this.#unsentBytes += piece.length;
+        this.#webSocket.send(piece, { binary: true, fin: true }, () => this.#onSent(piece.length));
+        // The gate counts it when its length is known.
+        if (piece.length >= deflate.threshold) continue;
+      }
+      counters.sentWireBytes += framedLength(piece.length);
     }
+    if (this.#unsentBytes > MAX_UNSENT_BYTES) return false;
     // ws corks every frame, and a write inside cork() reports false even when all of it leaves at once; only
     // bytes that are still here mean a slow client, and then `drain` is certain (Node 26.10).
     return !(this.#socket.writableNeedDrain && this.#socket.writableLength > 0);
   }
 
+  /** The kernel, or nobody any more, has these bytes. */
+  #onSent(bytes: number): void {
+    this.#unsentBytes -= bytes;
+    if (this.#unsentBytes === 0 && !this.#isClosed) this.#owner?.onDrain();
+  }
+
   pause(): void {
+    this.#gate?.pause();
     this.#webSocket.pause();
   }
 
   resume(): void {
     this.#webSocket.resume();
+    this.#gate?.resume();
   }
 
   ping(): void {
     if (this.#webSocket.readyState !== WebSocket.OPEN) return;
+    if (!this.#meter.messageOpen && this.#messagesSeen === this.#meter.messages) this.#gate?.releaseIfIdle();
     this.#webSocket.ping();
     this.#options.counters.sentPings++;
     this.#options.counters.sentWireBytes += 2;
   }
 
   close(code: number, reason: string): void {
-    this.#refused = true;
-    this.#messages = [];
+    this.#refuse();
     this.#webSocket.closeWithReason(code, reason);
     // The client's close frame must be read even if its bytes were not wanted a moment ago.
     this.#webSocket.resume();
   }
 
   destroy(): void {
-    this.#refused = true;
-    this.#messages = [];
+    this.#refuse();
     this.#socket.destroy();
   }
 
   get bufferedBytes(): number {
-    return this.#socket.writableLength;
+    return this.#gate === undefined ? this.#socket.writableLength : this.#unsentBytes;
   }
 
   get assemblingSinceMs(): number | undefined {
@@ -191,12 +235,14 @@ class BufferedSocket implements ByteSocket {
   }
 
   #onMessage(data: Buffer, isBinary: boolean): void {
+    this.#messagesSeen++;
     if (this.#refused) return;
     if (!isBinary) this.#end({ reason: 'not_binary', code: 1003 });
     else if (data.length > 0) {
       if (this.#messages.length === 0) queueMicrotask(this.#flush);
       this.#messages.push(data);
     }
+    if (this.#isGone && this.#messagesSeen === this.#meter.messages) this.#end(CLIENT_GONE);
   }
 
   /** Whatever arrived in one turn leaves in one piece (8 µs a message upstream without, 2 with; Node 20). */
@@ -230,7 +276,16 @@ class BufferedSocket implements ByteSocket {
     if (this.#refused) return;
     // What was complete before the end does go upstream.
     this.#flush();
-    this.#refused = true;
+    this.#refuse();
     this.#owner?.onEnd(end);
   }
+
+  #refuse(): void {
+    this.#refused = true;
+    this.#messages = [];
+    this.#gate?.shut();
+  }
 }
+
+/** With the header of a frame that we send. */
+const framedLength = (bytes: number): number => bytes + (bytes < 126 ? 2 : bytes < 65_536 ? 4 : 10);

@@ -26,6 +26,7 @@ const DEFAULTS = {
     proxySigner: undefined,
   },
   engine: 'cut-through',
+  compression: { enabled: false, thresholdBytes: 1024, sessions: 500, concurrency: 4 },
   inspect: 'off',
   info: { connectUrls: 'keep', hide: [] },
   limits: {
@@ -78,6 +79,22 @@ test('short and long forms mean the same', async () => {
   }
 });
 
+test('compression: what contradicts it, and what it would do nothing for', async () => {
+  const huge = await load(`${REQUIRED}limits: {frameBytes: 65MiB}\ncompression: on\n`);
+  assert.equal(huge.lines.length, 1);
+  assert.match(huge.lines[0] ?? '', /limits\.frameBytes: with compression a message is inflated whole/);
+  assert.deepEqual((await load(`${REQUIRED}limits: {frameBytes: 65MiB}\n`)).lines, []);
+  const idle = await load(
+    `${REQUIRED}limits: {sentFrameBytes: 1KiB, sessions: 10}\ncompression: {enabled: on, threshold: 2KiB}\n`,
+  );
+  assert.deepEqual(
+    idle.warnings.map((line) => line.slice(0, line.indexOf(', '))),
+    [
+      'gateway.yaml:4:39: compression.threshold: no message towards a client is longer than limits.sentFrameBytes',
+    ],
+  );
+});
+
 test('every key arrives in the unit of the code', async () => {
   const { config, lines } = await load(`
 listen: {address: ":1", trustedProxies: 10.0.0.0/8, proxyProtocol: [10.1.0.0/16], hosts: [GW.example.com]}
@@ -88,6 +105,7 @@ limits: {sessions: 5, sessionsPerAddress: 4, handshakesInFlight: 3, handshakesPe
 timeouts: {handshake: 4s, ping: 100ms, silence: 200ms, stall: 10ms, close: 20ms}
 drain: {delay: 0, timeout: 0s}
 engine: buffered
+compression: {enabled: on, threshold: 512B, sessions: 4, concurrency: 2}
 inspect: enforce
 info: {connectUrls: [GW.example.com:443], hide: [host, go]}
 log: {level: silent, format: text}
@@ -126,6 +144,7 @@ log: {level: silent, format: text}
         proxySigner: undefined,
       },
       engine: 'buffered',
+      compression: { enabled: true, thresholdBytes: 512, sessions: 4, concurrency: 2 },
       inspect: 'enforce',
       info: { connectUrls: ['gw.example.com:443'], hide: ['host', 'go'] },
       limits: {

@@ -8,6 +8,9 @@ export type ConfigOverrides = {
 export const testEngine = (): EngineName =>
   process.env['ENGINE'] === 'buffered' ? 'buffered' : 'cut-through';
 
+/** Compression of all tests that do not choose: off, or what COMPRESSION says. */
+export const testCompression = (): boolean => process.env['COMPRESSION'] === 'on';
+
 /** A complete configuration on free loopback ports, allowing https://app.example.com and programs. */
 export function testConfig(upstreamPort: number, overrides: ConfigOverrides = {}): Config {
   return {
@@ -34,6 +37,13 @@ export function testConfig(upstreamPort: number, overrides: ConfigOverrides = {}
       ...overrides.upstream,
     },
     engine: overrides.engine ?? testEngine(),
+    compression: {
+      enabled: testCompression(),
+      thresholdBytes: 1024,
+      sessions: 500,
+      concurrency: 4,
+      ...overrides.compression,
+    },
     // As build.ts does it: the INFO of a server behind TLS needs another one.
     inspect: overrides.inspect ?? (overrides.upstream?.tls === undefined ? 'off' : 'enforce'),
     info: { connectUrls: 'keep', hide: [], ...overrides.info },

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as wait } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
-import { testEngine } from './config.ts';
+import { testCompression, testEngine } from './config.ts';
 import { LogCapture } from './gateway.ts';
 import { type TemporaryFolder, temporaryFolder } from './temporary-folder.ts';
 
@@ -105,6 +105,7 @@ export class GatewayProcess extends EventEmitter implements AsyncDisposable {
       origins: { allow: ['https://app.example.com'], missing: 'allow' },
       upstream: `nats://127.0.0.1:${upstreamPort}`,
       engine: testEngine(),
+      compression: testCompression() ? 'on' : 'off',
       ...settings,
     };
     await writeFile(file, JSON.stringify(config, undefined, 2));

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { EventEmitter, once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';
+import { constants, inflateRawSync } from 'node:zlib';
 
 export const Opcode = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const;
 
@@ -43,9 +44,18 @@ export function closeFrame(code?: number, reason: Buffer | string = ''): Buffer 
 export type ReceivedFrame = {
   readonly fin: boolean;
   readonly opcode: number;
+  /** RSV1: the payload is deflated. */
+  readonly compressed: boolean;
   readonly masked: boolean;
   readonly payload: Buffer;
 };
+
+/** Inflated where it is compressed. Each frame is a message of its own, without context takeover. */
+export function plainPayload(one: ReceivedFrame): Buffer {
+  if (!one.compressed) return one.payload;
+  const flushed = Buffer.concat([one.payload, Buffer.from('0000ffff', 'hex')]);
+  return inflateRawSync(flushed, { finishFlush: constants.Z_SYNC_FLUSH });
+}
 
 export type RequestOptions = {
   readonly requestLine?: string;
@@ -154,9 +164,9 @@ export class RawClient extends EventEmitter implements AsyncDisposable {
     );
   }
 
-  /** Payload bytes of all data frames so far, the INFO message included. */
+  /** Payload bytes of all data frames so far, inflated, the INFO message included. */
   get data(): Buffer {
-    return Buffer.concat(this.frames.filter((one) => one.opcode < 8).map((one) => one.payload));
+    return Buffer.concat(this.frames.filter((one) => one.opcode < 8).map(plainPayload));
   }
 
   /** Code and reason of the close frame, when it has come; undefined when the connection closed without one. */
@@ -222,6 +232,7 @@ export class RawClient extends EventEmitter implements AsyncDisposable {
     this.frames.push({
       fin: (bytes[0]! & 0x80) !== 0,
       opcode: bytes[0]! & 0x0f,
+      compressed: (bytes[0]! & 0x40) !== 0,
       masked: (bytes[1]! & 0x80) !== 0,
       payload: bytes.subarray(head, head + length),
     });

@@ -1,0 +1,104 @@
+import type { WebSocket } from 'ws';
+
+/** What ws keeps for a session with permessage-deflate (ws 8.23, held by test/gateway/compression.test.ts). */
+type Deflater = {
+  compress(data: Buffer, fin: boolean, done: Done): void;
+  decompress(data: Buffer, fin: boolean, done: Done): void;
+  /** Frees both zlib streams; the next use makes new ones. */
+  cleanup(): void;
+};
+
+type Done = (error: Error | null | undefined, data?: Buffer) => void;
+type Inflation = { readonly data: Buffer; readonly fin: boolean; readonly done: Done };
+
+export type DeflateObserver = {
+  /** Right before something is inflated: the moment to hand on what came before, and to pause. */
+  beforeInflate(): void;
+  onDeflated(bytes: number): void;
+};
+
+const NOTHING = Buffer.alloc(0);
+
+/**
+ * Stands between ws and zlib. A read of 64 KiB may hold messages that inflate to a thousand times as much, and ws
+ * goes on inflating them while the socket is paused; the gate holds the next one back until `resume`. After `shut`
+ * nothing is inflated any more: each message is then empty, and ws still finds the close frame behind them.
+ */
+export class DeflateGate {
+  readonly #deflater: Deflater;
+  readonly #observer: DeflateObserver;
+  #isPaused = false;
+  #isShut = false;
+  #held: Inflation | undefined;
+  #running = 0;
+  #isUsed = false;
+
+  /** @throws when the session has no permessage-deflate. */
+  constructor(webSocket: WebSocket, observer: DeflateObserver) {
+    const { _extensions: extensions } = webSocket as unknown as { _extensions: Record<string, Deflater> };
+    const deflater = extensions['permessage-deflate'];
+    if (deflater === undefined) throw new Error('ws keeps permessage-deflate elsewhere in this version');
+    this.#deflater = deflater;
+    this.#observer = observer;
+    const inflate = deflater.decompress.bind(deflater);
+    const deflate = deflater.compress.bind(deflater);
+    deflater.decompress = (data, fin, done) => {
+      this.#observer.beforeInflate();
+      const inflation = { data, fin, done: this.#counted(done) };
+      if (this.#isPaused && !this.#isShut) this.#held = inflation;
+      else this.#run(inflation);
+    };
+    deflater.compress = (data, fin, done) => {
+      const counted = this.#counted(done);
+      deflate(data, fin, (error, deflated) => {
+        if (deflated !== undefined) this.#observer.onDeflated(deflated.length);
+        counted(error, deflated);
+      });
+    };
+    this.#inflate = inflate;
+  }
+
+  readonly #inflate: Deflater['decompress'];
+
+  pause(): void {
+    this.#isPaused = true;
+  }
+
+  resume(): void {
+    this.#isPaused = false;
+    this.#release();
+  }
+
+  shut(): void {
+    this.#isShut = true;
+    this.#release();
+  }
+
+  /** Frees zlib's memory when nothing was inflated or deflated since the last call. Not within a message. */
+  releaseIfIdle(): void {
+    if (this.#running === 0 && !this.#isUsed) this.#deflater.cleanup();
+    this.#isUsed = false;
+  }
+
+  #release(): void {
+    const held = this.#held;
+    if (held === undefined) return;
+    this.#held = undefined;
+    this.#run(held);
+  }
+
+  #run({ data, fin, done }: Inflation): void {
+    // In a moment: ws calls us from within its loop, and would come back deeper with each message.
+    if (this.#isShut) queueMicrotask(() => done(null, NOTHING));
+    else this.#inflate(data, fin, done);
+  }
+
+  #counted(done: Done): Done {
+    this.#isUsed = true;
+    this.#running++;
+    return (error, data) => {
+      this.#running--;
+      done(error, data);
+    };
+  }
+}
