@@ -9,7 +9,8 @@ import { runPod } from './pod.ts';
 const ROOT = join(import.meta.dirname, '..', '..');
 const IMAGE = 'localhost/natsgate:test';
 /** What our own layer may weigh; Node itself is the base's. */
-const MAX_OWN_BYTES = 2_000_000;
+/** 1.2 MB without undici, which asks monitoring ports, and its 1.5 MB. */
+const MAX_OWN_BYTES = 3_500_000;
 
 type Inspected = {
   readonly RootFS: { readonly Layers: readonly string[] };
