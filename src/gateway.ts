@@ -545,7 +545,7 @@ export class Gateway {
     if (this.#warnedOfConnectUrls) return;
     this.#warnedOfConnectUrls = true;
     this.#log.warn(
-      { announced: urls.slice(0, 4).map(foreignText) },
+      { announced: urls.slice(0, 4).map((url) => foreignText(url)) },
       'nats-server announces addresses of its cluster, and browsers will try to reconnect there, past this gateway; write "info:" and below it "  connectUrls: drop"',
     );
   }
