@@ -11,7 +11,7 @@ import type { ValidConfig } from './config/load.ts';
 import { Reloader, type ReloaderOptions } from './config/reload.ts';
 import { NO_RELOADS, type ReloadReport, type ReloadTrigger } from './config/reload-report.ts';
 import { InspectionTotals } from './inspect/inspection-totals.ts';
-import { type InspectionObserver, type InspectionRules, Inspector } from './inspect/inspector.ts';
+import { type InspectionRules, Inspector } from './inspect/inspector.ts';
 import { Admission, type AdmissionLimits, type AdmissionSlot } from './listener/admission.ts';
 import { isSameCertificate, loadServerCertificate, type ServerCertificate } from './listener/certificates.ts';
 import type { HandshakeRules } from './listener/handshake.ts';
@@ -328,6 +328,7 @@ export class Gateway {
 
   async #closeParts(): Promise<void> {
     if (this.#state === 'stopped') return;
+    const hasRun = this.#state !== 'starting';
     this.#state = 'stopped';
     this.#reloader?.close();
     await this.#listener.close();
@@ -335,7 +336,7 @@ export class Gateway {
     this.#wheel.stop();
     await this.#admin.close();
     this.#metrics.close();
-    this.#log.info({ sessions: this.#sessions.opened }, 'stopped');
+    if (hasRun) this.#log.info({ sessions: this.#sessions.opened }, 'stopped');
   }
 
   /**
@@ -500,7 +501,7 @@ export class Gateway {
         upstream: upstream.server.name,
         natsClientId: upstream.info.clientId,
       };
-      const inspector = this.#inspectorFor(opening.facts, upstream, active.config);
+      const inspector = this.#inspectorFor(facts.id, opening.facts, upstream, active.config);
       const session = new Session(facts, client, upstream.socket, active.sessionParts, inspector);
       if (inspector !== undefined) this.#inspected.add(inspector);
       slot.accepted();
@@ -513,7 +514,7 @@ export class Gateway {
   }
 
   /** undefined at level off: the session carries bytes and nothing else. */
-  #inspectorFor(facts: OpeningFacts, upstream: Upstream, config: Config): Inspector | undefined {
+  #inspectorFor(id: number, facts: OpeningFacts, upstream: Upstream, config: Config): Inspector | undefined {
     const { inspect: level, info, limits } = config;
     if (level === 'off') {
       if (upstream.info.connectUrls.length > 0) this.#warnOfConnectUrls(upstream.info.connectUrls);
@@ -526,20 +527,17 @@ export class Gateway {
       info: { ...info, tls: facts.secure === true, clientIp: facts.clientAddress },
       ...(signer === undefined ? {} : { sign: signer.sign }),
     };
-    const { server } = upstream;
-    // Whoever runs now shall know, whichever pool the session came from.
-    const onLameDuck = (): void => this.#active.upstreams.leaves(server);
-    return new Inspector(rules, this.#pool, { ...this.#inspectionObserver, onLameDuck });
+    return new Inspector(rules, this.#pool, {
+      onParserStop: (direction, error) => {
+        this.#inspected.stopped(direction, error.problem);
+        this.#reporter.parserStopped({ id, clientAddress: facts.clientAddress }, direction, error, level);
+      },
+      onServerError: (kind) => this.#inspected.serverError(kind),
+      onRoundTrip: (seconds) => this.#metrics.natsRoundTrip(seconds),
+      // Whoever runs now shall know, whichever pool the session came from.
+      onLameDuck: () => this.#active.upstreams.leaves(upstream.server),
+    });
   }
-
-  readonly #inspectionObserver: Omit<InspectionObserver, 'onLameDuck'> = {
-    onParserStop: (direction, error, level) => {
-      this.#inspected.stopped(direction, error.problem);
-      this.#reporter.parserStopped(direction, error, level);
-    },
-    onServerError: (kind) => this.#inspected.serverError(kind),
-    onRoundTrip: (seconds) => this.#metrics.natsRoundTrip(seconds),
-  };
 
   #warnOfConnectUrls(urls: readonly string[]): void {
     if (this.#warnedOfConnectUrls) return;

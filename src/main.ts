@@ -84,12 +84,14 @@ async function main(args: string[]): Promise<number> {
         ? runServe(flags)
         : wrongUsage(`unexpected argument ${JSON.stringify(rest[0])}`);
     case 'check':
+      if (rest.length > 0) return wrongUsage(`check takes a file by --config ${rest[0]}`);
       return check(sourceOf(flags), { out: say, err: complain }, read, (config) => [
         `compared   as ${compiledOrigins(config).join(', ')}`,
       ]);
     case 'probe':
       return runProbe(rest, flags);
     case 'dev':
+      if (rest.length > 0 || Object.keys(flags).length > 0) return wrongUsage('dev takes no options');
       return runDev();
     default:
       return wrongUsage(`unknown command ${JSON.stringify(command)}`);

@@ -38,7 +38,7 @@ export type ParserStop = {
   readonly problem: string;
   readonly offset: number;
   readonly expected: string;
-  /** Printable already. */
+  /** Printable, and no word of the peer. */
   readonly found: string;
 };
 
@@ -87,10 +87,22 @@ export class Reporter {
   }
 
   /** One line for each kind of trouble a second: a peer decides how often it happens. */
-  parserStopped(direction: string, error: ParserStop, level: string): void {
+  parserStopped(
+    session: Pick<EndedSession['facts'], 'id' | 'clientAddress'>,
+    direction: string,
+    error: ParserStop,
+    level: string,
+  ): void {
     const suppressed = this.#limiter.pass(`parser ${direction}`, performance.now());
     if (suppressed === undefined) return;
-    const fields = { direction, problem: error.problem, offset: error.offset, expected: error.expected };
+    const who = { session: session.id, client: session.clientAddress };
+    const fields = {
+      ...who,
+      direction,
+      problem: error.problem,
+      offset: error.offset,
+      expected: error.expected,
+    };
     this.#log.info(
       { ...fields, found: error.found, ...(suppressed === 0 ? {} : { suppressed }) },
       level === 'enforce'
@@ -119,13 +131,18 @@ export class Reporter {
         ...originField(facts.origin),
         upstream: facts.upstream,
         ...(facts.natsClientId === undefined ? {} : { natsClientId: facts.natsClientId }),
-        ...(session.serverError === undefined ? {} : { serverError: foreignText(session.serverError) }),
+        ...(session.serverError === undefined
+          ? {}
+          : { serverError: foreignText(withoutNames(session.serverError)) }),
         ...(session.hint === undefined ? {} : { hint: session.hint }),
       },
       'session ended',
     );
   }
 }
+
+/** What nats-server quotes are subjects and queues of the client. */
+const withoutNames = (text: string): string => text.replaceAll(/"[^"]*("|$)/g, '"…"');
 
 const originField = (origin: string | undefined): { origin?: string } =>
   origin === undefined ? {} : { origin: foreignText(origin) };

@@ -34,6 +34,7 @@ function summary({
   origins,
   upstream,
   engine,
+  compression,
   inspect,
   info,
   limits,
@@ -60,6 +61,9 @@ function summary({
       ? []
       : [`           signs CONNECT as proxy ${upstream.proxySigner.publicKey}`]),
     `engine     ${engine}`,
+    ...(compression.enabled
+      ? [`           compression for up to ${compression.sessions} sessions at once, on the buffered engine`]
+      : []),
     `inspect    ${inspect} (${INSPECTION[inspect]})`,
     ...(inspect === 'enforce' ? [`           INFO: ${infoText(info)}`] : []),
     `limits     sessions ${limits.sessions ?? 'auto'}, of one address ${orOff(limits.sessionsPerAddress)}; handshakes ${limits.handshakesPerSecond}/s, of one address ${orOff(limits.handshakesPerSecondPerAddress)}`,

@@ -1,5 +1,5 @@
 import type { BufferPool } from '../buffer-pool.ts';
-import { type Connect, type RedactedConnect, readConnect, redacted, writeConnect } from '../nats/connect.ts';
+import { type RedactedConnect, readConnect, redacted, writeConnect } from '../nats/connect.ts';
 import { readInfo, type ServerInfo } from '../nats/info.ts';
 import { type InfoRules, rewriteInfo } from '../nats/info-rewrite.ts';
 import { NatsParser, type OperationSink } from '../nats/parser.ts';
@@ -37,7 +37,7 @@ export type InspectionRules = {
 
 /** Told at once, while the totals of ended sessions come from `counts`. */
 export type InspectionObserver = {
-  onParserStop(direction: Direction, error: ParseError, level: InspectionLevel): void;
+  onParserStop(direction: Direction, error: ParseError): void;
   onServerError(kind: ServerErrorKind): void;
   onLameDuck(): void;
   /** NATS PING of the client to the server's PONG. */
@@ -75,7 +75,10 @@ export class Inspector {
   #infoLine: Buffer | undefined;
   /** The server's newest; an INFO that comes later has none. */
   #nonce: string | undefined;
-  #connect: Connect | undefined;
+  /** What is kept of CONNECT: no credential, and none of its unknown fields. */
+  #connect: RedactedConnect | undefined;
+  /** For the case that the server refuses the login. */
+  #loginHint: string | undefined;
   #connected = false;
   #lastError: { kind: ServerErrorKind; text: string } | undefined;
   #hint: string | undefined;
@@ -214,7 +217,7 @@ export class Inspector {
   /** The newest INFO with `ldm`, without addresses: this gateway is about to go, others are not known. */
   lameDuckInfo(): Buffer | undefined {
     // As a server does, not to clients that take an INFO for the beginning of a connection only.
-    const protocol = this.#connect?.fields.get('protocol');
+    const protocol = this.#connect?.protocol;
     if (this.#infoLine === undefined || (this.#connect !== undefined && protocol !== 1)) return undefined;
     const { info } = this.#rules;
     const rules: InfoRules = this.#enforce
@@ -232,7 +235,7 @@ export class Inspector {
         ...(info?.version === undefined ? {} : { version: info.version }),
         ...(info?.clientId === undefined ? {} : { clientId: info.clientId }),
       },
-      connect: this.#connect === undefined ? undefined : redacted(this.#connect),
+      connect: this.#connect,
       operations: {
         to_upstream: namedCounts('to_upstream', this.up.counts),
         to_client: namedCounts('to_client', this.down.counts),
@@ -255,25 +258,15 @@ export class Inspector {
     const hadError = parser.error !== undefined;
     const understood = parser.parse(chunk, 0, chunk.length);
     if (parser.error !== undefined && !hadError) {
-      this.#observer.onParserStop(direction, parser.error, this.#rules.level);
+      this.#observer.onParserStop(direction, parser.error);
       if (this.#enforce) this.#refusal ??= serverText(parser.error.problem);
     }
     return understood;
   }
 
   #onClientLine(line: NatsParser): void {
-    switch (line.verb) {
-      case VERB.SUB:
-      case VERB.UNSUB:
-        break;
-      case VERB.PING:
-        if (this.#pingSentAtMs === 0) this.#pingSentAtMs = performance.now();
-        break;
-      case VERB.CONNECT:
-        this.#onConnect(line);
-        return;
-      default:
-    }
+    if (line.verb === VERB.CONNECT) return this.#onConnect(line);
+    if (line.verb === VERB.PING && this.#pingSentAtMs === 0) this.#pingSentAtMs = performance.now();
     if (this.#enforce) {
       const breach = this.#connected ? lineBreach(line) : 'CONNECT as the first operation';
       if (breach !== undefined) {
@@ -287,7 +280,11 @@ export class Inspector {
 
   #onConnect(line: NatsParser): void {
     const reading = readConnect(line.bytes.subarray(line.argumentStart, line.argumentEnd));
-    if (reading.kind === 'connect') this.#connect = reading;
+    if (reading.kind === 'connect') {
+      this.#connect = redacted(reading);
+      const jwt = reading.fields.get('jwt');
+      this.#loginHint = typeof jwt === 'string' ? connectionTypeHint(jwt) : undefined;
+    }
     if (!this.#enforce) return;
     if (this.#connected) return line.refuse('policy', 'one CONNECT only');
     if (reading.kind === 'refused') return line.refuse('policy', `a plain CONNECT (${reading.sentence})`);
@@ -314,7 +311,7 @@ export class Inspector {
         const text = line.bytes.toString('latin1', line.argumentStart, line.argumentEnd);
         const bare = text.replace(/^'(.*)'$/s, '$1').slice(0, MAX_ERROR_CHARACTERS);
         this.#lastError = { kind: serverErrorKind(bare), text: bare };
-        if (this.#lastError.kind === 'authorization') this.#hint = this.#loginHint();
+        if (this.#lastError.kind === 'authorization') this.#hint = this.#loginHint;
         this.#observer.onServerError(this.#lastError.kind);
         break;
       }
@@ -323,13 +320,8 @@ export class Inspector {
     if (this.#enforce && line.wasSplit) this.#passSplit(line);
   }
 
-  #loginHint(): string | undefined {
-    const jwt = this.#connect?.fields.get('jwt');
-    return typeof jwt === 'string' ? connectionTypeHint(jwt) : undefined;
-  }
-
   #onInfo(line: NatsParser): void {
-    const bytes = Buffer.from(line.bytes.subarray(line.lineStart, line.lineEnd));
+    const bytes = copyOf(line);
     const info = readInfo(bytes);
     if (info !== undefined) {
       if (info.ldm && this.#info?.ldm !== true) this.#observer.onLameDuck();
@@ -347,7 +339,7 @@ export class Inspector {
 
   /** The line was held back from the client or the server; it goes out in front of what follows. */
   #passSplit(line: NatsParser): void {
-    this.#replace(line, Buffer.from(line.bytes.subarray(line.lineStart, line.lineEnd)));
+    this.#replace(line, copyOf(line));
   }
 
   #replace(line: NatsParser, bytes: Buffer): void {
@@ -369,6 +361,13 @@ export class Inspector {
     }
     return this.#pool.lend(slot, end);
   }
+}
+
+/** Memory of its own, since it is kept: a part of Node's shared slab would keep all of it alive. */
+function copyOf({ bytes, lineStart, lineEnd }: NatsParser): Buffer {
+  const copy = Buffer.allocUnsafeSlow(lineEnd - lineStart);
+  bytes.copy(copy, 0, lineStart, lineEnd);
+  return copy;
 }
 
 /** The first `passed` bytes of `chunk`, with the changes, which are in order and may be empty. */

@@ -42,11 +42,11 @@ export function lineBreach(line: NatsParser): string | undefined {
       );
     case VERB.UNSUB:
       if (tokens === 2 && !isNumber(bytes, line.lastStart, line.lastEnd))
-        return 'UNSUB sid [max] with a number';
+        return 'UNSUB sid [max] with a number without leading zeros';
       return sidBreach(bytes, line.firstStart, line.firstEnd);
     case VERB.PING:
     case VERB.PONG:
-      return line.argumentEnd > line.argumentStart ? 'nothing behind PING or PONG' : undefined;
+      return line.argumentEnd > line.argumentStart ? 'no text behind PING or PONG' : undefined;
     case VERB.CONNECT:
       return undefined;
     default:
@@ -110,7 +110,7 @@ function isNumber(bytes: Buffer, start: number, end: number): boolean {
     if (byte < ZERO || byte > 0x39) return false;
   }
   // The server reads longer ones as no number at all.
-  return end - start <= 9;
+  return end - start <= 9 && !(end - start > 1 && bytes[start] === ZERO);
 }
 
 function secondToken(line: NatsParser): readonly [number, number] {

@@ -3,8 +3,10 @@ import { VERB } from '../nats/protocol.ts';
 
 export type Subscription = { readonly subject: string; readonly queue: string | undefined };
 
-/** A session with more is only counted from there on. */
-const MAX_KEPT = 1000;
+/** Memory of one session's list; subscriptions beyond it are only counted. */
+const MAX_KEPT_BYTES = 64 * 1024;
+/** Of one subscription, besides its texts. */
+const ENTRY_BYTES = 128;
 /** Longer ones are only counted; no client library writes them. */
 const MAX_SID_BYTES = 256;
 /** Of a subject, for the live view. */
@@ -16,6 +18,7 @@ const MAX_SUBJECT_CHARACTERS = 256;
  */
 export class Subscriptions {
   readonly #bySid = new Map<string, Subscription>();
+  #keptBytes = 0;
   /** Those that were not kept; one fewer with each UNSUB of a sid that is not. */
   #more = 0;
 
@@ -37,23 +40,34 @@ export class Subscriptions {
     const text = (start: number, end: number): string =>
       bytes.toString('utf8', start, Math.min(end, start + MAX_SUBJECT_CHARACTERS));
     if (line.verb === VERB.UNSUB) {
-      const known = this.#bySid.delete(sidOf(bytes, line.firstStart, line.firstEnd));
-      if (!known && this.#more > 0) this.#more--;
+      const sid = sidOf(bytes, line.firstStart, line.firstEnd);
+      const known = this.#bySid.get(sid);
+      if (known !== undefined) {
+        this.#keptBytes -= bytesOf(sid, known);
+        this.#bySid.delete(sid);
+      } else if (this.#more > 0) this.#more--;
       return;
     }
     const sid = sidOf(bytes, line.lastStart, line.lastEnd);
     if (this.#bySid.has(sid)) return;
-    if (this.#bySid.size >= MAX_KEPT || sid.length > MAX_SID_BYTES) {
+    const subscription = {
+      subject: text(line.firstStart, line.firstEnd),
+      queue: line.tokens === 3 ? text(line.previousStart, line.previousEnd) : undefined,
+    };
+    const size = bytesOf(sid, subscription);
+    if (this.#keptBytes + size > MAX_KEPT_BYTES || sid.length > MAX_SID_BYTES) {
       this.#more++;
       return;
     }
-    this.#bySid.set(sid, {
-      subject: text(line.firstStart, line.firstEnd),
-      queue: line.tokens === 3 ? text(line.previousStart, line.previousEnd) : undefined,
-    });
+    this.#keptBytes += size;
+    this.#bySid.set(sid, subscription);
   }
 }
 
 /** Any bytes, one character for each: sids that differ must not meet in the replacement character. */
 const sidOf = (bytes: Buffer, start: number, end: number): string =>
   bytes.toString('latin1', start, Math.min(end, start + MAX_SID_BYTES + 1));
+
+/** At most: text beyond Latin-1 takes two bytes a character. */
+const bytesOf = (sid: string, { subject, queue = '' }: Subscription): number =>
+  ENTRY_BYTES + sid.length + 2 * (subject.length + queue.length);

@@ -50,7 +50,8 @@ const INCOMPLETE = -1;
 const REFUSED = -2;
 
 const HEADER_START = Buffer.from('NATS/1.0');
-const HEADER_END = Buffer.from('\r\n\r\n');
+/** `NATS/1.0`, two line ends. */
+const MIN_HEADER_BYTES = 12;
 
 /** Told of operations by a parser; their parts are read off the parser during the call. */
 export type OperationSink = {
@@ -66,7 +67,7 @@ export type ParserOptions = {
   readonly everyMessage?: boolean;
   /** Lines are told of when they are whole; without this PING, PONG and +OK are counted before their line ends. */
   readonly wholeLines?: boolean;
-  /** Header blocks of HPUB must begin `NATS/1.0` and end with an empty line. */
+  /** Header blocks of HPUB must be lines from `NATS/1.0` to the one empty line. */
   readonly checkHeaders?: boolean;
 };
 
@@ -116,6 +117,8 @@ export class NatsParser {
   #state = LINE;
   #left = 0;
   #headerSeen = 0;
+  /** Bytes of CR LF CR LF that the header block so far ends with. */
+  #headerLineEnd = 0;
   /** The incomplete control line. */
   #line: Buffer | undefined;
   #lineLength = 0;
@@ -291,7 +294,8 @@ export class NatsParser {
     const length = this.#lineLength + end - start;
     if (this.#line === undefined || this.#line.length < length) {
       const most = this.#maxLineBytes + LINE_SLACK_BYTES;
-      const larger = Buffer.allocUnsafe(Math.max(LINE_BUFFER_BYTES, Math.min(2 * length, most)));
+      // Of its own: a part of Node's shared slab would keep all of it alive.
+      const larger = Buffer.allocUnsafeSlow(Math.max(LINE_BUFFER_BYTES, Math.min(2 * length, most)));
       if (this.#line !== undefined) this.#line.copy(larger, 0, 0, this.#lineLength);
       this.#line = larger;
     }
@@ -513,22 +517,35 @@ export class NatsParser {
     return at;
   }
 
+  /**
+   * `NATS/1.0`, a blank or a line end, lines that end with CR LF, and the only empty one at the very end: whoever looks
+   * for the empty line and whoever counts must find the same header fields.
+   */
   #headersGoOn(bytes: Buffer, start: number, end: number): boolean {
     const size = this.headerSize;
+    if (size < MIN_HEADER_BYTES) return false;
     let seen = this.#headerSeen;
-    if (size < HEADER_START.length + HEADER_END.length) return false;
+    let lineEnd = seen === 0 ? 0 : this.#headerLineEnd;
     for (let at = start; at < end && seen < size; at++, seen++) {
+      const byte = bytes[at] as number;
       if (seen < HEADER_START.length) {
-        if (bytes[at] !== HEADER_START[seen]) return false;
-      } else if (seen >= size - HEADER_END.length) {
-        if (bytes[at] !== HEADER_END[seen - size + HEADER_END.length]) return false;
+        if (byte !== HEADER_START[seen]) return false;
+        continue;
+      }
+      if (seen === HEADER_START.length && byte !== BLANK && byte !== CR) return false;
+      if (byte === CR || byte === LF) {
+        // CR LF CR LF: steps of 1, and LF at the odd ones.
+        if ((byte === LF) !== (lineEnd % 2 === 1)) return false;
+        lineEnd++;
+        if (lineEnd === 4 && seen !== size - 1) return false;
       } else {
-        const jump = Math.min(size - HEADER_END.length - seen, end - at) - 1;
-        at += jump;
-        seen += jump;
+        if (lineEnd % 2 === 1 || seen === size - 1) return false;
+        lineEnd = 0;
       }
     }
+    if (seen === size && lineEnd !== 4) return false;
     this.#headerSeen = seen;
+    this.#headerLineEnd = lineEnd;
     return true;
   }
 

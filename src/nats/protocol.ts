@@ -74,7 +74,7 @@ export type ParseError = {
   /** Bytes of this direction in front of what cannot be read: an operation, a header block, the byte behind a payload. */
   readonly offset: number;
   readonly expected: string;
-  /** The first bytes of it, printable. */
+  /** The shape of its first bytes, see `shown`. */
   readonly found: string;
 };
 
@@ -86,22 +86,30 @@ export function serverText(problem: ParseProblem): string {
 }
 
 const MAX_SHOWN_BYTES = 32;
-/** What JSON begins with, or its strings. */
-const JSON_BEGINS: readonly number[] = [0x7b, 0x5b, 0x22];
+/** Words that tell what somebody tried to speak; whatever else stands at a beginning may be half of a secret. */
+const SHOWN_WORDS: readonly string[] = [...VERB_NAMES, 'HTTP', 'GET', 'POST', 'HELLO', 'AUTH'];
 
 /**
- * Foreign bytes as printable ASCII: everything else as `\xNN`, cut after 32 bytes, and where JSON begins: what a
- * CONNECT holds is nobody's to read.
+ * The shape of foreign bytes, in printable ASCII: a known word at the beginning as it stands, blanks, control bytes as
+ * `\xNN`, and a dot for everything else; cut after 32 bytes. What clients send holds credentials and subjects, also
+ * where it is no NATS, and this goes into logs.
  */
 export function shown(bytes: Buffer, start: number, end: number): string {
   const cut = Math.min(end, start + MAX_SHOWN_BYTES);
-  let text = '';
-  let at = start;
-  while (at < cut) {
-    const byte = bytes[at++] ?? 0;
-    const plain = byte >= 0x20 && byte < 0x7f && byte !== 0x5c;
-    text += plain ? String.fromCharCode(byte) : `\\x${byte.toString(16).padStart(2, '0')}`;
-    if (JSON_BEGINS.includes(byte)) break;
+  const head = bytes.toString('latin1', start, Math.min(end, start + LONGEST_WORD));
+  const word = SHOWN_WORDS.find((one) => isWordAt(head, one));
+  let text = word === undefined ? '' : head.slice(0, word.length);
+  for (let at = start + text.length; at < cut; at++) {
+    const byte = bytes[at] ?? 0;
+    if (byte === 0x20) text += ' ';
+    else if (byte < 0x20 || byte === 0x7f) text += `\\x${byte.toString(16).padStart(2, '0')}`;
+    else text += '.';
   }
-  return at < end ? `${text}…` : text;
+  return cut < end ? `${text}…` : text;
 }
+
+const LONGEST_WORD = 8;
+
+/** In any case, and not as the beginning of a longer word. */
+const isWordAt = (head: string, word: string): boolean =>
+  head.slice(0, word.length).toUpperCase() === word && !/[A-Za-z0-9]/.test(head[word.length] ?? '');

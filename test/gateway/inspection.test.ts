@@ -105,7 +105,7 @@ describe('what is seen of a session', () => {
 
       client.send(closeFrame(1000));
       const ended = await gateway.log.ended();
-      assert.equal(ended['serverError'], inspection.lastError.text);
+      assert.equal(ended['serverError'], 'Permissions Violation for Publish to "…"', 'no subject in a log');
       assert.equal(await sample(gateway, 'natsgate_nats_inspected_sessions'), 0);
       assert.equal(await sample(gateway, 'natsgate_nats_subscriptions_active'), 0);
       assert.equal(
@@ -186,6 +186,7 @@ describe('what cannot be read', () => {
       [line?.['direction'], line?.['problem'], line?.['offset'], line?.['found']],
       ['to_upstream', 'verb', 0, 'HELLO\\x0d\\x0a'],
     );
+    assert.deepEqual([line?.['session'], line?.['client']], [1, '127.0.0.1']);
     const stops = (direction: string, problem: string) =>
       sample(gateway, 'natsgate_nats_parser_stops_total', `"${direction}"`, `"${problem}"`);
     assert.deepEqual([await stops('to_upstream', 'verb'), await stops('to_client', 'verb')], [1, 0]);
@@ -264,6 +265,26 @@ describe('what cannot be read', () => {
     });
   }
 });
+
+for (const inspect of LEVELS) {
+  test(`${inspect}: no word of a login that cannot be read is in log and API`, async () => {
+    for (const bytes of [
+      `CONNECT {"user":"bob","pass":"a\n${CANARY}"}\r\n`,
+      `CONNECT user=bob&pass=${CANARY}\r\n`,
+      `AUTH ${CANARY}\r\n`,
+      `${CANARY}\r\n`,
+    ]) {
+      await using upstream = await FakeUpstream.start();
+      await using gateway = await startTestGateway(upstream.port, { inspect });
+      await using client = await RawClient.open(gateway.port);
+      // An observer leaves the object of a CONNECT to the server; the NUL stops it.
+      say(client, `${bytes}\0\r\n`);
+      await gateway.log.find((one) => one['found'] !== undefined);
+      const seen = [...gateway.log.text, (await ask(gateway.adminPort, '/api/sessions/1')).body].join();
+      assert.doesNotMatch(seen, new RegExp(CANARY.slice(0, 5)), bytes);
+    }
+  });
+}
 
 describe('connect_urls', () => {
   const greeting = INFO_LINE.replace(

@@ -28,13 +28,15 @@ const payload = fc
   )
   .map((parts) => Buffer.from(parts.join('')).toString('latin1'));
 const block = payload.map((text) => `NATS/1.0\r\nA: ${text}\r\n\r\n`);
+/** As an enforcer lets it pass: one line, whatever is in it. */
+const lineBlock = payload.map((text) => `NATS/1.0\r\nA: ${text.replaceAll(/[\r\n]/g, '')}\r\n\r\n`);
 const subject = fc.constantFrom('a', 'a.b', '\xc3\xa9', 'INFO');
 
 const clientOperation = fc.oneof(
   fc.constantFrom('PING\r\n', 'PONG\r\n', 'SUB a.* 1\r\n', 'sub\ta  workers x\r\n', 'UNSUB 1 5\r\n'),
   fc.tuple(subject, payload).map(([to, text]) => `PUB ${to} ${text.length}\r\n${text}\r\n`),
   fc
-    .tuple(subject, block, payload)
+    .tuple(subject, lineBlock, payload)
     .map(
       ([to, head, text]) =>
         `HPUB ${to} r.1 ${head.length} ${head.length + text.length}\r\n${head}${text}\r\n`,
@@ -279,4 +281,15 @@ describe('CONNECT', () => {
     assert.equal(inspected.up, text);
     assert.doesNotMatch(JSON.stringify(inspected.inspector.facts()), /secret/);
   });
+});
+
+test('of a CONNECT neither credentials nor unknown fields are kept, and the hint is', () => {
+  const claims = Buffer.from('{"nats":{"allowed_connection_types":["WEBSOCKET"]}}').toString('base64url');
+  const unknown = Array.from({ length: 200 }, (_, index) => `"k${index}":1`).join(',');
+  const text = `CONNECT {"jwt":"h.${claims}.s","pass":"secret","protocol":1,${unknown}}\r\n`;
+  const { inspector } = new Inspected('enforce').toUpstream(Buffer.from(text));
+  assert.deepEqual(inspector.facts().connect?.credentials, ['pass', 'jwt']);
+  assert.equal(inspector.facts().connect?.unknownFields, 200);
+  inspector.toClient(Buffer.from("-ERR 'Authorization Violation'\r\n"), () => {});
+  assert.match(inspector.hint ?? '', /STANDARD/);
 });

@@ -30,13 +30,20 @@ test('sids that differ in bytes that are no UTF-8, or far behind, are different'
   assert.equal(after(`SUB a ${long}1`, `SUB b ${long}2`).alive, 2);
 });
 
-test('above a thousand they are counted, up and down', () => {
-  const lines = Array.from({ length: 1500 }, (_, sid) => `SUB a ${sid}`);
-  const more = after(...lines);
-  assert.equal(more.alive, 1500);
-  assert.equal(more.list().length, 1000);
-  const fewer = after(...lines, ...Array.from({ length: 1500 }, (_, sid) => `UNSUB ${sid}`), 'UNSUB 1');
-  assert.equal(fewer.alive, 0);
+test('beyond 64 KiB they are counted, up and down', () => {
+  for (const [text, count, kept] of [
+    ['s', 1500, 500],
+    ['s'.repeat(256), 200, 101],
+  ] as const) {
+    const lines = Array.from({ length: count }, (_, sid) => `SUB ${text} ${sid}`);
+    const ends = lines.map((_, sid) => `UNSUB ${sid}`);
+    const more = after(...lines);
+    assert.equal(more.alive, count);
+    assert.ok(Math.abs(more.list().length - kept) < 20, `${more.list().length} are kept`);
+    assert.equal(after(...lines, ...ends, 'UNSUB 1').alive, 0);
+    const again = after(...lines.slice(0, 20), ...ends.slice(0, 20), ...lines);
+    assert.equal(again.list().length, more.list().length, 'what is gone leaves its room');
+  }
 });
 
 test('a long subject is kept in part', () => {

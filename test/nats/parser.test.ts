@@ -201,7 +201,8 @@ function assertSame(split: Reading, whole: Reading): void {
   assert.equal(error?.expected, wholeError?.expected);
   // Of a header block the first bytes may be gone when it turns out to be none.
   if (error?.problem === 'policy') return;
-  const bare = (text = ''): string => text.replace(/…$/, '');
+  // A piece may be too short to show the word.
+  const bare = (text = ''): string => text.replace(/…$/, '').replaceAll(/[A-Z+-]/gi, '.');
   assert.ok(
     bare(wholeError?.found).startsWith(bare(error?.found)) ||
       bare(error?.found).startsWith(bare(wholeError?.found)),
@@ -272,12 +273,12 @@ describe('an error', () => {
       pieces.map((piece) => Buffer.from(piece, 'latin1')),
     ).error;
 
-  test('says where the operation begins, what was expected and the first bytes', () => {
+  test('says where the operation begins, what was expected and the shape of the first bytes', () => {
     assert.deepEqual(errorOf('to_upstream', 'PING\r\nSUB a 1\r\nSUB a\0\\\xff 2 3', ' 4\r\nPING\r\n'), {
       problem: 'arguments',
       offset: 15,
       expected: 'SUB subject [queue] sid',
-      found: 'SUB a\\x00\\x5c\\xff 2 3 4\\x0d\\x0a',
+      found: 'SUB .\\x00.. . . .\\x0d\\x0a',
     });
     assert.deepEqual(errorOf('to_upstream', 'PUB a 2\r\nhi', 'PUB'), {
       problem: 'payload_end',
@@ -289,7 +290,7 @@ describe('an error', () => {
       problem: 'verb',
       offset: 6,
       expected: 'an operation of a server',
-      found: 'HTTP/1.1 400 Bad Request\\x0d\\x0aConten…',
+      found: 'HTTP.... ... ... .......\\x0d\\x0a......…',
     });
   });
 
@@ -297,16 +298,27 @@ describe('an error', () => {
     const error = errorOf('to_upstream', 'SUB abc', long, 'zzz');
     assert.equal(error?.problem, 'line_too_long');
     assert.equal(error?.offset, 0);
-    assert.match(error?.found ?? '', /^SUB abcxxx/);
+    assert.match(error?.found ?? '', /^SUB \.{28}…$/);
   });
 
-  test('never shows what is inside a CONNECT', () => {
-    for (const text of ['CONNECT {"pass":"hunter2"}', ' CONNECT{"pass":"hunter2"}']) {
+  test('shows no word of the peer but a verb', () => {
+    for (const [text, found] of [
+      ['CONNECT {"pass":"hunter2"}', 'CONNECT ..................\\x0d\\x0a'],
+      ['connect user=bob&pass=hunter2', 'connect .....................\\x0d\\x0a'],
+      ['hunter2', '.......\\x0d\\x0a'],
+      ['AUTH hunter2', 'AUTH .......\\x0d\\x0a'],
+      ['PUBLISH hunter2', '....... .......\\x0d\\x0a'],
+      ['SUBhunter2', '..........\\x0d\\x0a'],
+    ]) {
       const parser = new NatsParser('to_upstream', {
         sink: { onOperation: (line) => line.refuse('policy', 'nothing') },
       });
-      parser.parse(Buffer.from(`${text}\r\n`), 0, text.length + 2);
-      assert.match(parser.error?.found ?? '', /^ ?CONNECT ?\{…$/);
+      const line = Buffer.from(`${text}\r\n`);
+      parser.parse(line, 0, line.length);
+      assert.equal(
+        (parser.error?.found ?? '').replace('…', ''),
+        (found ?? '').slice(0, parser.error?.found.length),
+      );
     }
   });
 
