@@ -178,10 +178,10 @@ test('releases are named as the official archives are', () => {
 });
 
 test('a checkout caches in its own folder, an installed package in that of the user', () => {
-  assert.equal(defaultCacheDir('/src/natsgate', {}, '/home/u'), '/src/natsgate/.cache/natsgate');
-  assert.equal(defaultCacheDir('/app/node_modules/natsgate', {}, '/home/u'), '/home/u/.cache/natsgate');
+  assert.equal(defaultCacheDir('/src/natsgate', {}, '/users/u'), '/src/natsgate/.cache/natsgate');
+  assert.equal(defaultCacheDir('/prefix/node_modules/natsgate', {}, '/users/u'), '/users/u/.cache/natsgate');
   assert.equal(
-    defaultCacheDir('/app/node_modules/natsgate', { XDG_CACHE_HOME: '/c' }, '/home/u'),
+    defaultCacheDir('/prefix/node_modules/natsgate', { XDG_CACHE_HOME: '/c' }, '/users/u'),
     '/c/natsgate',
   );
 });

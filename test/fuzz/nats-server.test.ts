@@ -136,7 +136,7 @@ async function converse(user: string, draw: Draw, count: (name: string, by?: num
   const bytes = Buffer.concat(stream);
   const { error } = model;
   const last = places.at(-1)!;
-  const line = error === undefined ? '' : bytes.toString('latin1', error.offset, error.offset + 200);
+  const line = error === undefined ? '' : bytes.toString('latin1', error.offset, error.offset + 8192);
   const difference = error === undefined ? undefined : DIFFERENCES.find((one) => one.holds(error, line));
   count('connections');
   if (model.left !== undefined || difference !== undefined) count(`left: ${model.left ?? difference?.name}`);
@@ -174,7 +174,7 @@ async function converse(user: string, draw: Draw, count: (name: string, by?: num
     count('hungUp');
     assert.ok(
       got.closed && rest.every((one) => one.startsWith('-ERR')),
-      `seed ${SEED}: the server goes on where we say ${error.problem}: ${JSON.stringify(rest)} for ${describeAt(Number.POSITIVE_INFINITY)} at ${JSON.stringify(line)}`,
+      `seed ${SEED}: the server goes on where we say ${error.problem}: ${JSON.stringify(rest)} for ${describeAt(Number.POSITIVE_INFINITY)} at ${JSON.stringify(line.slice(0, 300))}`,
     );
   }
 }

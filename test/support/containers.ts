@@ -191,7 +191,7 @@ export async function buildImage(
     ...['bud', '--timestamp', '0', '--tag', tag, '--file', join(ROOT, 'Dockerfile'), '--no-cache'],
     ...['--build-arg', `BUILD_IMAGE=${bases.build}`, '--build-arg', `RUNTIME_IMAGE=${bases.runtime}`],
     ...['--build-arg', 'VERSION=0.1.0', '--build-arg', 'REVISION=test'],
-    ...['--volume', `${npmrc}:/root/.npmrc:ro`, '--volume', `${cache}:/npm-cache:rw`],
+    ...['--volume', `${npmrc}:/usr/local/etc/npmrc:ro`, '--volume', `${cache}:/npm-cache:rw`],
     ROOT,
   );
 }
