@@ -15,7 +15,8 @@ const OTHER_SCHEMES: Readonly<Record<string, string>> = {
   wss: 'this is the TCP side, where no WebSocket is spoken',
   http: 'the upstream is the client port of nats-server, not its monitoring port',
   https: 'the upstream is the client port of nats-server, not its monitoring port',
-  tcp: 'only nats servers can stand upstream',
+  mqtt: 'the MQTT port of nats-server is carried unread',
+  mqtts: 'the MQTT port of nats-server is carried unread',
 };
 
 /**
@@ -94,8 +95,33 @@ export const network: Reader<string> = {
   },
 };
 
+/** A path of a route: compared with the request byte for byte, so nothing in it is decoded or normalised. */
+export const requestPath: Reader<string> = {
+  expected: 'a path such as /mqtt',
+  read(text) {
+    if (!text.startsWith('/')) return wrong(`${quote(text)} does not begin with /`, this.expected);
+    if (/[?#]/.test(text)) return wrong(`${quote(text)} has a query or fragment in it`, this.expected);
+    if (!/^[\x21-\x7e]{1,256}$/.test(text))
+      return wrong(
+        `${quote(text)} is not 1 to 256 visible ASCII characters`,
+        'the path as it travels, others escaped as %XX',
+      );
+    return { ok: true, value: text };
+  },
+};
+
+/** `token` of RFC 9110 §5.6.2, which a subprotocol has to be. */
+export const subprotocol: Reader<string> = {
+  expected: 'a subprotocol such as mqtt',
+  read(text) {
+    return /^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}$/.test(text)
+      ? { ok: true, value: text }
+      : wrong(`${quote(text)} is not a subprotocol`, this.expected);
+  },
+};
+
 /**
- * `nats://host[:port]`. No message ever quotes the text: when it is not well formed, nothing tells which part
+ * `nats://host[:port]`, or `tcp://host:port` for what is not read. No message ever quotes the text: when it is not well formed, nothing tells which part
  * of it is a password.
  */
 export const upstreamUrl: Reader<UpstreamServer> = {
@@ -112,15 +138,15 @@ export const upstreamUrl: Reader<UpstreamServer> = {
     }
     if (scheme === null) return wrong('the URL has no scheme', 'nats://host:port');
     const name = (scheme[1] ?? '').toLowerCase();
-    if (name !== 'nats') {
+    if (name !== 'nats' && name !== 'tcp') {
       const known = Object.hasOwn(OTHER_SCHEMES, name) ? OTHER_SCHEMES[name] : undefined;
       const what =
         known === undefined ? 'the scheme of the URL is not nats' : `${name}:// cannot be used: ${known}`;
-      return wrong(what, 'nats://host:port');
+      return wrong(what, name.startsWith('mqtt') ? 'tcp://host:port' : 'nats://host:port');
     }
     const authority = text.slice(scheme[0].length);
-    if (/[/?#\\]/.test(authority)) return wrong('the URL has a path', 'only nats://host:port');
-    return server(authority, this.expected);
+    if (/[/?#\\]/.test(authority)) return wrong('the URL has a path', `only ${name}://host:port`);
+    return server(authority, this.expected, name === 'tcp');
   },
 };
 
@@ -142,17 +168,20 @@ export const healthUrl: Reader<string> = {
   },
 };
 
-function server(authority: string, expected: string): Reading<UpstreamServer> {
+function server(authority: string, expected: string, opaque: boolean): Reading<UpstreamServer> {
   if (isIPv6(authority)) return wrong('the IPv6 address has no brackets', 'nats://[address]:port');
   const match = /^(?:\[([^[\]]*)\]|([^[\]:]*))(?::(.*))?$/.exec(authority);
   if (match === null) return wrong('host and port of the URL cannot be told apart', expected);
   const [, bracketed, name = '', portText] = match;
   const host = bracketed === undefined ? plainName(name) : isIPv6(bracketed) ? bracketed : undefined;
   if (host === undefined) return wrong('the host of the URL is neither a name nor an IP address', expected);
+  if (opaque && portText === undefined)
+    return wrong('the URL names no port, and tcp has no usual one', 'tcp://host:port');
   const port = portText === undefined ? NATS_PORT : parsePort(portText);
   if (port === undefined || port === 0)
     return wrong('the port of the URL is not one', 'a port from 1 to 65535');
-  return { ok: true, value: { host, port, name: `${host.includes(':') ? `[${host}]` : host}:${port}` } };
+  const known = `${host.includes(':') ? `[${host}]` : host}:${port}`;
+  return { ok: true, value: { host, port, name: known, ...(opaque ? { opaque } : {}) } };
 }
 
 function withPort(host: string, text: string, expected: string): Reading<ListenAddress> {

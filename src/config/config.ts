@@ -57,8 +57,16 @@ export type UpstreamTls = {
   readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
 };
 
-/** One nats-server, from `nats://host[:port]` (default port 4222). `name` is `host:port`, for logs and labels. */
-export type UpstreamServer = { readonly host: string; readonly port: number; readonly name: string };
+/**
+ * One nats-server, from `nats://host[:port]` (default port 4222). `name` is `host:port`, for logs and labels. `opaque`:
+ * written as `tcp://host:port`, and its bytes are never read.
+ */
+export type UpstreamServer = {
+  readonly host: string;
+  readonly port: number;
+  readonly name: string;
+  readonly opaque?: boolean;
+};
 
 /** The key of `upstream.proxySeedFile`; its seed lies in the closure of `sign` alone. */
 export type ProxySigner = {
@@ -68,7 +76,7 @@ export type ProxySigner = {
 };
 
 export type UpstreamConfig = {
-  /** At least one. */
+  /** At least one; all opaque, or none. */
   readonly servers: readonly UpstreamServer[];
   readonly order: 'random' | 'first' | 'least-sessions';
   readonly connectTimeoutMs: number;
@@ -141,6 +149,32 @@ export type InfoConfig = {
   readonly hide: readonly HideableField[];
 };
 
+/** What a host or a path is served with. */
+export type RouteConfig = {
+  /** `default` for the keys at the top, else host and path as they were written: a label, and what a reload goes by. */
+  readonly name: string;
+  /** undefined: any. */
+  readonly host: string | undefined;
+  readonly path: string;
+  /** The first of a client's list that is here is confirmed in the 101. */
+  readonly subprotocols: readonly string[];
+  readonly origins: OriginsConfig;
+  /** The very object at the top, where the route has none of its own. */
+  readonly upstream: UpstreamConfig;
+  readonly compression: CompressionConfig;
+  readonly inspect: InspectLevel;
+  readonly info: InfoConfig;
+  readonly limits: RouteLimits;
+};
+
+export type RouteLimits = Pick<
+  LimitsConfig,
+  'maxFrameBytes' | 'maxSentFrameBytes' | 'maxControlLineBytes' | 'sessionAgeMs'
+> & {
+  /** Sessions of this route; 0: as many as the gateway has. */
+  readonly sessions: number;
+};
+
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
 export type LogConfig = { readonly level: LogLevel; readonly format: 'json' | 'text' };
 
@@ -158,4 +192,16 @@ export type Config = {
   readonly timeouts: TimeoutsConfig;
   readonly drain: DrainConfig;
   readonly log: LogConfig;
+  /** Beside the default route, which the keys above describe. */
+  readonly routes: readonly RouteConfig[];
 };
+
+export const DEFAULT_ROUTE = 'default';
+
+/** All routes, the default one first. */
+export function routesOf(config: Config): readonly RouteConfig[] {
+  const { origins, upstream, compression, inspect, info, limits } = config;
+  const served = { origins, upstream, compression, inspect, info, limits: { ...limits, sessions: 0 } };
+  const first = { name: DEFAULT_ROUTE, host: undefined, path: '/', subprotocols: [], ...served };
+  return [first, ...config.routes];
+}

@@ -24,6 +24,8 @@ function withShortForms(json: Json, shape: KeyShape): Json {
   const notes = description === undefined ? {} : { description };
   if (shape.kind === 'list') {
     const note = preset === undefined ? notes : { ...notes, default: preset };
+    if (shape.item !== undefined)
+      return { ...note, ...long, items: asRoute(withShortForms(long['items'] as Json, shape.item)) };
     return { ...note, anyOf: [long['items'], long] };
   }
 
@@ -33,6 +35,24 @@ function withShortForms(json: Json, shape: KeyShape): Json {
   const section = { ...long, properties };
   if (shape.short === undefined) return { ...notes, ...section };
   return { ...notes, anyOf: [properties[shape.short], section] };
+}
+
+/** What a route does not say it inherits: no key is required, and none has a default of its own but `inherit.ts` names. */
+function asRoute(json: Json): Json {
+  const { required: _, ...section } = json;
+  const properties = Object.entries(section['properties'] as Json).map(([key, one]) => [
+    key,
+    ['path', 'subprotocols'].includes(key) ? one : withoutDefaults(one),
+  ]);
+  return { ...section, properties: Object.fromEntries(properties) };
+}
+
+/** Also without what a section requires: the keys at the top may have it. */
+function withoutDefaults(json: unknown): unknown {
+  if (Array.isArray(json)) return json.map(withoutDefaults);
+  if (typeof json !== 'object' || json === null) return json;
+  const entries = Object.entries(json).filter(([key]) => key !== 'default' && key !== 'required');
+  return Object.fromEntries(entries.map(([key, one]) => [key, withoutDefaults(one)]));
 }
 
 /** Values are read as text, and so zod has 512 as "512"; a file has the number. */

@@ -1,8 +1,9 @@
 /**
  * From what was written to one checked configuration, or to everything that is wrong with it.
  *
- *   bytes ─▶ text ─▶ scan ─▶ YAML ─▶ tree ─▶ long form ─▶ + flags, variables ─▶ schema ─▶ rules ─▶ files ─▶ Config
- *              └───────┴───────┴───────┴─────────┴──────────────────────────────────┴────────┴───────┴──▶ report
+ *   bytes ─▶ text ─▶ scan ─▶ YAML ─▶ tree ─▶ long form ─▶ + flags, variables, inheritance of routes
+ *              │       │       │       │         │               └─▶ schema ─▶ rules ─▶ files ─▶ Config
+ *              └───────┴───────┴───────┴─────────┴─────────────────────┴─────────┴────────┴──▶ report
  *
  * Every step goes on as far as it safely can, so that one report names all problems. The only file that knows
  * the package yaml.
@@ -11,6 +12,7 @@ import { isMap, isScalar, isSeq, type ParsedNode, parseDocument, type YAMLParseE
 import { buildConfig } from './build.ts';
 import type { Config } from './config.ts';
 import { configText, type FileSeen, fileSeen, MAX_CONFIG_BYTES, readBounded } from './files.ts';
+import { withInheritance } from './inherit.ts';
 import { interpolate } from './interpolate.ts';
 import { overlaid, type ConfigSource as Source, setVariable } from './overlay.ts';
 import { checkReferences } from './references.ts';
@@ -21,7 +23,7 @@ import type { Finding } from './scan-cursor.ts';
 import { KEYS } from './schema.ts';
 import { type Settings, settingsOf } from './settings.ts';
 import { escapeControls, hasControls, plain } from './text.ts';
-import { type Entry, joined, longForm, type MapNode, type Node } from './tree.ts';
+import { type Entry, joined, longForm, type MapNode, type Node, numbered } from './tree.ts';
 import { type ConfigChecks as Checks, validate } from './validate.ts';
 import { yamlErrorText } from './yaml-errors.ts';
 
@@ -60,7 +62,7 @@ export async function loadConfig(source: ConfigSource, checks: ConfigChecks): Pr
 
   const long = longForm(read.root, KEYS, '', report, KEYS);
   if (long.kind !== 'map') return refused(report);
-  const root = overlaid(long, source);
+  const root = withInheritance(overlaid(long, source));
   const { values, failed } = validate(root, checks, read.gaps, report);
   checkRules(values, root, failed, report);
   const references = await checkReferences(values, root, file, checks, failed, report);
@@ -69,7 +71,7 @@ export async function loadConfig(source: ConfigSource, checks: ConfigChecks): Pr
   return {
     ok: true,
     config: buildConfig(values, references),
-    settings: settingsOf(KEYS, values, root, files),
+    settings: settingsOf(values, root, files),
     warnings,
     files,
   };
@@ -179,7 +181,10 @@ class TreeReader {
       return isEmpty ? { kind: 'empty', place } : this.#text(text, place, path);
     }
     if (isSeq<ParsedNode>(node)) {
-      return { kind: 'list', items: node.items.map((item) => this.#node(item, path)), place };
+      const items = node.items.map((item, index) =>
+        this.#node(item, isMap(item) ? numbered(path, index) : path),
+      );
+      return { kind: 'list', items, place };
     }
     // Aliases were taken out by the scan; should one remain, it is refused all the same.
     if (!isMap<ParsedNode, ParsedNode | null>(node))

@@ -4,9 +4,10 @@ import { createSecureContext } from 'node:tls';
 import type { AdminConfig, ProxySigner, ServerTls, UpstreamTls } from './config.ts';
 import { fileSeen, readBounded, resolveFrom } from './files.ts';
 import type { Report } from './report.ts';
-import type { Values } from './schema.ts';
+import type { RouteValues, Values } from './schema.ts';
+import { settingKey } from './settings.ts';
 import { type Located, locate, type Node } from './tree.ts';
-import type { ConfigChecks } from './validate.ts';
+import type { ConfigChecks, Path } from './validate.ts';
 
 /** More than any certificate chain with its authorities. */
 const MAX_PEM_BYTES = 1024 * 1024;
@@ -20,8 +21,14 @@ const READABLE_BY_OTHERS = 0o044;
 /** What was found in the files. Relative names start at the folder of `configFile`. */
 export type References = {
   readonly tls: ServerTls | undefined;
-  readonly upstreamTls: UpstreamTls | undefined;
   readonly token: AdminConfig['token'];
+  readonly upstream: UpstreamReferences;
+  /** By the number of the route; undefined where it has no upstream of its own. */
+  readonly routes: readonly (UpstreamReferences | undefined)[];
+};
+
+export type UpstreamReferences = {
+  readonly tls: UpstreamTls | undefined;
   readonly proxySigner: ProxySigner | undefined;
 };
 
@@ -31,14 +38,14 @@ export async function checkReferences(
   root: Node,
   configFile: string | undefined,
   checks: ConfigChecks,
-  failed: (path: readonly string[]) => boolean,
+  failed: (path: Path) => boolean,
   report: Report,
 ): Promise<References> {
-  const read = async (path: readonly string[], name: string, mostBytes: number, secret: boolean) => {
+  const read = async (path: Path, name: string, mostBytes: number, secret: boolean) => {
     const located = locate(root, path);
     const file = await readBounded(resolveFrom(configFile, name), mostBytes);
     // Being listed is what makes a file be watched: whatever is read here reloads by itself.
-    report.files.push(fileSeen(resolveFrom(configFile, name), path.join('.'), mostBytes, file));
+    report.files.push(fileSeen(resolveFrom(configFile, name), settingKey(path, values), mostBytes, file));
     if (!file.ok) {
       const text = `the file cannot be read: ${file.what}; write the name of a readable file`;
       report.problem(located.place, located.key, text);
@@ -53,12 +60,12 @@ export async function checkReferences(
   };
 
   const readTls = async (
-    section: 'listen' | 'upstream',
+    section: Path,
     authoritiesKey: 'clientCaFile' | 'caFile',
     names: { certFile?: string | undefined; keyFile?: string | undefined; authorities?: string | undefined },
   ): Promise<void> => {
     const open = (key: string, name: string | undefined, secret = false) =>
-      name === undefined ? undefined : read([section, 'tls', key], name, MAX_PEM_BYTES, secret);
+      name === undefined ? undefined : read([...section, 'tls', key], name, MAX_PEM_BYTES, secret);
     const [certificate, key, authorities] = await Promise.all([
       open('certFile', names.certFile),
       open('keyFile', names.keyFile, true),
@@ -72,46 +79,57 @@ export async function checkReferences(
     }
   };
 
-  const tls = failed(['listen', 'tls']) ? undefined : values.listen.tls;
-  if (tls !== undefined) await readTls('listen', 'clientCaFile', { ...tls, authorities: tls.clientCaFile });
-  const upstreamTls = failed(['upstream', 'tls']) ? undefined : values.upstream.tls;
-  if (upstreamTls !== undefined)
-    await readTls('upstream', 'caFile', { ...upstreamTls, authorities: upstreamTls.caFile });
+  const resolve = (name: string): string => resolveFrom(configFile, name);
+  const resolveAny = (name: string | undefined) => (name === undefined ? undefined : resolve(name));
+  const readUpstream = async (
+    section: Path,
+    upstream: RouteValues['upstream'],
+  ): Promise<UpstreamReferences> => {
+    const tls = failed([...section, 'tls']) ? undefined : upstream.tls;
+    if (tls !== undefined) await readTls(section, 'caFile', { ...tls, authorities: tls.caFile });
+    const seedPath = [...section, 'proxySeedFile'];
+    const seedFile = failed(seedPath) ? undefined : upstream.proxySeedFile;
+    const seed = seedFile === undefined ? undefined : await read(seedPath, seedFile, MAX_SEED_BYTES, true);
+    return {
+      proxySigner: seed && signerIn(seed, checks, report),
+      tls:
+        tls === undefined || tls.mode === 'off'
+          ? undefined
+          : {
+              mode: tls.mode,
+              caFile: resolveAny(tls.caFile),
+              certFile: resolveAny(tls.certFile),
+              keyFile: resolveAny(tls.keyFile),
+              serverName: tls.serverName?.replace(/^\[|\]$/g, ''),
+              minVersion: tls.minVersion,
+            },
+    };
+  };
 
+  const tls = failed(['listen', 'tls']) ? undefined : values.listen.tls;
+  if (tls !== undefined) await readTls(['listen'], 'clientCaFile', { ...tls, authorities: tls.clientCaFile });
+  const upstream = await readUpstream(['upstream'], values.upstream);
   const { tokenFile } = values.admin;
   let token: string | undefined;
   if (tokenFile !== undefined && !failed(['admin', 'tokenFile'])) {
     const file = await read(['admin', 'tokenFile'], tokenFile, MAX_TOKEN_BYTES, true);
     if (file !== undefined) token = tokenIn(file, report);
   }
-  const { proxySeedFile } = values.upstream;
-  let proxySigner: ProxySigner | undefined;
-  if (proxySeedFile !== undefined && !failed(['upstream', 'proxySeedFile'])) {
-    const file = await read(['upstream', 'proxySeedFile'], proxySeedFile, MAX_SEED_BYTES, true);
-    if (file !== undefined) proxySigner = signerIn(file, checks, report);
+  const routes: (UpstreamReferences | undefined)[] = [];
+  for (const [index, route] of values.routes.entries()) {
+    const section = ['routes', index, 'upstream'];
+    routes.push(locate(root, section).inherited ? undefined : await readUpstream(section, route.upstream));
   }
-  const resolve = (name: string): string => resolveFrom(configFile, name);
-  const resolveAny = (name: string | undefined) => (name === undefined ? undefined : resolve(name));
   return {
     token,
-    proxySigner,
+    upstream,
+    routes,
     tls: tls && {
       certFile: resolve(tls.certFile),
       keyFile: resolve(tls.keyFile),
       clientCaFile: resolveAny(tls.clientCaFile),
       minVersion: tls.minVersion,
     },
-    upstreamTls:
-      upstreamTls === undefined || upstreamTls.mode === 'off'
-        ? undefined
-        : {
-            mode: upstreamTls.mode,
-            caFile: resolveAny(upstreamTls.caFile),
-            certFile: resolveAny(upstreamTls.certFile),
-            keyFile: resolveAny(upstreamTls.keyFile),
-            serverName: upstreamTls.serverName?.replace(/^\[|\]$/g, ''),
-            minVersion: upstreamTls.minVersion,
-          },
   };
 }
 

@@ -1,6 +1,6 @@
 /** The running configuration and how another one takes its place: whole, or not at all. */
 import type { Log } from '../log.ts';
-import type { Config } from './config.ts';
+import { type Config, DEFAULT_ROUTE, type ListenConfig, routesOf, type UpstreamConfig } from './config.ts';
 import { anyChanged, type FileSeen, seenNow } from './files.ts';
 import { formatProblem, type LoadedConfig, type ValidConfig } from './load.ts';
 import {
@@ -172,12 +172,22 @@ export class Reloader {
    * A pair that does not fit changes nothing here, and the report has its problem already.
    */
   async #renewCertificates(): Promise<readonly Change[]> {
-    return [...(await this.#renew('listen')), ...(await this.#renew('upstream'))];
+    const changes: Change[] = [];
+    changes.push(...(await this.#renew('listen', this.#running.config.listen, withListen)));
+    for (const { name, upstream } of routesOf(this.#running.config)) {
+      const isOwn = name === DEFAULT_ROUTE || upstream !== this.#running.config.upstream;
+      const section = name === DEFAULT_ROUTE ? 'upstream' : `routes[${name}].upstream`;
+      if (isOwn) changes.push(...(await this.#renew(section, upstream, withUpstream)));
+    }
+    return changes;
   }
 
-  async #renew(section: 'listen' | 'upstream'): Promise<readonly Change[]> {
+  async #renew<Part extends { readonly tls: object | undefined }>(
+    section: string,
+    part: Part,
+    withPart: (config: Config, from: Part, to: Part) => Config,
+  ): Promise<readonly Change[]> {
     const { config, settings, files } = this.#running;
-    const part = config[section];
     if (part.tls === undefined) return [];
     const renewed = new Map(settings);
     // By path: in what is broken, the key may name another file.
@@ -188,7 +198,7 @@ export class Reloader {
     }
     const changes = changesBetween(settings, renewed);
     if (changes.length === 0) return [];
-    const fresh = { ...config, [section]: { ...part, tls: { ...part.tls } } };
+    const fresh = withPart(config, part, { ...part, tls: { ...part.tls } });
     try {
       await this.#options.apply(fresh);
     } catch {
@@ -208,6 +218,15 @@ export class Reloader {
     this.#seen = files;
     if (!this.#closed) this.#watch.follow(files.map(({ path }) => path));
   }
+}
+
+const withListen = (config: Config, _: ListenConfig, listen: ListenConfig): Config => ({ ...config, listen });
+
+/** In each route that has this upstream. */
+function withUpstream(config: Config, from: UpstreamConfig, to: UpstreamConfig): Config {
+  const put = <T extends { readonly upstream: UpstreamConfig }>(one: T): T =>
+    one.upstream === from ? { ...one, upstream: to } : one;
+  return put({ ...config, routes: config.routes.map(put) });
 }
 
 type Running = { readonly config: Config; readonly settings: Settings; readonly files: readonly FileSeen[] };

@@ -21,10 +21,15 @@ export function needRestart(
 /** `next` with what waits for a restart as it is in `running`: the very same objects. */
 export function runnable(next: Config, running: Config, waiting: readonly Change[]): Config {
   const tls = waiting.some(({ key }) => key.startsWith('listen.tls.')) ? running.listen.tls : next.listen.tls;
+  const { concurrency } = running.compression;
   return {
     ...next,
     listen: { ...next.listen, address: running.listen.address, tls },
     admin: { ...next.admin, address: running.admin.address },
-    compression: { ...next.compression, concurrency: running.compression.concurrency },
+    compression: { ...next.compression, concurrency },
+    routes: next.routes.map((route) => ({
+      ...route,
+      compression: { ...route.compression, concurrency },
+    })),
   };
 }

@@ -2,7 +2,7 @@
 import { rewritesInfo } from './build.ts';
 import type { ListenAddress } from './config.ts';
 import type { Report } from './report.ts';
-import type { Values } from './schema.ts';
+import type { RouteValues, Values } from './schema.ts';
 import { locate, type Node } from './tree.ts';
 
 /** nats-server's default max_payload; the lines around it need room as well. */
@@ -11,6 +11,16 @@ const DEFAULT_MAX_PAYLOAD = 1024 * 1024;
 const MAX_INFLATED = 64 * 1024 * 1024;
 
 type Path = readonly (string | number)[];
+
+/** How a rule says what it found. `others`: further keys it compared; where one of all failed before, nothing is said. */
+type Voice = {
+  problem(path: Path, others: readonly Path[], text: string): void;
+  warning(path: Path, text: string): void;
+  failed(path: Path): boolean;
+  /** Of two keys that contradict each other the one that was written, since that is what somebody changed. */
+  written(first: Path, second: Path): Path;
+  isWritten(path: Path): boolean;
+};
 
 /**
  * Reports contradictions (problems) and what is allowed but probably not meant (warnings). A rule is silent
@@ -22,21 +32,42 @@ export function checkRules(
   failed: (path: Path) => boolean,
   report: Report,
 ): void {
-  const problem = (path: Path, others: readonly Path[], text: string): void => {
-    if ([path, ...others].some(failed)) return;
-    const { place, key } = locate(root, path);
-    report.problem(place, key, text);
-  };
-  const warning = (path: Path, text: string): void => {
-    if (failed(path)) return;
-    const { place, key } = locate(root, path);
-    report.warning(place, key, text);
-  };
-  const { listen, admin, origins, upstream, compression, limits, timeouts } = values;
+  const whole = voice([], root, failed, report);
+  checkProcess(values, whole);
+  checkRoute(values, { ...values, host: undefined }, whole);
+  for (const [index, route] of values.routes.entries()) {
+    const below = voice(['routes', index], root, failed, report);
+    checkRoute(values, route, below);
+    checkPlace(route, values.routes.slice(0, index), below);
+  }
+}
 
+/** Paths begin `below`. What a route inherits was spoken of where it stands. */
+function voice(below: Path, root: Node, failed: (path: Path) => boolean, report: Report): Voice {
+  const at = (path: Path) => locate(root, [...below, ...path]);
+  const isWritten = (path: Path): boolean => at(path).node !== undefined && !at(path).inherited;
+  return {
+    problem(path, others, text) {
+      const { place, key, inherited } = at(path);
+      if (inherited || [path, ...others].some((one) => failed([...below, ...one]))) return;
+      report.problem(place, key, text);
+    },
+    warning(path, text) {
+      const { place, key, inherited } = at(path);
+      if (!inherited && !failed([...below, ...path])) report.warning(place, key, text);
+    },
+    failed: (path) => failed([...below, ...path]),
+    written: (first, second) => (isWritten(first) ? first : second),
+    isWritten,
+  };
+}
+
+/** What holds for the process as a whole. */
+function checkProcess({ listen, admin, limits, timeouts }: Values, voice: Voice): void {
+  const { problem, warning, failed, written } = voice;
   if (timeouts.silence <= timeouts.ping) {
     problem(
-      written(root, ['timeouts', 'silence'], ['timeouts', 'ping']),
+      written(['timeouts', 'silence'], ['timeouts', 'ping']),
       [
         ['timeouts', 'ping'],
         ['timeouts', 'silence'],
@@ -44,9 +75,49 @@ export function checkRules(
       'silence is not longer than ping, so every idle client would be taken for gone; write a silence of several pings, such as 5m for 25s',
     );
   }
+  if (sameSocket(listen.address, admin.address)) {
+    problem(
+      written(['admin', 'address'], ['listen', 'address']),
+      [
+        ['listen', 'address'],
+        ['admin', 'address'],
+      ],
+      `listen and admin are both on port ${admin.address.port}; write another port for one of them`,
+    );
+  }
+  for (const key of ['trustedProxies', 'proxyProtocol'] as const) {
+    for (const [index, network] of listen[key].entries()) {
+      if (!network.endsWith('/0')) continue;
+      warning(
+        ['listen', key, index],
+        'with /0 every client may claim any address; write the networks of the proxies alone',
+      );
+    }
+  }
+  for (const [one, all] of [
+    ['sessionsPerAddress', 'sessions'],
+    ['handshakesPerSecondPerAddress', 'handshakesPerSecond'],
+  ] as const) {
+    if (limits[one] > (limits[all] ?? Number.POSITIVE_INFINITY) && !failed(['limits', all])) {
+      warning(
+        ['limits', one],
+        `the cap for one address is above ${all}, the cap for all; write a smaller one`,
+      );
+    }
+  }
+}
+
+type Served = Pick<RouteValues, 'host' | 'origins' | 'upstream' | 'inspect' | 'info' | 'compression'> & {
+  readonly limits: Pick<RouteValues['limits'], 'frameBytes' | 'sentFrameBytes'>;
+};
+
+/** What a route is served with. */
+function checkRoute({ listen, timeouts }: Values, route: Served, voice: Voice): void {
+  const { problem, warning, failed } = voice;
+  const { host, origins, upstream, compression, limits } = route;
   if (upstream.dialTimeout < upstream.connectTimeout) {
     problem(
-      written(root, ['upstream', 'dialTimeout'], ['upstream', 'connectTimeout']),
+      voice.written(['upstream', 'dialTimeout'], ['upstream', 'connectTimeout']),
       [
         ['upstream', 'dialTimeout'],
         ['upstream', 'connectTimeout'],
@@ -56,7 +127,7 @@ export function checkRules(
   }
   if (timeouts.handshake <= upstream.dialTimeout) {
     problem(
-      written(root, ['timeouts', 'handshake'], ['upstream', 'dialTimeout']),
+      voice.written(['timeouts', 'handshake'], ['upstream', 'dialTimeout']),
       [
         ['timeouts', 'handshake'],
         ['upstream', 'dialTimeout'],
@@ -79,17 +150,6 @@ export function checkRules(
       'one URL would speak for all servers; write {host} in place of the host, or one URL for each server',
     );
   }
-  if (sameSocket(listen.address, admin.address)) {
-    problem(
-      written(root, ['admin', 'address'], ['listen', 'address']),
-      [
-        ['listen', 'address'],
-        ['admin', 'address'],
-      ],
-      `listen and admin are both on port ${admin.address.port}; write another port for one of them`,
-    );
-  }
-
   for (const [path, repeated] of [
     ...repetitions(origins.allow, ['origins', 'allow']),
     ...repetitions(
@@ -105,22 +165,47 @@ export function checkRules(
       "'*' allows every origin, so the entries beside it change nothing; write them without '*', or '*' alone",
     );
   }
-  if (origins.allow.includes('self') && listen.hosts.length === 0 && !failed(['listen', 'hosts'])) {
+  if (
+    origins.allow.includes('self') &&
+    listen.hosts.length === 0 &&
+    host === undefined &&
+    !failed(['listen', 'hosts'])
+  ) {
     warning(
       ['origins', 'allow', origins.allow.indexOf('self')],
       'without listen.hosts the entry self only matches loopback names; write the names of the gateway in listen.hosts',
     );
   }
-  for (const key of ['trustedProxies', 'proxyProtocol'] as const) {
-    for (const [index, network] of listen[key].entries()) {
-      if (!network.endsWith('/0')) continue;
+  checkTls(upstream.tls, voice);
+  if (upstream.servers.some(({ opaque }) => opaque)) checkOpaque(route, voice);
+  else checkInspection(route, voice);
+  if (compression.enabled === 'on') {
+    if (limits.frameBytes > MAX_INFLATED) {
+      problem(
+        voice.written(['limits', 'frameBytes'], ['compression', 'enabled']),
+        [
+          ['limits', 'frameBytes'],
+          ['compression', 'enabled'],
+        ],
+        'with compression a message is inflated whole, so that a few KiB of a client could cost frameBytes of memory; write limits.frameBytes of at most 64MiB, or compression: off',
+      );
+    }
+    if (compression.threshold > limits.sentFrameBytes && !failed(['limits', 'sentFrameBytes'])) {
       warning(
-        ['listen', key, index],
-        'with /0 every client may claim any address; write the networks of the proxies alone',
+        ['compression', 'threshold'],
+        'no message towards a client is longer than limits.sentFrameBytes, so none would be compressed; write a smaller threshold',
       );
     }
   }
-  const { tls } = upstream;
+  if (limits.frameBytes <= DEFAULT_MAX_PAYLOAD && !upstream.servers[0]?.opaque) {
+    warning(
+      ['limits', 'frameBytes'],
+      'a client may publish messages of 1MiB (the default max_payload of nats-server) in one frame, with a line in front; write at least 2MiB',
+    );
+  }
+}
+
+function checkTls(tls: Values['upstream']['tls'], { problem, warning, failed }: Voice): void {
   for (const [one, other] of [
     ['certFile', 'keyFile'],
     ['keyFile', 'certFile'],
@@ -136,64 +221,74 @@ export function checkRules(
       'without upstream.tls.mode nothing is encrypted and this is not used; write mode: after-info beside it',
     );
   }
-  const [word] = values.info.connectUrls.filter((entry) => entry === 'keep' || entry === 'drop');
-  if (word !== undefined && values.info.connectUrls.length > 1) {
+}
+
+function checkInspection({ upstream, info, inspect }: Served, { problem, failed }: Voice): void {
+  const [word] = info.connectUrls.filter((entry) => entry === 'keep' || entry === 'drop');
+  if (word !== undefined && info.connectUrls.length > 1) {
     problem(
-      ['info', 'connectUrls', values.info.connectUrls.indexOf(word)],
+      ['info', 'connectUrls', info.connectUrls.indexOf(word)],
       [['info', 'connectUrls']],
       `${word} stands in a list of addresses; write ${word} alone, or addresses alone`,
     );
   }
-  if (values.inspect === 'off' || values.inspect === 'observe') {
-    const asking = rewritesInfo(values).filter((key) => !failed(key.split('.')));
-    const [what, keys, key] =
-      upstream.proxySeedFile !== undefined
-        ? ['sign CONNECT', ['upstream.proxySeedFile'], 'proxySeedFile']
-        : ['rewrite INFO', asking, asking.join(' and ')];
-    const asks = `${keys.join(' and ')} ${keys.length > 1 ? 'ask' : 'asks'}`;
-    const text = `${values.inspect} cannot ${what}, as ${asks} for; write inspect: enforce, leave inspect out, or take ${key} away`;
-    if (keys.length > 0) problem(['inspect'], [], text);
-  }
-  if (compression.enabled === 'on') {
-    if (limits.frameBytes > MAX_INFLATED) {
-      problem(
-        written(root, ['limits', 'frameBytes'], ['compression', 'enabled']),
-        [
-          ['limits', 'frameBytes'],
-          ['compression', 'enabled'],
-        ],
-        'with compression a message is inflated whole, so that a few KiB of a client could cost frameBytes of memory; write limits.frameBytes of at most 64MiB, or compression: off',
-      );
-    }
-    if (compression.threshold > limits.sentFrameBytes && !failed(['limits', 'sentFrameBytes'])) {
-      warning(
-        ['compression', 'threshold'],
-        'no message towards a client is longer than limits.sentFrameBytes, so none would be compressed; write a smaller threshold',
-      );
-    }
-  }
-  if (limits.frameBytes <= DEFAULT_MAX_PAYLOAD) {
-    warning(
-      ['limits', 'frameBytes'],
-      'a client may publish messages of 1MiB (the default max_payload of nats-server) in one frame, with a line in front; write at least 2MiB',
-    );
-  }
-  for (const [one, all] of [
-    ['sessionsPerAddress', 'sessions'],
-    ['handshakesPerSecondPerAddress', 'handshakesPerSecond'],
-  ] as const) {
-    if (limits[one] > (limits[all] ?? Number.POSITIVE_INFINITY) && !failed(['limits', all])) {
-      warning(
-        ['limits', one],
-        `the cap for one address is above ${all}, the cap for all; write a smaller one`,
-      );
-    }
-  }
+  if (inspect !== 'off' && inspect !== 'observe') return;
+  const asking = rewritesInfo({ info, upstream }).filter((key) => !failed(key.split('.')));
+  const [what, keys, key] =
+    upstream.proxySeedFile !== undefined
+      ? ['sign CONNECT', ['upstream.proxySeedFile'], 'proxySeedFile']
+      : ['rewrite INFO', asking, asking.join(' and ')];
+  const asks = `${keys.join(' and ')} ${keys.length > 1 ? 'ask' : 'asks'}`;
+  const text = `${inspect} cannot ${what}, as ${asks} for; write inspect: enforce, leave inspect out, or take ${key} away`;
+  if (keys.length > 0) problem(['inspect'], [], text);
 }
 
-/** Of two keys that contradict each other the one that was written, since that is what somebody changed. */
-function written(root: Node, first: Path, second: Path): Path {
-  return locate(root, first).node === undefined ? second : first;
+/** What is said about NATS has no meaning for bytes that are not read. */
+function checkOpaque({ upstream, inspect }: Served, { problem, isWritten }: Voice): void {
+  const servers: Path = ['upstream', 'servers'];
+  if (!upstream.servers.every(({ opaque }) => opaque)) {
+    problem(
+      servers,
+      [],
+      'nats:// and tcp:// stand in one list, though a session may get any of them; write one kind, and a route for the other',
+    );
+    return;
+  }
+  if (inspect === 'observe' || inspect === 'enforce')
+    problem(['inspect'], [servers], 'what goes to tcp:// is never read; take inspect away, or write nats://');
+  for (const key of ['connectUrls', 'hide'])
+    if (isWritten(['info', key]))
+      problem(['info', key], [servers], 'no INFO comes from tcp://; take it away, or write nats://');
+  if (upstream.proxySeedFile !== undefined)
+    problem(
+      ['upstream', 'proxySeedFile'],
+      [servers],
+      'there is no CONNECT to sign in what goes to tcp://; take it away, or write nats://',
+    );
+  if (upstream.tls.mode === 'after-info')
+    problem(
+      ['upstream', 'tls', 'mode'],
+      [servers],
+      'no INFO comes from tcp:// that TLS could begin after; write mode: first, or nats://',
+    );
+}
+
+/** A route must be told from the default one and from those `before` it. */
+function checkPlace(route: RouteValues, before: readonly RouteValues[], { problem, written }: Voice): void {
+  const key = written(['path'], ['host']);
+  if (route.host === undefined && route.path === '/') {
+    problem(
+      key,
+      [['path'], ['host']],
+      'these are the requests of the keys at the top; write another path, or a host',
+    );
+  } else if (before.some(({ host, path }) => host === route.host && path === route.path)) {
+    problem(
+      key,
+      [['path'], ['host']],
+      'a route before has the same host and path; write another, or one route',
+    );
+  }
 }
 
 function sameSocket(one: ListenAddress, other: ListenAddress): boolean {

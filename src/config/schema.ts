@@ -6,20 +6,32 @@
  * compared with one another (`rules.ts`).
  */
 import * as z from 'zod';
-import { healthUrl, hostName, listenAddress, network, publicAddress, upstreamUrl } from './address.ts';
+import {
+  healthUrl,
+  hostName,
+  listenAddress,
+  network,
+  publicAddress,
+  requestPath,
+  subprotocol,
+  upstreamUrl,
+} from './address.ts';
 import type { HideableField } from './config.ts';
 import { choice, count, duration, fileName, type Reader, size } from './units.ts';
 
 /** What the walk over the written keys must know. `short` is the key that a value alone stands for. */
 export type KeyShape =
-  | {
-      readonly kind: 'section';
-      readonly keys: ReadonlyMap<string, KeyShape>;
-      readonly short: string | undefined;
-    }
-  | { readonly kind: 'list' }
+  | Section
+  /** `item`: what each entry is, where that is a section; else a value. */
+  | { readonly kind: 'list'; readonly item?: Section }
   /** `preset` is the default as it would be written. */
   | { readonly kind: 'value'; readonly preset?: string };
+
+export type Section = {
+  readonly kind: 'section';
+  readonly keys: ReadonlyMap<string, KeyShape>;
+  readonly short: string | undefined;
+};
 
 /** One value that does not fit. `expected` says what would, and quotes nothing of what stood there. */
 export type Misfit = {
@@ -47,7 +59,127 @@ const HIDEABLE_FIELDS: readonly HideableField[] = [
 ];
 const ORIGINS = 'a list of origins such as [https://app.example.com]';
 const UPSTREAM = 'a URL such as nats://host:4222, or a list of them';
+const ROUTES = 'a list of routes, such as "- path: /mqtt" with its keys below it';
 const entry: Reader<string> = { expected: ORIGINS, read: (value) => ({ ok: true, value }) };
+
+const origins = section(
+  ORIGINS,
+  {
+    allow: requiredList(
+      'Pages that may connect: origins, one-label wildcards, self, or * in quotes.',
+      entry,
+      ORIGINS,
+    ),
+    missing: words('Requests without Origin: programs send none, browsers always do.', 'deny', [
+      'deny',
+      'allow',
+    ]),
+    opaque: words('Requests with Origin null: sandboxed frames, file and data pages.', 'deny', [
+      'deny',
+      'allow',
+    ]),
+  },
+  'allow',
+).meta({ description: 'Who may connect.' });
+
+const upstream = section(
+  UPSTREAM,
+  {
+    servers: requiredList('nats-servers, each for any session: nats://host[:port].', upstreamUrl, UPSTREAM),
+    order: words('Which server gets a new session.', 'random', ['random', 'first', 'least-sessions']),
+    connectTimeout: time('Longest wait for one connection.', '1s', '10ms', '1m'),
+    dialTimeout: time('Longest wait for all attempts together, up to INFO.', '1.8s', '10ms', '1m'),
+    tls: section('its keys below it, such as mode: after-info', {
+      mode: words('TLS to nats-server: never, behind its INFO, or before it.', 'off', [
+        'off',
+        'after-info',
+        'first',
+      ]),
+      caFile: optional('Authorities that may have signed the certificate of the server.', fileName),
+      certFile: optional('Certificate chain of the gateway, for servers that ask for one.', fileName),
+      keyFile: optional('Private key of that certificate in PEM form, without passphrase.', fileName),
+      serverName: optional('Name in the certificate, where it is not the host of the URL.', hostName),
+      minVersion: words('Oldest TLS version that is spoken.', 'TLSv1.2', ['TLSv1.2', 'TLSv1.3']),
+    })
+      .prefault({})
+      .meta({ description: 'TLS to nats-server.' }),
+    proxyProtocol: words('Tell nats-server the client address by a PROXY header.', 'off', [
+      'off',
+      'v1',
+      'v2',
+    ]),
+    health: section('its keys below it, such as url: http://{host}:8222/healthz', {
+      url: list('Where to ask for the health of servers: one for all, or one for each.', healthUrl),
+      interval: time('How often each server is asked, spread by 10 %.', '5s', '100ms', '5m'),
+    })
+      .prefault({})
+      .meta({ description: 'Checks of the monitoring port.' }),
+    readiness: words('What /readyz follows.', 'process', ['process', 'upstream']),
+    proxySeedFile: optional('File with the nkey seed that signs every CONNECT (proxy_sig).', fileName),
+  },
+  'servers',
+).meta({ description: 'Where the bytes go.' });
+
+const inspect = words('How much of the NATS protocol is read; auto: what the other keys need.', 'auto', [
+  'auto',
+  'off',
+  'observe',
+  'enforce',
+]);
+
+const info = section('its keys below it, such as connectUrls: drop', {
+  connectUrls: list(
+    'Addresses to reconnect to that clients are told: keep, drop, or a list of host:port.',
+    publicAddress,
+    'keep',
+  ),
+  hide: list('Fields of INFO that are kept from clients.', choice(HIDEABLE_FIELDS)),
+})
+  .prefault({})
+  .meta({ description: 'What of INFO reaches clients.' });
+
+const compressionKeys = {
+  enabled: words('Whether clients that offer permessage-deflate get it.', 'off', ['off', 'on']),
+  threshold: bytes('Shorter messages towards clients go uncompressed.', '1KiB', '0B', '64KiB'),
+  sessions: number('Compressed sessions at once; the others are served without.', 500, 1e6),
+};
+
+const sessionLimitKeys = {
+  frameBytes: bytes('Largest WebSocket frame of a client.', '8MiB', '1KiB', '2147483647B'),
+  sentFrameBytes: bytes('Largest WebSocket frame towards a client.', '65535B', '1KiB', '65535B'),
+  controlLineBytes: bytes(
+    'Longest argument of a control line of a client, where lines are read.',
+    '4KiB',
+    '512B',
+    '1MiB',
+  ),
+  sessionAge: time('Longest life of a session, spread by 10 %.', 'off', '10ms', '576h', 'off'),
+};
+
+/** What a route may say otherwise than the keys at the top; `inherit.ts` fills in what it does not say. */
+const route = section('its keys, at least path or host, such as path: /mqtt', {
+  host: optional('Name in Host that requests for this route carry; without it, any.', hostName),
+  path: preset('Path that requests for this route have, compared as it is.', requestPath, '/', {
+    pattern: `^/|${INTERPOLATED}`,
+  }),
+  subprotocols: list(
+    'Subprotocols that are spoken here; the first that a client offers is confirmed.',
+    subprotocol,
+  ),
+  origins,
+  upstream,
+  compression: section('on or off, or its keys below it', compressionKeys, 'enabled')
+    .prefault({})
+    .meta({ description: 'As at the top; sessions counts those of this route.' }),
+  inspect,
+  info,
+  limits: section('its keys below it, such as frameBytes: 8MiB', {
+    sessions: number('Sessions of this route at once, within limits.sessions at the top.', 'off', 1e6),
+    ...sessionLimitKeys,
+  })
+    .prefault({})
+    .meta({ description: 'Caps of this route.' }),
+});
 
 const schema = section('its keys, at least origins and upstream', {
   listen: section(
@@ -91,62 +223,8 @@ const schema = section('its keys, at least origins and upstream', {
   )
     .prefault({})
     .meta({ description: 'The private side.' }),
-  origins: section(
-    ORIGINS,
-    {
-      allow: requiredList(
-        'Pages that may connect: origins, one-label wildcards, self, or * in quotes.',
-        entry,
-        ORIGINS,
-      ),
-      missing: words('Requests without Origin: programs send none, browsers always do.', 'deny', [
-        'deny',
-        'allow',
-      ]),
-      opaque: words('Requests with Origin null: sandboxed frames, file and data pages.', 'deny', [
-        'deny',
-        'allow',
-      ]),
-    },
-    'allow',
-  ).meta({ description: 'Who may connect.' }),
-  upstream: section(
-    UPSTREAM,
-    {
-      servers: requiredList('nats-servers, each for any session: nats://host[:port].', upstreamUrl, UPSTREAM),
-      order: words('Which server gets a new session.', 'random', ['random', 'first', 'least-sessions']),
-      connectTimeout: time('Longest wait for one connection.', '1s', '10ms', '1m'),
-      dialTimeout: time('Longest wait for all attempts together, up to INFO.', '1.8s', '10ms', '1m'),
-      tls: section('its keys below it, such as mode: after-info', {
-        mode: words('TLS to nats-server: never, behind its INFO, or before it.', 'off', [
-          'off',
-          'after-info',
-          'first',
-        ]),
-        caFile: optional('Authorities that may have signed the certificate of the server.', fileName),
-        certFile: optional('Certificate chain of the gateway, for servers that ask for one.', fileName),
-        keyFile: optional('Private key of that certificate in PEM form, without passphrase.', fileName),
-        serverName: optional('Name in the certificate, where it is not the host of the URL.', hostName),
-        minVersion: words('Oldest TLS version that is spoken.', 'TLSv1.2', ['TLSv1.2', 'TLSv1.3']),
-      })
-        .prefault({})
-        .meta({ description: 'TLS to nats-server.' }),
-      proxyProtocol: words('Tell nats-server the client address by a PROXY header.', 'off', [
-        'off',
-        'v1',
-        'v2',
-      ]),
-      health: section('its keys below it, such as url: http://{host}:8222/healthz', {
-        url: list('Where to ask for the health of servers: one for all, or one for each.', healthUrl),
-        interval: time('How often each server is asked, spread by 10 %.', '5s', '100ms', '5m'),
-      })
-        .prefault({})
-        .meta({ description: 'Checks of the monitoring port.' }),
-      readiness: words('What /readyz follows.', 'process', ['process', 'upstream']),
-      proxySeedFile: optional('File with the nkey seed that signs every CONNECT (proxy_sig).', fileName),
-    },
-    'servers',
-  ).meta({ description: 'Where the bytes go.' }),
+  origins,
+  upstream,
   engine: words('Who reads and writes frames: our own code, or stock ws.', 'cut-through', [
     'cut-through',
     'buffered',
@@ -154,46 +232,22 @@ const schema = section('its keys, at least origins and upstream', {
   compression: section(
     'on or off, or its keys below it',
     {
-      enabled: words('Whether clients that offer permessage-deflate get it.', 'off', ['off', 'on']),
-      threshold: bytes('Shorter messages towards clients go uncompressed.', '1KiB', '0B', '64KiB'),
-      sessions: number('Compressed sessions at once; the others are served without.', 500, 1e6),
+      ...compressionKeys,
       concurrency: number('Messages that are compressed or inflated at once.', 4, 64),
     },
     'enabled',
   )
     .prefault({})
     .meta({ description: 'permessage-deflate, at the cost of memory and CPU.' }),
-  inspect: words('How much of the NATS protocol is read; auto: what the other keys need.', 'auto', [
-    'auto',
-    'off',
-    'observe',
-    'enforce',
-  ]),
-  info: section('its keys below it, such as connectUrls: drop', {
-    connectUrls: list(
-      'Addresses to reconnect to that clients are told: keep, drop, or a list of host:port.',
-      publicAddress,
-      'keep',
-    ),
-    hide: list('Fields of INFO that are kept from clients.', choice(HIDEABLE_FIELDS)),
-  })
-    .prefault({})
-    .meta({ description: 'What of INFO reaches clients.' }),
+  inspect,
+  info,
   limits: section('its keys below it, such as frameBytes: 8MiB', {
     sessions: number('Sessions at once; auto: 10000, or what the file descriptors carry.', 'auto', 1e6),
     sessionsPerAddress: number('Sessions at once from one address (IPv6: one /64).', 'off', 1e6),
     handshakesInFlight: number('Handshakes that are not answered yet.', 512, 1e5),
     handshakesPerSecond: number('Handshakes a second; bursts of twice as many pass.', 300, 1e6),
     handshakesPerSecondPerAddress: number('The same for one address (IPv6: one /64).', 'off', 1e6),
-    frameBytes: bytes('Largest WebSocket frame of a client.', '8MiB', '1KiB', '2147483647B'),
-    sentFrameBytes: bytes('Largest WebSocket frame towards a client.', '65535B', '1KiB', '65535B'),
-    controlLineBytes: bytes(
-      'Longest argument of a control line of a client, where lines are read.',
-      '4KiB',
-      '512B',
-      '1MiB',
-    ),
-    sessionAge: time('Longest life of a session, spread by 10 %.', 'off', '10ms', '576h', 'off'),
+    ...sessionLimitKeys,
   })
     .prefault({})
     .meta({ description: 'Caps.' }),
@@ -224,10 +278,18 @@ const schema = section('its keys, at least origins and upstream', {
   })
     .prefault({})
     .meta({ description: 'The log on standard output.' }),
+  routes: z
+    .array(route, { error: () => ROUTES })
+    .prefault([])
+    .meta({ description: 'Hosts and paths that are served in another way.', default: [] }),
 });
+
+export type RouteValues = Values['routes'][number];
 
 /** The keys alone. */
 export const KEYS: KeyShape = shapeOf(schema);
+/** Those of one route. */
+export const ROUTE_KEYS: KeyShape = shapeOf(route);
 
 /** Checks and converts every value and reports all misfits, not only the first. */
 export function readValues(
@@ -264,7 +326,10 @@ function shapeOf(type: z.core.$ZodType): KeyShape {
     const preset = type instanceof z.ZodPrefault ? type.def.defaultValue : undefined;
     return inner.kind === 'value' && typeof preset === 'string' ? { ...inner, preset } : inner;
   }
-  if (type instanceof z.ZodArray) return { kind: 'list' };
+  if (type instanceof z.ZodArray) {
+    const item = shapeOf(type.element);
+    return item.kind === 'section' ? { kind: 'list', item } : { kind: 'list' };
+  }
   if (!(type instanceof z.ZodObject)) return { kind: 'value' };
   const keys = Object.entries(type.shape).map(([key, inner]) => [key, shapeOf(inner)] as const);
   return { kind: 'section', keys: new Map(keys), short: shortForms.get(type)?.short };

@@ -1,8 +1,11 @@
 /** A configuration by the keys of its file: what a reload compares, and says about what has changed. */
+
+import { routeName } from './build.ts';
 import type { FileSeen } from './files.ts';
-import type { KeyShape } from './schema.ts';
+import { KEYS, type KeyShape, ROUTE_KEYS, type Values } from './schema.ts';
 import { plain } from './text.ts';
-import { locate, type Node } from './tree.ts';
+import { joined, locate, type Node } from './tree.ts';
+import type { Path } from './validate.ts';
 
 export type Setting = {
   /** Equal where the meaning is (60s and 1m); '' when there is no value. */
@@ -25,38 +28,52 @@ const MAX_LIST_LENGTH = 300;
 const MAX_ENTRIES_NAMED = 5;
 
 /** Every key with its value; `values` are those of the schema, `root` what was written, in long form. */
-export function settingsOf(
-  shape: KeyShape,
-  values: unknown,
-  root: Node,
-  files: readonly FileSeen[],
-): Settings {
+export function settingsOf(values: Values, root: Node, files: readonly FileSeen[]): Settings {
   const settings = new Map<string, Setting>();
-  const walk = (inner: KeyShape, value: unknown, path: readonly string[], absent: boolean): void => {
+  const walk = (inner: KeyShape, value: unknown, path: Path, absent: boolean): void => {
+    const isRoutes = inner.kind === 'list' && inner.item !== undefined;
     if (inner.kind === 'section') {
       for (const [key, one] of inner.keys) {
         const section = value as Record<string, unknown> | undefined;
         walk(one, section?.[key], [...path, key], section === undefined);
       }
-      return;
+    } else if (isRoutes) {
+      const names = values.routes.map(routeName);
+      const shown = `[${names.join(', ')}]`;
+      settings.set(settingKey(path, values), { value: shown, content: '', shown, entries: names });
+      for (const [index, route] of values.routes.entries()) walk(ROUTE_KEYS, route, [...path, index], false);
+    } else {
+      const key = settingKey(path, values);
+      const { node, inherited } = locate(root, path);
+      settings.set(key, {
+        value: value === undefined ? '' : JSON.stringify(value),
+        content: files.find((file) => file.key === key)?.digest ?? '',
+        ...(inherited ? { shown: INHERITED } : shown(inner, node, absent)),
+      });
     }
-    const key = path.join('.');
-    settings.set(key, {
-      value: value === undefined ? '' : JSON.stringify(value),
-      content: files.find((file) => file.key === key)?.digest ?? '',
-      ...shown(inner, locate(root, path).node, absent),
-    });
   };
-  walk(shape, values, [], false);
+  walk(KEYS, values, [], false);
   return settings;
 }
 
-/** What differs, in the order of the keys. */
+/** The key of a setting. A route goes by its name, so that one that moves in the list is still the same. */
+export function settingKey(path: Path, { routes }: Pick<Values, 'routes'>): string {
+  return path.reduce<string>((key, step) => {
+    if (typeof step === 'string') return joined(key, step);
+    const route = routes[step];
+    return `${key}[${route === undefined ? step : routeName(route)}]`;
+  }, '');
+}
+
+const INHERITED = 'as at the top';
+
+/** What differs, in the order of the keys. A route that came or went is one change, as is a key that all inherit. */
 export function changesBetween(before: Settings, after: Settings): readonly Change[] {
   const changes: Change[] = [];
   for (const [key, to] of after) {
     const from = before.get(key);
     if (from === undefined || (from.value === to.value && from.content === to.content)) continue;
+    if (from.shown === INHERITED && to.shown === INHERITED) continue;
     changes.push({ key, ...described(from, to) });
   }
   return changes;

@@ -33,6 +33,8 @@ export type Entry = {
   readonly value: Node;
   /** Not written by the user: put in for a short form. It does not appear in the path of a message. */
   readonly implied?: true;
+  /** Stands elsewhere too, and whatever is wrong with it is said there. */
+  readonly inherited?: true;
 };
 
 /** More keys than any configuration has. */
@@ -45,6 +47,7 @@ const MAX_KEYS = 2000;
 export function longForm(node: Node, shape: KeyShape, path: string, report: Report, root: KeyShape): Node {
   if (shape.kind === 'value' || node.kind === 'broken' || node.kind === 'empty') return node;
   if (shape.kind === 'list') {
+    if (shape.item !== undefined) return longItems(node, shape.item, path, report, root);
     if (node.kind === 'text') return { kind: 'list', items: [node], place: node.place };
     if (node.kind === 'map') return node;
     const items = node.items.filter((item) => item.kind !== 'broken');
@@ -62,6 +65,13 @@ export function longForm(node: Node, shape: KeyShape, path: string, report: Repo
     entries: [{ key: shape.short, place: node.place, value, implied: true }],
     place: node.place,
   };
+}
+
+/** A list of sections keeps its broken entries: each is found by its number. */
+function longItems(node: Node, item: KeyShape, path: string, report: Report, root: KeyShape): Node {
+  if (node.kind !== 'list') return node;
+  const items = node.items.map((one, index) => longForm(one, item, numbered(path, index), report, root));
+  return { ...node, items };
 }
 
 /** The values alone, in objects without prototype; broken nodes are left out. */
@@ -92,6 +102,8 @@ export type Located = {
   readonly place: Place;
   /** The path as the user wrote it (or would have). */
   readonly key: string;
+  /** Something on the way there stands elsewhere too. */
+  readonly inherited: boolean;
 };
 
 /** Finds the node under a path of keys and indexes in long form. */
@@ -99,23 +111,29 @@ export function locate(root: Node, path: readonly (string | number)[]): Located 
   let node: Node | undefined = root;
   let place = root.place;
   let key = '';
+  let inherited = false;
   for (const step of path) {
     if (node?.kind === 'broken') break;
     if (typeof step === 'number') {
       node = node?.kind === 'list' ? node.items[step] : undefined;
+      if (node?.kind === 'map') key = numbered(key, step);
       place = node?.place ?? place;
       continue;
     }
     const entries: readonly Entry[] = node?.kind === 'map' ? node.entries : [];
     const entry = entries.find((candidate) => candidate.key === step);
     if (entry?.implied !== true) key = joined(key, step);
+    inherited ||= entry?.inherited === true;
     node = entry?.value;
     // What is missing or wrong in a map as a whole is best shown at the key above it.
     if (entry !== undefined)
       place = node?.kind === 'text' || node?.kind === 'list' ? node.place : entry.place;
   }
-  return { node, place, key };
+  return { node, place, key, inherited };
 }
+
+/** Entries are counted from 0, as tools for YAML do. */
+export const numbered = (path: string, index: number): string => `${path}[${index}]`;
 
 export function joined(path: string, key: string): string {
   return path === '' ? key : `${path}.${key}`;
@@ -159,6 +177,9 @@ function unknownKey(
 ): string {
   const meant = nearest(key, shape.keys.keys());
   if (meant !== undefined) return `not a known key; did you mean ${meant}?`;
+  if (path !== '' && root.kind === 'section' && root.keys.has(key)) {
+    return `not a key of ${path}, but of the file; write it without indentation`;
+  }
   const elsewhere = pathsOf(root, '').find((known) => known.endsWith(`.${key}`));
   if (elsewhere !== undefined) return `not a known key here; did you mean ${elsewhere}?`;
   const known = [...shape.keys.keys()].join(', ');

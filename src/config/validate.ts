@@ -45,7 +45,8 @@ export function validate(root: Node, checks: ConfigChecks, gaps: boolean, report
   if (!result.ok) {
     for (const misfit of result.misfits) {
       const located = locate(root, misfit.path);
-      const silent = located.node?.kind === 'broken' || (located.node === undefined && gaps);
+      const silent =
+        located.inherited || located.node?.kind === 'broken' || (located.node === undefined && gaps);
       if (!silent) report.problem(placeOf(located, misfit), located.key, textOf(located, misfit));
       failures.push(located.node === undefined ? gapAt(misfit.path) : misfit.path);
     }
@@ -53,9 +54,17 @@ export function validate(root: Node, checks: ConfigChecks, gaps: boolean, report
     result = readValues(withStandIns(written));
     if (!result.ok) throw new Error('the schema refuses its own defaults');
   }
-  for (const [index, entry] of result.values.origins.allow.entries()) {
-    const path = ['origins', 'allow', index];
-    if (!failed(path)) checkOrigin(entry, locate(root, path), checks, report);
+  const { values } = result;
+  const lists = [
+    { allow: values.origins.allow, below: [] },
+    ...values.routes.map(({ origins }, index) => ({ allow: origins.allow, below: ['routes', index] })),
+  ];
+  for (const { allow, below } of lists) {
+    for (const [index, entry] of allow.entries()) {
+      const path = [...below, 'origins', 'allow', index];
+      const located = locate(root, path);
+      if (!failed(path) && !located.inherited) checkOrigin(entry, located, checks, report);
+    }
   }
   return { values: result.values, failed };
 }
@@ -127,9 +136,10 @@ function brokenPaths(node: Node, path: Path): Path[] {
 
 /** A required section that is missing lacks one key; its others are at their defaults and can be compared. */
 function gapAt(path: Path): Path {
-  const [section] = path;
-  if (path.length !== 1 || (section !== 'origins' && section !== 'upstream')) return path;
-  return [section, ...Object.keys(STAND_INS[section])];
+  const section = path.at(-1);
+  const isSection = path.length === 1 || (path.length === 3 && path[0] === 'routes');
+  if (!isSection || (section !== 'origins' && section !== 'upstream')) return path;
+  return [...path, ...Object.keys(STAND_INS[section])];
 }
 
 function overlaps(one: Path, other: Path): boolean {
@@ -137,24 +147,29 @@ function overlaps(one: Path, other: Path): boolean {
   return one.slice(0, common).every((step, index) => step === other[index]);
 }
 
-/** Removes the key that the path leads to; of a list or of the TLS files, the whole. */
+/** Removes the key that the path leads to; of a list, of a route that is none or of the TLS files, the whole. */
 function putAside(written: unknown, path: Path): void {
-  const whole = path[1] === 'tls' ? path.slice(0, 2) : path;
+  const whole = path.slice(0, path.indexOf('tls') + 1 || path.length);
   let inside = written;
   for (const [index, step] of whole.entries()) {
     if (typeof inside !== 'object' || inside === null) return;
     const object = inside as Record<string, unknown>;
-    const isLast = index === whole.length - 1 || typeof whole[index + 1] === 'number';
-    if (isLast) delete object[step];
+    const isEntry = index === whole.length - 2 && typeof whole[index + 1] === 'number';
+    if (index === whole.length - 1 || isEntry) delete object[step];
     inside = object[step];
   }
 }
 
+type Sections = Readonly<Record<string, Readonly<Record<string, unknown>> | undefined>>;
+
 function withStandIns(written: unknown): unknown {
-  const { origins, upstream, ...others } = written as Record<string, Record<string, unknown> | undefined>;
-  return {
-    ...others,
-    origins: { ...STAND_INS.origins, ...origins },
-    upstream: { ...STAND_INS.upstream, ...upstream },
-  };
+  const { routes, ...others } = written as Sections & { readonly routes?: readonly Sections[] };
+  return { ...others, ...standIns(others), ...(routes && { routes: routes.map(withSectionStandIns) }) };
 }
+
+const withSectionStandIns = (sections: Sections): object => ({ ...sections, ...standIns(sections) });
+
+const standIns = ({ origins, upstream }: Sections): object => ({
+  origins: { ...STAND_INS.origins, ...origins },
+  upstream: { ...STAND_INS.upstream, ...upstream },
+});

@@ -1,7 +1,9 @@
 import type { Config, EngineName } from '../../src/config/config.ts';
 
 export type ConfigOverrides = {
-  readonly [Part in keyof Config]?: Config[Part] extends string ? Config[Part] : Partial<Config[Part]>;
+  readonly [Part in keyof Config]?: Config[Part] extends string | readonly unknown[]
+    ? Config[Part]
+    : Partial<Config[Part]>;
 };
 
 /** The engine of all tests that do not choose one: cut-through, or what ENGINE names. */
@@ -69,5 +71,6 @@ export function testConfig(upstreamPort: number, overrides: ConfigOverrides = {}
     },
     drain: { delayMs: 0, timeoutMs: 2000, ...overrides.drain },
     log: { level: 'debug', format: 'json', ...overrides.log },
+    routes: overrides.routes ?? [],
   };
 }
