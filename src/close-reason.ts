@@ -256,7 +256,8 @@ export const HANDSHAKE_OUTCOMES = {
   subprotocol: {
     status: 400,
     class: 'client_fault',
-    sentence: 'Sec-WebSocket-Protocol must be a list of different tokens.',
+    sentence:
+      'Sec-WebSocket-Protocol must be a list of different tokens, with one that the route speaks where it names any.',
   },
   too_many_sessions: {
     status: 429,

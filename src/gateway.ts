@@ -1,45 +1,35 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isDeepStrictEqual } from 'node:util';
 import { AdminServer } from './admin/admin-server.ts';
 import type { MetricsSource } from './admin/metric-table.ts';
 import { Metrics } from './admin/metrics.ts';
 import { BufferPool } from './buffer-pool.ts';
-import type { HandshakeOutcome } from './close-reason.ts';
-import type { Config, ListenAddress, UpstreamConfig } from './config/config.ts';
+import { HANDSHAKE_OUTCOMES, type HandshakeOutcome } from './close-reason.ts';
+import type { Config, ListenAddress, RouteConfig, UpstreamConfig } from './config/config.ts';
 import { fingerprint } from './config/fingerprint.ts';
 import type { ValidConfig } from './config/load.ts';
 import { Reloader, type ReloaderOptions } from './config/reload.ts';
 import { NO_RELOADS, type ReloadReport, type ReloadTrigger } from './config/reload-report.ts';
+import { DEFAULT_ROUTE } from './config/routes.ts';
 import { InspectionTotals } from './inspect/inspection-totals.ts';
 import { type InspectionRules, Inspector } from './inspect/inspector.ts';
 import { Admission, type AdmissionLimits, type AdmissionSlot } from './listener/admission.ts';
-import { isSameCertificate, loadServerCertificate, type ServerCertificate } from './listener/certificates.ts';
-import type { HandshakeRules } from './listener/handshake.ts';
 import { Listener, type ListenerLimits, TLS_OUTCOMES } from './listener/listener.ts';
 import type { Opening, OpeningFacts } from './listener/opening.ts';
 import { checkOriginEntry, compileOrigins } from './listener/origin.ts';
-import { compileTrustedProxies, type TrustedProxies } from './listener/trusted-proxies.ts';
 import { foreignText, type Log } from './log.ts';
 import { readSeed } from './nats/nkey.ts';
+import { isCutThrough, type Prepared, prepare } from './prepare.ts';
 import { encodeProxyHeader } from './proxy-protocol.ts';
 import { Reporter } from './reporter.ts';
-import { Traffic } from './session/pipe.ts';
-import { Session, type SessionObserver, type SessionParts, type SessionSummary } from './session/session.ts';
+import { type Route, Routes, RouteTotals } from './routes.ts';
+import { Session, type SessionObserver, type SessionSummary } from './session/session.ts';
 import { Sessions } from './session/sessions.ts';
-import { sessionCap } from './session-cap.ts';
 import { TimerWheel } from './timer-wheel.ts';
-import { CONNECT_OUTCOMES } from './upstream/connect-outcome.ts';
+import { CONNECT_OUTCOMES, type ConnectOutcome } from './upstream/connect-outcome.ts';
 import { attempt, DialError, type DialOptions, type Upstream } from './upstream/dial.ts';
 import { SERVER_STATES } from './upstream/member.ts';
-import { UpstreamPool } from './upstream/pool.ts';
 import type { SingleAttempt } from './upstream/race.ts';
-import { loadTlsClient, type TlsClient } from './upstream/start-tls.ts';
-import { type BufferedEngineOptions, bufferedEngine } from './websocket/buffered.ts';
-import type { Engine } from './websocket/byte-socket.ts';
-import { COMPRESSION_RESULTS, Compression } from './websocket/compression.ts';
-import { cutThroughEngine } from './websocket/cut-through.ts';
 import { FrameCounters, OPCODES } from './websocket/frame-counters.ts';
-import { type CutThroughSupport, checkCutThrough } from './websocket/loopback-check.ts';
 
 export type GatewayState = 'starting' | 'ready' | 'draining' | 'stopped';
 
@@ -66,8 +56,6 @@ export const configChecks = { origin: checkOriginEntry, proxySeed: readSeed } as
 /** How the origins of a configuration are really compared: A-labels, canonical addresses, without repetitions. */
 export const compiledOrigins = (config: Config): readonly string[] => compileOrigins(config.origins).entries;
 
-/** What ws may take longer than our own deadlines before it destroys a closing socket by itself. */
-const CLOSE_FENCE_MARGIN_MS = 5000;
 /** Connections above the session cap that may wait for an answer; one more is dropped without. */
 const CONNECTIONS_ABOVE_CAP = 1024;
 
@@ -78,7 +66,7 @@ const CONNECTIONS_ABOVE_CAP = 1024;
  * cannot carry. Whatever was started before it has been stopped.
  */
 export async function startGateway(config: Config, options: GatewayOptions): Promise<Gateway> {
-  const gateway = new Gateway(await prepare(config, options), options);
+  const gateway = new Gateway(await prepare(config, options.fileDescriptorLimit), options);
   try {
     await gateway.start();
   } catch (error) {
@@ -88,66 +76,14 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
   return gateway;
 }
 
-/** A configuration with all of it that can fail done; nothing of it runs yet. */
-type Prepared = {
-  readonly config: Config;
-  readonly certificate: ServerCertificate | undefined;
-  readonly upstreamTls: TlsClient | undefined;
-  readonly cutThrough: CutThroughSupport | undefined;
-  readonly sessionCap: number;
-  readonly rules: HandshakeRules;
-  /** Whose connections begin with a PROXY header. */
-  readonly proxies: TrustedProxies;
-};
-
-/**
- * Reads and checks what a configuration needs. For a reload, `before` is what runs: whether there is TLS stays as it
- * is, and `listen.tls` or `upstream.tls` itself, the very same object, means that what its files held stays too.
- *
- * @throws as startGateway.
- */
-async function prepare(config: Config, options: GatewayOptions, before?: Prepared): Promise<Prepared> {
-  const { listen, upstream, timeouts, engine } = config;
-  const loaded =
-    listen.tls === undefined || listen.tls === before?.config.listen.tls
-      ? before?.certificate
-      : await loadServerCertificate(listen.tls, timeouts.handshakeMs);
-  const isKnown = before?.certificate && loaded && isSameCertificate(before.certificate, loaded);
-  const upstreamTls =
-    upstream.tls === undefined || upstream.tls === before?.config.upstream.tls
-      ? upstream.tls && before?.upstreamTls
-      : await loadTlsClient(upstream.tls);
-  return {
-    config,
-    certificate: isKnown ? before.certificate : loaded,
-    upstreamTls,
-    cutThrough: before?.cutThrough ?? (engine === 'cut-through' ? await checkCutThrough() : undefined),
-    sessionCap: sessionCap(config.limits.sessions, options.fileDescriptorLimit),
-    rules: {
-      origins: compileOrigins(config.origins),
-      trustedProxies: compileTrustedProxies(listen.trustedProxies),
-      hosts: listen.hosts,
-      path: '/',
-    },
-    proxies: compileTrustedProxies(listen.proxyProtocol),
-  };
-}
-
 /** What runs. A reload puts another one in its place; handshakes and sessions keep the one that they began with. */
-type Active = Prepared & {
-  readonly engine: Engine;
-  readonly engineKey: string;
-  /** undefined: off. */
-  readonly compression: Compression | undefined;
-  readonly upstreams: UpstreamPool;
-  readonly sessionParts: SessionParts;
-};
+type Active = Prepared & { readonly routes: Routes };
 
 /**
  * All parts of the program, joined. A session goes through it like this:
  *
  * ```
- *  listener ─▶ handshake rules ─▶ admission ─▶ dial ─▶ INFO seen ─▶ 101 ─▶ session ─▶ one close reason
+ *  listener ─▶ handshake rules, route ─▶ admission ─▶ dial ─▶ INFO seen ─▶ 101 ─▶ session ─▶ one close reason
  * ```
  *
  * and the program itself like this:
@@ -166,11 +102,9 @@ export class Gateway {
   /** Handshakes that wait for their upstream. */
   readonly #openings = new Set<Opening>();
   readonly #sessions = new Sessions();
-  readonly #traffic = new Traffic();
   readonly #frames = new FrameCounters();
   readonly #pool: BufferPool;
-  /** All that were made: sessions live on after a reload. */
-  readonly #compressions: Compression[] = [];
+  readonly #totals = new RouteTotals();
   readonly #inspected = new InspectionTotals();
   readonly #reporter: Reporter;
   readonly #metrics: Metrics;
@@ -202,7 +136,7 @@ export class Gateway {
     this.#wheel = options.timerWheel ?? new TimerWheel();
     this.#admission = new Admission(admissionLimits(prepared), () => performance.now());
     this.#pool = options.bufferPool ?? new BufferPool();
-    this.#active = this.#activated(prepared);
+    this.#active = { ...prepared, routes: this.#makeRoutes(prepared) };
     this.#listener = new Listener(certificate?.options, rules, proxies, listenerLimits(prepared), {
       onOpening: (opening) => void this.#open(opening),
       onOutcome: (outcome, seconds, facts) => this.#onOutcome(outcome, seconds, facts),
@@ -221,6 +155,7 @@ export class Gateway {
       },
       () => this.#numbers(),
     );
+    for (const name of this.#active.routes.upstreams) this.#metrics.addUpstream(name);
     this.#admin = new AdminServer(config.admin, this);
     this.#reloader =
       options.source &&
@@ -241,7 +176,7 @@ export class Gateway {
   }
 
   get ready(): boolean {
-    return this.#state === 'ready' && this.#active.upstreams.ready;
+    return this.#state === 'ready' && this.#active.routes.ready;
   }
 
   /** For the admin port: what stands in the way. */
@@ -256,7 +191,7 @@ export class Gateway {
   /** Called once, by startGateway. */
   async start(): Promise<void> {
     if (this.#options.timerWheel === undefined) this.#wheel.start();
-    this.#active.upstreams.start();
+    this.#active.routes.start();
     await this.#reloader?.start();
     const { config, sessionCap, certificate } = this.#active;
     this.#adminAddress = await this.#admin.listen(config.admin.address);
@@ -268,6 +203,7 @@ export class Gateway {
         admin: `http://${addressText(this.#adminAddress)}`,
         upstream: config.upstream.servers.map((server) => server.name),
         proxyKey: config.upstream.proxySigner?.publicKey,
+        routes: config.routes.length === 0 ? undefined : config.routes.map(({ name }) => name),
         sessions: sessionCap,
         version: this.#options.version,
       },
@@ -332,7 +268,7 @@ export class Gateway {
     this.#state = 'stopped';
     this.#reloader?.close();
     await this.#listener.close();
-    this.#active.upstreams.close();
+    this.#active.routes.close();
     this.#wheel.stop();
     await this.#admin.close();
     this.#metrics.close();
@@ -349,10 +285,10 @@ export class Gateway {
 
   /** Makes `config` the running one. @throws when something of it cannot be; then nothing has changed. */
   async #apply(config: Config): Promise<void> {
-    const next = await prepare(config, this.#options, this.#active);
+    const next = await prepare(config, this.#options.fileDescriptorLimit, this.#active);
     if (this.#state === 'stopped') throw new Error('the gateway has stopped');
     const before = this.#active;
-    const active = this.#activated(next, before);
+    const active = { ...next, routes: this.#makeRoutes(next, before.routes) };
     // From here to the end in one turn: the next handshake sees all of it.
     if (next.certificate !== undefined && next.certificate !== before.certificate) {
       this.#listener.present(next.certificate.options);
@@ -361,75 +297,29 @@ export class Gateway {
     this.#admission.configure(admissionLimits(next));
     this.#admin.configure(config.admin);
     this.#active = active;
-    if (active.upstreams !== before.upstreams) {
-      active.upstreams.start();
-      before.upstreams.retire();
-    }
+    for (const name of active.routes.upstreams) this.#metrics.addUpstream(name);
+    active.routes.start(before.routes);
+    before.routes.retire(active.routes);
     this.#log.configure(config.log);
     if (next.cutThrough !== before.cutThrough) this.#warnOfEngine();
   }
 
-  #activated(prepared: Prepared, before?: Active): Active {
-    const { timeouts, limits, engine, compression } = prepared.config;
-    // As long as nothing of it changes it stays the same one: each has a WebAssembly module of its own.
-    const engineKey = JSON.stringify([engine, limits, timeouts, compression]);
-    const sessionParts = {
+  #makeRoutes(prepared: Prepared, before?: Routes): Routes {
+    const parts = {
+      log: this.#log,
       pool: this.#pool,
       wheel: this.#wheel,
-      limits: { ...timeouts, sessionAgeMs: limits.sessionAgeMs },
-      traffic: this.#traffic,
-      observer: this.#sessionObserver,
+      frames: this.#frames,
+      sessionObserver: this.#sessionObserver,
+      totals: this.#totals,
+      attempt: (route: Route) => this.#attemptWith(route, undefined),
+      dialObserver: (upstream: string) => ({
+        onConnect: (outcome: ConnectOutcome, seconds: number) =>
+          this.#metrics.upstreamConnected(upstream, outcome, seconds),
+        onFirstByte: (seconds: number) => this.#metrics.upstreamSpoke(upstream, seconds),
+      }),
     };
-    const isSame = before?.engineKey === engineKey;
-    const { upstream } = prepared.config;
-    return {
-      ...prepared,
-      sessionParts,
-      engine: isSame ? before.engine : this.#makeEngine(prepared),
-      engineKey,
-      compression: isSame ? before.compression : this.#makeCompression(prepared),
-      upstreams:
-        before !== undefined && isDeepStrictEqual(ofPool(upstream), ofPool(before.config.upstream))
-          ? before.upstreams
-          : this.#makeUpstreams(upstream, before?.upstreams),
-    };
-  }
-
-  #makeUpstreams(config: UpstreamConfig, before: UpstreamPool | undefined): UpstreamPool {
-    return new UpstreamPool(config, {
-      attempt: (...args) => this.#attemptWith(this.#active, undefined)(...args),
-      observer: {
-        onConnect: (outcome, seconds) => this.#metrics.upstreamConnected(outcome, seconds),
-        onFirstByte: (seconds) => this.#metrics.upstreamSpoke(seconds),
-      },
-      log: this.#log,
-      ...(before === undefined ? {} : { before }),
-    });
-  }
-
-  #makeEngine(prepared: Prepared): Engine {
-    const { config, cutThrough } = prepared;
-    const { maxFrameBytes, maxSentFrameBytes } = config.limits;
-    const shared = { maxSentFrameBytes, clock: this.#wheel, counters: this.#frames };
-    if (cutThrough !== undefined && isCutThrough(prepared)) {
-      const { directReads } = cutThrough;
-      return cutThroughEngine({ ...shared, pool: this.#pool, maxFrameBytes, directReads });
-    }
-    return bufferedEngine(this.#bufferedOptions(config));
-  }
-
-  #makeCompression({ config }: Prepared): Compression | undefined {
-    if (!config.compression.enabled) return undefined;
-    const made = new Compression(config.compression, this.#bufferedOptions(config));
-    this.#compressions.push(made);
-    return made;
-  }
-
-  #bufferedOptions(config: Config): BufferedEngineOptions {
-    const { maxFrameBytes: maxMessageBytes, maxSentFrameBytes } = config.limits;
-    const { stallMs, closeMs } = config.timeouts;
-    const closeFenceMs = stallMs + closeMs + CLOSE_FENCE_MARGIN_MS;
-    return { maxMessageBytes, maxSentFrameBytes, closeFenceMs, clock: this.#wheel, counters: this.#frames };
+    return new Routes(prepared, parts, before);
   }
 
   #warnOfEngine(): void {
@@ -446,18 +336,22 @@ export class Gateway {
   // From handshake to session
 
   async #open(opening: Opening): Promise<void> {
-    const admitted = this.#closedToNew ? DRAINING : this.#admission.admit(opening.facts.clientAddress);
+    const route = this.#active.routes.get(opening.facts.route ?? DEFAULT_ROUTE);
+    if (route === undefined) throw new Error('the rules know a route that does not run');
+    const { name, limits } = route.config;
+    const admitted = this.#closedToNew
+      ? DRAINING
+      : this.#admission.admit(opening.facts.clientAddress, name, limits.sessions);
     if (!admitted.admitted) {
       opening.refuse(admitted.outcome);
       return;
     }
     const { slot } = admitted;
-    const active = this.#active;
     this.#openings.add(opening);
     try {
-      const attemptForClient = this.#attemptWith(active, opening.facts);
-      const upstream = await active.upstreams.dial(opening.signal, attemptForClient);
-      if (opening.accept(() => this.#begin(opening, upstream, slot, active))) return;
+      const attemptForClient = this.#attemptWith(route, opening.facts);
+      const upstream = await route.upstreams.dial(opening.signal, attemptForClient);
+      if (opening.accept(() => this.#begin(opening, upstream, slot, route))) return;
       upstream.socket.destroy();
     } catch (error) {
       // After an abort the client has its answer already.
@@ -469,11 +363,11 @@ export class Gateway {
   }
 
   /** Without a client the gateway asks for itself. */
-  #attemptWith({ config, upstreamTls }: Active, client: OpeningFacts | undefined): SingleAttempt {
+  #attemptWith({ config, tls }: Route, client: OpeningFacts | undefined): SingleAttempt {
     const { proxyProtocol, proxySigner } = config.upstream;
     const shared = {
       pool: this.#pool,
-      tls: upstreamTls,
+      tls,
       proxy: proxyHeader(proxyProtocol, client),
       signs: proxySigner !== undefined,
     };
@@ -490,19 +384,20 @@ export class Gateway {
   }
 
   /** Answers 101 and starts the session in the same turn. False: the client had left. */
-  #begin(opening: Opening, upstream: Upstream, slot: AdmissionSlot, active: Active): boolean {
+  #begin(opening: Opening, upstream: Upstream, slot: AdmissionSlot, route: Route): boolean {
     let begun = false;
-    const engine = active.compression?.engineFor(opening.request) ?? active.engine;
+    const engine = route.compression?.engineFor(opening.request) ?? route.engine;
     engine.upgrade(opening.request, opening.socket, (client) => {
       const facts = {
         id: this.#sessions.nextId(),
         clientAddress: opening.facts.clientAddress,
         origin: opening.facts.origin,
+        route: route.config.name,
         upstream: upstream.server.name,
         natsClientId: upstream.info.clientId,
       };
-      const inspector = this.#inspectorFor(facts.id, opening.facts, upstream, active.config);
-      const session = new Session(facts, client, upstream.socket, active.sessionParts, inspector);
+      const inspector = this.#inspectorFor(facts.id, opening.facts, upstream, route.config);
+      const session = new Session(facts, client, upstream.socket, route.sessionParts, inspector);
       if (inspector !== undefined) this.#inspected.add(inspector);
       slot.accepted();
       this.#sessions.add(session, slot);
@@ -514,8 +409,13 @@ export class Gateway {
   }
 
   /** undefined at level off: the session carries bytes and nothing else. */
-  #inspectorFor(id: number, facts: OpeningFacts, upstream: Upstream, config: Config): Inspector | undefined {
-    const { inspect: level, info, limits } = config;
+  #inspectorFor(
+    id: number,
+    facts: OpeningFacts,
+    upstream: Upstream,
+    config: RouteConfig,
+  ): Inspector | undefined {
+    const { name, inspect: level, info, limits } = config;
     if (level === 'off') {
       if (upstream.info.connectUrls.length > 0) this.#warnOfConnectUrls(upstream.info.connectUrls);
       return undefined;
@@ -535,7 +435,7 @@ export class Gateway {
       onServerError: (kind) => this.#inspected.serverError(kind),
       onRoundTrip: (seconds) => this.#metrics.natsRoundTrip(seconds),
       // Whoever runs now shall know, whichever pool the session came from.
-      onLameDuck: () => this.#active.upstreams.leaves(upstream.server),
+      onLameDuck: () => this.#active.routes.get(name)?.upstreams.leaves(upstream.server),
     });
   }
 
@@ -552,6 +452,7 @@ export class Gateway {
 
   #onOutcome(outcome: HandshakeOutcome, seconds: number, facts: OpeningFacts): void {
     this.#metrics.handshakeAnswered(outcome, seconds);
+    if (facts.route !== undefined) this.#totals.answered(facts.route, HANDSHAKE_OUTCOMES[outcome].class);
     this.#reporter.handshakeAnswered(outcome, facts);
   }
 
@@ -569,7 +470,9 @@ export class Gateway {
 
   /** For the admin port: what is running, without a name of any client. */
   status(): unknown {
-    const { config, certificate, sessionCap, upstreams } = this.#active;
+    const { config, certificate, sessionCap, routes } = this.#active;
+    const traffic = this.#totals.bytes;
+    const sessions = this.#sessionsByRoute();
     return {
       state: this.#state,
       version: this.#options.version,
@@ -580,12 +483,17 @@ export class Gateway {
       tls: certificate !== undefined,
       configuration: { hash: fingerprint(config), lastReload: this.#reloader?.last },
       upstream: config.upstream.servers.map((server) => server.name),
-      upstreamServers: upstreams
-        .status()
-        .map(({ name, state, sessions, lastError }) => ({ name, state, sessions, lastError })),
+      upstreamServers: routes.servers().map(({ upstream, name, state, sessions, lastError }) => ({
+        upstream,
+        name,
+        state,
+        sessions,
+        lastError,
+      })),
+      routes: routes.names.map((name) => ({ name, sessions: sessions.get(name) ?? 0 })),
       sessions: { active: this.#sessions.size, limit: sessionCap, opened: this.#sessions.opened },
       handshakesInFlight: this.#admission.handshakesInFlight,
-      bytes: { toUpstream: this.#traffic.bytesToUpstream, toClient: this.#traffic.bytesToClient },
+      bytes: { toUpstream: traffic.to_upstream, toClient: traffic.to_client },
       handshakes: this.#reporter.outcomes,
       ended: this.#reporter.reasons,
     };
@@ -612,6 +520,12 @@ export class Gateway {
     return undefined;
   }
 
+  #sessionsByRoute(): ReadonlyMap<string, number> {
+    const counts = new Map<string, number>();
+    for (const { facts } of this.#sessions) counts.set(facts.route, (counts.get(facts.route) ?? 0) + 1);
+    return counts;
+  }
+
   #numbers(): MetricsSource {
     let client = 0;
     let upstream = 0;
@@ -621,9 +535,9 @@ export class Gateway {
       upstream += buffered.upstream;
     }
     const [oldest] = this.#sessions;
-    const traffic = this.#traffic;
+    const totals = this.#totals;
     const frames = this.#frames;
-    const { config, certificate, upstreams } = this.#active;
+    const { config, certificate, routes } = this.#active;
     return {
       ready: this.ready,
       draining: this.#state === 'draining',
@@ -634,17 +548,18 @@ export class Gateway {
           oldest === undefined ? undefined : (performance.timeOrigin + oldest.startedAtMs) / 1000,
       },
       handshakesInFlight: this.#admission.handshakesInFlight,
-      bytes: { to_upstream: traffic.bytesToUpstream, to_client: traffic.bytesToClient },
+      bytes: totals.bytes,
       wireBytes: { to_upstream: frames.clientWireBytes, to_client: frames.sentWireBytes },
       framesToUpstream: Object.fromEntries(
         OPCODES.map((opcode, index) => [opcode, frames.clientFrames[index] ?? 0]),
       ),
       framesToClient: { binary: frames.sentBinaryFrames, ping: frames.sentPings },
-      pauses: { client: traffic.clientPauses, upstream: traffic.upstreamPauses },
-      pausedNow: { client: traffic.clientsPausedNow, upstream: traffic.upstreamsPausedNow },
+      pauses: totals.pauses,
+      pausedNow: totals.pausedNow,
       buffered: { client, upstream },
       serverStates: SERVER_STATES,
-      upstreamServers: upstreams.status(),
+      upstreamServers: routes.servers(),
+      routes: totals.routes(routes.names, this.#sessionsByRoute()),
       droppedConnections: this.#droppedConnections,
       droppedLogLines: this.#options.droppedLogLines?.() ?? 0,
       engines: {
@@ -653,8 +568,8 @@ export class Gateway {
       },
       engineFallback: config.engine === 'cut-through' && !isCutThrough(this.#active),
       compression: {
-        active: this.#compressions.reduce((sum, one) => sum + one.active, 0),
-        handshakes: summed(this.#compressions.map((one) => one.results)),
+        active: totals.compressedSessions,
+        handshakes: totals.compressionResults,
       },
       inspection: this.#inspected.numbers(),
       configHash: fingerprint(config),
@@ -667,11 +582,12 @@ export class Gateway {
 }
 
 function sessionRow(session: Session) {
-  const { id, clientAddress, origin, upstream, natsClientId } = session.facts;
+  const { id, clientAddress, origin, route, upstream, natsClientId } = session.facts;
   return {
     id,
     client: clientAddress,
     origin,
+    route,
     upstream,
     natsClientId,
     seconds: Math.round((performance.now() - session.startedAtMs) / 1000),
@@ -681,9 +597,6 @@ function sessionRow(session: Session) {
     ending: session.reason,
   };
 }
-/** What a pool depends on: a signer is another one in each configuration, and only sessions use it. */
-const ofPool = (config: UpstreamConfig) => ({ ...config, proxySigner: undefined });
-
 function proxyHeader(
   version: UpstreamConfig['proxyProtocol'],
   client: OpeningFacts | undefined,
@@ -696,10 +609,6 @@ function proxyHeader(
   };
 }
 
-/** What is configured, unless it does not work here. */
-const isCutThrough = ({ config, cutThrough }: Prepared): boolean =>
-  config.engine === 'cut-through' && cutThrough?.usable === true;
-
 const admissionLimits = ({ config, sessionCap }: Prepared): AdmissionLimits => ({
   ...config.limits,
   sessions: sessionCap,
@@ -709,11 +618,6 @@ const listenerLimits = ({ config, sessionCap }: Prepared): ListenerLimits => ({
   handshakeMs: config.timeouts.handshakeMs,
   maxConnections: sessionCap + CONNECTIONS_ABOVE_CAP,
 });
-
-const summed = (results: readonly Compression['results'][]): Record<string, number> =>
-  Object.fromEntries(
-    COMPRESSION_RESULTS.map((result) => [result, results.reduce((sum, one) => sum + one[result], 0)]),
-  );
 
 const DRAINING = { admitted: false, outcome: 'draining' } as const;
 

@@ -17,6 +17,7 @@ export type MetricsSource = {
   /** Every state that a server can be in. */
   readonly serverStates: readonly string[];
   readonly upstreamServers: readonly UpstreamServerNumbers[];
+  readonly routes: readonly RouteNumbers[];
   readonly droppedConnections: number;
   readonly droppedLogLines: number;
   /** 1 for the engine at work, 0 for the other. */
@@ -25,13 +26,13 @@ export type MetricsSource = {
   readonly engineFallback: boolean;
   readonly compression: { readonly active: number; readonly handshakes: Numbers };
   readonly inspection: {
-    /** By `direction,verb`. */
+    /** By direction and verb, a line break between them. */
     readonly operations: Numbers;
     readonly payloadBytes: Directions;
     readonly subscriptions: number;
     readonly sessions: number;
     readonly serverErrors: Numbers;
-    /** By `direction,problem`. */
+    /** By direction and problem, likewise. */
     readonly stops: Numbers;
   };
   readonly configHash: string;
@@ -43,8 +44,19 @@ export type MetricsSource = {
   readonly certificatesNotAfter: Numbers;
 };
 
+/** One route, running or with sessions left. */
+export type RouteNumbers = {
+  readonly name: string;
+  readonly sessions: number;
+  /** By outcome class. */
+  readonly handshakes: Numbers;
+  readonly bytes: Directions;
+};
+
 /** One server of the configuration. */
 export type UpstreamServerNumbers = {
+  /** The route that has the upstream as its own. */
+  readonly upstream: string;
   readonly name: string;
   readonly state: string;
   readonly sessions: number;
@@ -65,9 +77,13 @@ type Population = {
   readonly oldestStartSeconds: number | undefined;
 };
 
-/** One listener and one upstream until routes come; their names bound the label's values. */
+/** There is one listener; its name bounds the label's values. */
 export const LISTENER = { listener: 'default' } as const;
+/** The upstream of the keys at the top; each further one goes by the name of its route. */
 export const UPSTREAM = { upstream: 'default' } as const;
+
+/** Between the label values in a key; none of them has a line break in it. */
+export const BETWEEN_LABELS = '\n';
 
 /** A metric whose value is copied from the source at each scrape. */
 export type CopiedMetric = {
@@ -96,13 +112,18 @@ function metric(
 }
 
 function serverGauge(help: string, read: (server: UpstreamServerNumbers) => number): CopiedMetric {
-  return gauge(help, (source) => byServer(source, read), UPSTREAM, 'server');
+  return gauge(help, (source) => byServer(source, read), {}, 'upstream,server');
 }
 function serverCounter(help: string, read: (server: UpstreamServerNumbers) => Numbers): CopiedMetric {
-  return counter(help, (source) => byServer(source, read), UPSTREAM, 'server,outcome');
+  return counter(help, (source) => byServer(source, read), {}, 'upstream,server,outcome');
+}
+function byRoute(source: MetricsSource, read: (route: RouteNumbers) => Numbers): Numbers {
+  return Object.assign({}, ...source.routes.map((route) => prefixed(route.name, read(route))));
 }
 function byServer(source: MetricsSource, read: (server: UpstreamServerNumbers) => number | Numbers): Numbers {
-  const rows = source.upstreamServers.map((server) => [server.name, read(server)] as const);
+  const rows = source.upstreamServers.map(
+    (server) => [`${server.upstream}${BETWEEN_LABELS}${server.name}`, read(server)] as const,
+  );
   return Object.assign(
     {},
     ...rows.map(([name, value]) => (typeof value === 'number' ? { [name]: value } : prefixed(name, value))),
@@ -112,6 +133,24 @@ function byServer(source: MetricsSource, read: (server: UpstreamServerNumbers) =
 export const COPIED_METRICS: Readonly<Record<string, CopiedMetric>> = {
   natsgate_connections_active: gauge('Open WebSocket sessions.', (s) => s.sessions.active, LISTENER),
   natsgate_connections_limit: gauge('Most sessions that are let in.', (s) => s.sessions.limit, LISTENER),
+  natsgate_route_connections_active: gauge(
+    'Open WebSocket sessions of the route.',
+    (s) => Object.fromEntries(s.routes.map(({ name, sessions }) => [name, sessions])),
+    {},
+    'route',
+  ),
+  natsgate_route_handshakes_total: counter(
+    'Opening handshakes whose route was found, by the class of their outcome.',
+    (s) => byRoute(s, ({ handshakes }) => handshakes),
+    {},
+    'route,outcome_class',
+  ),
+  natsgate_route_transfer_bytes_total: counter(
+    'Bytes carried by the route.',
+    (s) => byRoute(s, ({ bytes }) => bytes),
+    {},
+    'route,direction',
+  ),
   natsgate_handshakes_in_progress: gauge(
     'Opening handshakes not answered yet.',
     (s) => s.handshakesInFlight,
@@ -166,8 +205,8 @@ export const COPIED_METRICS: Readonly<Record<string, CopiedMetric>> = {
       byServer(s, ({ state }) =>
         Object.fromEntries(s.serverStates.map((one) => [one, Number(one === state)])),
       ),
-    UPSTREAM,
-    'server,state',
+    {},
+    'upstream,server,state',
   ),
   natsgate_upstream_addresses: serverGauge('Addresses of the server.', (server) => server.addresses),
   natsgate_upstream_dials_total: serverCounter(
@@ -189,8 +228,8 @@ export const COPIED_METRICS: Readonly<Record<string, CopiedMetric>> = {
   natsgate_nats_lame_duck_total: counter(
     'Times that an INFO of a server said lame duck.',
     (s) => byServer(s, (server) => server.lameDucks),
-    UPSTREAM,
-    'server',
+    {},
+    'upstream,server',
   ),
   natsgate_connections_dropped_total: counter(
     'Connections closed unanswered, because too many were open.',
@@ -287,7 +326,9 @@ export const COPIED_METRICS: Readonly<Record<string, CopiedMetric>> = {
 };
 
 function prefixed(first: string, numbers: Numbers): Numbers {
-  return Object.fromEntries(Object.entries(numbers).map(([second, count]) => [`${first},${second}`, count]));
+  return Object.fromEntries(
+    Object.entries(numbers).map(([second, count]) => [`${first}${BETWEEN_LABELS}${second}`, count]),
+  );
 }
 
 /** A counter that is told of events. `values`: each label set that can occur, so that none appears late. */

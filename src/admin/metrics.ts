@@ -7,6 +7,7 @@ import {
   type HandshakeOutcome,
 } from '../close-reason.ts';
 import {
+  BETWEEN_LABELS,
   COPIED_METRICS,
   type CopiedMetric,
   closeCodeLabel,
@@ -14,7 +15,6 @@ import {
   eventCounters,
   LISTENER,
   type MetricsSource,
-  UPSTREAM,
 } from './metric-table.ts';
 import { type Labels, TallyCounter, TallyHistogram } from './tally.ts';
 
@@ -82,13 +82,20 @@ export class Metrics {
     this.#count('natsgate_tls_handshakes_total', { ...LISTENER, outcome });
   }
 
-  upstreamConnected(outcome: string, seconds: number): void {
-    this.#count('natsgate_upstream_connects_total', { ...UPSTREAM, outcome });
-    this.#observe('natsgate_upstream_connect_duration_seconds', UPSTREAM, seconds);
+  /** From now on there are series of this upstream too. */
+  addUpstream(upstream: string): void {
+    for (const metric of [...this.#counters.values(), ...this.#histograms.values()]) {
+      metric.repeat('upstream', upstream);
+    }
   }
 
-  upstreamSpoke(seconds: number): void {
-    this.#observe('natsgate_upstream_first_byte_seconds', UPSTREAM, seconds);
+  upstreamConnected(upstream: string, outcome: string, seconds: number): void {
+    this.#count('natsgate_upstream_connects_total', { upstream, outcome });
+    this.#observe('natsgate_upstream_connect_duration_seconds', { upstream }, seconds);
+  }
+
+  upstreamSpoke(upstream: string, seconds: number): void {
+    this.#observe('natsgate_upstream_first_byte_seconds', { upstream }, seconds);
   }
 
   pingAnswered(seconds: number): void {
@@ -197,7 +204,7 @@ function copied(registry: Registry, name: string, row: CopiedMetric, source: () 
     if (typeof value === 'number') set(fixed, value);
     else if (value !== undefined) {
       for (const [key, number] of Object.entries(value)) {
-        const values = key.split(',');
+        const values = key.split(BETWEEN_LABELS);
         set(
           { ...fixed, ...Object.fromEntries(by.map((label, index) => [label, values[index] ?? ''])) },
           number,

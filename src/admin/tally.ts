@@ -9,13 +9,13 @@ export type Labels = Readonly<Record<string, string>>;
  * any other is dropped, so no series can appear late.
  */
 export class TallyCounter {
-  readonly #labelNames: readonly string[];
+  readonly #row: EventCounter;
   readonly #cells = new Map<string, { readonly labels: Labels; count: number }>();
 
   constructor(name: string, row: EventCounter, registry: Registry) {
     const cells = this.#cells;
-    this.#labelNames = row.labelNames;
-    for (const labels of row.values) cells.set(keyOf(labels, row.labelNames), { labels, count: 0 });
+    this.#row = row;
+    for (const labels of row.values) this.#open(labels);
     new Counter({
       name,
       help: row.help,
@@ -28,9 +28,19 @@ export class TallyCounter {
     });
   }
 
+  /** Where it has the label, the sets of the table count with this value of it too. */
+  repeat(label: string, value: string): void {
+    for (const labels of repeated(this.#row, label, value)) this.#open(labels);
+  }
+
   add(labels: Labels, by: number): void {
-    const cell = this.#cells.get(keyOf(labels, this.#labelNames));
+    const cell = this.#cells.get(keyOf(labels, this.#row.labelNames));
     if (cell !== undefined) cell.count += by;
+  }
+
+  #open(labels: Labels): void {
+    const key = keyOf(labels, this.#row.labelNames);
+    if (!this.#cells.has(key)) this.#cells.set(key, { labels, count: 0 });
   }
 }
 
@@ -40,10 +50,7 @@ export class TallyHistogram {
 
   constructor(name: string, row: EventHistogram, registry: Registry) {
     this.#row = row;
-    for (const labels of row.values) {
-      const counts = new Array<number>(row.buckets.length + 1).fill(0);
-      this.#cells.set(keyOf(labels, row.labelNames), { labels, counts, sum: 0 });
-    }
+    for (const labels of row.values) this.#open(labels);
     // The part of prom-client's metrics that a registry uses; its own class has no way to be told of counts.
     const metric = {
       name,
@@ -54,6 +61,11 @@ export class TallyHistogram {
     registry.registerMetric(metric as unknown as Parameters<Registry['registerMetric']>[0]);
   }
 
+  /** As that of the counter. */
+  repeat(label: string, value: string): void {
+    for (const labels of repeated(this.#row, label, value)) this.#open(labels);
+  }
+
   observe(labels: Labels, value: number): void {
     const cell = this.#cells.get(keyOf(labels, this.#row.labelNames));
     if (cell === undefined) return;
@@ -62,6 +74,13 @@ export class TallyHistogram {
     while (bucket < buckets.length && value > (buckets[bucket] ?? 0)) bucket++;
     cell.counts[bucket] = (cell.counts[bucket] ?? 0) + 1;
     cell.sum += value;
+  }
+
+  #open(labels: Labels): void {
+    const key = keyOf(labels, this.#row.labelNames);
+    if (this.#cells.has(key)) return;
+    const counts = new Array<number>(this.#row.buckets.length + 1).fill(0);
+    this.#cells.set(key, { labels, counts, sum: 0 });
   }
 
   #samples(name: string) {
@@ -79,6 +98,10 @@ export class TallyHistogram {
       ];
     });
   }
+}
+
+function repeated(row: EventCounter | EventHistogram, label: string, value: string): readonly Labels[] {
+  return row.labelNames.includes(label) ? row.values.map((labels) => ({ ...labels, [label]: value })) : [];
 }
 
 function keyOf(labels: Labels, names: readonly string[]): string {

@@ -1,6 +1,6 @@
 /** The running configuration and how another one takes its place: whole, or not at all. */
 import type { Log } from '../log.ts';
-import { type Config, DEFAULT_ROUTE, type ListenConfig, routesOf, type UpstreamConfig } from './config.ts';
+import type { Config, ListenConfig, UpstreamConfig } from './config.ts';
 import { anyChanged, type FileSeen, seenNow } from './files.ts';
 import { formatProblem, type LoadedConfig, type ValidConfig } from './load.ts';
 import {
@@ -11,6 +11,7 @@ import {
   type ReloadTrigger,
 } from './reload-report.ts';
 import { needRestart, runnable } from './restart.ts';
+import { DEFAULT_ROUTE, routesOf } from './routes.ts';
 import { type Change, changesBetween, type Settings } from './settings.ts';
 import { FolderWatch } from './watch.ts';
 

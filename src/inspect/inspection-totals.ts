@@ -22,7 +22,7 @@ export class InspectionTotals {
   readonly #payloadBytes = { to_upstream: 0, to_client: 0 };
   readonly #serverErrors = zeros(SERVER_ERROR_KINDS);
   readonly #stops = zeros(
-    DIRECTIONS.flatMap((direction) => PARSE_PROBLEMS.map((one) => `${direction},${one}`)),
+    DIRECTIONS.flatMap((direction) => PARSE_PROBLEMS.map((one) => key(direction, one))),
   );
 
   add(inspector: Inspector): void {
@@ -42,8 +42,8 @@ export class InspectionTotals {
   }
 
   stopped(direction: Direction, problem: ParseProblem): void {
-    const key = `${direction},${problem}`;
-    this.#stops[key] = (this.#stops[key] ?? 0) + 1;
+    const stop = key(direction, problem);
+    this.#stops[stop] = (this.#stops[stop] ?? 0) + 1;
   }
 
   numbers(): InspectionNumbers {
@@ -61,10 +61,7 @@ export class InspectionTotals {
       }
     }
     const named = DIRECTIONS.flatMap((direction) =>
-      VERBS_OF[direction].map((verb) => [
-        `${direction},${VERB_NAMES[verb]}`,
-        operations[direction][verb] ?? 0,
-      ]),
+      VERBS_OF[direction].map((verb) => [key(direction, VERB_NAMES[verb]), operations[direction][verb] ?? 0]),
     );
     return {
       operations: Object.fromEntries(named),
@@ -89,3 +86,6 @@ function addTo(sums: Float64Array, counts: Float64Array): void {
 
 const zeros = (names: readonly string[]): Record<string, number> =>
   Object.fromEntries(names.map((name) => [name, 0]));
+
+/** As the metrics take two labels in one. */
+const key = (direction: Direction, what: string): string => `${direction}\n${what}`;

@@ -37,7 +37,12 @@ export class Admission {
   readonly #nowMs: () => number;
   #rate: TokenBucket;
   #addressRates: AddressRates;
-  readonly #population: Population = { sessions: 0, handshakesInFlight: 0, perAddress: new Map() };
+  readonly #population: Population = {
+    sessions: 0,
+    handshakesInFlight: 0,
+    perAddress: new Map(),
+    perRoute: new Map(),
+  };
 
   /** `nowMs` is a monotonic clock in milliseconds. */
   constructor(limits: AdmissionLimits, nowMs: () => number) {
@@ -74,26 +79,31 @@ export class Admission {
     return { sessions: this.#population.perAddress.size, rates: this.#addressRates.size };
   }
 
-  /** Admits one handshake from the client's address, or says why not. Whoever gets a slot must release it. */
-  admit(address: string): AdmissionVerdict {
+  /**
+   * Admits one handshake from the client's address, or says why not. Whoever gets a slot must release it. `routeCap`:
+   * sessions of this route, handshakes in flight included; 0: no limit.
+   */
+  admit(address: string, route = '', routeCap = 0): AdmissionVerdict {
     const key = addressKey(address);
     const nowMs = this.#nowMs();
-    const outcome = this.#refusal(key, nowMs);
+    const ofRoute = this.#population.perRoute.get(route) ?? 0;
+    const isFull = routeCap > 0 && ofRoute >= routeCap;
+    const outcome = this.#refusal(key, nowMs, isFull);
     if (outcome !== undefined) return { admitted: false, outcome };
     this.#rate.take(nowMs);
     this.#addressRates.take(key, nowMs);
-    return { admitted: true, slot: new AdmissionSlot(this.#population, key) };
+    return { admitted: true, slot: new AdmissionSlot(this.#population, key, route) };
   }
 
   /** What concerns one address comes first: it tells that client more than "full" does. */
-  #refusal(key: string, nowMs: number): AdmissionRefusal | undefined {
+  #refusal(key: string, nowMs: number, routeIsFull: boolean): AdmissionRefusal | undefined {
     const { sessions, handshakesInFlight, perAddress } = this.#population;
     const limits = this.#limits;
     if (limits.sessionsPerAddress > 0 && (perAddress.get(key) ?? 0) >= limits.sessionsPerAddress) {
       return 'too_many_sessions';
     }
     if (!this.#addressRates.has(key, nowMs)) return 'too_many_handshakes';
-    if (sessions + handshakesInFlight >= limits.sessions) return 'over_capacity';
+    if (routeIsFull || sessions + handshakesInFlight >= limits.sessions) return 'over_capacity';
     if (handshakesInFlight >= limits.handshakesInFlight) return 'over_capacity';
     return this.#rate.has(nowMs) ? undefined : 'too_many_handshakes';
   }
@@ -103,13 +113,16 @@ export class Admission {
 export class AdmissionSlot {
   readonly #population: Population;
   readonly #key: string;
+  readonly #route: string;
   #state: 'in_flight' | 'session' | 'released' = 'in_flight';
 
-  constructor(population: Population, key: string) {
+  constructor(population: Population, key: string, route: string) {
     this.#population = population;
     this.#key = key;
+    this.#route = route;
     population.handshakesInFlight += 1;
-    population.perAddress.set(key, (population.perAddress.get(key) ?? 0) + 1);
+    add(population.perAddress, key, 1);
+    add(population.perRoute, route, 1);
   }
 
   /** The handshake was answered by 101: from now on it is a session. Nothing happens after `release()`. */
@@ -126,10 +139,16 @@ export class AdmissionSlot {
     if (this.#state === 'session') this.#population.sessions -= 1;
     else this.#population.handshakesInFlight -= 1;
     this.#state = 'released';
-    const left = (this.#population.perAddress.get(this.#key) ?? 1) - 1;
-    if (left > 0) this.#population.perAddress.set(this.#key, left);
-    else this.#population.perAddress.delete(this.#key);
+    add(this.#population.perAddress, this.#key, -1);
+    add(this.#population.perRoute, this.#route, -1);
   }
+}
+
+/** A count that comes to nothing leaves no entry. */
+function add(counts: Map<string, number>, key: string, by: 1 | -1): void {
+  const sum = (counts.get(key) ?? 0) + by;
+  if (sum > 0) counts.set(key, sum);
+  else counts.delete(key);
 }
 
 type Population = {
@@ -137,4 +156,6 @@ type Population = {
   handshakesInFlight: number;
   /** Slots by address key. Never more entries than slots, so bounded by `limits.sessions`. */
   readonly perAddress: Map<string, number>;
+  /** The same by route. */
+  readonly perRoute: Map<string, number>;
 };

@@ -32,12 +32,21 @@ export type HandshakeRequest = {
 };
 
 export type HandshakeRules = {
-  readonly origins: OriginPolicy;
   readonly trustedProxies: TrustedProxies;
   /** Names (lower case, no port) under which browsers reach the gateway; empty: loopback names only. */
   readonly hosts: readonly string[];
+  readonly routes: readonly RouteRules[];
+};
+
+export type RouteRules = {
+  readonly name: string;
+  /** Lower case, no port; undefined: any. */
+  readonly host: string | undefined;
   /** Compared byte for byte with the target up to its query. */
   readonly path: string;
+  readonly origins: OriginPolicy;
+  /** Those that are spoken here; empty: none is ever confirmed, whatever a client offers. */
+  readonly subprotocols: readonly string[];
 };
 
 /** `origin`: the first Origin value as received, for the log; foreign text, to be escaped and cut there. */
@@ -48,12 +57,15 @@ export type HandshakeVerdict =
       readonly origin: string | undefined;
       /** The client's own connection is TLS: ours is, or a trusted proxy says so. */
       readonly secure: boolean;
+      readonly route: string;
     }
   | {
       readonly accept: false;
       readonly outcome: Refusal;
       readonly clientAddress: string;
       readonly origin: string | undefined;
+      /** undefined: refused before it was known. */
+      readonly route: string | undefined;
     };
 
 /**
@@ -65,13 +77,24 @@ export function judgeHandshake(request: HandshakeRequest, rules: HandshakeRules)
     clientAddress: clientAddress(request.peerAddress, request.rawHeaders, rules.trustedProxies),
     origin: headerLines(request.rawHeaders, 'origin')[0],
   };
-  const outcome = firstBreach(request, rules);
-  if (outcome !== undefined) return { accept: false, outcome, ...facts };
-  const forwarded = forwardedOrigin(request.peerAddress, request.rawHeaders, rules.trustedProxies).scheme;
-  return { accept: true, ...facts, secure: forwarded === undefined ? request.tls : forwarded === 'https' };
+  const found = place(request, rules);
+  if (typeof found === 'string') return { accept: false, outcome: found, ...facts, route: undefined };
+  const route = found.route.name;
+  const outcome = routeBreach(request, rules, found);
+  if (outcome !== undefined) return { accept: false, outcome, ...facts, route };
+  const secure = found.forwarded.scheme === undefined ? request.tls : found.forwarded.scheme === 'https';
+  return { accept: true, ...facts, secure, route };
 }
 
-function firstBreach(request: HandshakeRequest, rules: HandshakeRules): Refusal | undefined {
+type Found = {
+  readonly route: RouteRules;
+  /** Of Host. */
+  readonly host: Authority;
+  readonly forwarded: ReturnType<typeof forwardedOrigin>;
+};
+
+/** The route of a request that is an opening handshake, or the first rule that it breaks. */
+function place(request: HandshakeRequest, rules: HandshakeRules): Found | Refusal {
   const { rawHeaders } = request;
   if (request.headBytes > MAX_HEAD_BYTES || rawHeaders.length > 2 * MAX_HEADER_LINES)
     return 'header_too_large';
@@ -90,14 +113,26 @@ function firstBreach(request: HandshakeRequest, rules: HandshakeRules): Refusal 
   // Nobody may speak before the 101 (RFC 6455 §4.1). A front proxy that thinks otherwise would let a second
   // request through here unseen.
   if (request.earlyBytes > 0) return 'early_data';
-  if (target.path !== rules.path) return 'no_route';
-  const origin = judgeOrigin(
-    rules.origins,
-    headerLines(rawHeaders, 'origin'),
-    selfOrigin(request, rules, host),
-  );
-  if (!origin.allow) return origin.token;
-  return areSubprotocols(headerLines(rawHeaders, 'sec-websocket-protocol')) ? undefined : 'subprotocol';
+  const forwarded = forwardedOrigin(request.peerAddress, rawHeaders, rules.trustedProxies);
+  const route = routeFor(rules.routes, (forwarded.authority ?? host).host.text, target.path);
+  return route === undefined ? 'no_route' : { route, host, forwarded };
+}
+
+/** The route of this path that names the host, else the one for any. */
+function routeFor(routes: readonly RouteRules[], host: string, path: string): RouteRules | undefined {
+  const ofPath = routes.filter((route) => route.path === path);
+  return ofPath.find((route) => route.host === host) ?? ofPath.find((route) => route.host === undefined);
+}
+
+function routeBreach(request: HandshakeRequest, rules: HandshakeRules, found: Found): Refusal | undefined {
+  const { origins, subprotocols } = found.route;
+  const lines = headerLines(request.rawHeaders, 'origin');
+  const verdict = judgeOrigin(origins, lines, selfOrigin(request, rules, found));
+  if (!verdict.allow) return verdict.token;
+  const offered = subprotocolsOf(request.rawHeaders);
+  if (offered === undefined) return 'subprotocol';
+  const fits = offered.length === 0 || subprotocols.length === 0;
+  return fits || offered.some((name) => subprotocols.includes(name)) ? undefined : 'subprotocol';
 }
 
 /** Points 3 to 6 of RFC 6455 §4.2.1: what makes an HTTP request an opening handshake. */
@@ -141,24 +176,24 @@ function hostOf(rawHeaders: readonly string[]): Authority | undefined {
  * authority that of Host, unless a trusted proxy says otherwise. Undefined for a host that is not ours.
  */
 function selfOrigin(
-  request: HandshakeRequest,
-  rules: HandshakeRules,
-  host: Authority,
+  { tls }: HandshakeRequest,
+  { hosts }: HandshakeRules,
+  { forwarded, host }: Found,
 ): SelfOrigin | undefined {
-  const forwarded = forwardedOrigin(request.peerAddress, request.rawHeaders, rules.trustedProxies);
-  const scheme = forwarded.scheme ?? (request.tls ? 'https' : 'http');
+  const scheme = forwarded.scheme ?? (tls ? 'https' : 'http');
   const authority = forwarded.authority ?? host;
-  const known =
-    rules.hosts.length === 0 ? isLoopback(authority.host) : rules.hosts.includes(authority.host.text);
+  const known = hosts.length === 0 ? isLoopback(authority.host) : hosts.includes(authority.host.text);
   if (!known) return undefined;
   return { scheme, host: authority.host.text, port: authority.port ?? defaultPort(scheme) };
 }
 
-/** RFC 6455 §4.2.1 point 8: tokens, none twice. What they say does not matter: nothing is ever echoed. */
-function areSubprotocols(lines: readonly string[]): boolean {
-  if (lines.length === 0) return true;
+/** RFC 6455 §4.2.1 point 8: tokens, none twice, in the order of the client; undefined when they are not. */
+function subprotocolsOf(rawHeaders: readonly string[]): readonly string[] | undefined {
+  const lines = headerLines(rawHeaders, 'sec-websocket-protocol');
+  if (lines.length === 0) return [];
   const names = listElements(lines);
-  return new Set(names).size === names.length && names.every((name) => TOKEN.test(name));
+  const valid = new Set(names).size === names.length && names.every((name) => TOKEN.test(name));
+  return valid ? names : undefined;
 }
 
 /** `token` of RFC 9110 §5.6.2. */

@@ -187,6 +187,7 @@ export class Listener {
           clientAddress: verdict.clientAddress,
           origin: verdict.origin,
           secure: verdict.secure,
+          route: verdict.route,
           clientPort: peer.port || (socket.remotePort ?? 0),
           reached,
         },

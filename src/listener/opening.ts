@@ -9,6 +9,8 @@ export type OpeningFacts = {
   readonly origin: string | undefined;
   /** The client's own connection is TLS; known once the rules were passed. */
   readonly secure?: boolean;
+  /** Name of the route; undefined: refused before it was known. */
+  readonly route?: string | undefined;
   /**
    * Of the client's connection: where it comes from and where it went. Behind an HTTP proxy the port is that of the
    * proxy's connection, since none (0) would make nats-server 2.15.1 show no address in /connz either.

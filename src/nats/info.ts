@@ -30,6 +30,22 @@ export type ServerInfo = {
   readonly apiLevel: number | undefined;
 };
 
+/** Of an upstream that says nothing of itself. */
+export const NO_INFO: ServerInfo = {
+  serverName: undefined,
+  version: undefined,
+  clientId: undefined,
+  tlsRequired: false,
+  connectUrls: [],
+  ldm: false,
+  maxPayload: undefined,
+  nonce: undefined,
+  tlsAvailable: false,
+  tlsVerify: false,
+  clientIp: undefined,
+  apiLevel: undefined,
+};
+
 /** nats-server sets no limit; INFO grows with the cluster (connect_urls), and 64 KiB hold some 2,000 servers. */
 export const MAX_INFO_BYTES = 64 * 1024;
 

@@ -25,6 +25,7 @@ export type SessionFacts = {
   readonly id: number;
   readonly clientAddress: string;
   readonly origin: string | undefined;
+  readonly route: string;
   readonly upstream: string;
   /** The server's id of this connection (`cid` in its /connz). */
   readonly natsClientId: number | undefined;
@@ -51,7 +52,7 @@ export type UpstreamSide = {
   readonly socket: Socket;
   /** Told of every read; the chunk is only valid during the call. */
   readonly reads: { onBytes: (chunk: Buffer) => void };
-  /** LF included. */
+  /** LF included. Empty where nothing was awaited. */
   readonly infoLine: Buffer;
   /** What had come behind the INFO line. */
   readonly rest: Buffer;
@@ -180,7 +181,8 @@ export class Session extends WheelEntry implements ByteSocketOwner {
     upstream.on('drain', onUpstreamDrain).on('finish', onUpstreamDrain);
     upstream.on('end', onUpstreamEnd).on('error', onUpstreamError).on('close', onUpstreamClose);
     const { inspection } = this;
-    this.#pipe.toClient(inspection === undefined ? side.infoLine : inspection.firstInfo(side.infoLine));
+    if (side.infoLine.length > 0)
+      this.#pipe.toClient(inspection === undefined ? side.infoLine : inspection.firstInfo(side.infoLine));
     if (inspection?.refusal !== undefined) this.end('nats_violation');
     if (side.rest.length > 0) this.#onUpstreamBytes(side.rest);
     if (upstream.destroyed) this.upstreamClosed();

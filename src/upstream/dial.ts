@@ -1,7 +1,7 @@
 import { Socket, type TcpNetConnectOpts } from 'node:net';
 import type { BufferPool } from '../buffer-pool.ts';
 import type { UpstreamServer } from '../config/config.ts';
-import { MAX_INFO_BYTES, readFirstLine, type ServerInfo } from '../nats/info.ts';
+import { MAX_INFO_BYTES, NO_INFO, readFirstLine, type ServerInfo } from '../nats/info.ts';
 import { unsignable } from '../nats/proxy-signature.ts';
 import { type ConnectOutcome, connectOutcome } from './connect-outcome.ts';
 import { judgeClearInfo } from './judge-info.ts';
@@ -15,7 +15,7 @@ export type DialTarget = UpstreamServer & { readonly address: string };
 export type Upstream = {
   readonly socket: Socket;
   readonly server: DialTarget;
-  /** The first whole INFO line, LF included, as it arrived. */
+  /** The first whole INFO line, LF included, as it arrived. Of an opaque server, empty. */
   readonly infoLine: Buffer;
   /** What had come behind it. */
   readonly rest: Buffer;
@@ -125,6 +125,8 @@ function ignore(): void {}
  *  first       connect ─▶ [PROXY] ─▶ TLS ─▶ INFO ──────────▶ done
  * ```
  *
+ * An opaque server may be silent, and nothing is awaited from it: done once TCP stands, and TLS where it is first.
+ *
  * @throws DialError; the reason of `options.signal` when it aborts. No socket is left then.
  */
 export function attempt(
@@ -172,7 +174,11 @@ export function attempt(
     observer.onConnect('ok', (connectedAtMs - startMs) / 1000);
     // In front of everything, TLS included; nats-server waits for it before it answers a byte of ours.
     if (proxy !== undefined) socket.write(proxy.header);
-    if (tls?.config.mode === 'first') secure(tls, false, () => {});
+    if (tls?.config.mode === 'first') secure(tls, false, standing);
+    else if (server.opaque) standing();
+  };
+  const standing = (): void => {
+    if (server.opaque) done(NOTHING, NOTHING, NO_INFO);
   };
   /** The clear socket is gone for us from here on: nothing of it is read, nothing is written to it. */
   const secure = (by: TlsClient, judgesUs: boolean, onSecure: () => void): void => {

@@ -4,6 +4,7 @@ import type { ByteSocket, ByteSocketOwner, ClientEnd, Engine } from './byte-sock
 import { DeflateGate } from './deflate-gate.ts';
 import type { FrameCounters } from './frame-counters.ts';
 import { FrameMeter } from './frame-meter.ts';
+import { confirmer } from './subprotocol.ts';
 
 /**
  * The engine on stock `ws`: a message is handed on when it is complete. It holds at most one unfinished message
@@ -27,6 +28,8 @@ export type BufferedEngineOptions = {
   readonly maxSentFrameBytes: number;
   /** ws destroys the socket this long after a close frame, should the owner's own deadline fail. */
   readonly closeFenceMs: number;
+  /** Those that may be confirmed to a client. */
+  readonly subprotocols?: readonly string[];
   /** Monotonic milliseconds; may be coarse. */
   readonly clock: { readonly nowMs: number };
   /** Shared by all sockets of a process; only added to. */
@@ -44,8 +47,7 @@ export function bufferedEngine(options: BufferedEngineOptions): Engine {
     noServer: true,
     clientTracking: false,
     perMessageDeflate: options.deflate ?? false,
-    // Without a handler ws would accept the first subprotocol offered; no answer is what NATS clients expect.
-    handleProtocols: () => false,
+    handleProtocols: confirmer(options.subprotocols ?? []),
     maxPayload: options.maxMessageBytes,
     maxFragments: fragmentLimit(options.maxMessageBytes),
     maxBufferedChunks: chunkLimit(options.maxMessageBytes),

@@ -7,6 +7,7 @@ import type { FrameCounters } from './frame-counters.ts';
 import { FrameReader } from './frame-reader.ts';
 import { closeFrame, framedLength, PING_FRAME, pongFrame, putBinaryFrames } from './frame-writer.ts';
 import { readInto } from './socket-reads.ts';
+import { confirmer } from './subprotocol.ts';
 import { fastestUnmask } from './unmask.ts';
 
 /**
@@ -25,6 +26,8 @@ export type CutThroughOptions = {
   readonly maxFrameBytes: number;
   /** Payload of the frames that we send, at most; up to 65,535. */
   readonly maxSentFrameBytes: number;
+  /** Those that may be confirmed to a client. */
+  readonly subprotocols?: readonly string[];
   /** Monotonic milliseconds; may be coarse. */
   readonly clock: { readonly nowMs: number };
   /** Shared by all sockets of a process; only added to. */
@@ -38,8 +41,7 @@ export function cutThroughEngine(options: CutThroughOptions): Engine {
     noServer: true,
     clientTracking: false,
     perMessageDeflate: false,
-    // Without a handler ws would accept the first subprotocol offered; no answer is what NATS clients expect.
-    handleProtocols: () => false,
+    handleProtocols: confirmer(options.subprotocols ?? []),
     WebSocket: HandshakeOnly,
   } as ConstructorParameters<typeof WebSocketServer>[0]);
   const shared: Shared = { ...options, unmask: fastestUnmask(options.pool.bytes, options.pool.memory) };

@@ -3,7 +3,12 @@ import { STATUS_CODES } from 'node:http';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { HANDSHAKE_OUTCOMES, type HandshakeOutcome, type Refusal } from '../../src/close-reason.ts';
-import { type HandshakeRequest, type HandshakeRules, judgeHandshake } from '../../src/listener/handshake.ts';
+import {
+  type HandshakeRequest,
+  type HandshakeRules,
+  judgeHandshake,
+  type RouteRules,
+} from '../../src/listener/handshake.ts';
 import { refusalBody, refusalHeaders, refusalResponse } from '../../src/listener/http-refusal.ts';
 import { compileOrigins } from '../../src/listener/origin.ts';
 import { compileTrustedProxies } from '../../src/listener/trusted-proxies.ts';
@@ -45,14 +50,26 @@ function request({ set = {}, add = [], ...parts }: Change = {}): HandshakeReques
   };
 }
 
-function rules(change: Partial<HandshakeRules> & { allow?: readonly string[] } = {}): HandshakeRules {
-  const { allow = [ORIGIN], ...parts } = change;
+type RulesChange = Partial<HandshakeRules> & { allow?: readonly string[]; path?: string };
+
+function rules({ allow = [ORIGIN], path = '/', ...parts }: RulesChange = {}): HandshakeRules {
   return {
-    origins: compileOrigins({ allow, missing: 'deny', opaque: 'deny' }),
     trustedProxies: compileTrustedProxies([]),
     hosts: [],
-    path: '/',
+    routes: [route({ path, allow })],
     ...parts,
+  };
+}
+
+function route(parts: Partial<RouteRules> & { allow?: readonly string[] } = {}): RouteRules {
+  const { allow = [ORIGIN], ...others } = parts;
+  return {
+    name: 'default',
+    host: undefined,
+    path: '/',
+    subprotocols: [],
+    origins: compileOrigins({ allow, missing: 'deny', opaque: 'deny' }),
+    ...others,
   };
 }
 
@@ -367,13 +384,60 @@ test('the first broken rule names the outcome, in the order of the table', () =>
 });
 
 test('a route other than / is compared byte for byte', () => {
-  const route = rules({ path: '/nats' });
-  assert.equal(outcomeOf({ target: '/nats' }, route), 'accepted');
-  assert.equal(outcomeOf({ target: '/nats?token=x' }, route), 'accepted');
-  assert.equal(outcomeOf({ target: 'http://gw.example.com/nats' }, route), 'accepted');
+  const nats = rules({ path: '/nats' });
+  assert.equal(outcomeOf({ target: '/nats' }, nats), 'accepted');
+  assert.equal(outcomeOf({ target: '/nats?token=x' }, nats), 'accepted');
+  assert.equal(outcomeOf({ target: 'http://gw.example.com/nats' }, nats), 'accepted');
   for (const target of ['/', '/nats/', '/NATS', '/n%61ts', '//nats', '/nats;x', '/./nats']) {
-    assert.equal(outcomeOf({ target }, route), 'no_route', target);
+    assert.equal(outcomeOf({ target }, nats), 'no_route', target);
   }
+});
+
+test('a route that names the host of the request comes before the one for any host', () => {
+  const underRules = rules({
+    routes: [
+      route(),
+      route({ name: '/x', path: '/x', allow: ['https://any.example.com'] }),
+      route({ name: 'a.example.com/x', host: 'a.example.com', path: '/x', allow: ['https://a.example.com'] }),
+      route({ name: 'b.example.com/', host: 'b.example.com', allow: ['https://b.example.com'] }),
+    ],
+  });
+  const routeOf = (target: string, host: string, origin: string): string | undefined =>
+    judgeHandshake(request({ target, set: { Host: host, Origin: origin } }), underRules).route;
+  assert.equal(routeOf('/', 'gw.example.com', ORIGIN), 'default');
+  assert.equal(routeOf('/x', 'gw.example.com', 'https://any.example.com'), '/x');
+  assert.equal(routeOf('/x', 'A.Example.COM:8080', 'https://a.example.com'), 'a.example.com/x');
+  assert.equal(routeOf('/', 'b.example.com', 'https://b.example.com'), 'b.example.com/');
+  // Of b only the path / is told apart.
+  assert.equal(routeOf('/x', 'b.example.com', 'https://any.example.com'), '/x');
+  assert.equal(routeOf('/y', 'b.example.com', ORIGIN), undefined);
+  // The origins of another route let nobody in.
+  for (const [target, host, origin] of [
+    ['/x', 'gw.example.com', ORIGIN],
+    ['/x', 'a.example.com', 'https://any.example.com'],
+    ['/', 'b.example.com', ORIGIN],
+  ] as const) {
+    assert.equal(outcomeOf({ target, set: { Host: host, Origin: origin } }, underRules), 'origin_not_listed');
+  }
+});
+
+test('a host that only an untrusted client names in X-Forwarded-Host chooses no route', () => {
+  const routes = [route(), route({ name: 'a.example.com/', host: 'a.example.com' })];
+  const add: Lines = [['X-Forwarded-Host', 'a.example.com']];
+  const nameUnder = (networks: readonly string[]): string | undefined =>
+    judgeHandshake(request({ add }), rules({ routes, trustedProxies: compileTrustedProxies(networks) }))
+      .route;
+  assert.equal(nameUnder([]), 'default');
+  assert.equal(nameUnder(['203.0.113.0/24']), 'a.example.com/');
+});
+
+test('where subprotocols are spoken an offer must hold one of them', () => {
+  const mqtt = rules({ routes: [route({ subprotocols: ['mqtt', 'mqttv3.1'] })] });
+  const offer = (value: string) => outcomeOf({ add: [['Sec-WebSocket-Protocol', value]] }, mqtt);
+  assert.equal(outcomeOf({}, mqtt), 'accepted');
+  assert.equal(offer('mqtt'), 'accepted');
+  assert.equal(offer('amqp, mqttv3.1'), 'accepted');
+  for (const value of ['amqp', 'MQTT', 'mqtt, mqtt', 'mqtt,,(']) assert.equal(offer(value), 'subprotocol');
 });
 
 const SELF_ROWS: readonly [
@@ -500,12 +564,14 @@ test('the verdict carries the client address and the first Origin, whatever the 
     outcome: 'method',
     clientAddress: '198.51.100.7',
     origin: 'first\x1b[31m',
+    route: undefined,
   });
   assert.deepEqual(judgeHandshake(request(), underRules), {
     accept: true,
     clientAddress: '203.0.113.5',
     origin: ORIGIN,
     secure: false,
+    route: 'default',
   });
   const secure = (proto: string | undefined, peerAddress: string, tls: boolean): unknown => {
     const add: [string, string][] = proto === undefined ? [] : [['X-Forwarded-Proto', proto]];

@@ -67,7 +67,9 @@ function judged(parts: Partial<HandshakeRequest>): unknown {
     peerAddress: '10.0.0.1',
     ...parts,
   };
-  return judgeHandshake(request, { origins, trustedProxies: trusted, hosts: ['gw.example.com'], path: '/' });
+  const route = { name: 'default', host: undefined, path: '/', subprotocols: ['nats'], origins };
+  const rules = { trustedProxies: trusted, hosts: ['gw.example.com'], routes: [route] };
+  return judgeHandshake(request, rules);
 }
 
 const UPGRADE_LINES = [

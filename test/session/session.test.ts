@@ -58,6 +58,7 @@ async function session(upstream: FakeUpstream): Promise<{
     id: 1,
     clientAddress: '192.0.2.1',
     origin: undefined,
+    route: 'default',
     upstream: 'u',
     natsClientId: undefined,
   };
