@@ -4,6 +4,7 @@ import {
   HANDSHAKE_OUTCOMES,
   type HandshakeOutcome,
 } from './close-reason.ts';
+import { DEFAULT_ROUTE } from './config/routes.ts';
 import { foreignText, LineLimiter, type Log } from './log.ts';
 
 /** Refusals may be thousands a second; this many of each kind are logged, the rest is counted on the next line. */
@@ -14,6 +15,7 @@ const MAX_CAUSE_CHARACTERS = 256;
 export type RefusedHandshake = {
   readonly clientAddress: string;
   readonly origin: string | undefined;
+  readonly route?: string | undefined;
   readonly cause?: string;
 };
 
@@ -22,6 +24,7 @@ export type EndedSession = {
     readonly id: number;
     readonly clientAddress: string;
     readonly origin: string | undefined;
+    readonly route: string;
     readonly upstream: string;
     readonly natsClientId: number | undefined;
   };
@@ -78,6 +81,7 @@ export class Reporter {
         status,
         client: facts.clientAddress,
         ...originField(facts.origin),
+        ...routeField(facts.route),
         ...(facts.cause === undefined ? {} : { cause: foreignText(facts.cause, MAX_CAUSE_CHARACTERS) }),
         ...(suppressed === 0 ? {} : { suppressed }),
         hint: sentence,
@@ -129,6 +133,7 @@ export class Reporter {
         bytesToClient: session.bytesToClient,
         client: facts.clientAddress,
         ...originField(facts.origin),
+        ...routeField(facts.route),
         upstream: facts.upstream,
         ...(facts.natsClientId === undefined ? {} : { natsClientId: facts.natsClientId }),
         ...(session.serverError === undefined
@@ -146,6 +151,10 @@ const withoutNames = (text: string): string => text.replaceAll(/"[^"]*("|$)/g, '
 
 const originField = (origin: string | undefined): { origin?: string } =>
   origin === undefined ? {} : { origin: foreignText(origin) };
+
+/** Where there are no others, the default route says nothing. */
+const routeField = (route: string | undefined): { route?: string } =>
+  route === undefined || route === DEFAULT_ROUTE ? {} : { route };
 
 const zeros = (names: readonly string[]): Record<string, number> =>
   Object.fromEntries(names.map((name) => [name, 0]));
