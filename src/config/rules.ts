@@ -275,7 +275,7 @@ function checkOpaque({ upstream, inspect }: Served, { problem, isWritten }: Voic
 
 /** A route must be told from the default one and from those `before` it. */
 function checkPlace(route: RouteValues, before: readonly RouteValues[], { problem, written }: Voice): void {
-  const key = written(['path'], ['host']);
+  const key = written(['host'], ['path']);
   if (route.host === undefined && route.path === '/') {
     problem(
       key,

@@ -43,6 +43,7 @@ const DEFAULTS = {
   timeouts: { handshakeMs: 5000, pingMs: 25_000, silenceMs: 300_000, stallMs: 30_000, closeMs: 2000 },
   drain: { delayMs: 5000, timeoutMs: 30_000 },
   log: { level: 'info', format: 'json' },
+  routes: [],
 };
 
 test('two keys are a configuration, complete and frozen', async () => {
@@ -161,6 +162,7 @@ log: {level: silent, format: text}
       timeouts: { handshakeMs: 4000, pingMs: 100, silenceMs: 200, stallMs: 10, closeMs: 20 },
       drain: { delayMs: 0, timeoutMs: 0 },
       log: { level: 'silent', format: 'text' },
+      routes: [],
     },
     lines.join('\n'),
   );

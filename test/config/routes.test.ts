@@ -1,0 +1,236 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { selfSigned } from './self-signed.ts';
+import { load, REQUIRED } from './support.ts';
+
+const TOP = `origins: {allow: https://app.example.com, missing: allow}
+upstream: {servers: nats://nats:4222, order: first, tls: {mode: first}}
+info: {connectUrls: drop, hide: [host]}
+limits: {sessions: 7, frameBytes: 4MiB, sessionAge: 1h}
+compression: {enabled: on, threshold: 2KiB, concurrency: 2}
+`;
+
+test('a route has from the top what it does not say itself, key by key', async () => {
+  const { config, lines, warnings } = await load(`${TOP}routes:
+  - path: /a
+  - host: B.example.com
+    origins: https://b.example.com
+    limits: {sessions: 3, sessionAge: off}
+    compression: off
+    info: {hide: []}
+    inspect: enforce
+`);
+  assert.deepEqual([lines, warnings], [[], []]);
+  const [a, b] = config?.routes ?? [];
+  assert.ok(config && a && b);
+  assert.deepEqual(
+    { ...a, limits: undefined },
+    {
+      name: '/a',
+      host: undefined,
+      path: '/a',
+      subprotocols: [],
+      origins: config.origins,
+      upstream: config.upstream,
+      compression: config.compression,
+      inspect: 'enforce',
+      info: config.info,
+      limits: undefined,
+    },
+  );
+  assert.equal(a.upstream, config.upstream, 'the very object: one pool for both');
+  // The cap on all sessions is none on those of a route.
+  assert.deepEqual(a.limits, {
+    sessions: 0,
+    maxFrameBytes: 4 * 1024 * 1024,
+    maxSentFrameBytes: 65_535,
+    maxControlLineBytes: 4096,
+    sessionAgeMs: 3_600_000,
+  });
+  assert.deepEqual([b.name, b.host, b.path], ['b.example.com/', 'b.example.com', '/']);
+  assert.deepEqual(b.origins, { allow: ['https://b.example.com'], missing: 'allow', opaque: 'deny' });
+  assert.deepEqual(b.compression, { enabled: false, thresholdBytes: 2048, sessions: 500, concurrency: 2 });
+  assert.deepEqual(b.info, { connectUrls: 'drop', hide: [] });
+  assert.deepEqual([b.limits.sessions, b.limits.sessionAgeMs], [3, 0]);
+  assert.ok(Object.isFrozen(b.limits));
+});
+
+test('an upstream of a route is taken whole, and flags change that of the top alone', async () => {
+  const { config, lines } = await load(
+    `${TOP}routes:
+  - {path: /own, upstream: "nats://other"}
+  - {path: /mqtt, upstream: "tcp://mqtt:1883", subprotocols: mqtt}
+  - {path: /same}
+`,
+    { flags: { upstream: ['nats://flag:1'] } },
+  );
+  assert.deepEqual(lines, []);
+  const [own, mqtt, same] = config?.routes ?? [];
+  assert.deepEqual(own?.upstream.servers, [{ host: 'other', port: 4222, name: 'other:4222' }]);
+  assert.deepEqual([own?.upstream.order, own?.upstream.tls], ['random', undefined]);
+  assert.deepEqual([own?.inspect, same?.inspect], ['enforce', 'enforce']);
+  assert.deepEqual(same?.upstream.servers, [{ host: 'flag', port: 1, name: 'flag:1' }]);
+  assert.equal(same?.upstream.tls?.mode, 'first');
+  // What INFO rules ask for has no meaning for bytes that are not read.
+  assert.deepEqual([mqtt?.inspect, mqtt?.subprotocols], ['off', ['mqtt']]);
+  assert.deepEqual(mqtt?.upstream.servers, [{ host: 'mqtt', port: 1883, name: 'mqtt:1883', opaque: true }]);
+});
+
+test('the level of a route is what its own keys need', async () => {
+  const { config } = await load(`${REQUIRED}routes:
+  - {path: /a, info: {connectUrls: drop}}
+  - {path: /b, upstream: {servers: "nats://b", tls: {mode: after-info}}}
+  - {path: /c, inspect: observe}
+`);
+  assert.equal(config?.inspect, 'off');
+  assert.deepEqual(
+    config.routes.map(({ inspect }) => inspect),
+    ['enforce', 'enforce', 'observe'],
+  );
+});
+
+const ROWS: readonly [name: string, routes: string, lines: readonly string[]][] = [
+  [
+    'no list',
+    '/mqtt',
+    [
+      '3:9: routes: a single value stands here; write a list of routes, such as "- path: /mqtt" with its keys below it',
+    ],
+  ],
+  [
+    'a value in the list',
+    '[/mqtt]',
+    ['3:10: routes: a single value stands here; write its keys, at least path or host, such as path: /mqtt'],
+  ],
+  [
+    'an unknown key',
+    '[{path: /a, orgins: x}]',
+    ['3:21: routes[0].orgins: not a known key; did you mean origins?'],
+  ],
+  [
+    'a key of the whole gateway',
+    '[{path: /a, timeouts: {ping: 1s}}]',
+    ['3:21: routes[0].timeouts: not a key of routes[0], but of the file; write it without indentation'],
+  ],
+  [
+    'a wrong value in the second route',
+    '[{path: /a}, {path: /b, limits: {frameBytes: 1}}]',
+    [
+      '3:54: routes[1].limits.frameBytes: "1" is too small; write a size from 1KiB to 2147483647B, such as 8MiB',
+    ],
+  ],
+  [
+    'a path without slash',
+    '[{path: mqtt}]',
+    ['3:17: routes[0].path: "mqtt" does not begin with /; write a path such as /mqtt'],
+  ],
+  [
+    'a path with a query',
+    '[{path: "/a?b"}]',
+    ['3:17: routes[0].path: "/a?b" has a query or fragment in it; write a path such as /mqtt'],
+  ],
+  [
+    'the default route again',
+    '[{origins: https://b.example.com}]',
+    ['3:10: routes[0].path: these are the requests of the keys at the top; write another path, or a host'],
+  ],
+  [
+    'one route twice',
+    '[{host: a.example.com, path: /x}, {path: /x, host: A.example.com}]',
+    ['3:60: routes[1].host: a route before has the same host and path; write another, or one route'],
+  ],
+  [
+    'two schemes in one list',
+    '[{path: /a, upstream: ["tcp://a:1", "nats://a:2"]}]',
+    [
+      '3:31: routes[0].upstream: nats:// and tcp:// stand in one list, though a session may get any of them; write one kind, and a route for the other',
+    ],
+  ],
+  [
+    'what tcp:// cannot have',
+    '[{path: /a, inspect: observe, info: {hide: host}, upstream: {servers: "tcp://a:1", tls: {mode: after-info}}}]',
+    [
+      '3:30: routes[0].inspect: what goes to tcp:// is never read; take inspect away, or write nats://',
+      '3:52: routes[0].info.hide: no INFO comes from tcp://; take it away, or write nats://',
+      '3:104: routes[0].upstream.tls.mode: no INFO comes from tcp:// that TLS could begin after; write mode: first, or nats://',
+    ],
+  ],
+  [
+    'tcp:// without port',
+    '[{path: /a, upstream: "tcp://a"}]',
+    ['3:31: routes[0].upstream: the URL names no port, and tcp has no usual one; write tcp://host:port'],
+  ],
+  [
+    'mqtt://',
+    '[{path: /a, upstream: "mqtt://a:1883"}]',
+    [
+      '3:31: routes[0].upstream: mqtt:// cannot be used: the MQTT port of nats-server is carried unread; write tcp://host:port',
+    ],
+  ],
+  [
+    'a subprotocol that is none',
+    '[{path: /a, subprotocols: ["mq tt"]}]',
+    ['3:36: routes[0].subprotocols: "mq tt" is not a subprotocol; write a subprotocol such as mqtt'],
+  ],
+  [
+    'a bad origin',
+    '[{path: /a, origins: "https://*.com"}]',
+    ['3:30: routes[0].origins: "https://*.com": https://*.com covers too much; write two labels behind *.'],
+  ],
+  [
+    'a dial that takes longer than the handshake may',
+    '[{path: /a, upstream: {servers: "nats://a", dialTimeout: 6s}}]',
+    [
+      '3:66: routes[0].upstream.dialTimeout: timeouts.handshake is not longer than upstream.dialTimeout, which is a part of it; write a longer handshake or a shorter dialTimeout',
+    ],
+  ],
+  [
+    'a file that is not there',
+    '[{path: /a, upstream: {servers: "nats://a", tls: {mode: first, caFile: ca.pem}}}]',
+    [
+      '3:80: routes[0].upstream.tls.caFile: the file cannot be read: there is no such file; write the name of a readable file',
+    ],
+  ],
+];
+
+for (const [name, routes, expected] of ROWS) {
+  test(`routes with ${name}`, async () => {
+    const { lines } = await load(`${REQUIRED}routes: ${routes}\n`);
+    assert.deepEqual(
+      lines,
+      expected.map((line) => `gateway.yaml:${line}`),
+    );
+  });
+}
+
+test('what is wrong at the top is said once, however many routes inherit it', async () => {
+  const { lines } = await load(`origins: {allow: nonsense, missing: perhaps}
+limits: {frameBytes: 1}
+routes: [{path: /a}, {path: /b, origins: {opaque: allow}}]
+`);
+  assert.deepEqual(
+    lines.map((line) => line.split(': ').slice(0, 2).join(': ')),
+    [
+      'gateway.yaml:1:1: upstream',
+      'gateway.yaml:1:18: origins.allow',
+      'gateway.yaml:1:37: origins.missing',
+      'gateway.yaml:2:22: limits.frameBytes',
+    ],
+  );
+});
+
+test('the files of a route are read, checked and named by the route', async () => {
+  const pair = selfSigned(30);
+  const files = { 'a.crt': pair.certificate, 'a.key': pair.key, 'b.key': selfSigned(30).key };
+  const route = (key: string): string => `${REQUIRED}routes:
+  - path: /a
+    upstream: {servers: "nats://a", tls: {mode: first, certFile: a.crt, keyFile: ${key}}}
+`;
+  const { config } = await load(route('a.key'), { files });
+  assert.match(config?.routes[0]?.upstream.tls?.certFile ?? '', /a\.crt$/);
+  assert.equal(config?.upstream.tls, undefined);
+  const { lines } = await load(route('b.key'), { files });
+  assert.deepEqual(lines, [
+    'gateway.yaml:5:82: routes[0].upstream.tls.keyFile: the key does not belong to the first certificate of certFile; write the matching pair',
+  ]);
+});
