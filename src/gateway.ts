@@ -132,7 +132,7 @@ export class Gateway {
     const { config, certificate, rules, proxies } = prepared;
     this.#options = options;
     this.#log = options.log;
-    this.#reporter = new Reporter(options.log);
+    this.#reporter = new Reporter(options.log, DEFAULT_ROUTE);
     this.#wheel = options.timerWheel ?? new TimerWheel();
     this.#admission = new Admission(admissionLimits(prepared), () => performance.now());
     this.#pool = options.bufferPool ?? new BufferPool();

@@ -4,7 +4,6 @@ import {
   HANDSHAKE_OUTCOMES,
   type HandshakeOutcome,
 } from './close-reason.ts';
-import { DEFAULT_ROUTE } from './config/routes.ts';
 import { foreignText, LineLimiter, type Log } from './log.ts';
 
 /** Refusals may be thousands a second; this many of each kind are logged, the rest is counted on the next line. */
@@ -51,12 +50,15 @@ export type ParserStop = {
  */
 export class Reporter {
   readonly #log: Log;
+  readonly #defaultRoute: string;
   readonly #limiter = new LineLimiter(REFUSAL_LINES_PER_SECOND);
   readonly #outcomes = zeros(Object.keys(HANDSHAKE_OUTCOMES));
   readonly #reasons = zeros(Object.keys(CLOSE_REASONS));
 
-  constructor(log: Log) {
+  /** `defaultRoute`: the route that goes without saying. */
+  constructor(log: Log, defaultRoute: string) {
     this.#log = log;
+    this.#defaultRoute = defaultRoute;
   }
 
   /** Counts since the start, those above zero. */
@@ -81,7 +83,7 @@ export class Reporter {
         status,
         client: facts.clientAddress,
         ...originField(facts.origin),
-        ...routeField(facts.route),
+        ...this.#routeField(facts.route),
         ...(facts.cause === undefined ? {} : { cause: foreignText(facts.cause, MAX_CAUSE_CHARACTERS) }),
         ...(suppressed === 0 ? {} : { suppressed }),
         hint: sentence,
@@ -120,6 +122,10 @@ export class Reporter {
     this.#log.error({ error: error instanceof Error ? error.stack : String(error) }, 'fault');
   }
 
+  #routeField(route: string | undefined): { route?: string } {
+    return route === undefined || route === this.#defaultRoute ? {} : { route };
+  }
+
   sessionEnded(session: EndedSession): void {
     const { facts, reason } = session;
     this.#reasons[reason] = (this.#reasons[reason] ?? 0) + 1;
@@ -133,7 +139,7 @@ export class Reporter {
         bytesToClient: session.bytesToClient,
         client: facts.clientAddress,
         ...originField(facts.origin),
-        ...routeField(facts.route),
+        ...this.#routeField(facts.route),
         upstream: facts.upstream,
         ...(facts.natsClientId === undefined ? {} : { natsClientId: facts.natsClientId }),
         ...(session.serverError === undefined
@@ -151,10 +157,6 @@ const withoutNames = (text: string): string => text.replaceAll(/"[^"]*("|$)/g, '
 
 const originField = (origin: string | undefined): { origin?: string } =>
   origin === undefined ? {} : { origin: foreignText(origin) };
-
-/** Where there are no others, the default route says nothing. */
-const routeField = (route: string | undefined): { route?: string } =>
-  route === undefined || route === DEFAULT_ROUTE ? {} : { route };
 
 const zeros = (names: readonly string[]): Record<string, number> =>
   Object.fromEntries(names.map((name) => [name, 0]));

@@ -1,4 +1,4 @@
-import type { Config, ListenAddress } from '../config/config.ts';
+import type { Config, ListenAddress, RouteConfig } from '../config/config.ts';
 import { type ConfigSource, formatProblem, type LoadedConfig } from '../config/load.ts';
 
 export type CheckOutput = { out(line: string): void; err(line: string): void };
@@ -41,6 +41,7 @@ function summary({
   timeouts,
   drain,
   log,
+  routes,
 }: Config): string[] {
   const tls = listen.tls;
   const encrypted = `TLS from ${tls?.minVersion}${tls?.clientCaFile === undefined ? '' : ', with client certificates'}`;
@@ -71,6 +72,16 @@ function summary({
     `timeouts   handshake ${durationText(timeouts.handshakeMs)}, ping ${durationText(timeouts.pingMs)}, silence ${durationText(timeouts.silenceMs)}, stall ${durationText(timeouts.stallMs)}`,
     `drain      after ${durationText(drain.delayMs)}, over ${durationText(drain.timeoutMs)}`,
     `log        ${log.level}, ${log.format}`,
+    ...routes.flatMap(routeLines),
+  ];
+}
+
+function routeLines({ name, origins, upstream, subprotocols, inspect, limits }: RouteConfig): string[] {
+  const opaque = upstream.servers[0]?.opaque === true;
+  return [
+    `route      ${name} -> ${upstream.servers.map((server) => `${opaque ? 'tcp://' : ''}${server.name}`).join(', ')}${upstream.tls === undefined ? '' : ' over TLS'}`,
+    `           origins ${origins.allow.join(', ')}; without Origin: ${origins.missing}; Origin null: ${origins.opaque}`,
+    `           inspect ${inspect}; sessions ${limits.sessions === 0 ? 'as all' : limits.sessions}; frames up to ${limits.maxFrameBytes} bytes${subprotocols.length === 0 ? '' : `; subprotocols ${subprotocols.join(', ')}`}`,
   ];
 }
 
