@@ -153,36 +153,36 @@ export function foreignText(text: string, mostCharacters = MAX_FOREIGN_CHARACTER
 }
 
 /**
- * Lets at most `perSecond` lines a second through for each key and counts the others, so that a flood of
+ * Lets `burst` lines of each key through, and `perSecond` from then on, and counts the others, so that a flood of
  * refusals neither fills a disk nor costs more than it says. Keys must come from a closed set.
  */
 export class LineLimiter {
   readonly #perSecond: number;
-  readonly #windows = new Map<string, { second: number; lines: number; suppressed: number }>();
+  readonly #burst: number;
+  readonly #buckets = new Map<string, { lines: number; atMs: number; suppressed: number }>();
 
-  constructor(perSecond: number) {
+  constructor(perSecond: number, burst = perSecond) {
     this.#perSecond = perSecond;
+    this.#burst = burst;
   }
 
   /** undefined: do not log. Otherwise the number of lines suppressed since the last one that went through. */
   pass(key: string, nowMs: number): number | undefined {
-    const second = Math.floor(nowMs / 1000);
-    let window = this.#windows.get(key);
-    if (window === undefined) {
-      window = { second, lines: 0, suppressed: 0 };
-      this.#windows.set(key, window);
+    let bucket = this.#buckets.get(key);
+    if (bucket === undefined) {
+      bucket = { lines: this.#burst, atMs: nowMs, suppressed: 0 };
+      this.#buckets.set(key, bucket);
     }
-    if (window.second !== second) {
-      window.second = second;
-      window.lines = 0;
-    }
-    if (window.lines >= this.#perSecond) {
-      window.suppressed++;
+    const lines = bucket.lines + ((nowMs - bucket.atMs) / 1000) * this.#perSecond;
+    bucket.lines = Math.min(this.#burst, lines);
+    bucket.atMs = nowMs;
+    if (bucket.lines < 1) {
+      bucket.suppressed++;
       return undefined;
     }
-    window.lines++;
-    const suppressed = window.suppressed;
-    window.suppressed = 0;
+    bucket.lines--;
+    const { suppressed } = bucket;
+    bucket.suppressed = 0;
     return suppressed;
   }
 }
