@@ -26,7 +26,7 @@ import { Reporter } from './reporter.ts';
 import { Traffic } from './session/pipe.ts';
 import { Session, type SessionObserver, type SessionParts, type SessionSummary } from './session/session.ts';
 import { Sessions } from './session/sessions.ts';
-import { sessionCap } from './session-cap.ts';
+import { isCapLow, sessionCap } from './session-cap.ts';
 import { TimerWheel } from './timer-wheel.ts';
 import { CONNECT_OUTCOMES } from './upstream/connect-outcome.ts';
 import { attempt, DialError, type DialOptions, type Upstream } from './upstream/dial.ts';
@@ -274,7 +274,7 @@ export class Gateway {
       'ready',
     );
     this.#warnOfEngine();
-    if (config.limits.sessions === undefined && sessionCap < 10_000) {
+    if (isCapLow(config.limits.sessions, sessionCap)) {
       this.#log.warn(
         { sessions: sessionCap, fileDescriptors: this.#options.fileDescriptorLimit },
         'the session cap was lowered to what the file-descriptor limit carries; raise the limit (ulimit -n)',
