@@ -53,8 +53,23 @@ describe('usage', () => {
   });
 
   for (const [args, what] of [
-    [['chekc'], /unknown command "chekc"; see natsgate --help/],
-    [['--upstraem', 'x'], /--upstraem.*; see natsgate --help/],
+    [['chekc'], /^natsgate: unknown command "chekc"; see natsgate --help$/m],
+    [['chek'], /^natsgate: unknown command "chek" \(did you mean check\?\); see natsgate --help$/m],
+    [
+      ['--upstraem', 'x'],
+      /^natsgate: unknown option "--upstraem" \(did you mean --upstream\?\); see natsgate --help$/m,
+    ],
+    [['-config', 'x'], /^natsgate: unknown option "-config" \(did you mean --config\?\); see/m],
+    [['--tls=SECRET'], /^natsgate: unknown option "--tls"; see natsgate --help$/m],
+    [['--toString'], /^natsgate: unknown option "--toString"; see natsgate --help$/m],
+    [['--a\u009b\u202e\n'], /^natsgate: unknown option "--a\\x9b\\u202e\\x0a"; see natsgate --help$/m],
+    [['check', '--config'], /^natsgate: --config wants a value; see natsgate --help$/m],
+    [['check', '--config='], /^natsgate: --config wants a value; see natsgate --help$/m],
+    [
+      ['--config', '--listen', '1'],
+      /^natsgate: --config wants a value; one that begins with a dash is written --config=VALUE; see/m,
+    ],
+    [['--version=1'], /^natsgate: --version takes no value; see natsgate --help$/m],
     [['probe'], /probe wants one URL/],
     [['serve', 'x'], /unexpected argument "x"/],
     [['probe', 'ws://127.0.0.1:1', '--timeout', 'soon'], /--timeout wants seconds/],
