@@ -5,7 +5,7 @@ import type { MetricsSource } from './admin/metric-table.ts';
 import { Metrics } from './admin/metrics.ts';
 import { BufferPool } from './buffer-pool.ts';
 import type { HandshakeOutcome } from './close-reason.ts';
-import type { Config, ListenAddress, UpstreamConfig } from './config/config.ts';
+import type { Config, InspectLevel, ListenAddress, UpstreamConfig } from './config/config.ts';
 import { fingerprint } from './config/fingerprint.ts';
 import type { ValidConfig } from './config/load.ts';
 import { Reloader, type ReloaderOptions } from './config/reload.ts';
@@ -516,10 +516,10 @@ export class Gateway {
   /** undefined at level off: the session carries bytes and nothing else. */
   #inspectorFor(id: number, facts: OpeningFacts, upstream: Upstream, config: Config): Inspector | undefined {
     const { inspect: level, info, limits } = config;
-    if (level === 'off') {
-      if (upstream.info.connectUrls.length > 0) this.#warnOfConnectUrls(upstream.info.connectUrls);
-      return undefined;
-    }
+    // Only `enforce` can change INFO: who has that and keeps the addresses means it.
+    if (level !== 'enforce' && upstream.info.connectUrls.length > 0)
+      this.#warnOfConnectUrls(upstream.info.connectUrls, level);
+    if (level === 'off') return undefined;
     const signer = config.upstream.proxySigner;
     const rules: InspectionRules = {
       level,
@@ -539,12 +539,12 @@ export class Gateway {
     });
   }
 
-  #warnOfConnectUrls(urls: readonly string[]): void {
+  #warnOfConnectUrls(urls: readonly string[], level: InspectLevel): void {
     if (this.#warnedOfConnectUrls) return;
     this.#warnedOfConnectUrls = true;
     this.#log.warn(
       { announced: urls.slice(0, 4).map((url) => foreignText(url)) },
-      'nats-server announces addresses of its cluster, and browsers will try to reconnect there, past this gateway; write "info:" and below it "  connectUrls: drop"',
+      `nats-server announces addresses of its cluster, and browsers will try to reconnect there, past this gateway; write "info:" and below it "  connectUrls: drop"${level === 'off' ? '' : ', and "inspect: enforce"'}`,
     );
   }
 

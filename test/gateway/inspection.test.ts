@@ -292,18 +292,21 @@ describe('connect_urls', () => {
     '"proto":1,"connect_urls":["10.0.0.1:4222","10.0.0.2:4222"]',
   );
 
-  test('level off: the INFO passes as it is, and one warning says what will happen', async () => {
-    await using upstream = await FakeUpstream.start({ greeting });
-    await using gateway = await startTestGateway(upstream.port);
-    for (let count = 0; count < 3; count++) {
-      await using client = await RawClient.open(gateway.port);
-      assert.equal(client.data.toString(), greeting);
-    }
-    const [line, ...more] = lines(gateway, 'announces addresses of its cluster');
-    assert.deepEqual(more, []);
-    assert.deepEqual(line?.['announced'], ['10.0.0.1:4222', '10.0.0.2:4222']);
-    assert.match(String(line?.message), /"info:" and below it " {2}connectUrls: drop"/);
-  });
+  for (const inspect of ['off', 'observe'] as const) {
+    test(`${inspect}: the INFO passes as it is, and one warning says what will happen`, async () => {
+      await using upstream = await FakeUpstream.start({ greeting });
+      await using gateway = await startTestGateway(upstream.port, { inspect });
+      for (let count = 0; count < 3; count++) {
+        await using client = await RawClient.open(gateway.port);
+        assert.equal(client.data.toString(), greeting);
+      }
+      const [line, ...more] = lines(gateway, 'announces addresses of its cluster');
+      assert.deepEqual(more, []);
+      assert.deepEqual(line?.['announced'], ['10.0.0.1:4222', '10.0.0.2:4222']);
+      assert.match(String(line?.message), /"info:" and below it " {2}connectUrls: drop"/);
+      assert.equal(/, and "inspect: enforce"$/.test(String(line?.message)), inspect === 'observe');
+    });
+  }
 
   const cases = [
     ['keep', ['10.0.0.1:4222', '10.0.0.2:4222']],
@@ -374,10 +377,12 @@ describe('the configuration', () => {
     }
   });
 
-  test('the two lines that the warning names are the fix', async () => {
-    const { config, lines: problems } = await load(`${REQUIRED}info:\n  connectUrls: drop\n`);
-    assert.deepEqual(problems, []);
-    assert.deepEqual([config?.inspect, config?.info.connectUrls], ['enforce', 'drop']);
+  test('the lines that the warning names are the fix', async () => {
+    for (const inspect of ['', 'inspect: enforce\n']) {
+      const { config, lines: problems } = await load(`${REQUIRED}${inspect}info:\n  connectUrls: drop\n`);
+      assert.deepEqual(problems, []);
+      assert.deepEqual([config?.inspect, config?.info.connectUrls], ['enforce', 'drop']);
+    }
   });
 
   test('natsgate check names the level in effect', async () => {
