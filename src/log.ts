@@ -1,5 +1,6 @@
 import { pino } from 'pino';
 import type { LogConfig } from './config/config.ts';
+import { printable, printableJson } from './printable.ts';
 
 /** What the parts of the gateway log with: pino's call form, fields first. */
 export type Log = Pick<pino.Logger, 'debug' | 'info' | 'warn' | 'error'> & {
@@ -98,7 +99,7 @@ export function standardOutput(fileDescriptor: number): StandardOutput {
 export function createLog(config: LogConfig, destination: LogDestination): Log {
   let { format } = config;
   const target: LogDestination = {
-    write: (line) => destination.write(format === 'text' ? asText(line) : line),
+    write: (line) => destination.write(format === 'text' ? asText(line) : printableJson(line)),
   };
   const logger = pino(
     {
@@ -133,14 +134,15 @@ function isoTime(): string {
   return `,"time":"${secondText}${String(ms).padStart(3, '0')}Z"`;
 }
 
-/** A JSON log line as people read it at a terminal, line feed included. */
+/** A JSON log line as people read it at a terminal, line feed included; no other control character is in it. */
 export function asText(line: string): string {
   const { level, time, message, ...fields } = JSON.parse(line) as Record<string, unknown>;
   const clock = String(time).slice(11, 23);
   const rest = Object.entries(fields).map(
     ([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
   );
-  return `${clock} ${String(level).padEnd(5)} ${message ?? ''} ${rest.join(' ')}`.trimEnd().concat('\n');
+  const text = `${clock} ${String(level).padEnd(5)} ${message ?? ''} ${rest.join(' ')}`;
+  return printable(text.trimEnd()).concat('\n');
 }
 
 /**

@@ -9,6 +9,7 @@ import { type ConfigSource, loadConfig } from './config/load.ts';
 import { quote } from './config/text.ts';
 import { compiledOrigins, configChecks, type Gateway, startGateway } from './gateway.ts';
 import { asText, createLog, standardOutput } from './log.ts';
+import { printable } from './printable.ts';
 
 /**
  * The process edge: arguments, environment, signals and exit codes. Nothing else touches `process`.
@@ -41,8 +42,8 @@ Signals: SIGHUP reads the configuration again; SIGTERM and SIGINT drain.
 Configuration keys: docs/configuration.md. Close reasons: docs/close-reasons.md.
 `;
 
-const complain = (line: string): void => void process.stderr.write(`${line}\n`);
-const say = (line: string): void => void process.stdout.write(`${line}\n`);
+const complain = (line: string): void => void process.stderr.write(`${printable(line)}\n`);
+const say = (line: string): void => void process.stdout.write(`${printable(line)}\n`);
 
 const read = (source: ConfigSource) => loadConfig(source, configChecks);
 

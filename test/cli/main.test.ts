@@ -185,4 +185,20 @@ describe('probe', () => {
       assert.match(out, what);
     }
   });
+
+  test('what a server calls itself moves no cursor of a terminal', async () => {
+    const name = 'n\u009b31m\u202e\u001b[2J';
+    const greeting = `INFO {"server_id":"S","server_name":${JSON.stringify(name)},"version":"2","max_payload":1}\r\n`;
+    await using upstream = await FakeUpstream.start({
+      greeting,
+      onConnection: (connection) =>
+        void connection
+          .until((one) => one.received.includes('PING'))
+          .then(() => connection.socket.write('PONG\r\n')),
+    });
+    await using gateway = await startTestGateway(upstream.port);
+    const { code, out } = await natsgate(['probe', `ws://127.0.0.1:${gateway.port}`]);
+    assert.equal(code, 0, out);
+    assert.match(out, /^probe: ok, n\\u\{9b\}31m\\u\{202e\}\\u\{1b\}\[2J 2 answered in \d+ ms\n$/);
+  });
 });

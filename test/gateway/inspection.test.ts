@@ -286,6 +286,18 @@ for (const inspect of LEVELS) {
   });
 }
 
+test('a subject in the API moves no cursor of a terminal, and is the subject all the same', async () => {
+  await using upstream = await FakeUpstream.start();
+  await using gateway = await startTestGateway(upstream.port, { inspect: 'observe' });
+  await using client = await RawClient.open(gateway.port);
+  const subject = 'a.\u009b31m\u202e\u2066é\u001b';
+  say(client, `SUB ${subject} 1\r\n`);
+  await (await upstream.connection()).until((one) => one.received.includes(' 1\r\n'));
+  const { body } = await ask(gateway.adminPort, '/api/sessions/1');
+  assert.match(body, /"a\.\\u009b31m\\u202e\\u2066é\\u001b"/);
+  assert.equal(JSON.parse(body).inspection.subscriptions[0].subject, subject);
+});
+
 describe('connect_urls', () => {
   const greeting = INFO_LINE.replace(
     '"proto":1',
