@@ -521,21 +521,24 @@ export class Gateway {
       this.#warnOfConnectUrls(upstream.info.connectUrls, level);
     if (level === 'off') return undefined;
     const signer = config.upstream.proxySigner;
+    // All that the functions below may keep: `upstream` holds an INFO line, of up to 64 KiB.
+    const { server } = upstream;
+    const { clientAddress } = facts;
     const rules: InspectionRules = {
       level,
       maxLineBytes: limits.maxControlLineBytes,
-      info: { ...info, tls: facts.secure === true, clientIp: facts.clientAddress },
+      info: { ...info, tls: facts.secure === true, clientIp: clientAddress },
       ...(signer === undefined ? {} : { sign: signer.sign }),
     };
     return new Inspector(rules, this.#pool, {
       onParserStop: (direction, error) => {
         this.#inspected.stopped(direction, error.problem);
-        this.#reporter.parserStopped({ id, clientAddress: facts.clientAddress }, direction, error, level);
+        this.#reporter.parserStopped({ id, clientAddress }, direction, error, level);
       },
       onServerError: (kind) => this.#inspected.serverError(kind),
       onRoundTrip: (seconds) => this.#metrics.natsRoundTrip(seconds),
       // Whoever runs now shall know, whichever pool the session came from.
-      onLameDuck: () => this.#active.upstreams.leaves(upstream.server),
+      onLameDuck: () => this.#active.upstreams.leaves(server),
     });
   }
 

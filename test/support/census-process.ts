@@ -9,16 +9,14 @@ import { startGateway } from '../../src/gateway.ts';
 import { createLog } from '../../src/log.ts';
 import { TimerWheel } from '../../src/timer-wheel.ts';
 import type { Census } from './census.ts';
-import { testConfig } from './config.ts';
+import { type ConfigOverrides, testConfig } from './config.ts';
 
 // Small buffers would share stores of 64 KiB, and one store more or less would blur what a session holds.
 Buffer.poolSize = 0;
 
 const bufferPool = new BufferPool();
 const timerWheel = new TimerWheel();
-const config = testConfig(Number(process.argv[2]), {
-  engine: process.argv[3] === 'buffered' ? 'buffered' : 'cut-through',
-});
+const config = testConfig(Number(process.argv[2]), JSON.parse(process.argv[3] ?? '{}') as ConfigOverrides);
 const log = createLog(config.log, { write: () => {} });
 const gateway = await startGateway(config, { log, bufferPool, timerWheel });
 const timers = new Set<number>();

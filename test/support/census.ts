@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import type { EngineName } from '../../src/config/config.ts';
+import type { ConfigOverrides } from './config.ts';
 
 /** What a gateway process holds, right after a full collection. */
 export type Census = {
@@ -35,10 +36,17 @@ export class CensusProcess implements AsyncDisposable {
     this.port = port;
   }
 
-  static async start(upstreamPort: number, engine: EngineName): Promise<CensusProcess> {
+  static async start(
+    upstreamPort: number,
+    engine: EngineName,
+    overrides: ConfigOverrides = {},
+  ): Promise<CensusProcess> {
     // The flags of the test runner are not for it.
     const env = { ...process.env, NODE_OPTIONS: '', NODE_TEST_CONTEXT: undefined };
-    const child = fork(PROGRAM, [String(upstreamPort), engine], { execArgv: FLAGS, env });
+    const child = fork(PROGRAM, [String(upstreamPort), JSON.stringify({ engine, ...overrides })], {
+      execArgv: FLAGS,
+      env,
+    });
     try {
       return new CensusProcess(child, (await answer(child)).port);
     } catch (error) {
