@@ -28,6 +28,13 @@ const hook = createHook({
   destroy: (id) => void timers.delete(id),
 });
 
+type Row = { readonly buffered: { readonly client: number; readonly upstream: number } };
+
+function stalledSessions(): number {
+  const { sessions } = gateway.sessionList(0, Number.POSITIVE_INFINITY) as { sessions: readonly Row[] };
+  return sessions.filter(({ buffered }) => buffered.client + buffered.upstream > 0).length;
+}
+
 function census(): Census {
   const uncollectedBufferBytes = process.memoryUsage().arrayBuffers;
   gc?.();
@@ -36,6 +43,7 @@ function census(): Census {
   return {
     port: gateway.address.port,
     sessions: gateway.sessionCount,
+    stalledSessions: stalledSessions(),
     freeSlots: bufferPool.free,
     pendingDeadlines: timerWheel.pending,
     timers: timers.size,

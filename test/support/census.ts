@@ -8,6 +8,8 @@ import type { ConfigOverrides } from './config.ts';
 export type Census = {
   readonly port: number;
   readonly sessions: number;
+  /** Sessions with bytes that a side has not taken yet. */
+  readonly stalledSessions: number;
   readonly freeSlots: number;
   readonly pendingDeadlines: number;
   /** That were made since `watchTimers`, and have neither run out nor been cleared. */
