@@ -4,7 +4,7 @@ import type { MetricsSource } from './admin/metric-table.ts';
 import { Metrics } from './admin/metrics.ts';
 import { BufferPool } from './buffer-pool.ts';
 import { HANDSHAKE_OUTCOMES, type HandshakeOutcome } from './close-reason.ts';
-import type { Config, ListenAddress, RouteConfig, UpstreamConfig } from './config/config.ts';
+import type { Config, InspectLevel, ListenAddress, RouteConfig, UpstreamConfig } from './config/config.ts';
 import { fingerprint } from './config/fingerprint.ts';
 import type { ValidConfig } from './config/load.ts';
 import { Reloader, type ReloaderOptions } from './config/reload.ts';
@@ -24,6 +24,7 @@ import { Reporter } from './reporter.ts';
 import { type Route, Routes, RouteTotals } from './routes.ts';
 import { Session, type SessionObserver, type SessionSummary } from './session/session.ts';
 import { Sessions } from './session/sessions.ts';
+import { isCapLow } from './session-cap.ts';
 import { TimerWheel } from './timer-wheel.ts';
 import { CONNECT_OUTCOMES, type ConnectOutcome } from './upstream/connect-outcome.ts';
 import { attempt, DialError, type DialOptions, type Upstream } from './upstream/dial.ts';
@@ -210,7 +211,7 @@ export class Gateway {
       'ready',
     );
     this.#warnOfEngine();
-    if (config.limits.sessions === undefined && sessionCap < 10_000) {
+    if (isCapLow(config.limits.sessions, sessionCap)) {
       this.#log.warn(
         { sessions: sessionCap, fileDescriptors: this.#options.fileDescriptorLimit },
         'the session cap was lowered to what the file-descriptor limit carries; raise the limit (ulimit -n)',
@@ -416,35 +417,38 @@ export class Gateway {
     config: RouteConfig,
   ): Inspector | undefined {
     const { name, inspect: level, info, limits } = config;
-    if (level === 'off') {
-      if (upstream.info.connectUrls.length > 0) this.#warnOfConnectUrls(upstream.info.connectUrls);
-      return undefined;
-    }
+    // Only `enforce` can change INFO: who has that and keeps the addresses means it.
+    if (level !== 'enforce' && upstream.info.connectUrls.length > 0)
+      this.#warnOfConnectUrls(upstream.info.connectUrls, level);
+    if (level === 'off') return undefined;
     const signer = config.upstream.proxySigner;
+    // All that the functions below may keep: `upstream` holds an INFO line, of up to 64 KiB.
+    const { server } = upstream;
+    const { clientAddress } = facts;
     const rules: InspectionRules = {
       level,
       maxLineBytes: limits.maxControlLineBytes,
-      info: { ...info, tls: facts.secure === true, clientIp: facts.clientAddress },
+      info: { ...info, tls: facts.secure === true, clientIp: clientAddress },
       ...(signer === undefined ? {} : { sign: signer.sign }),
     };
     return new Inspector(rules, this.#pool, {
       onParserStop: (direction, error) => {
         this.#inspected.stopped(direction, error.problem);
-        this.#reporter.parserStopped({ id, clientAddress: facts.clientAddress }, direction, error, level);
+        this.#reporter.parserStopped({ id, clientAddress }, direction, error, level);
       },
       onServerError: (kind) => this.#inspected.serverError(kind),
       onRoundTrip: (seconds) => this.#metrics.natsRoundTrip(seconds),
       // Whoever runs now shall know, whichever pool the session came from.
-      onLameDuck: () => this.#active.routes.get(name)?.upstreams.leaves(upstream.server),
+      onLameDuck: () => this.#active.routes.get(name)?.upstreams.leaves(server),
     });
   }
 
-  #warnOfConnectUrls(urls: readonly string[]): void {
+  #warnOfConnectUrls(urls: readonly string[], level: InspectLevel): void {
     if (this.#warnedOfConnectUrls) return;
     this.#warnedOfConnectUrls = true;
     this.#log.warn(
       { announced: urls.slice(0, 4).map((url) => foreignText(url)) },
-      'nats-server announces addresses of its cluster, and browsers will try to reconnect there, past this gateway; write "info:" and below it "  connectUrls: drop"',
+      `nats-server announces addresses of its cluster, and browsers will try to reconnect there, past this gateway; write "info:" and below it "  connectUrls: drop"${level === 'off' ? '' : ', and "inspect: enforce"'}`,
     );
   }
 

@@ -1,5 +1,6 @@
 import { pino } from 'pino';
 import type { LogConfig } from './config/config.ts';
+import { printable, printableJson } from './printable.ts';
 
 /** What the parts of the gateway log with: pino's call form, fields first. */
 export type Log = Pick<pino.Logger, 'debug' | 'info' | 'warn' | 'error'> & {
@@ -98,7 +99,7 @@ export function standardOutput(fileDescriptor: number): StandardOutput {
 export function createLog(config: LogConfig, destination: LogDestination): Log {
   let { format } = config;
   const target: LogDestination = {
-    write: (line) => destination.write(format === 'text' ? asText(line) : line),
+    write: (line) => destination.write(format === 'text' ? asText(line) : printableJson(line)),
   };
   const logger = pino(
     {
@@ -133,14 +134,15 @@ function isoTime(): string {
   return `,"time":"${secondText}${String(ms).padStart(3, '0')}Z"`;
 }
 
-/** A JSON log line as people read it at a terminal, line feed included. */
+/** A JSON log line as people read it at a terminal, line feed included; no other control character is in it. */
 export function asText(line: string): string {
   const { level, time, message, ...fields } = JSON.parse(line) as Record<string, unknown>;
   const clock = String(time).slice(11, 23);
   const rest = Object.entries(fields).map(
     ([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
   );
-  return `${clock} ${String(level).padEnd(5)} ${message ?? ''} ${rest.join(' ')}`.trimEnd().concat('\n');
+  const text = `${clock} ${String(level).padEnd(5)} ${message ?? ''} ${rest.join(' ')}`;
+  return printable(text.trimEnd()).concat('\n');
 }
 
 /**
@@ -153,36 +155,36 @@ export function foreignText(text: string, mostCharacters = MAX_FOREIGN_CHARACTER
 }
 
 /**
- * Lets at most `perSecond` lines a second through for each key and counts the others, so that a flood of
+ * Lets `burst` lines of each key through, and `perSecond` from then on, and counts the others, so that a flood of
  * refusals neither fills a disk nor costs more than it says. Keys must come from a closed set.
  */
 export class LineLimiter {
   readonly #perSecond: number;
-  readonly #windows = new Map<string, { second: number; lines: number; suppressed: number }>();
+  readonly #burst: number;
+  readonly #buckets = new Map<string, { lines: number; atMs: number; suppressed: number }>();
 
-  constructor(perSecond: number) {
+  constructor(perSecond: number, burst = perSecond) {
     this.#perSecond = perSecond;
+    this.#burst = burst;
   }
 
   /** undefined: do not log. Otherwise the number of lines suppressed since the last one that went through. */
   pass(key: string, nowMs: number): number | undefined {
-    const second = Math.floor(nowMs / 1000);
-    let window = this.#windows.get(key);
-    if (window === undefined) {
-      window = { second, lines: 0, suppressed: 0 };
-      this.#windows.set(key, window);
+    let bucket = this.#buckets.get(key);
+    if (bucket === undefined) {
+      bucket = { lines: this.#burst, atMs: nowMs, suppressed: 0 };
+      this.#buckets.set(key, bucket);
     }
-    if (window.second !== second) {
-      window.second = second;
-      window.lines = 0;
-    }
-    if (window.lines >= this.#perSecond) {
-      window.suppressed++;
+    const lines = bucket.lines + ((nowMs - bucket.atMs) / 1000) * this.#perSecond;
+    bucket.lines = Math.min(this.#burst, lines);
+    bucket.atMs = nowMs;
+    if (bucket.lines < 1) {
+      bucket.suppressed++;
       return undefined;
     }
-    window.lines++;
-    const suppressed = window.suppressed;
-    window.suppressed = 0;
+    bucket.lines--;
+    const { suppressed } = bucket;
+    bucket.suppressed = 0;
     return suppressed;
   }
 }

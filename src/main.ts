@@ -1,13 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
+import { COMMANDS, didYouMean, type Flags, readArguments } from './cli/arguments.ts';
 import { check } from './cli/check.ts';
 import { dev } from './cli/dev.ts';
 import { probe } from './cli/probe.ts';
 import { serve } from './cli/serve.ts';
 import { type ConfigSource, loadConfig } from './config/load.ts';
+import { quote } from './config/text.ts';
 import { compiledOrigins, configChecks, type Gateway, startGateway } from './gateway.ts';
 import { asText, createLog, standardOutput } from './log.ts';
+import { printable } from './printable.ts';
 
 /**
  * The process edge: arguments, environment, signals and exit codes. Nothing else touches `process`.
@@ -40,35 +42,15 @@ Signals: SIGHUP reads the configuration again; SIGTERM and SIGINT drain.
 Configuration keys: docs/configuration.md. Close reasons: docs/close-reasons.md.
 `;
 
-const OPTIONS = {
-  config: { type: 'string' },
-  upstream: { type: 'string', multiple: true },
-  origin: { type: 'string', multiple: true },
-  listen: { type: 'string' },
-  admin: { type: 'string' },
-  timeout: { type: 'string' },
-  version: { type: 'boolean' },
-  help: { type: 'boolean', short: 'h' },
-} as const;
-
-type Flags = ReturnType<typeof parseFlags>['values'];
-
-const parseFlags = (args: string[]) => parseArgs({ args, options: OPTIONS, allowPositionals: true });
-
-const complain = (line: string): void => void process.stderr.write(`${line}\n`);
-const say = (line: string): void => void process.stdout.write(`${line}\n`);
+const complain = (line: string): void => void process.stderr.write(`${printable(line)}\n`);
+const say = (line: string): void => void process.stdout.write(`${printable(line)}\n`);
 
 const read = (source: ConfigSource) => loadConfig(source, configChecks);
 
 async function main(args: string[]): Promise<number> {
-  let parsed: ReturnType<typeof parseFlags>;
-  try {
-    parsed = parseFlags(args);
-  } catch (error) {
-    complain(`natsgate: ${(error as Error).message.split('\n', 1)[0]}; see natsgate --help`);
-    return 2;
-  }
-  const { values: flags, positionals } = parsed;
+  const parsed = readArguments(args);
+  if ('problem' in parsed) return wrongUsage(parsed.problem);
+  const { flags, positionals } = parsed;
   const [command = 'serve', ...rest] = positionals;
   if (flags.help === true || command === 'help') {
     process.stdout.write(USAGE);
@@ -80,11 +62,10 @@ async function main(args: string[]): Promise<number> {
   }
   switch (command) {
     case 'serve':
-      return rest.length === 0
-        ? runServe(flags)
-        : wrongUsage(`unexpected argument ${JSON.stringify(rest[0])}`);
+      return rest.length === 0 ? runServe(flags) : wrongUsage(`unexpected argument ${quote(rest[0] ?? '')}`);
     case 'check':
-      if (rest.length > 0) return wrongUsage(`check takes a file by --config ${rest[0]}`);
+      if (rest.length > 0)
+        return wrongUsage(`check takes a file by --config FILE, not ${quote(rest[0] ?? '')}`);
       return check(sourceOf(flags), { out: say, err: complain }, read, (config) => [
         `compared   as ${compiledOrigins(config).join(', ')}`,
       ]);
@@ -94,7 +75,7 @@ async function main(args: string[]): Promise<number> {
       if (rest.length > 0 || Object.keys(flags).length > 0) return wrongUsage('dev takes no options');
       return runDev();
     default:
-      return wrongUsage(`unknown command ${JSON.stringify(command)}`);
+      return wrongUsage(`unknown command ${quote(command)}${didYouMean(command, COMMANDS)}`);
   }
 }
 

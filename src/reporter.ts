@@ -8,6 +8,14 @@ import { foreignText, LineLimiter, type Log } from './log.ts';
 
 /** Refusals may be thousands a second; this many of each kind are logged, the rest is counted on the next line. */
 const REFUSAL_LINES_PER_SECOND = 10;
+/**
+ * Sessions, too, end as often as clients like. An incident is told whole; who connects in a loop fills no disk. Drains
+ * are ours, and end each session once, so they are not counted.
+ */
+const ENDS = {
+  ordinary: { perSecond: 100, burst: 1000 },
+  trouble: { perSecond: 10, burst: 100 },
+} as const;
 /** Most of a cause is our own words, and what to do stands at their end. */
 const MAX_CAUSE_CHARACTERS = 256;
 
@@ -51,14 +59,18 @@ export type ParserStop = {
 export class Reporter {
   readonly #log: Log;
   readonly #defaultRoute: string;
+  readonly #nowMs: () => number;
   readonly #limiter = new LineLimiter(REFUSAL_LINES_PER_SECOND);
+  readonly #ordinaryEnds = new LineLimiter(ENDS.ordinary.perSecond, ENDS.ordinary.burst);
+  readonly #troubles = new LineLimiter(ENDS.trouble.perSecond, ENDS.trouble.burst);
   readonly #outcomes = zeros(Object.keys(HANDSHAKE_OUTCOMES));
   readonly #reasons = zeros(Object.keys(CLOSE_REASONS));
 
   /** `defaultRoute`: the route that goes without saying. */
-  constructor(log: Log, defaultRoute: string) {
+  constructor(log: Log, defaultRoute: string, nowMs: () => number = () => performance.now()) {
     this.#log = log;
     this.#defaultRoute = defaultRoute;
+    this.#nowMs = nowMs;
   }
 
   /** Counts since the start, those above zero. */
@@ -73,7 +85,7 @@ export class Reporter {
   handshakeAnswered(outcome: HandshakeOutcome, facts: RefusedHandshake): void {
     this.#outcomes[outcome] = (this.#outcomes[outcome] ?? 0) + 1;
     if (outcome === 'accepted') return;
-    const suppressed = this.#limiter.pass(outcome, performance.now());
+    const suppressed = this.#limiter.pass(outcome, this.#nowMs());
     if (suppressed === undefined) return;
     const { status, sentence, class: faultClass } = HANDSHAKE_OUTCOMES[outcome];
     const ours = faultClass === 'server_fault' && outcome !== 'draining';
@@ -85,21 +97,21 @@ export class Reporter {
         ...originField(facts.origin),
         ...this.#routeField(facts.route),
         ...(facts.cause === undefined ? {} : { cause: foreignText(facts.cause, MAX_CAUSE_CHARACTERS) }),
-        ...(suppressed === 0 ? {} : { suppressed }),
+        ...suppressedField(suppressed),
         hint: sentence,
       },
       'handshake refused',
     );
   }
 
-  /** One line for each kind of trouble a second: a peer decides how often it happens. */
+  /** A peer decides how often it happens. */
   parserStopped(
     session: Pick<EndedSession['facts'], 'id' | 'clientAddress'>,
     direction: string,
     error: ParserStop,
     level: string,
   ): void {
-    const suppressed = this.#limiter.pass(`parser ${direction}`, performance.now());
+    const suppressed = this.#limiter.pass(`parser ${direction}`, this.#nowMs());
     if (suppressed === undefined) return;
     const who = { session: session.id, client: session.clientAddress };
     const fields = {
@@ -110,7 +122,7 @@ export class Reporter {
       expected: error.expected,
     };
     this.#log.info(
-      { ...fields, found: error.found, ...(suppressed === 0 ? {} : { suppressed }) },
+      { ...fields, found: error.found, ...suppressedField(suppressed) },
       level === 'enforce'
         ? 'NATS protocol refused; the session ends'
         : 'NATS protocol not understood; this direction is not read any more, its bytes go on',
@@ -118,8 +130,10 @@ export class Reporter {
   }
 
   faulted(error: unknown): void {
-    if (this.#limiter.pass('fault', performance.now()) === undefined) return;
-    this.#log.error({ error: error instanceof Error ? error.stack : String(error) }, 'fault');
+    const suppressed = this.#limiter.pass('fault', this.#nowMs());
+    if (suppressed === undefined) return;
+    const text = error instanceof Error ? error.stack : String(error);
+    this.#log.error({ error: text, ...suppressedField(suppressed) }, 'fault');
   }
 
   #routeField(route: string | undefined): { route?: string } {
@@ -129,6 +143,9 @@ export class Reporter {
   sessionEnded(session: EndedSession): void {
     const { facts, reason } = session;
     this.#reasons[reason] = (this.#reasons[reason] ?? 0) + 1;
+    const limiter = CLOSE_REASONS[reason].level === 'info' ? this.#ordinaryEnds : this.#troubles;
+    const suppressed = reason === 'draining' ? 0 : limiter.pass(reason, this.#nowMs());
+    if (suppressed === undefined) return;
     this.#log[CLOSE_REASONS[reason].level](
       {
         session: facts.id,
@@ -145,6 +162,7 @@ export class Reporter {
         ...(session.serverError === undefined
           ? {}
           : { serverError: foreignText(withoutNames(session.serverError)) }),
+        ...suppressedField(suppressed),
         ...(session.hint === undefined ? {} : { hint: session.hint }),
       },
       'session ended',
@@ -154,6 +172,9 @@ export class Reporter {
 
 /** What nats-server quotes are subjects and queues of the client. */
 const withoutNames = (text: string): string => text.replaceAll(/"[^"]*("|$)/g, '"…"');
+
+const suppressedField = (suppressed: number): { suppressed?: number } =>
+  suppressed === 0 ? {} : { suppressed };
 
 const originField = (origin: string | undefined): { origin?: string } =>
   origin === undefined ? {} : { origin: foreignText(origin) };

@@ -20,3 +20,10 @@ export function sessionCap(configured: number | undefined, fileDescriptorLimit: 
     `limits.sessions: ${configured} sessions need ${2 * configured + RESERVED_DESCRIPTORS} file descriptors, and this process may open ${fileDescriptorLimit}; raise the limit (ulimit -n) or write at most ${possible}`,
   );
 }
+
+/**
+ * Whether descriptors cost so many of the default sessions that somebody should know: a fifth. The usual limits of
+ * 20,000 and 20,480 cost a few, which the ready line tells.
+ */
+export const isCapLow = (configured: number | undefined, cap: number): boolean =>
+  configured === undefined && cap < 0.8 * DEFAULT_SESSIONS;

@@ -30,6 +30,7 @@ const isPackage = (target: string): boolean => !target.endsWith('.ts');
 const LEAVES = [
   'errors.ts',
   'log.ts',
+  'printable.ts',
   'close-reason.ts',
   'timer-wheel.ts',
   'buffer-pool.ts',

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { sessionCap } from '../src/session-cap.ts';
+import { isCapLow, sessionCap } from '../src/session-cap.ts';
 
 for (const [configured, descriptors, expected] of [
   [undefined, undefined, 10_000],
@@ -22,4 +22,18 @@ test('more than the descriptors carry is refused, and says what to write', () =>
     () => sessionCap(97, 256),
     /limits\.sessions: 97 sessions need 258 file descriptors.*may open 256.*at most 96/,
   );
+});
+
+test('descriptors that cost a few sessions of the default are no matter for a warning, a fifth is', () => {
+  for (const [configured, descriptors, low] of [
+    [undefined, undefined, false],
+    [undefined, 20_480, false],
+    [undefined, 20_000, false],
+    [undefined, 16_064, false],
+    [undefined, 16_062, true],
+    [undefined, 1024, true],
+    [480, 1024, false],
+  ] as const) {
+    assert.equal(isCapLow(configured, sessionCap(configured, descriptors)), low, String(descriptors));
+  }
 });

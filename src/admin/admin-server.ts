@@ -4,6 +4,7 @@ import { type AddressInfo, isIP } from 'node:net';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import type { AdminConfig, ListenAddress } from '../config/config.ts';
+import { printableJson } from '../printable.ts';
 
 const compress = promisify(gzip);
 
@@ -228,7 +229,8 @@ const takesGzip = (accepted: string): boolean =>
 const json = (value: unknown): Answer => ({
   status: 200,
   contentType: 'application/json; charset=utf-8',
-  body: `${JSON.stringify(value, undefined, 2)}\n`,
+  // For curl at a terminal: subjects are words of strangers.
+  body: `${printableJson(JSON.stringify(value, undefined, 2))}\n`,
 });
 
 const isLoopback = (address: string): boolean =>

@@ -1,7 +1,8 @@
-import type { BufferPool } from '../buffer-pool.ts';
+import { type BufferPool, READ_BYTES } from '../buffer-pool.ts';
 import { type RedactedConnect, readConnect, redacted, writeConnect } from '../nats/connect.ts';
 import { readInfo, type ServerInfo } from '../nats/info.ts';
 import { type InfoRules, rewriteInfo } from '../nats/info-rewrite.ts';
+import { keptText } from '../nats/kept-text.ts';
 import { NatsParser, type OperationSink } from '../nats/parser.ts';
 import { type Direction, type ParseError, serverText, VERB, VERB_NAMES, VERBS_OF } from '../nats/protocol.ts';
 import { isNonce } from '../nats/proxy-signature.ts';
@@ -44,9 +45,11 @@ export type InspectionObserver = {
   onRoundTrip(seconds: number): void;
 };
 
+type KnownServer = { readonly name?: string; readonly version?: string; readonly clientId?: number };
+
 export type InspectionFacts = {
   readonly level: InspectionLevel;
-  readonly server: { readonly name?: string; readonly version?: string; readonly clientId?: number };
+  readonly server: KnownServer;
   readonly connect: RedactedConnect | undefined;
   readonly operations: Readonly<Record<Direction, Readonly<Record<string, number>>>>;
   readonly payloadBytes: Readonly<Record<Direction, number>>;
@@ -61,7 +64,14 @@ type Write = (piece: Buffer) => void;
 /** A part of the piece that leaves otherwise than it came. */
 type Change = { readonly start: number; readonly end: number; readonly bytes: Buffer };
 
+/** One write to a client; what a slot of the pool has room for when headers of frames come in front. */
+const MAX_WRITE_BYTES = READ_BYTES;
+/** What our words in INFO may add to one read. A server sends a few lines at once; thousands would be many times that. */
+const MAX_GROWTH_BYTES = 64 * 1024;
+const QUOTE = 0x27;
 const MAX_ERROR_CHARACTERS = 256;
+/** Of the server's name and version. */
+const MAX_NAME_CHARACTERS = 128;
 
 export class Inspector {
   readonly up: NatsParser;
@@ -71,7 +81,8 @@ export class Inspector {
   readonly #pool: BufferPool;
   readonly #observer: InspectionObserver;
   readonly #enforce: boolean;
-  #info: ServerInfo | undefined;
+  #server: KnownServer = {};
+  #ldm = false;
   #infoLine: Buffer | undefined;
   /** The server's newest; an INFO that comes later has none. */
   #nonce: string | undefined;
@@ -84,6 +95,8 @@ export class Inspector {
   #hint: string | undefined;
   #pingSentAtMs = 0;
   #changes: Change[] = [];
+  /** By which the INFO lines of this read have become longer. */
+  #grown = 0;
   /** A line of ours that waits for the end of the server's operation. */
   #waiting: Buffer | undefined;
   /** Nothing may follow the line that waits. */
@@ -134,11 +147,9 @@ export class Inspector {
 
   /** The line that came before the 101; it is the client's first message, whole and alone. */
   firstInfo(line: Buffer): Buffer {
-    let first = line;
-    this.toClient(line, (piece) => {
-      first = piece;
-    });
-    return first;
+    const pieces: Buffer[] = [];
+    this.toClient(line, (piece) => pieces.push(Buffer.from(piece)));
+    return pieces.length === 1 ? (pieces[0] as Buffer) : Buffer.concat(pieces);
   }
 
   /**
@@ -180,14 +191,49 @@ export class Inspector {
     }
     const changes = this.#changes;
     this.#changes = [];
-    passChanged(chunk, passed, changes, write);
+    this.#grown = 0;
+    const pieces: Buffer[] = [];
+    passChanged(chunk, passed, changes, (piece) => pieces.push(piece));
+    this.#writeJoined(pieces, write);
+  }
+
+  /**
+   * As few writes as a socket takes: thousands of lines that were changed are thousands of pieces, each of which a
+   * client that does not read would make wait with memory of its own.
+   */
+  #writeJoined(pieces: readonly Buffer[], write: Write): void {
+    const [first] = pieces;
+    if (first !== undefined && pieces.length === 1 && first.length <= MAX_WRITE_BYTES) return write(first);
+    const pool = this.#pool;
+    let slot = pool.take();
+    let end = slot;
+    const flush = (): void => {
+      // Lent in front of the write, which takes a slot itself.
+      const joined = pool.lend(slot, end);
+      write(joined);
+      pool.release(joined);
+    };
+    for (const piece of pieces) {
+      for (let at = 0; at < piece.length; ) {
+        if (end - slot === MAX_WRITE_BYTES) {
+          flush();
+          slot = pool.take();
+          end = slot;
+        }
+        const copied = piece.copy(pool.bytes, end, at, at + MAX_WRITE_BYTES - (end - slot));
+        at += copied;
+        end += copied;
+      }
+    }
+    if (end > slot) flush();
+    else pool.untake(slot);
   }
 
   /** Puts a line of ours between two operations of the server: now, or in front of the next one. */
   put(line: Buffer, write: Write, isLast = false): void {
     if (!this.#isBetween) return this.putLater(line, isLast);
     this.#waiting = undefined;
-    if (line.length > 0) write(line);
+    if (line.length > 0) this.#writeJoined([line], write);
   }
 
   /** Puts a line of ours behind the server's next operation, not in front of its first PONG unless it is the last. */
@@ -227,14 +273,9 @@ export class Inspector {
   }
 
   facts(): InspectionFacts {
-    const info = this.#info;
     return {
       level: this.#rules.level,
-      server: {
-        ...(info?.serverName === undefined ? {} : { name: info.serverName }),
-        ...(info?.version === undefined ? {} : { version: info.version }),
-        ...(info?.clientId === undefined ? {} : { clientId: info.clientId }),
-      },
+      server: this.#server,
       connect: this.#connect,
       operations: {
         to_upstream: namedCounts('to_upstream', this.up.counts),
@@ -308,9 +349,8 @@ export class Inspector {
         }
         break;
       case VERB.ERR: {
-        const text = line.bytes.toString('latin1', line.argumentStart, line.argumentEnd);
-        const bare = text.replace(/^'(.*)'$/s, '$1').slice(0, MAX_ERROR_CHARACTERS);
-        this.#lastError = { kind: serverErrorKind(bare), text: bare };
+        const text = errorText(line);
+        this.#lastError = { kind: serverErrorKind(text), text };
         if (this.#lastError.kind === 'authorization') this.#hint = this.#loginHint;
         this.#observer.onServerError(this.#lastError.kind);
         break;
@@ -324,8 +364,9 @@ export class Inspector {
     const bytes = copyOf(line);
     const info = readInfo(bytes);
     if (info !== undefined) {
-      if (info.ldm && this.#info?.ldm !== true) this.#observer.onLameDuck();
-      this.#info = info;
+      if (info.ldm && !this.#ldm) this.#observer.onLameDuck();
+      this.#ldm = info.ldm;
+      this.#server = knownOf(info);
       this.#infoLine = bytes;
       if (isNonce(info.nonce)) this.#nonce = info.nonce;
       if (info.maxPayload !== undefined && info.maxPayload > 0) this.up.maxPayloadBytes = info.maxPayload;
@@ -333,6 +374,8 @@ export class Inspector {
     if (!this.#enforce) return;
     const rewritten = rewriteInfo(bytes, this.#rules.info);
     if (rewritten === undefined) return line.refuse('policy', 'INFO with a JSON object');
+    this.#grown += Math.max(0, rewritten.length - bytes.length);
+    if (this.#grown > MAX_GROWTH_BYTES) return line.refuse('policy', 'fewer INFO lines at once');
     if (rewritten !== bytes) this.#replace(line, rewritten);
     else if (line.wasSplit) this.#passSplit(line);
   }
@@ -361,6 +404,22 @@ export class Inspector {
     }
     return this.#pool.lend(slot, end);
   }
+}
+
+/** What is shown of it; the rest of an INFO, 64 KiB perhaps, is not kept twice. */
+const knownOf = ({ serverName, version, clientId }: ServerInfo): KnownServer => ({
+  ...(serverName === undefined ? {} : { name: keptText(serverName, MAX_NAME_CHARACTERS) }),
+  ...(version === undefined ? {} : { version: keptText(version, MAX_NAME_CHARACTERS) }),
+  ...(clientId === undefined ? {} : { clientId }),
+});
+
+/** Without its quotes. */
+function errorText({ bytes, argumentStart, argumentEnd }: NatsParser): string {
+  const isQuoted =
+    argumentEnd - argumentStart >= 2 && bytes[argumentStart] === QUOTE && bytes[argumentEnd - 1] === QUOTE;
+  const start = isQuoted ? argumentStart + 1 : argumentStart;
+  const end = isQuoted ? argumentEnd - 1 : argumentEnd;
+  return bytes.toString('latin1', start, Math.min(end, start + MAX_ERROR_CHARACTERS));
 }
 
 /** Memory of its own, since it is kept: a part of Node's shared slab would keep all of it alive. */

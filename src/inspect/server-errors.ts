@@ -38,14 +38,17 @@ export function serverErrorKind(text: string): ServerErrorKind {
   return TEXTS.find(([part]) => folded.includes(part))?.[1] ?? 'other';
 }
 
-/** Close code of a session whose server hung up behind such a line; undefined: the line was not its reason. */
+/**
+ * Close code of a session whose server hung up some time behind such a line. undefined: the server goes on after such
+ * a line, so whatever ended the session later was something else (of `max_subscriptions` it hangs up only when an
+ * account's limit is lowered below what is open), or the end needs no code of its own.
+ */
 export function closeCodeOf(kind: ServerErrorKind): number | undefined {
   switch (kind) {
     case 'authorization':
     case 'auth_timeout':
     case 'auth_expired':
     case 'max_connections':
-    case 'max_subscriptions':
     case 'slow_consumer':
       return 1008;
     case 'max_payload':

@@ -1,5 +1,6 @@
 import { type JsonMember, scanJsonObject } from './json-object.ts';
 import { decodeJsonString, foldKey } from './json-text.ts';
+import { keptText } from './kept-text.ts';
 
 /**
  * What nats-server reads of a client's CONNECT, in the order in which we write it. `import` and `export` are objects
@@ -200,7 +201,7 @@ export function redacted(connect: Connect): RedactedConnect {
     const value = fields.get(field);
     if (typeof value !== 'string') return undefined;
     // Control, format and unassigned characters could disturb whoever shows the text.
-    return value.slice(0, MAX_SHOWN_CHARACTERS).replace(/\p{C}/gu, '\ufffd');
+    return keptText(value, MAX_SHOWN_CHARACTERS).replace(/\p{C}/gu, '\ufffd');
   };
   const protocol = fields.get('protocol');
   return {

@@ -53,8 +53,23 @@ describe('usage', () => {
   });
 
   for (const [args, what] of [
-    [['chekc'], /unknown command "chekc"; see natsgate --help/],
-    [['--upstraem', 'x'], /--upstraem.*; see natsgate --help/],
+    [['chekc'], /^natsgate: unknown command "chekc"; see natsgate --help$/m],
+    [['chek'], /^natsgate: unknown command "chek" \(did you mean check\?\); see natsgate --help$/m],
+    [
+      ['--upstraem', 'x'],
+      /^natsgate: unknown option "--upstraem" \(did you mean --upstream\?\); see natsgate --help$/m,
+    ],
+    [['-config', 'x'], /^natsgate: unknown option "-config" \(did you mean --config\?\); see/m],
+    [['--tls=SECRET'], /^natsgate: unknown option "--tls"; see natsgate --help$/m],
+    [['--toString'], /^natsgate: unknown option "--toString"; see natsgate --help$/m],
+    [['--a\u009b\u202e\n'], /^natsgate: unknown option "--a\\x9b\\u202e\\x0a"; see natsgate --help$/m],
+    [['check', '--config'], /^natsgate: --config wants a value; see natsgate --help$/m],
+    [['check', '--config='], /^natsgate: --config wants a value; see natsgate --help$/m],
+    [
+      ['--config', '--listen', '1'],
+      /^natsgate: --config wants a value; one that begins with a dash is written --config=VALUE; see/m,
+    ],
+    [['--version=1'], /^natsgate: --version takes no value; see natsgate --help$/m],
     [['probe'], /probe wants one URL/],
     [['serve', 'x'], /unexpected argument "x"/],
     [['probe', 'ws://127.0.0.1:1', '--timeout', 'soon'], /--timeout wants seconds/],
@@ -169,5 +184,21 @@ describe('probe', () => {
       assert.equal(code, 1, out);
       assert.match(out, what);
     }
+  });
+
+  test('what a server calls itself moves no cursor of a terminal', async () => {
+    const name = 'n\u009b31m\u202e\u001b[2J';
+    const greeting = `INFO {"server_id":"S","server_name":${JSON.stringify(name)},"version":"2","max_payload":1}\r\n`;
+    await using upstream = await FakeUpstream.start({
+      greeting,
+      onConnection: (connection) =>
+        void connection
+          .until((one) => one.received.includes('PING'))
+          .then(() => connection.socket.write('PONG\r\n')),
+    });
+    await using gateway = await startTestGateway(upstream.port);
+    const { code, out } = await natsgate(['probe', `ws://127.0.0.1:${gateway.port}`]);
+    assert.equal(code, 0, out);
+    assert.match(out, /^probe: ok, n\\u\{9b\}31m\\u\{202e\}\\u\{1b\}\[2J 2 answered in \d+ ms\n$/);
   });
 });

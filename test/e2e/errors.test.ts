@@ -11,6 +11,7 @@ import type { RunningNatsServer } from '../../src/cli/nats-process.ts';
 import type { InspectLevel } from '../../src/config/config.ts';
 import { appErrors, type Login, type Scenario } from '../support/app-errors.ts';
 import { launchChromium } from '../support/chromium.ts';
+import { FakeUpstream } from '../support/fake-upstream.ts';
 import { freePort } from '../support/free-port.ts';
 import { startTestGateway } from '../support/gateway.ts';
 import { realNatsServer } from '../support/nats.ts';
@@ -214,4 +215,59 @@ describe('the -ERR in front of the close frame, and a code that follows it', () 
       if (inspect !== 'off') assert.deepEqual([...ends], [['1008 upstream_closed', 200]]);
     });
   }
+});
+
+describe('an -ERR behind which nats-server goes on says nothing about a later end', () => {
+  const LIMITED = `max_subscriptions: 2\n${USERS}`;
+  const LOGIN = 'CONNECT {"user":"good","pass":"p","pedantic":true}\r\n';
+  const TOO_MANY = 'SUB a 1\r\nSUB b 2\r\nSUB c 3\r\n';
+  const cases: readonly (readonly [words: string, said: string, levels: readonly InspectLevel[]])[] = [
+    ['maximum subscriptions exceeded', TOO_MANY, ['observe', 'enforce']],
+    ['Permissions Violation for Publish to ', 'PUB secret.a 0\r\n\r\n', ['observe', 'enforce']],
+    ['Permissions Violation for Subscription to ', 'SUB secret.a 1\r\n', ['observe', 'enforce']],
+    // An enforcer lets neither pass.
+    ['Invalid Subject', 'SUB a..b 1\r\n', ['observe']],
+    ['Invalid Publish Subject', 'PUB a..b 0\r\n\r\n', ['observe']],
+  ];
+  for (const [words, said, levels] of cases) {
+    for (const inspect of levels) {
+      test(`${inspect}: ${words}`, async () => {
+        const server = await realNatsServer({ config: LIMITED });
+        await using _server = server;
+        await using gateway = await startTestGateway(server.port, { inspect });
+        await using silent = await RawClient.open(gateway.port);
+        await using busy = await RawClient.open(gateway.port);
+        await using careless = await RawClient.open(gateway.port);
+        for (const client of [silent, busy, careless]) {
+          client.send(frame(Opcode.binary, `${LOGIN}${said}PING\r\n`));
+          // The PONG behind it: the server goes on.
+          await client.until(() => /-ERR '[^\n]*\r\n(.*\r\n)*PONG\r\n/.test(client.data.toString()));
+          assert.ok(client.data.includes(`-ERR '${words}`), client.data.toString());
+        }
+        busy.send(frame(Opcode.binary, 'PUB a 2\r\nhi\r\nPING\r\n'));
+        await busy.until(() => busy.data.toString().split('PONG\r\n').length === 3);
+        careless.send(frame(Opcode.binary, 'PUB a 65537\r\n'));
+        const own =
+          inspect === 'observe'
+            ? { code: 1009, reason: 'upstream_closed' }
+            : { code: 1008, reason: 'nats_violation' };
+        assert.deepEqual(await careless.closeReceived(), own);
+        gateway.advance(60_000);
+        await server.stop();
+        for (const client of [silent, busy])
+          assert.deepEqual(await client.closeReceived(), { code: 1001, reason: 'upstream_closed' });
+      });
+    }
+  }
+
+  test('nor makes it a broken connection an orderly end', async () => {
+    await using upstream = await FakeUpstream.start();
+    await using gateway = await startTestGateway(upstream.port, { inspect: 'observe' });
+    await using client = await RawClient.open(gateway.port);
+    const { socket } = await upstream.connection();
+    socket.write("-ERR 'maximum subscriptions exceeded'\r\n");
+    await client.until(() => client.data.includes('exceeded'));
+    socket.resetAndDestroy();
+    assert.deepEqual(await client.closeReceived(), { code: 1011, reason: 'upstream_reset' });
+  });
 });

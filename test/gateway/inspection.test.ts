@@ -286,24 +286,39 @@ for (const inspect of LEVELS) {
   });
 }
 
+test('a subject in the API moves no cursor of a terminal, and is the subject all the same', async () => {
+  await using upstream = await FakeUpstream.start();
+  await using gateway = await startTestGateway(upstream.port, { inspect: 'observe' });
+  await using client = await RawClient.open(gateway.port);
+  const subject = 'a.\u009b31m\u202e\u2066é\u001b';
+  say(client, `SUB ${subject} 1\r\n`);
+  await (await upstream.connection()).until((one) => one.received.includes(' 1\r\n'));
+  const { body } = await ask(gateway.adminPort, '/api/sessions/1');
+  assert.match(body, /"a\.\\u009b31m\\u202e\\u2066é\\u001b"/);
+  assert.equal(JSON.parse(body).inspection.subscriptions[0].subject, subject);
+});
+
 describe('connect_urls', () => {
   const greeting = INFO_LINE.replace(
     '"proto":1',
     '"proto":1,"connect_urls":["10.0.0.1:4222","10.0.0.2:4222"]',
   );
 
-  test('level off: the INFO passes as it is, and one warning says what will happen', async () => {
-    await using upstream = await FakeUpstream.start({ greeting });
-    await using gateway = await startTestGateway(upstream.port);
-    for (let count = 0; count < 3; count++) {
-      await using client = await RawClient.open(gateway.port);
-      assert.equal(client.data.toString(), greeting);
-    }
-    const [line, ...more] = lines(gateway, 'announces addresses of its cluster');
-    assert.deepEqual(more, []);
-    assert.deepEqual(line?.['announced'], ['10.0.0.1:4222', '10.0.0.2:4222']);
-    assert.match(String(line?.message), /"info:" and below it " {2}connectUrls: drop"/);
-  });
+  for (const inspect of ['off', 'observe'] as const) {
+    test(`${inspect}: the INFO passes as it is, and one warning says what will happen`, async () => {
+      await using upstream = await FakeUpstream.start({ greeting });
+      await using gateway = await startTestGateway(upstream.port, { inspect });
+      for (let count = 0; count < 3; count++) {
+        await using client = await RawClient.open(gateway.port);
+        assert.equal(client.data.toString(), greeting);
+      }
+      const [line, ...more] = lines(gateway, 'announces addresses of its cluster');
+      assert.deepEqual(more, []);
+      assert.deepEqual(line?.['announced'], ['10.0.0.1:4222', '10.0.0.2:4222']);
+      assert.match(String(line?.message), /"info:" and below it " {2}connectUrls: drop"/);
+      assert.equal(/, and "inspect: enforce"$/.test(String(line?.message)), inspect === 'observe');
+    });
+  }
 
   const cases = [
     ['keep', ['10.0.0.1:4222', '10.0.0.2:4222']],
@@ -374,10 +389,12 @@ describe('the configuration', () => {
     }
   });
 
-  test('the two lines that the warning names are the fix', async () => {
-    const { config, lines: problems } = await load(`${REQUIRED}info:\n  connectUrls: drop\n`);
-    assert.deepEqual(problems, []);
-    assert.deepEqual([config?.inspect, config?.info.connectUrls], ['enforce', 'drop']);
+  test('the lines that the warning names are the fix', async () => {
+    for (const inspect of ['', 'inspect: enforce\n']) {
+      const { config, lines: problems } = await load(`${REQUIRED}${inspect}info:\n  connectUrls: drop\n`);
+      assert.deepEqual(problems, []);
+      assert.deepEqual([config?.inspect, config?.info.connectUrls], ['enforce', 'drop']);
+    }
   });
 
   test('natsgate check names the level in effect', async () => {

@@ -39,6 +39,17 @@ test('a session cap that the descriptors cannot carry is a start-up error; none 
   assert.equal((await log.find((line) => line['level'] === 'warn'))['sessions'], 96);
 });
 
+test('a descriptor limit that carries nearly all sessions is told in the ready line, without a warning', async () => {
+  const log = new LogCapture();
+  const options = { log: createLog({ level: 'info', format: 'json' }, log), fileDescriptorLimit: 20_000 };
+  await using _gateway = await startGateway(testConfig(4222, { limits: { sessions: undefined } }), options);
+  assert.equal((await log.find((line) => line.message === 'ready'))['sessions'], 9968);
+  assert.deepEqual(
+    log.lines.filter((line) => line['level'] === 'warn'),
+    [],
+  );
+});
+
 test('drain: not ready at once, new sessions during the delay, 503 afterwards, then everything is closed', async () => {
   await using upstream = await FakeUpstream.start();
   await using gateway = await startTestGateway(upstream.port, { drain: { delayMs: 400, timeoutMs: 3000 } });

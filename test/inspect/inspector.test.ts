@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import type { InspectionLevel } from '../../src/inspect/inspector.ts';
+import { READ_BYTES } from '../../src/buffer-pool.ts';
+import type { InspectionLevel, InspectionRules } from '../../src/inspect/inspector.ts';
 import { CONNECT, INFO, Inspected } from './inspected.ts';
 
 const LEVELS = ['observe', 'enforce'] as const;
@@ -292,4 +293,66 @@ test('of a CONNECT neither credentials nor unknown fields are kept, and the hint
   assert.equal(inspector.facts().connect?.unknownFields, 200);
   inspector.toClient(Buffer.from("-ERR 'Authorization Violation'\r\n"), () => {});
   assert.match(inspector.hint ?? '', /STANDARD/);
+});
+
+describe('what is written to a client at once', () => {
+  const rules = (connectUrls: InspectionRules['info']['connectUrls']) =>
+    ({ connectUrls, hide: [], clientIp: '192.0.2.1' }) as const;
+  /** The pieces of one read, copied in the moment of the write. */
+  const writesOf = (inspected: Inspected, bytes: string): Buffer[] => {
+    const writes: Buffer[] = [];
+    inspected.inspector.toClient(Buffer.from(bytes), (piece) => writes.push(Buffer.from(piece)));
+    return writes;
+  };
+  const greeted = (connectUrls: InspectionRules['info']['connectUrls'] = 'keep'): Inspected => {
+    const inspected = new Inspected('enforce', rules(connectUrls));
+    inspected.inspector.firstInfo(Buffer.from(INFO));
+    return inspected;
+  };
+
+  test('hundreds of INFO lines that became longer leave in two writes, every byte in order', () => {
+    const line = (index: number): string => `INFO {"n":${index},"a":"${'x'.repeat(60)}"}\r\n`;
+    const count = 700;
+    const bytes = Array.from({ length: count }, (_, index) => `PING\r\n${line(index)}`).join('');
+    const expected = bytes
+      .replaceAll('"} \r\n', '"}\r\n')
+      .replaceAll('"}\r\n', '","client_ip":"192.0.2.1"} \r\n');
+    const inspected = greeted();
+    const writes = writesOf(inspected, bytes);
+    assert.equal(Buffer.concat(writes).toString(), expected);
+    assert.equal(writes.length, 2);
+    assert.ok(writes.every((one) => one.length <= READ_BYTES));
+    assert.equal(inspected.pool.free, 3);
+  });
+
+  test('an INFO that grows beyond a slot of the pool leaves in pieces, and in no slot of another session', () => {
+    const urls = Array.from({ length: 400 }, (_, index) => `gateway-${index}.example.com:443`);
+    const inspected = greeted(urls);
+    // What another session waits with, in the slot behind the one that is written from.
+    const slots = [inspected.pool.take(), inspected.pool.take()].sort((left, right) => left - right);
+    const [first, second] = slots as [number, number];
+    inspected.pool.bytes.fill(0x77, second, second + inspected.pool.slotBytes);
+    const theirs = inspected.pool.lend(second, second + inspected.pool.slotBytes);
+    inspected.pool.untake(first);
+    const line = `INFO {"a":"${'x'.repeat(65_000)}"}\r\n`;
+    const writes = writesOf(inspected, line);
+    assert.ok(writes.every((one) => one.length <= READ_BYTES));
+    assert.deepEqual(JSON.parse(Buffer.concat(writes).toString().slice(5)).connect_urls, urls);
+    assert.ok(theirs.every((byte) => byte === 0x77));
+    inspected.pool.release(theirs);
+    assert.equal(inspected.pool.free, 3);
+    const whole = new Inspected('enforce', rules(urls)).inspector.firstInfo(Buffer.from(line));
+    assert.deepEqual(JSON.parse(whole.toString().slice(5)).connect_urls, urls, 'the first message, too');
+  });
+
+  test('a server whose INFO lines would become many times as long is refused', () => {
+    const inspected = greeted();
+    writesOf(inspected, 'INFO {}\r\n'.repeat(2000));
+    assert.equal(inspected.inspector.refusal, undefined);
+    writesOf(inspected, 'INFO {}\r\n'.repeat(2000));
+    assert.equal(inspected.inspector.refusal, undefined, 'each read is judged by itself');
+    writesOf(inspected, 'INFO {}\r\n'.repeat(7000));
+    assert.equal(inspected.inspector.refusal, 'Unknown Protocol Operation');
+    assert.equal(inspected.inspector.down.error?.expected, 'fewer INFO lines at once');
+  });
 });

@@ -17,7 +17,7 @@ const TEXTS: readonly (readonly [string, ServerErrorKind, number | undefined])[]
   ['maximum account active connections exceeded', 'max_connections', 1008],
   ['Failed Account Registration', 'authorization', 1008],
   ['invalid client protocol', 'parser', 1002],
-  ['maximum subscriptions exceeded', 'max_subscriptions', 1008],
+  ['maximum subscriptions exceeded', 'max_subscriptions', undefined],
   ['Slow Consumer', 'slow_consumer', 1008],
   ['Invalid Subject', 'other', undefined],
   ['Invalid Publish Subject', 'other', undefined],

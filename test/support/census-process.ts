@@ -9,16 +9,14 @@ import { startGateway } from '../../src/gateway.ts';
 import { createLog } from '../../src/log.ts';
 import { TimerWheel } from '../../src/timer-wheel.ts';
 import type { Census } from './census.ts';
-import { testConfig } from './config.ts';
+import { type ConfigOverrides, testConfig } from './config.ts';
 
 // Small buffers would share stores of 64 KiB, and one store more or less would blur what a session holds.
 Buffer.poolSize = 0;
 
 const bufferPool = new BufferPool();
 const timerWheel = new TimerWheel();
-const config = testConfig(Number(process.argv[2]), {
-  engine: process.argv[3] === 'buffered' ? 'buffered' : 'cut-through',
-});
+const config = testConfig(Number(process.argv[2]), JSON.parse(process.argv[3] ?? '{}') as ConfigOverrides);
 const log = createLog(config.log, { write: () => {} });
 const gateway = await startGateway(config, { log, bufferPool, timerWheel });
 const timers = new Set<number>();
@@ -30,6 +28,13 @@ const hook = createHook({
   destroy: (id) => void timers.delete(id),
 });
 
+type Row = { readonly buffered: { readonly client: number; readonly upstream: number } };
+
+function stalledSessions(): number {
+  const { sessions } = gateway.sessionList(0, Number.POSITIVE_INFINITY) as { sessions: readonly Row[] };
+  return sessions.filter(({ buffered }) => buffered.client + buffered.upstream > 0).length;
+}
+
 function census(): Census {
   const uncollectedBufferBytes = process.memoryUsage().arrayBuffers;
   gc?.();
@@ -38,6 +43,7 @@ function census(): Census {
   return {
     port: gateway.address.port,
     sessions: gateway.sessionCount,
+    stalledSessions: stalledSessions(),
     freeSlots: bufferPool.free,
     pendingDeadlines: timerWheel.pending,
     timers: timers.size,

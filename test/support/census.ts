@@ -2,11 +2,14 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import type { EngineName } from '../../src/config/config.ts';
+import type { ConfigOverrides } from './config.ts';
 
 /** What a gateway process holds, right after a full collection. */
 export type Census = {
   readonly port: number;
   readonly sessions: number;
+  /** Sessions with bytes that a side has not taken yet. */
+  readonly stalledSessions: number;
   readonly freeSlots: number;
   readonly pendingDeadlines: number;
   /** That were made since `watchTimers`, and have neither run out nor been cleared. */
@@ -35,10 +38,17 @@ export class CensusProcess implements AsyncDisposable {
     this.port = port;
   }
 
-  static async start(upstreamPort: number, engine: EngineName): Promise<CensusProcess> {
+  static async start(
+    upstreamPort: number,
+    engine: EngineName,
+    overrides: ConfigOverrides = {},
+  ): Promise<CensusProcess> {
     // The flags of the test runner are not for it.
     const env = { ...process.env, NODE_OPTIONS: '', NODE_TEST_CONTEXT: undefined };
-    const child = fork(PROGRAM, [String(upstreamPort), engine], { execArgv: FLAGS, env });
+    const child = fork(PROGRAM, [String(upstreamPort), JSON.stringify({ engine, ...overrides })], {
+      execArgv: FLAGS,
+      env,
+    });
     try {
       return new CensusProcess(child, (await answer(child)).port);
     } catch (error) {

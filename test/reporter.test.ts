@@ -1,0 +1,92 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { CLOSE_REASONS, type CloseReason } from '../src/close-reason.ts';
+import { createLog } from '../src/log.ts';
+import { type EndedSession, Reporter } from '../src/reporter.ts';
+import { LogCapture } from './support/gateway.ts';
+
+const FLOOD = 20_000;
+
+function reporterAt(clock: { nowMs: number }): { reporter: Reporter; log: LogCapture } {
+  const log = new LogCapture();
+  const reporter = new Reporter(
+    createLog({ level: 'info', format: 'json' }, log),
+    'default',
+    () => clock.nowMs,
+  );
+  return { reporter, log };
+}
+
+const ended = (reason: CloseReason, id: number): EndedSession => ({
+  facts: {
+    id,
+    clientAddress: '192.0.2.1',
+    origin: undefined,
+    route: 'default',
+    upstream: 'n:4222',
+    natsClientId: undefined,
+  },
+  reason,
+  code: 1008,
+  seconds: 1,
+  bytesToUpstream: 0,
+  bytesToClient: 0,
+  serverError: undefined,
+  hint: undefined,
+});
+
+describe('a client that connects in a loop fills no disk', () => {
+  for (const reason of Object.keys(CLOSE_REASONS) as CloseReason[]) {
+    if (reason === 'draining') continue;
+    const [burst, perSecond] = CLOSE_REASONS[reason].level === 'info' ? [1000, 100] : [100, 10];
+    test(`${reason}: ${burst} lines whole, then ${perSecond} a second, and each says how many there were not`, () => {
+      const clock = { nowMs: 0 };
+      const { reporter, log } = reporterAt(clock);
+      for (let id = 0; id < FLOOD; id++) reporter.sessionEnded(ended(reason, id));
+      assert.equal(log.lines.length, burst);
+      assert.ok(log.lines.every((line) => line['suppressed'] === undefined));
+      clock.nowMs = 1000;
+      for (let id = 0; id < FLOOD; id++) reporter.sessionEnded(ended(reason, id));
+      const [next, ...more] = log.lines.slice(burst);
+      assert.equal(next?.['suppressed'], FLOOD - burst);
+      assert.equal(more.length, perSecond - 1);
+      assert.equal(reporter.reasons[reason], 2 * FLOOD, 'all are counted');
+    });
+  }
+
+  test('one kind of end takes no line from another', () => {
+    const { reporter, log } = reporterAt({ nowMs: 0 });
+    for (let id = 0; id < FLOOD; id++) reporter.sessionEnded(ended('nats_violation', id));
+    reporter.sessionEnded(ended('slow_consumer', FLOOD));
+    assert.equal(log.lines.at(-1)?.['reason'], 'slow_consumer');
+  });
+
+  test('parser stops of each direction, and faults: ten a second', () => {
+    const clock = { nowMs: 0 };
+    const { reporter, log } = reporterAt(clock);
+    const stop = { problem: 'verb', offset: 0, expected: 'an operation of a client', found: '.' };
+    const who = { id: 1, clientAddress: '192.0.2.1' };
+    const round = (): void => {
+      for (let id = 0; id < 100; id++) {
+        reporter.parserStopped(who, 'to_upstream', stop, 'enforce');
+        reporter.parserStopped(who, 'to_client', stop, 'observe');
+        reporter.faulted(new Error('x'));
+      }
+    };
+    round();
+    assert.equal(log.lines.length, 30);
+    clock.nowMs = 1000;
+    round();
+    assert.deepEqual(
+      log.lines.slice(30, 33).map((line) => line['suppressed']),
+      [90, 90, 90],
+    );
+    assert.equal(log.lines.length, 60);
+  });
+});
+
+test('a drain tells of each session', () => {
+  const { reporter, log } = reporterAt({ nowMs: 0 });
+  for (let id = 0; id < FLOOD; id++) reporter.sessionEnded(ended('draining', id));
+  assert.equal(log.lines.length, FLOOD);
+});
