@@ -90,9 +90,10 @@ function isPlainSubject(bytes: Buffer, start: number, end: number): boolean {
   let previous = DOT;
   for (let at = start; at < end; at++) {
     const byte = bytes[at] as number;
-    if (byte === DOT) {
-      if (previous === DOT) return false;
-    } else if (byte <= BLANK || byte >= 0x7f || byte === GREATER || byte === STAR) return false;
+    // Letters, of which there are most, behind one comparison.
+    if (byte <= GREATER) {
+      if (byte === DOT ? previous === DOT : byte <= BLANK || byte === STAR || byte === GREATER) return false;
+    } else if (byte >= 0x7f) return false;
     previous = byte;
   }
   return previous !== DOT;
