@@ -389,8 +389,8 @@ export class NatsParser {
     for (;;) {
       if (at > lastWord) return NOT_PLAIN;
       const word = words.getInt32(base + at, true);
-      // The high bit of each byte up to a blank, and above the first of them perhaps of others.
-      const low = (word - 0x2121_2121) & ~word & 0x8080_8080;
+      // The lowest bit here is that of the first byte that is a blank or below, or above ASCII; higher ones may err.
+      const low = (word - 0x2121_2121) & 0x8080_8080;
       if (low === 0) {
         at += 4;
         continue;
