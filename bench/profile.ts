@@ -3,22 +3,32 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { pin } from './affinity.ts';
 import { startBench } from './bench-processes.ts';
-import { startProfiled } from './subjects/natsgate.ts';
+import { type Inspect, startProfiled } from './subjects/natsgate.ts';
 import { WORKS } from './work/all.ts';
 
 /**
- * `node bench/profile.ts handshake [--times N] [--top N]`: the functions in which natsgate spends its time under
+ * `node bench/profile.ts handshake [--times N] [--top N] [--inspect LEVEL]`: the functions in which natsgate spends its time under
  * one kind of work.
  */
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { times: { type: 'string', default: '5' }, top: { type: 'string', default: '40' } },
+  options: {
+    times: { type: 'string', default: '5' },
+    top: { type: 'string', default: '40' },
+    inspect: { type: 'string', default: 'off' },
+  },
 });
 const work = WORKS.find((one) => one.name === positionals[0]);
 if (work === undefined) {
   console.error(`bench/profile.ts wants one of ${WORKS.map((one) => one.name).join(', ')}`);
   process.exit(2);
 }
+
+/** Before the first byte; the functions of the loader and of its compiler. */
+const LOADING =
+  /node:internal\/(modules|deps|bootstrap|process)|^(compile|wrapSafe|Module|internalModuleStat|evaluate|getOptions|internalBinding)/;
+/** Its price, but for what the collector and the processor's cache have to do because of it. */
+const INSPECTION = /src\/(nats|inspect)\//;
 
 type CallFrame = { readonly functionName: string; readonly url: string; readonly lineNumber: number };
 type Profile = {
@@ -44,7 +54,10 @@ function nameOf({ functionName, url, lineNumber }: CallFrame): string {
 }
 
 const bench = await startBench();
-const { subject, kind, folder, finish } = await startProfiled({ upstreamPort: bench.upstreamPort });
+const { subject, kind, folder, finish } = await startProfiled(
+  { upstreamPort: bench.upstreamPort },
+  values.inspect as Inspect,
+);
 try {
   pin(work.layout, { subject: subject.pids(), generator: bench.generator.pid, upstream: bench.upstream.pid });
   for (let time = 0; time < Number(values.times); time++) {
@@ -55,9 +68,16 @@ try {
   await finish();
   const file = (await readdir(folder)).find((name) => name.endsWith('.cpuprofile')) ?? '';
   const times = selfTimes(JSON.parse(await readFile(join(folder, file), 'utf8')) as Profile);
-  const busy = [...times].filter(([name]) => name !== '(idle)').sort(([, a], [, b]) => b - a);
+  const busy = [...times]
+    .filter(([name]) => name !== '(idle)' && !LOADING.test(name))
+    .sort(([, a], [, b]) => b - a);
   const all = busy.reduce((sum, [, ms]) => sum + ms, 0);
-  console.log(`${all.toFixed(0)} ms not idle`);
+  console.log(`${all.toFixed(0)} ms not idle, without the loading of modules`);
+  const inspection = busy.reduce((sum, [name, ms]) => sum + (INSPECTION.test(name) ? ms : 0), 0);
+  const pipe = all - inspection;
+  console.log(
+    `inspection ${inspection.toFixed(0)} ms, ${((100 * inspection) / pipe).toFixed(1)} % of the other ${pipe.toFixed(0)} ms`,
+  );
   for (const [name, ms] of busy.slice(0, Number(values.top))) {
     console.log(`${((100 * ms) / all).toFixed(1).padStart(5)} % ${ms.toFixed(0).padStart(6)} ms  ${name}`);
   }

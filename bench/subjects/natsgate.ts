@@ -8,7 +8,7 @@ const ROOT = join(import.meta.dirname, '..', '..');
 const PROGRAM = join(ROOT, 'src', 'main.ts');
 
 type Engine = 'cut-through' | 'buffered';
-type Inspect = 'off' | 'observe' | 'enforce';
+export type Inspect = 'off' | 'observe' | 'enforce';
 
 /** The real program with its defaults, but for the limits that a storm of handshakes would run into. */
 export function natsgate(engine: Engine, inspect: Inspect = 'off'): SubjectKind {
@@ -28,15 +28,15 @@ export function natsgate(engine: Engine, inspect: Inspect = 'off'): SubjectKind 
 }
 
 /** Runs under Node's profiler; `finish` ends it so that the profile is in `folder`. */
-export async function startProfiled(options: StartOptions) {
-  const program = await startProgram('cut-through', 'off', options, (folder) => [
+export async function startProfiled(options: StartOptions, inspect: Inspect) {
+  const program = await startProgram('cut-through', inspect, options, (folder) => [
     '--cpu-prof',
     `--cpu-prof-dir=${folder}`,
   ]);
   const finish = (): Promise<void> => program.end('SIGTERM');
   return {
     subject: await subjectOf(program, options),
-    kind: natsgate('cut-through'),
+    kind: natsgate('cut-through', inspect),
     folder: program.folder,
     finish,
   };

@@ -69,6 +69,7 @@ function sizeBreach({
 
 /** `pattern`: wildcards are allowed, `>` as the last token only. */
 function subjectBreach(bytes: Buffer, start: number, end: number, pattern: boolean): string | undefined {
+  if (isPlainSubject(bytes, start, end)) return undefined;
   let tokenStart = start;
   for (let at = start; at <= end; at++) {
     if (at < end && bytes[at] !== DOT) continue;
@@ -82,6 +83,20 @@ function subjectBreach(bytes: Buffer, start: number, end: number, pattern: boole
     tokenStart = at + 1;
   }
   return textBreach(bytes, start, end);
+}
+
+/** Tokens of visible ASCII without wildcards, which nearly every subject is: one look at each byte tells. */
+function isPlainSubject(bytes: Buffer, start: number, end: number): boolean {
+  let previous = DOT;
+  for (let at = start; at < end; at++) {
+    const byte = bytes[at] as number;
+    // Letters, of which there are most, behind one comparison.
+    if (byte <= GREATER) {
+      if (byte === DOT ? previous === DOT : byte <= BLANK || byte === STAR || byte === GREATER) return false;
+    } else if (byte >= 0x7f) return false;
+    previous = byte;
+  }
+  return previous !== DOT;
 }
 
 /** Valid UTF-8 without control bytes. */

@@ -47,6 +47,13 @@ const LINE_SLACK_BYTES = 64;
 const LINE_BUFFER_BYTES = 256;
 
 const INCOMPLETE = -1;
+/** The line is for the slow path. */
+const NOT_PLAIN = -3;
+/** A shorter piece holds no whole message. */
+const WORDS_FROM_BYTES = 12;
+/** Four bytes, the first in the lowest place. */
+const MSG_BLANK = 0x2047_534d;
+const PUB_BLANK = 0x2042_5550;
 const REFUSED = -2;
 
 const HEADER_START = Buffer.from('NATS/1.0');
@@ -153,6 +160,7 @@ export class NatsParser {
   parse(bytes: Buffer, start: number, end: number): number {
     this.lastBoundary = -1;
     if (this.error !== undefined) return start;
+    const words = end - start < WORDS_FROM_BYTES ? undefined : wordsOf(bytes.buffer);
     let pos = start;
     for (;;) {
       switch (this.#state) {
@@ -192,7 +200,9 @@ export class NatsParser {
         default: {
           if (pos === end) return this.#pause(start, end, pos);
           const held = this.#lineLength;
-          const next = held > 0 ? this.#finishLine(bytes, pos, end) : this.#operation(bytes, pos, end);
+          let next = words === undefined || held > 0 ? NOT_PLAIN : this.#plainMessage(bytes, words, pos, end);
+          if (next === NOT_PLAIN)
+            next = held > 0 ? this.#finishLine(bytes, pos, end) : this.#operation(bytes, pos, end);
           if (next >= 0) {
             pos = next;
             if (this.#state === PAYLOAD) {
@@ -361,6 +371,64 @@ export class NatsParser {
     }
   }
 
+  /**
+   * PUB and MSG as all libraries write them: capitals, one blank between arguments, CR LF. Whatever is otherwise, or may
+   * be wrong, or is cut, is NOT_PLAIN, and `#operation` decides.
+   */
+  #plainMessage(bytes: Buffer, words: DataView, pos: number, end: number): number {
+    const lastWord = end - 4;
+    const base = bytes.byteOffset;
+    if (pos > lastWord) return NOT_PLAIN;
+    if (words.getInt32(base + pos, true) !== (this.#toClient ? MSG_BLANK : PUB_BLANK)) return NOT_PLAIN;
+    let at = pos + 4;
+    let tokens = 0;
+    let firstEnd = 0;
+    let previousStart = 0;
+    let previousEnd = 0;
+    let start = at;
+    for (;;) {
+      if (at > lastWord) return NOT_PLAIN;
+      const word = words.getInt32(base + at, true);
+      // The lowest bit here is that of the first byte that is a blank or below, or above ASCII; higher ones may err.
+      const low = (word - 0x2121_2121) & 0x8080_8080;
+      if (low === 0) {
+        at += 4;
+        continue;
+      }
+      at += (31 - Math.clz32(low & -low)) >> 3;
+      if (at === start) return NOT_PLAIN;
+      tokens++;
+      const byte = bytes[at];
+      if (byte !== BLANK) {
+        if (byte !== CR || at + 1 === end || bytes[at + 1] !== LF) return NOT_PLAIN;
+        break;
+      }
+      if (tokens === 1) firstEnd = at;
+      previousStart = start;
+      previousEnd = at;
+      at++;
+      start = at;
+    }
+    const least = this.#toClient ? 3 : 2;
+    if (tokens !== least && tokens !== least + 1) return NOT_PLAIN;
+    const next = at + 2;
+    const size = sizeAt(bytes, start, at);
+    if (size < 0 || size > this.maxPayloadBytes || next - pos > this.#maxLineBytes) return NOT_PLAIN;
+    const verb = this.#toClient ? VERB.MSG : VERB.PUB;
+    if (this.#everyMessage) {
+      this.tokens = tokens;
+      this.firstStart = pos + 4;
+      this.firstEnd = firstEnd;
+      this.previousStart = previousStart;
+      this.previousEnd = previousEnd;
+      this.lastStart = start;
+      this.lastEnd = at;
+      this.argumentStart = pos + 4;
+      this.argumentEnd = at;
+    }
+    return this.#beginMessage(verb, bytes, pos, next, size, 0);
+  }
+
   /** PUB, HPUB, MSG, HMSG: `at` is behind the verb. */
   #message(verb: Verb, bytes: Buffer, pos: number, end: number, at: number): number {
     const next = this.#scan(bytes, pos, end, at);
@@ -384,6 +452,17 @@ export class NatsParser {
     if (size > this.maxPayloadBytes) {
       return this.#refusal('payload_too_big', `at most ${this.maxPayloadBytes} bytes`, bytes, pos, end);
     }
+    return this.#beginMessage(verb, bytes, pos, next, size, headerSize);
+  }
+
+  #beginMessage(
+    verb: Verb,
+    bytes: Buffer,
+    pos: number,
+    next: number,
+    size: number,
+    headerSize: number,
+  ): number {
     this.counts[verb] = (this.counts[verb] ?? 0) + 1;
     this.payloadBytes += size;
     this.size = size;
@@ -576,6 +655,18 @@ export class NatsParser {
     this.error = { problem, offset: 0, expected, found: shown(bytes, pos, end) };
     return REFUSED;
   }
+}
+
+/** Nearly all bytes of a process lie in one memory, so that one view serves all parsers. */
+let words: DataView = new DataView(new ArrayBuffer(0));
+let wordsMemory: ArrayBufferLike = words.buffer;
+
+function wordsOf(memory: ArrayBufferLike): DataView {
+  if (memory !== wordsMemory) {
+    wordsMemory = memory;
+    words = new DataView(memory);
+  }
+  return words;
 }
 
 const NOTHING = Buffer.alloc(0);

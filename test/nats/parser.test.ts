@@ -266,6 +266,30 @@ for (const direction of ['to_upstream', 'to_client'] as const) {
   });
 }
 
+test('what lies behind a piece in memory is none of its business', () => {
+  for (const [direction, text] of [
+    ['to_upstream', 'PUB a.b 3\r\nabc\r\nPUB c reply 12\r\n123456789012\r\nPING\r\nPUB d 0\r\n\r\n'],
+    ['to_client', 'MSG a.b 1 3\r\nabc\r\nMSG c 22 reply 12\r\n123456789012\r\nPONG\r\nMSG d 3 0\r\n\r\n'],
+  ] as const) {
+    const bytes = Buffer.from(text);
+    const whole = readPieces(direction, [bytes]);
+    assert.equal(whole.events.length, 4);
+    for (let cut = 1; cut < bytes.length; cut++) {
+      // Not copies: behind the first lies what completes it.
+      const { mostHeld: _, ...reading } = readPieces(direction, [
+        bytes.subarray(0, cut),
+        bytes.subarray(cut),
+      ]);
+      assert.deepEqual({ ...reading, mostHeld: whole.mostHeld }, whole, `cut at ${cut}`);
+    }
+    // And at the end of all memory.
+    const tight = Buffer.from(new Uint8Array(bytes).buffer);
+    assert.deepEqual(readPieces(direction, [tight]), whole);
+    for (let cut = 1; cut < bytes.length; cut++)
+      assert.equal(readPieces(direction, [Buffer.from(tight.buffer.slice(0, cut))]).error, undefined);
+  }
+});
+
 describe('an error', () => {
   const errorOf = (direction: Direction, ...pieces: readonly string[]) =>
     readPieces(
