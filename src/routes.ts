@@ -219,6 +219,7 @@ export class Routes {
     const upstreams = new UpstreamPool(config, {
       attempt: (...args) => attempt(owner.route as Route)(...args),
       observer: dialObserver(name),
+      tls: () => owner.route?.tls,
       log,
       ...(before === undefined ? {} : { before }),
     });

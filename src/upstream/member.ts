@@ -18,6 +18,9 @@ export type HealthVerdict = 'ok' | 'unhealthy' | 'unanswered';
 /** Classes of members, the first that has one is taken from. */
 export const RANK = { good: 0, unhealthy: 1, failed: 2, lameDuck: 3 } as const;
 
+/** Connections that carry a session. */
+export type PlacedSessions = { sessions: number };
+
 /**
  * One address of one server, and what its last attempts and checks showed. Pure: whoever calls brings the time.
  *
@@ -28,8 +31,7 @@ export const RANK = { good: 0, unhealthy: 1, failed: 2, lameDuck: 3 } as const;
  */
 export class Member {
   readonly target: DialTarget;
-  /** Connections that carry a session. */
-  sessions = 0;
+  readonly #placed: PlacedSessions;
   /** Attempts under way. */
   pending = 0;
   #failures = 0;
@@ -40,8 +42,18 @@ export class Member {
   #health: 'unknown' | 'ok' | 'failing' = 'unknown';
   #unansweredChecks = 0;
 
-  constructor(target: DialTarget) {
+  /** `placed`: of this address, shared with the member that had it in the pool before. */
+  constructor(target: DialTarget, placed: PlacedSessions = { sessions: 0 }) {
     this.target = target;
+    this.#placed = placed;
+  }
+
+  get sessions(): number {
+    return this.#placed.sessions;
+  }
+
+  set sessions(count: number) {
+    this.#placed.sessions = count;
   }
 
   get state(): ServerState {

@@ -7,6 +7,7 @@ import type { Member } from './member.ts';
 import { type Field, Race, type SingleAttempt } from './race.ts';
 import { Readiness } from './readiness.ts';
 import { PooledServer, type UpstreamServerStatus } from './server.ts';
+import type { TlsClient } from './start-tls.ts';
 import { spread, systemTools, type Tools } from './tools.ts';
 
 /** How often a gateway whose readiness follows the upstream dials by itself, when no client makes it. */
@@ -20,8 +21,10 @@ export type PoolParts = {
   readonly observer: DialObserver;
   readonly log: Log;
   readonly tools?: Tools;
-  /** The pool whose place it takes: whether an upstream answers is not forgotten by it. */
+  /** The pool whose place it takes: whether an upstream answers is not forgotten by it, nor who carries how much. */
   readonly before?: UpstreamPool;
+  /** What health checks over https are verified with, now. */
+  readonly tls?: () => TlsClient | undefined;
   /** Makes what asks `url`; a test brings its own. */
   readonly makeProbe?: (template: string, host: string, address: string) => HealthProbe;
 };
@@ -59,7 +62,7 @@ export class UpstreamPool {
     const { before } = parts;
     this.#readiness = before === undefined ? new Readiness(this.#tools.nowMs()) : before.#readiness;
     const { urls } = config.health;
-    const makeProbe = parts.makeProbe ?? httpProbe;
+    const makeProbe = parts.makeProbe ?? httpProbe(parts.tls);
     const names = new Set<string>();
     const servers: PooledServer[] = [];
     for (const [index, server] of config.servers.entries()) {
@@ -68,7 +71,8 @@ export class UpstreamPool {
       const template = urls.length > 1 ? urls[index] : urls[0];
       const probe =
         template === undefined ? undefined : (address: string) => makeProbe(template, server.host, address);
-      servers.push(new PooledServer(server, this.#tools, parts.log, probe, () => this.#collect()));
+      const known = before?.serverNamed(server.name);
+      servers.push(new PooledServer(server, this.#tools, parts.log, probe, () => this.#collect(), known));
     }
     this.#servers = servers;
     this.#collect();
@@ -83,7 +87,7 @@ export class UpstreamPool {
 
   /**
    * Another pool takes its place: asks for nothing of its own any more, and closes when the last dial is over. Its
-   * sessions go on, and count here.
+   * sessions go on, and count for the servers that both have.
    */
   retire(): void {
     this.#retired = true;
@@ -123,12 +127,17 @@ export class UpstreamPool {
 
   /** A session on this server was told that it is about to go; whether that is news, its member knows. */
   leaves({ name, address }: DialTarget): void {
-    this.#servers.find(({ server }) => server.name === name)?.leaves(address);
+    this.serverNamed(name)?.leaves(address);
   }
 
   /** False only where `readiness` is upstream, and no dial has succeeded for a while. */
   get ready(): boolean {
     return this.#config.readiness === 'process' || this.#readiness.ready(this.#tools.nowMs());
+  }
+
+  /** For the pool that takes the place of this one. */
+  serverNamed(name: string): PooledServer | undefined {
+    return this.#servers.find(({ server }) => server.name === name);
   }
 
   /** In the order of the configuration, each name once. */
@@ -210,5 +219,7 @@ export class UpstreamPool {
   }
 }
 
-const httpProbe = (template: string, host: string, address: string): HealthProbe =>
-  new HttpHealthProbe(healthTarget(template, host, address));
+const httpProbe =
+  (tls: PoolParts['tls']) =>
+  (template: string, host: string, address: string): HealthProbe =>
+    new HttpHealthProbe(healthTarget(template, host, address), tls);

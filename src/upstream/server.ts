@@ -5,7 +5,7 @@ import { Addresses, LOOKUP_OUTCOMES } from './addresses.ts';
 import type { ConnectOutcome } from './connect-outcome.ts';
 import { DIAL_FAILURES, DialError, type DialFailure, type Upstream } from './dial.ts';
 import { HEALTH_OUTCOMES, type HealthAnswer, type HealthProbe, verdictOf } from './health.ts';
-import { Member, SERVER_STATES, type ServerState } from './member.ts';
+import { Member, type PlacedSessions, SERVER_STATES, type ServerState } from './member.ts';
 import type { Tools } from './tools.ts';
 
 /** What became of one attempt: label values of natsgate_upstream_dials_total. */
@@ -48,28 +48,32 @@ export class PooledServer {
   readonly #healthChecks = zeros(HEALTH_OUTCOMES);
   readonly #lookups = zeros(LOOKUP_OUTCOMES);
   #lameDucks = 0;
-  /** Members that the name has lost may still carry some. */
-  #sessions = 0;
+  readonly #placed: Placed;
   #lookupFailure: string | undefined;
   #lastError: string | undefined;
   #loggedState: ServerState = 'untried';
   #loggedAtMs = Number.NEGATIVE_INFINITY;
   #cancelLog: (() => void) | undefined;
 
-  /** `onMembers` is called when the addresses have changed. */
+  /**
+   * `onMembers` is called when the addresses have changed. `before`: the same server in the pool whose place is taken;
+   * the sessions that it carries count here too.
+   */
   constructor(
     server: UpstreamServer,
     tools: Tools,
     log: Log,
     makeProbe: ((address: string) => HealthProbe) | undefined,
     onMembers: () => void,
+    before?: PooledServer,
   ) {
+    this.#placed = before === undefined ? new Placed() : before.#placed;
     this.server = server;
     this.#tools = tools;
     this.#log = log;
     this.#makeProbe = makeProbe;
     this.#onMembers = onMembers;
-    if (isIP(server.host) !== 0) this.#members = [new Member({ ...server, address: server.host })];
+    if (isIP(server.host) !== 0) this.#members = [this.#member(server.host)];
     else {
       this.addresses = new Addresses(server.host, tools, {
         onAddresses: (found) => this.#setAddresses(found),
@@ -97,7 +101,7 @@ export class PooledServer {
     return {
       name: this.server.name,
       state: this.state,
-      sessions: this.#sessions,
+      sessions: this.#placed.total,
       addresses: this.#members.length,
       retryInMs: waits.length === 0 ? 0 : Math.min(...waits),
       lastError: this.#lastError,
@@ -135,7 +139,7 @@ export class PooledServer {
   /** Counts the session until its socket has closed, whoever closes it. */
   placed(member: Member, upstream: Upstream): void {
     member.sessions++;
-    this.#sessions++;
+    this.#placed.total++;
     upstream.socket.on('close', this.#closerOf(member));
   }
 
@@ -190,7 +194,8 @@ export class PooledServer {
 
   #setAddresses(found: readonly string[]): void {
     const known = new Map(this.#members.map((member) => [member.target.address, member]));
-    this.#members = found.map((address) => known.get(address) ?? new Member({ ...this.server, address }));
+    this.#members = found.map((address) => known.get(address) ?? this.#member(address));
+    this.#placed.keepOnly(found);
     for (const [member, probe] of this.#probes) {
       if (this.#members.includes(member)) continue;
       probe.close();
@@ -211,6 +216,10 @@ export class PooledServer {
     this.#changed();
   }
 
+  #member(address: string): Member {
+    return new Member({ ...this.server, address }, this.#placed.at(address));
+  }
+
   #isLameDuck(): void {
     this.#lameDucks++;
     this.#lastError = 'its INFO says ldm: it is in lame-duck mode';
@@ -226,7 +235,7 @@ export class PooledServer {
     if (closer === undefined) {
       closer = () => {
         member.sessions--;
-        this.#sessions--;
+        this.#placed.total--;
       };
       this.#closers.set(member, closer);
     }
@@ -259,11 +268,30 @@ export class PooledServer {
         server: this.server.name,
         state,
         was,
-        sessions: this.#sessions,
+        sessions: this.#placed.total,
         ...(good || this.#lastError === undefined ? {} : { error: this.#lastError }),
       },
       'upstream server changed',
     );
+  }
+}
+
+/** Sessions on one server, whichever pool placed them. Addresses that the name has lost may still carry some. */
+class Placed {
+  total = 0;
+  readonly #byAddress = new Map<string, PlacedSessions>();
+
+  at(address: string): PlacedSessions {
+    const known = this.#byAddress.get(address) ?? { sessions: 0 };
+    this.#byAddress.set(address, known);
+    return known;
+  }
+
+  /** Forgets the others that carry nothing. */
+  keepOnly(addresses: readonly string[]): void {
+    for (const [address, { sessions }] of this.#byAddress) {
+      if (sessions === 0 && !addresses.includes(address)) this.#byAddress.delete(address);
+    }
   }
 }
 

@@ -9,6 +9,7 @@ import { natsServerBinary, realNatsServer } from '../support/nats.ts';
 import { KIND, newKey, seedOf, signerOf } from '../support/nkeys.ts';
 import { frame, handshakeRequest, Opcode, RawClient } from '../support/raw-client.ts';
 import { connectRaw } from '../support/raw-nats.ts';
+import { ReloadableGateway } from '../support/reloadable.ts';
 
 const { version } = await natsServerBinary();
 const skip = isAtLeast(version, '2.12.0') ? false : `nats-server ${version} knows no trusted proxies`;
@@ -213,3 +214,45 @@ test('the newest nonce is signed; an INFO without one takes nothing away', optio
     assert.match(line, /"[\w-]{86}"\}/);
   }
 });
+
+test(
+  'another seed in the same file signs the next CONNECT; a broken one changes nothing',
+  options,
+  async () => {
+    const nextSeed = seedOf(KIND.user);
+    const trusted = [proxySigner, signerOf(nextSeed)].map(({ publicKey }) => `{ key: ${publicKey} }`);
+    const config = `proxies { trusted = [ ${trusted.join(', ')} ] }\n`;
+    await using server = await realNatsServer({ config, monitor: true });
+    const settings = {
+      upstream: { servers: `nats://127.0.0.1:${server.port}`, proxySeedFile: 'proxy.seed' },
+    };
+    await using gateway = await ReloadableGateway.start(server.port, settings, { 'proxy.seed': proxySeed });
+    const login = async (): Promise<RawClient> => {
+      const client = await RawClient.open(gateway.port);
+      client.send(frame(Opcode.binary, 'CONNECT {"verbose":false}\r\nPING\r\n'));
+      await client.until(() => client.data.toString().endsWith('PONG\r\n'));
+      return client;
+    };
+    const keyOf = async (client: RawClient): Promise<string | undefined> =>
+      (await connz(server, `cid=${cidOf(client)}`))[0]?.proxy?.key;
+    await using before = await login();
+    assert.equal(await keyOf(before), proxySigner.publicKey);
+
+    await gateway.write(settings, { 'proxy.seed': nextSeed });
+    const report = await gateway.report(0);
+    assert.deepEqual(report['changes'], {
+      'upstream.proxySeedFile': 'proxy.seed -> proxy.seed (new content)',
+    });
+    await using after = await login();
+    assert.equal(await keyOf(after), signerOf(nextSeed).publicKey);
+    before.send(frame(Opcode.binary, 'PING\r\n'));
+    await before.until(() => before.data.toString().endsWith('PONG\r\nPONG\r\n'));
+
+    await gateway.write(settings, { 'proxy.seed': `${nextSeed.slice(0, -1)}=` });
+    const refused = await gateway.report(1);
+    assert.match(JSON.stringify(refused['problems']), /upstream\.proxySeedFile: /);
+    await using still = await login();
+    assert.equal(await keyOf(still), signerOf(nextSeed).publicKey);
+    for (const seed of [proxySeed, nextSeed]) assert.equal(gateway.log.text.join('').includes(seed), false);
+  },
+);

@@ -30,17 +30,23 @@ async function knock(port: number, origin: string, tls?: ConnectionOptions): Pro
 }
 
 /** Clients that send frames and wait for their echo, over and over, until told to stop. */
-class Load {
+class Load implements AsyncDisposable {
   readonly clients: RawClient[] = [];
   echoes = 0;
   handshakes = 0;
   failures = 0;
   #stopping = false;
+  /** Why the load could not go on. */
+  #fault: unknown;
   readonly #done: Promise<unknown>;
 
   private constructor(port: number, clients: RawClient[], tls: ConnectionOptions | undefined) {
     this.clients = clients;
-    this.#done = Promise.all([...clients.map((client) => this.#talk(client)), this.#knock(port, tls)]);
+    const parts = [...clients.map((client) => this.#talk(client)), this.#knock(port, tls)];
+    this.#done = Promise.all(parts).catch((error: unknown) => {
+      this.#fault = error;
+      this.#stopping = true;
+    });
   }
 
   static async start(port: number, tls?: ConnectionOptions): Promise<Load> {
@@ -53,12 +59,19 @@ class Load {
   async finish(): Promise<void> {
     this.#stopping = true;
     await this.#done;
+    if (this.#fault !== undefined) throw this.#fault;
     assert.deepEqual(
       this.clients.filter(({ closed, ended }) => closed || ended),
       [],
     );
     assert.equal(this.failures, 0, `${this.failures} of ${this.handshakes} handshakes failed`);
+  }
+
+  /** Whatever became of the test: without it, the load of one that failed would go on for ever. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopping = true;
     for (const client of this.clients) client.socket.destroy();
+    await this.#done;
   }
 
   async #talk(client: RawClient): Promise<void> {
@@ -121,7 +134,7 @@ describe('under load', () => {
   test(`${RELOADS} reloads: no session cut, and each handshake after the report sees the new origins`, async (t) => {
     await using upstream = await FakeUpstream.start({ echo: true });
     await using gateway = await ReloadableGateway.start(upstream.port, { origins: [ALWAYS, A] });
-    const load = await Load.start(gateway.port);
+    await using load = await Load.start(gateway.port);
     const seconds: number[] = [];
     for (let round = 1; round <= RELOADS; round++) {
       const [allowed, refused] = round % 2 === 1 ? [B, A] : [A, B];
@@ -149,7 +162,7 @@ describe('under load', () => {
       { ...SECURE, origins: ALWAYS },
       first.files,
     );
-    const load = await Load.start(gateway.port, {});
+    await using load = await Load.start(gateway.port, {});
     const tookMs: number[] = [];
     for (let round = 0; round < SWAPS; round++) {
       const next = pair(40 + round);

@@ -5,6 +5,7 @@ import { FakeUpstream, INFO_LINE } from '../support/fake-upstream.ts';
 import { startTestGateway, type TestGateway } from '../support/gateway.ts';
 import { realNatsServer } from '../support/nats.ts';
 import { closeFrame, handshakeRequest, RawClient } from '../support/raw-client.ts';
+import { ReloadableGateway } from '../support/reloadable.ts';
 
 const address = (port: number, host = '127.0.0.1'): UpstreamServer => ({
   host,
@@ -148,6 +149,38 @@ describe('several upstream servers', () => {
       counts().toSorted((one, other) => one - other),
       [11, 12, 12],
     );
+  });
+
+  test('least-sessions: another pool for the same servers knows what they carry', async () => {
+    await using stack = new AsyncDisposableStack();
+    const servers: FakeUpstream[] = [];
+    for (let index = 0; index < 2; index++) servers.push(stack.use(await FakeUpstream.start()));
+    const upstream = (list: readonly FakeUpstream[], order: string) => ({
+      upstream: { servers: list.map(({ port }) => `nats://127.0.0.1:${port}`), order },
+    });
+    const [one, two] = servers as [FakeUpstream, FakeUpstream];
+    const gateway = stack.use(await ReloadableGateway.start(one.port, upstream([one], 'first')));
+    const open = async (count: number): Promise<RawClient[]> => {
+      const clients: RawClient[] = [];
+      for (let index = 0; index < count; index++) clients.push(stack.use(await RawClient.open(gateway.port)));
+      return clients;
+    };
+    const counts = (): number[] =>
+      (gateway.gateway.status() as { upstreamServers: { sessions: number }[] }).upstreamServers.map(
+        ({ sessions }) => sessions,
+      );
+    const [first] = await open(6);
+    await gateway.write(upstream([one, two], 'least-sessions'));
+    await gateway.report(0);
+    assert.deepEqual(counts(), [6, 0]);
+    await open(4);
+    assert.deepEqual(counts(), [6, 4]);
+    // A session that the first pool has placed.
+    first?.socket.destroy();
+    await gateway.log.find(({ message }) => message === 'session ended');
+    assert.deepEqual(counts(), [5, 4]);
+    await open(3);
+    assert.deepEqual(counts(), [6, 6]);
   });
 
   test('a name is resolved to its addresses, and stays the name in log and metrics', async () => {

@@ -119,9 +119,12 @@ test('where a template leads', () => {
 
 test('a real nats-server: ok, a lame duck says no', async () => {
   await using server = await realNatsServer({ monitor: true });
-  // Without a client it would end at once.
+  // Without a client it would end at once; one counts for certain when it has had an answer.
   const client = connect(server.port, '127.0.0.1');
-  await once(client, 'data');
+  client.write('CONNECT {"verbose":false}\r\nPING\r\n');
+  let said = '';
+  client.on('data', (chunk: Buffer) => (said += chunk.toString()));
+  while (!said.includes('PONG')) await once(client, 'data');
   const probe = new HttpHealthProbe(
     healthTarget(`http://{host}:${server.monitorPort}/healthz`, '127.0.0.1', '127.0.0.1'),
   );
