@@ -288,5 +288,8 @@ const nothingMade = (): Made => ({ engines: new Map(), compressions: new Map(), 
 /** What a pool depends on: a signer is another one in each configuration, and only sessions use it. */
 const ofPool = (config: UpstreamConfig) => ({ ...config, proxySigner: undefined });
 
-const engineKey = ({ config }: Prepared, { limits, subprotocols }: RouteConfig): string =>
-  JSON.stringify([config.engine, config.timeouts, limits, subprotocols]);
+const engineKey = ({ config }: Prepared, { limits, subprotocols }: RouteConfig): string => {
+  const { maxFrameBytes, maxSentFrameBytes } = limits;
+  const { stallMs, closeMs } = config.timeouts;
+  return JSON.stringify([config.engine, stallMs, closeMs, maxFrameBytes, maxSentFrameBytes, subprotocols]);
+};
