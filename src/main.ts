@@ -114,6 +114,7 @@ function sourceOf(flags: Flags): ConfigSource {
       ...(admin === undefined ? {} : { admin }),
     },
     env: process.env,
+    groups: [process.getegid, process.getgroups].flatMap((of) => of?.() ?? []),
   };
 }
 

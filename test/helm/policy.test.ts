@@ -70,7 +70,8 @@ test('helm lint --strict finds nothing', { timeout: 60_000 }, async () => {
 
 test('diagnosticMode idles, and goes when it is told to', async () => {
   const [pod] = podsOf(await render(...set({ 'diagnosticMode.enabled': true })));
-  const [flag, program] = pod?.spec.containers[0].args as [string, string];
+  assert.ok(pod);
+  const [flag, program] = pod.spec.containers[0].args as [string, string];
   const node = promisify(execFile)(process.execPath, [
     flag,
     `${program}; setImmediate(() => console.log('idle'))`,
