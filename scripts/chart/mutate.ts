@@ -1,7 +1,7 @@
 /**
  * A mutation pass over the chart, and the tests must notice each mutant: each condition of each template is once
  * taken away (always true), once made false; each step of a pipeline that writes (toYaml, quote, nindent and others)
- * is taken away; each default is. Not part of npm test: it takes minutes.
+ * is taken away. Not part of npm test: it takes minutes.
  * `npm run node -- scripts/chart/mutate.ts [templates whose path contains this]...`
  */
 import { execFile } from 'node:child_process';

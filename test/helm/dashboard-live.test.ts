@@ -146,12 +146,16 @@ class Prometheus implements AsyncDisposable {
     );
     const prometheus = new Prometheus(child, port, () => folder[Symbol.asyncDispose]());
     try {
-      child.stderr?.setEncoding('utf8');
       let said = '';
-      for await (const text of child.stderr ?? []) {
-        said += text;
-        if (said.includes('Server is ready to receive web requests')) break;
-      }
+      // Read to its end: a Prometheus that cannot write its log is killed by that.
+      const ready = new Promise<void>((resolve) => {
+        child.once('exit', () => resolve());
+        child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+          said += text;
+          if (said.includes('Server is ready to receive web requests')) resolve();
+        });
+      });
+      await ready;
       assert.equal(child.exitCode, null, said);
       return prometheus;
     } catch (error) {
@@ -179,7 +183,7 @@ class Prometheus implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#child.exitCode === null) {
+    if (this.#child.exitCode === null && this.#child.signalCode === null) {
       const ended = once(this.#child, 'exit');
       this.#child.kill('SIGKILL');
       await ended;
