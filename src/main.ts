@@ -95,6 +95,7 @@ function sourceOf(flags: Flags): ConfigSource {
       ...(admin === undefined ? {} : { admin }),
     },
     env: process.env,
+    groups: [process.getegid, process.getgroups].flatMap((of) => of?.() ?? []),
   };
 }
 

@@ -166,6 +166,22 @@ export const KINDS: Readonly<Record<string, Json>> = {
     rotationPolicy: words('Always', 'Never'),
     encoding: words('PKCS1', 'PKCS8'),
   }),
+  'tlsRoute.apiVersion': words('v1', 'v1alpha3', 'v1alpha2'),
+  'tlsRoute.parentRefs': objects,
+  'tlsRoute.hostnames': { type: 'array', items: hostName },
+  'tcpRoute.apiVersion': words('v1', 'v1alpha2'),
+  'tcpRoute.parentRefs': objects,
+  'backendTLSPolicy.caCertificateRefs': {
+    type: 'array',
+    items: { ...closed({ group: text, kind: text, name: text }), required: ['group', 'kind', 'name'] },
+  },
+  'dashboard.grafanaOperator.instanceSelector': closed({
+    matchLabels: labels,
+    matchExpressions: objects,
+  }),
+  'dashboard.grafanaOperator.resyncPeriod': goDuration,
+  'diagnosticMode.command': texts,
+  'diagnosticMode.args': texts,
   'networkPolicy.ingressFrom': objects,
   'networkPolicy.adminFrom': objects,
   'networkPolicy.upstream': {

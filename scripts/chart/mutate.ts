@@ -1,6 +1,8 @@
 /**
- * A mutation pass over the chart: each condition of each template is once taken away (always true), once made false,
- * and the tests must notice. At the last pass: 276 mutants, all noticed. Not part of npm test: it takes minutes. `npm run node -- scripts/chart/mutate.ts`
+ * A mutation pass over the chart, and the tests must notice each mutant: each condition of each template is once
+ * taken away (always true), once made false; each step of a pipeline that writes (toYaml, quote, nindent and others)
+ * is taken away. Not part of npm test: it takes minutes.
+ * `npm run node -- scripts/chart/mutate.ts [templates whose path contains this]...`
  */
 import { execFile } from 'node:child_process';
 import { cpSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -12,25 +14,37 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const CHART = join(ROOT, 'helm', 'natsgate');
 const JUDGE = join(ROOT, 'test', 'helm', 'judge.ts');
 
+/** What may be missing from an expression without a syntax error. */
+const STEP =
+  /\btoYaml(?= )|(?<=[\w)"] )\| (?:quote|trim|int|toString|toJson|nindent \d+|trimSuffix "-"|trunc \d+|replace "\+" "_")(?=[ )])/g;
+
 type Mutant = { readonly file: string; readonly line: number; readonly what: string; readonly text: string };
 
 function mutants(): Mutant[] {
+  const wanted = process.argv.slice(2);
   return globSync('templates/**/*.{yaml,tpl,txt}', { cwd: CHART })
+    .filter((file) => wanted.length === 0 || wanted.some((part) => file.includes(part)))
     .toSorted()
     .flatMap((file) => {
       const text = readFileSync(join(CHART, file), 'utf8');
-      return [...text.matchAll(/\{\{-?\s*(else if|if|with|else with)\s+([^}]*?)\s*-?\}\}/g)].flatMap(
-        (match) => {
-          const [whole, keyword = '', condition = ''] = match;
-          const line = text.slice(0, match.index).split('\n').length;
-          const changes = keyword.endsWith('with') ? ['false'] : ['true', 'false'];
-          return changes.map((value) => {
-            const changed = whole.replace(condition, () => value);
-            const mutated = text.slice(0, match.index) + changed + text.slice(match.index + whole.length);
-            return { file, line, what: `${keyword} ${condition} → ${value}`, text: mutated };
-          });
-        },
-      );
+      const conditions = [
+        ...text.matchAll(/\{\{-?\s*(else if|if|with|else with)\s+([^}]*?)\s*-?\}\}/g),
+      ].flatMap((match) => {
+        const [whole, keyword = '', condition = ''] = match;
+        const line = text.slice(0, match.index).split('\n').length;
+        const changes = keyword.endsWith('with') ? ['false'] : ['true', 'false'];
+        return changes.map((value) => {
+          const changed = whole.replace(condition, () => value);
+          const mutated = text.slice(0, match.index) + changed + text.slice(match.index + whole.length);
+          return { file, line, what: `${keyword} ${condition} → ${value}`, text: mutated };
+        });
+      });
+      const steps = [...text.matchAll(STEP)].map((match) => {
+        const line = text.slice(0, match.index).split('\n').length;
+        const mutated = text.slice(0, match.index) + text.slice(match.index + match[0].length);
+        return { file, line, what: `without "${match[0].trim()}"`, text: mutated };
+      });
+      return [...conditions, ...steps];
     });
 }
 

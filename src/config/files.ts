@@ -9,7 +9,12 @@ import { quote } from './text.ts';
 export const MAX_CONFIG_BYTES = 256 * 1024;
 
 export type FileBytes =
-  | { readonly ok: true; readonly bytes: Buffer /** Permission bits. */; readonly mode: number }
+  | {
+      readonly ok: true;
+      readonly bytes: Buffer /** Permission bits. */;
+      readonly mode: number;
+      readonly group: number;
+    }
   /** A phrase such as "there is no such file"; it never holds the name or any content. */
   | { readonly ok: false; readonly what: string };
 
@@ -45,7 +50,7 @@ export async function readBounded(path: string, mostBytes: number): Promise<File
       if (bytesRead === 0 || length === buffer.length) break;
     }
     if (length > mostBytes) return { ok: false, what: `it is over ${mostBytes / 1024} KiB` };
-    return { ok: true, bytes: buffer.subarray(0, length), mode: status.mode & 0o777 };
+    return { ok: true, bytes: buffer.subarray(0, length), mode: status.mode & 0o777, group: status.gid };
   } catch (error) {
     return { ok: false, what: inWords(error) };
   }

@@ -65,7 +65,7 @@ export async function loadConfig(source: ConfigSource, checks: ConfigChecks): Pr
   const root = withInheritance(overlaid(long, source));
   const { values, failed } = validate(root, checks, read.gaps, report);
   checkRules(values, root, failed, report);
-  const references = await checkReferences(values, root, file, checks, failed, report);
+  const references = await checkReferences(values, root, file, source.groups ?? [], checks, failed, report);
   if (report.failed) return refused(report);
   const { warnings, files } = report;
   return {

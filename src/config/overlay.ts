@@ -13,6 +13,8 @@ export type ConfigSource = {
     readonly admin?: string;
   };
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** Groups of the process: a secret that one of them may read is not open to others. */
+  readonly groups?: readonly number[];
 };
 
 /** Where each flag and variable goes. Every one replaces the value under its key and nothing beside it. */

@@ -15,8 +15,8 @@ const MAX_TOKEN_BYTES = 4096;
 const MAX_SEED_BYTES = 4096;
 /** Fewer characters can be guessed by trying. */
 const LEAST_TOKEN_LENGTH = 16;
-/** Read bits of group and others. */
-const READABLE_BY_OTHERS = 0o044;
+const READABLE_BY_GROUP = 0o040;
+const READABLE_BY_ALL = 0o004;
 
 /** What was found in the files. Relative names start at the folder of `configFile`. */
 export type References = {
@@ -37,6 +37,7 @@ export async function checkReferences(
   values: Values,
   root: Node,
   configFile: string | undefined,
+  ownGroups: readonly number[],
   checks: ConfigChecks,
   failed: (path: Path) => boolean,
   report: Report,
@@ -51,7 +52,7 @@ export async function checkReferences(
       report.problem(located.place, located.key, text);
       return undefined;
     }
-    if (secret && (file.mode & READABLE_BY_OTHERS) !== 0) {
+    if (secret && isReadableByOthers(file, ownGroups)) {
       const mode = file.mode.toString(8).padStart(4, '0');
       const text = `others may read this secret (mode ${mode}); set mode 0400`;
       report.warning(located.place, located.key, text);
@@ -131,6 +132,15 @@ export async function checkReferences(
       minVersion: tls.minVersion,
     },
   };
+}
+
+/** A group of the process's own is no other: with fsGroup the kubelet gives secrets to the pod's group, mode 0440. */
+function isReadableByOthers(
+  { mode, group }: { readonly mode: number; readonly group: number },
+  ownGroups: readonly number[],
+): boolean {
+  if ((mode & READABLE_BY_ALL) !== 0) return true;
+  return (mode & READABLE_BY_GROUP) !== 0 && !ownGroups.includes(group);
 }
 
 type Found = { readonly located: Located; readonly bytes: Buffer };

@@ -22,7 +22,7 @@ async function run(
   await using folder = await temporaryFolder();
   const file = join(folder.path, 'gateway.yaml');
   if (content !== undefined) await writeFile(file, content);
-  await writeFile(join(folder.path, 'seed'), SEED, { mode: 0o440 });
+  await writeFile(join(folder.path, 'seed'), SEED, { mode: 0o444 });
   await writeFile(join(folder.path, 'token'), 'CANARY-0123456789abcdef\n', { mode: 0o400 });
   const out: string[] = [];
   const err: string[] = [];
@@ -106,7 +106,7 @@ test('the public key that nats-server must trust is shown, and its seed is not',
   assert.ok(out.includes(`             signs CONNECT as proxy ${PUBLIC}`), out.join('\n'));
   assert.match(
     err.join('\n'),
-    /upstream\.proxySeedFile: others may read this secret \(mode 0440\); set mode 0400/,
+    /upstream\.proxySeedFile: others may read this secret \(mode 0444\); set mode 0400/,
   );
   assert.equal([...out, ...err].join().includes(SEED), false);
 });

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { chmod, writeFile } from 'node:fs/promises';
+import { chmod, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { loadConfig } from '../../src/config/load.ts';
@@ -145,20 +145,25 @@ test('a seed needs enforce, and says so where less is written', async () => {
   assert.equal((await load(`${content}inspect: enforce\n`, { files })).config?.inspect, 'enforce');
 });
 
-test('secrets that others may read are warned about', async () => {
+test('secrets that others may read are warned about; a group of our own is no other', async () => {
   await using folder = await temporaryFolder();
   const file = join(folder.path, 'gateway.yaml');
   const token = join(folder.path, 'token');
   await writeFile(file, `${REQUIRED}admin: {tokenFile: ${token}}\n`);
   await writeFile(token, '0123456789abcdef');
-  for (const [mode, warned] of [
-    [0o400, false],
-    [0o600, false],
-    [0o440, true],
-    [0o604, true],
+  const { gid } = await stat(token);
+  const foreign = gid + 1;
+  for (const [mode, groups, warned] of [
+    [0o400, [foreign], false],
+    [0o600, [foreign], false],
+    [0o440, [foreign], true],
+    [0o440, [foreign, gid], false],
+    [0o440, [gid], false],
+    [0o444, [gid], true],
+    [0o604, [gid], true],
   ] as const) {
     await chmod(token, mode);
-    const loaded = await loadConfig({ file, flags: {}, env: {} }, checks);
+    const loaded = await loadConfig({ file, flags: {}, env: {}, groups }, checks);
     assert.ok(loaded.ok);
     const texts = loaded.warnings.map(({ text }) => text);
     assert.deepEqual(

@@ -2,7 +2,7 @@ import { globSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { CHART } from '../support/helm.ts';
 
-/** The chart with its defaults, and with each file of ci/. */
+/** The chart with its defaults, and with each file of ci/ and examples/. */
 export type Case = { readonly name: string; readonly args: readonly string[]; readonly from: number };
 
 export const DEFAULTS: Case = { name: 'defaults', args: [], from: 29 };
@@ -15,11 +15,11 @@ const FROM: Readonly<Record<string, number>> = { 'pre-stop': 30 };
 
 export const CASES: readonly Case[] = [
   DEFAULTS,
-  ...globSync('*-values.yaml', { cwd: join(CHART, 'ci') })
+  ...globSync(['ci/*-values.yaml', 'examples/*-values.yaml'], { cwd: CHART })
     .toSorted()
     .map((file) => {
       const name = basename(file, '-values.yaml');
-      return { name, args: ['-f', join(CHART, 'ci', file)], from: FROM[name] ?? 29 };
+      return { name, args: ['-f', join(CHART, file)], from: FROM[name] ?? 29 };
     }),
 ];
 

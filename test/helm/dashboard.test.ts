@@ -147,13 +147,25 @@ test('every query is PromQL', async () => {
   assert.match(stdout, new RegExp(`SUCCESS: ${targets.length} rules found`));
 });
 
-test('the ConfigMap carries it byte for byte, past the templates', async () => {
+test('ConfigMap and GrafanaDashboard carry it byte for byte, past the templates', async () => {
   const map = only(
     await render(...set({ 'dashboard.enabled': true })),
     'ConfigMap',
     'rel-natsgate-dashboard',
   );
   assert.equal(map['data']['natsgate.json'], TEXT);
+  const operated = await render(
+    ...set({
+      'dashboard.grafanaOperator': { enabled: true, instanceSelector: { matchLabels: { a: 'b' } } },
+    }),
+  );
+  assert.equal(only(operated, 'GrafanaDashboard')['spec'].json, TEXT);
+  assert.ok(
+    operated.every(
+      ({ metadata }) =>
+        metadata.name !== 'rel-natsgate-dashboard' || metadata.labels?.['grafana_dashboard'] === undefined,
+    ),
+  );
   assert.match(TEXT, /\{\{instance\}\}/);
   assert.equal(map.metadata.labels?.['grafana_dashboard'], '1');
 });

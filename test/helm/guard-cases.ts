@@ -1,5 +1,7 @@
 import { CHART, type Helm, helm, set } from '../support/helm.ts';
 
+const TLS = { 'tls.enabled': true, 'tls.existingSecret': 'own' };
+
 /** What the chart refuses, and a word of what it says. */
 export const REFUSED: readonly (readonly [values: object, says: RegExp, kube?: string])[] = [
   [{ 'config.listen': '0.0.0.0:9000' }, /config\.listen and config\.admin have no address/],
@@ -23,6 +25,15 @@ export const REFUSED: readonly (readonly [values: object, says: RegExp, kube?: s
   ],
   [{ 'httpRoute.enabled': true, 'httpRoute.hostnames': ['a.example'] }, /httpRoute\.parentRefs/],
   [{ 'httpRoute.enabled': true, 'httpRoute.parentRefs': [{ name: 'g' }] }, /httpRoute\.hostnames/],
+  [
+    { 'tlsRoute.enabled': true, 'tlsRoute.parentRefs': [{ name: 'g' }], 'tlsRoute.hostnames': ['a.example'] },
+    /tlsRoute\.enabled needs tls\.enabled/,
+  ],
+  [{ ...TLS, 'tlsRoute.enabled': true, 'tlsRoute.hostnames': ['a.example'] }, /tlsRoute\.parentRefs/],
+  [{ ...TLS, 'tlsRoute.enabled': true, 'tlsRoute.parentRefs': [{ name: 'g' }] }, /tlsRoute\.hostnames/],
+  [{ 'tcpRoute.enabled': true }, /tcpRoute\.parentRefs/],
+  [{ 'backendTLSPolicy.enabled': true }, /backendTLSPolicy\.enabled needs tls\.enabled/],
+  [{ 'dashboard.grafanaOperator.enabled': true }, /dashboard\.grafanaOperator\.instanceSelector/],
   [{ 'ingress.enabled': true }, /ingress\.hosts/],
   [{ 'tls.enabled': true }, /tls\.enabled needs a certificate/],
   [
@@ -85,6 +96,10 @@ export const REFUSED: readonly (readonly [values: object, says: RegExp, kube?: s
 /** Close to what is refused, and fine. */
 export const ACCEPTED: readonly (readonly [values: object, kube?: string])[] = [
   [{ 'config.listen.hosts': ['gw.example.com'], 'config.admin.hosts': ['gw.internal'] }],
+  // Without TLS in the pod, a port of the Gateway still does.
+  [{ 'tcpRoute.enabled': true, 'tcpRoute.parentRefs': [{ name: 'g' }] }],
+  [{ ...TLS, 'backendTLSPolicy.enabled': true }],
+  [{ 'tlsRoute.hostnames': ['a.example'] }],
   [{ terminationGracePeriodSeconds: 40 }],
   [{ terminationGracePeriodSeconds: 40, 'config.drain': { delay: '${DELAY}' } }],
   [{ terminationGracePeriodSeconds: 6, 'config.drain': { delay: 0, timeout: '900ms' } }],

@@ -1,10 +1,23 @@
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { test } from 'node:test';
-import { CHART, helm, type Manifest, render } from '../support/helm.ts';
+import { promisify } from 'node:util';
+import { CHART, helm, type Manifest, render, set } from '../support/helm.ts';
 import { CASES, type Case, forEachOf, MINORS } from './cases.ts';
 import { checkConfig } from './gateway-config.ts';
 import { checkObjects, podsOf } from './rules.ts';
 import { checkShape } from './shapes.ts';
+
+/** Rules that a case breaks on purpose; the notes warn of each. */
+const MEANT: Readonly<Record<string, readonly string[]>> = {
+  single: ['Deployment rel-natsgate: natsgate: no memory limit'],
+  diagnostic: [
+    'Deployment rel-natsgate: natsgate: startupProbe',
+    'Deployment rel-natsgate: natsgate: startupProbe: no port undefined',
+    'Deployment rel-natsgate: natsgate: livenessProbe',
+    'Deployment rel-natsgate: natsgate: livenessProbe: no port undefined',
+  ],
+};
 
 /** Every case for every Kubernetes: rendered once, looked at from all sides. */
 const rendered = new Map<string, Manifest[]>();
@@ -30,9 +43,7 @@ test('an older Kubernetes is refused', async () => {
 test('every object keeps the rules of the chart', () => {
   assert.ok(rendered.size > 150);
   for (const [name, objects] of rendered) {
-    // single-values.yaml takes the limit away on purpose, and the notes warn of it.
-    const expected = name.startsWith('single,') ? ['Deployment rel-natsgate: natsgate: no memory limit'] : [];
-    assert.deepEqual(checkObjects(objects), expected, name);
+    assert.deepEqual(checkObjects(objects), MEANT[name.split(',')[0] ?? ''] ?? [], name);
   }
 });
 
@@ -55,6 +66,18 @@ test('helm lint --strict finds nothing', { timeout: 60_000 }, async () => {
     assert.doesNotMatch(stdout, /\[(INFO|WARNING|ERROR)\]/, one.name);
     assert.doesNotMatch(stderr, /funcMap fail/, one.name);
   });
+});
+
+test('diagnosticMode idles, and goes when it is told to', async () => {
+  const [pod] = podsOf(await render(...set({ 'diagnosticMode.enabled': true })));
+  assert.ok(pod);
+  const [flag, program] = pod.spec.containers[0].args as [string, string];
+  const node = promisify(execFile)(process.execPath, [
+    flag,
+    `${program}; setImmediate(() => console.log('idle'))`,
+  ]);
+  node.child.stdout?.once('data', () => node.child.kill('SIGTERM'));
+  assert.equal((await node).stdout, 'idle\n');
 });
 
 test('the rules would notice', () => {

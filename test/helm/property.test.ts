@@ -63,6 +63,10 @@ const values = fc.record(
     'networkPolicy.enabled': fc.boolean(),
     'networkPolicy.allowExternal': fc.boolean(),
     'httpRoute.enabled': fc.boolean(),
+    'tlsRoute.enabled': fc.boolean(),
+    'tcpRoute.enabled': fc.boolean(),
+    'backendTLSPolicy.enabled': fc.boolean(),
+    'dashboard.grafanaOperator.enabled': fc.boolean(),
     'ingress.enabled': fc.boolean(),
     'metrics.service.enabled': fc.boolean(),
     'metrics.serviceMonitor.enabled': fc.boolean(),
@@ -89,6 +93,13 @@ function mended(drawn: Readonly<Record<string, unknown>>): Record<string, unknow
   all['networkPolicy.upstream'] = [{ ports: [{ port: 4222 }] }];
   all['httpRoute.parentRefs'] = [{ name: 'gateway' }];
   all['httpRoute.hostnames'] = ['gw.example.com'];
+  if (all['tls.enabled'] === false) {
+    all['tlsRoute.enabled'] = false;
+    all['backendTLSPolicy.enabled'] = false;
+  }
+  for (const route of ['tlsRoute', 'tcpRoute']) all[`${route}.parentRefs`] = [{ name: 'gateway' }];
+  all['tlsRoute.hostnames'] = ['gw.example.com'];
+  all['dashboard.grafanaOperator.instanceSelector'] = { matchLabels: { dashboards: 'grafana' } };
   all['ingress.hosts'] = ['gw.example.com'];
   if (all['metrics.service.enabled'] === false) all['metrics.serviceMonitor.enabled'] = false;
   if (all['metrics.serviceMonitor.enabled'] === true) all['metrics.podMonitor.enabled'] = false;

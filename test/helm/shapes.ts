@@ -1,5 +1,11 @@
 import { Certificate } from '@kubernetes-models/cert-manager/cert-manager.io/v1';
-import { HTTPRoute } from '@kubernetes-models/gateway-api/gateway.networking.k8s.io/v1';
+import {
+  BackendTLSPolicy,
+  HTTPRoute,
+  TLSRoute,
+} from '@kubernetes-models/gateway-api/gateway.networking.k8s.io/v1';
+import { TCPRoute } from '@kubernetes-models/gateway-api/gateway.networking.k8s.io/v1alpha2';
+import { GrafanaDashboard } from '@kubernetes-models/grafana-operator/grafana.integreatly.org/v1beta1';
 import { ScaledObject } from '@kubernetes-models/keda/keda.sh/v1alpha1';
 import {
   PodMonitor,
@@ -15,9 +21,11 @@ import type { Manifest } from '../support/helm.ts';
 
 /** Kind → class that validates it, and the module from which its TypeScript interface comes. */
 const KINDS = {
+  BackendTLSPolicy: [BackendTLSPolicy, '@kubernetes-models/gateway-api/gateway.networking.k8s.io/v1'],
   Certificate: [Certificate, '@kubernetes-models/cert-manager/cert-manager.io/v1'],
   ConfigMap: [ConfigMap, 'kubernetes-models/v1'],
   Deployment: [Deployment, 'kubernetes-models/apps/v1'],
+  GrafanaDashboard: [GrafanaDashboard, '@kubernetes-models/grafana-operator/grafana.integreatly.org/v1beta1'],
   HTTPRoute: [HTTPRoute, '@kubernetes-models/gateway-api/gateway.networking.k8s.io/v1'],
   HorizontalPodAutoscaler: [HorizontalPodAutoscaler, 'kubernetes-models/autoscaling/v2'],
   Ingress: [Ingress, 'kubernetes-models/networking.k8s.io/v1'],
@@ -32,12 +40,25 @@ const KINDS = {
   ServiceAccount: [ServiceAccount, 'kubernetes-models/v1'],
   ServiceMonitor: [ServiceMonitor, '@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1'],
   StatefulSet: [StatefulSet, 'kubernetes-models/apps/v1'],
+  TCPRoute: [TCPRoute, '@kubernetes-models/gateway-api/gateway.networking.k8s.io/v1alpha2'],
+  TLSRoute: [TLSRoute, '@kubernetes-models/gateway-api/gateway.networking.k8s.io/v1'],
 } as const;
+
+/** Versions with the same fields as the one in the table, which the package does not carry or which are older. */
+const SAME_FIELDS: Readonly<Record<string, string>> = {
+  'TCPRoute gateway.networking.k8s.io/v1': 'gateway.networking.k8s.io/v1alpha2',
+  'TLSRoute gateway.networking.k8s.io/v1alpha3': 'gateway.networking.k8s.io/v1',
+};
+const inKnownVersion = (object: Manifest): Manifest => ({
+  ...object,
+  apiVersion: SAME_FIELDS[`${object.kind} ${object.apiVersion}`] ?? object.apiVersion,
+});
 
 export const KNOWN_KINDS = Object.keys(KINDS);
 
 /** What the API's own schema finds wrong. It does not look for unknown fields; `asTypeScript` is for those. */
-export function checkShape(object: Manifest): string[] {
+export function checkShape(given: Manifest): string[] {
+  const object = inKnownVersion(given);
   const kind = KINDS[object.kind as keyof typeof KINDS];
   if (kind === undefined) return [`nothing checks objects of kind ${object.kind}`];
   try {
@@ -58,7 +79,7 @@ export function asTypeScript(objects: readonly Manifest[]): string {
     .filter(([kind]) => used.has(kind))
     .map(([kind, [, module]]) => `import type { I${kind} } from '${module}';`);
   const constants = objects.map((object, index) => {
-    return `export const object${index}: I${object.kind} = ${JSON.stringify(object, (_, value) => value ?? undefined)};`;
+    return `export const object${index}: I${object.kind} = ${JSON.stringify(inKnownVersion(object), (_, value) => value ?? undefined)};`;
   });
   return `${[...imports, ...constants].join('\n')}\n`;
 }

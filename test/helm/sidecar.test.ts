@@ -40,6 +40,7 @@ const overlaid = async (chart: string, files: readonly string[], ...more: string
   assert.equal(code, 0, stderr);
   return manifests(stdout);
 };
+const ADDED = ['BackendTLSPolicy', 'HTTPRoute', 'NetworkPolicy'];
 const podOf = (objects: readonly Manifest[]) => only(objects, 'StatefulSet')['spec'].template;
 type Named = { readonly name: string };
 const named = <T extends Named>(all: readonly T[], name: string): T => {
@@ -155,6 +156,83 @@ test('pod-monitor.yaml scrapes natsgate beside nats-server', async () => {
     const ports = monitor['spec'].podMetricsEndpoints.map(({ port }: { port: string }) => port);
     assert.deepEqual(ports, ['prom-metrics', 'ws-gw-metrics']);
   }
+});
+
+test('extras.yaml adds a route and a policy, and keeps the configuration', async () => {
+  for (const chart of charts) {
+    for (const file of ['values.yaml', 'native.yaml']) {
+      const plain = await overlaid(chart, [file]);
+      const objects = await overlaid(chart, [file, 'extras.yaml']);
+      const added = objects.filter(
+        ({ kind, metadata }) =>
+          !plain.some((one) => one.kind === kind && one.metadata.name === metadata.name),
+      );
+      assert.deepEqual(added.map(({ kind }) => kind).toSorted(), ADDED);
+      assert.deepEqual(
+        objects.filter((one) => !added.includes(one)),
+        plain,
+      );
+      for (const object of added) assert.deepEqual(checkShape(object), []);
+      const policy = only(objects, 'NetworkPolicy')['spec'];
+      const pod = podOf(objects);
+      for (const labels of [policy.podSelector, policy.ingress[2].from[0].podSelector])
+        for (const [name, value] of Object.entries(labels.matchLabels))
+          assert.equal(pod.metadata.labels[name], value);
+      const ports = [...pod.spec.containers, ...(pod.spec.initContainers ?? [])].flatMap(
+        (one: { ports?: Named[] }) => (one.ports ?? []).map(({ name }) => name),
+      );
+      for (const { port } of policy.ingress.flatMap(({ ports: named }: { ports: object[] }) => named))
+        assert.ok(typeof port === 'number' || ports.includes(port), `no port ${port}`);
+      const service = only(objects, 'Service', 'nats')['spec'].ports as (Named & { port: number })[];
+      const [{ backendRefs }] = only(objects, 'HTTPRoute')['spec'].rules;
+      assert.deepEqual(backendRefs, [{ name: 'nats', port: named(service, 'ws-gw').port }]);
+      const [target] = only(objects, 'BackendTLSPolicy')['spec'].targetRefs;
+      assert.deepEqual([target.name, target.sectionName], ['nats', 'ws-gw']);
+    }
+  }
+});
+
+test('route and policy of the plain manifests say the same', async () => {
+  const [chart = ''] = charts;
+  const overlay = await overlaid(chart, ['values.yaml', 'extras.yaml']);
+  const labels = JSON.stringify(podOf(overlay).metadata.labels);
+  for (const file of ['http-route.yaml', 'network-policy.yaml']) {
+    for (const object of manifests(readFileSync(join(EXAMPLE, file), 'utf8'))) {
+      assert.deepEqual(checkShape(object), []);
+      // Labels that the chart adds to its own.
+      const text = JSON.stringify(only(overlay, object.kind)['spec']).replaceAll(
+        labels,
+        JSON.stringify({ 'app.kubernetes.io/name': 'nats' }),
+      );
+      assert.deepEqual(JSON.parse(text), object['spec'], file);
+    }
+  }
+});
+
+test('monitoring-values.yaml: rules and dashboard for the sidecar', async () => {
+  const templates = ['prometheusrule', 'dashboard-configmap'].flatMap((name) => [
+    '-s',
+    `templates/${name}.yaml`,
+  ]);
+  const args = ['-n', 'nats', '-f', join(OVERLAYS, 'monitoring-values.yaml'), ...templates];
+  const { code, stdout, stderr } = await helm('template', 'nats', CHART, ...args);
+  assert.equal(code, 0, stderr);
+  const objects = manifests(stdout);
+  assert.deepEqual(objects.map(({ kind }) => kind).toSorted(), ['ConfigMap', 'PrometheusRule']);
+  const rules = JSON.stringify(only(objects, 'PrometheusRule')['spec']);
+  assert.doesNotMatch(rules, /\[\[|HpaAtMax/);
+  // The StatefulSet's pods and natsgate's container in them; the scrape's own labels.
+  assert.match(rules, /pod=~\\"nats-\.\*\\",container=\\"natsgate\\"/);
+  // Recorded series have no other labels, so a matcher of another would silence the alerts on them.
+  const selector = /natsgate:handshakes:rate5m\{([^}]*)\}/.exec(rules)?.[1];
+  assert.equal(selector, 'namespace=\\"nats\\",job=\\"nats/natsgate\\"');
+  const overlay = only(await overlaid(charts[0] ?? '', ['values.yaml', 'pod-monitor.yaml']), 'PodMonitor');
+  const [, endpoint] = overlay['spec'].podMetricsEndpoints;
+  const [{ sourceLabels, targetLabel, replacement }] = endpoint.relabelings;
+  assert.deepEqual([sourceLabels, targetLabel], [['__meta_kubernetes_namespace'], 'job']);
+  assert.equal(replacement.replace('$1', 'nats'), 'nats/natsgate');
+  const [plain] = manifests(readFileSync(join(EXAMPLE, 'pod-monitor.yaml'), 'utf8'));
+  assert.equal(`nats/${plain?.metadata.name}`, 'nats/natsgate');
 });
 
 test('proxy-protocol.yaml turns it on in nats.conf', async () => {

@@ -16,8 +16,11 @@ export async function everything({ args, name }: Case): Promise<string> {
   const installed = await helm('install', release, CHART, '--namespace', 'edge', '--dry-run=client', ...args);
   assert.equal(installed.code, 0, installed.stderr);
   const notes = installed.stdout.slice(installed.stdout.indexOf('\nNOTES:'));
-  const text = `${manifests}---\n${notes}`.replaceAll(/^( {2}natsgate\.json: )(.*)$/gm, (_, key, json) => {
-    return `${key}${sha256(json)}`;
-  });
+  const text = `${manifests}---\n${notes}`.replaceAll(
+    /^( {2}(?:natsgate\.)?json: )(.*)$/gm,
+    (_, key, json) => {
+      return `${key}${sha256(json)}`;
+    },
+  );
   return text.replaceAll(/[ \t]+$/gm, '');
 }

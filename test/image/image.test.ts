@@ -2,11 +2,12 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { buildBases, buildImage, ContainerStore } from '../support/containers.ts';
-import { runPod } from './pod.ts';
+import { buildBases, buildImage, buildNatsImage, ContainerStore } from '../support/containers.ts';
+import { NATS, runPod } from './pod.ts';
 
 /** The Dockerfile, built without a daemon on stand-ins for its bases, and the sidecar's pod run from the result. */
 const ROOT = join(import.meta.dirname, '..', '..');
+const PLAIN = join(ROOT, 'examples', 'sidecar', 'sidecar.yaml');
 const IMAGE = 'localhost/natsgate:test';
 /** What our own layer may weigh; Node itself is the base's. */
 /** 1.2 MB without undici, which asks monitoring ports, and its 1.5 MB. */
@@ -41,6 +42,7 @@ before(
     image = await inspect(IMAGE);
     await buildImage(store, bases, 'localhost/natsgate:again');
     again = await inspect('localhost/natsgate:again');
+    await buildNatsImage(store, NATS);
     const mounted = await store.podman('image', 'mount', IMAGE);
     files = walk(mounted, '');
   },
@@ -154,7 +156,7 @@ test('it starts with a read-only root, as any user, without capabilities', async
 });
 
 test('the pod of examples/sidecar: from start to a clean end', { timeout: 180_000 }, async () => {
-  const seen = await runPod(store, IMAGE, join(ROOT, 'examples', 'sidecar', 'sidecar.yaml'));
+  const seen = await runPod(store, IMAGE, PLAIN, 'ordinary');
   console.error(`pod: ${JSON.stringify(seen.figures)}`);
   assert.deepEqual(seen.echo, 'hello through everything');
   assert.deepEqual([seen.close.code, seen.close.reason], [1001, 'draining']);
@@ -164,6 +166,16 @@ test('the pod of examples/sidecar: from start to a clean end', { timeout: 180_00
   assert.equal(seen.user, 65_532);
   assert.equal(seen.readOnlyRoot, true);
   assert.equal(seen.memoryLimit, 256 * 1024 * 1024);
+});
+
+test('the same pod, left in the order of a native sidecar', { timeout: 180_000 }, async () => {
+  const seen = await runPod(store, IMAGE, PLAIN, 'native');
+  console.error(`native: ${JSON.stringify(seen.figures)}`);
+  assert.equal(seen.echo, 'hello through everything');
+  // nats-server ends it, by its lame duck; natsgate is still there to say so in order.
+  assert.deepEqual([seen.close.code, seen.close.reason], [1001, 'upstream_closed']);
+  assert.equal(seen.forcedCloses, 0);
+  assert.deepEqual(seen.exitCodes, { natsgate: 0, nats: 0 });
 });
 
 let mountedPath = '';

@@ -7,11 +7,12 @@ import { createInterface } from 'node:readline';
 import { setTimeout as wait } from 'node:timers/promises';
 import { stringify } from 'yaml';
 import { selfSigned } from '../config/self-signed.ts';
-import { buildNatsImage, type ContainerStore } from '../support/containers.ts';
+import type { ContainerStore } from '../support/containers.ts';
 import { manifests, only } from '../support/helm.ts';
 
-const NATS = 'localhost/nats-server:test';
+export const NATS = 'localhost/nats-server:test';
 const CLIENT = join(import.meta.dirname, 'pod-client.ts');
+const REASONS = { ordinary: 'draining', native: 'upstream_closed' };
 const READY_MS = 30_000;
 const DRAIN_MS = 60_000;
 
@@ -36,13 +37,19 @@ export type SeenPod = {
 };
 
 /**
- * Runs the pod of a manifest as podman understands it. Changed are: the kind (podman knows no StatefulSet), the
+ * Runs the pod of a manifest as podman understands it; the image NATS must be there. Changed are: the kind (podman knows no StatefulSet), the
  * names of the images, where the secret comes from, and what podman does not know (facts of the pod in the
  * environment, ports without a network). It has a network of its own without a way out, so the
  * client enters that network, and no port of this machine is needed.
+ *
+ * podman does not know native sidecars either, so their order of leaving is played: nats-server first, then natsgate.
  */
-export async function runPod(store: ContainerStore, image: string, manifest: string): Promise<SeenPod> {
-  await buildNatsImage(store, NATS);
+export async function runPod(
+  store: ContainerStore,
+  image: string,
+  manifest: string,
+  order: 'ordinary' | 'native',
+): Promise<SeenPod> {
   const file = await podFile(store, image, manifest);
   const startedMs = performance.now();
   await store.podman('kube', 'play', '--network', 'none', file);
@@ -56,9 +63,15 @@ export async function runPod(store: ContainerStore, image: string, manifest: str
     const echoed = await client.next('echo');
     const inside = await look(store, id('natsgate'), pid);
     const stoppedMs = performance.now();
-    // As the kubelet does with ordinary containers: every preStop and SIGTERM at once, within one grace period.
+    // As the kubelet does: every preStop at once, within one grace period; SIGTERM to ordinary containers at once
+    // too, to a native sidecar when the others are gone.
     const lameDuck = store.podman('exec', id('nats'), 'nats-server', '-sl=ldm=/var/run/nats/nats.pid');
-    const stopped = store.podman('stop', '--time', '90', id('natsgate'));
+    const stop = () => store.podman('stop', '--time', '90', id('natsgate'));
+    const gone = async () => {
+      await lameDuck;
+      await store.podman('wait', id('nats'));
+    };
+    const stopped = order === 'native' ? gone().then(stop) : stop();
     const closed = await client.next('close');
     const closeMs = performance.now() - stoppedMs;
     const forced = await client.next('metrics');
@@ -66,7 +79,7 @@ export async function runPod(store: ContainerStore, image: string, manifest: str
     const drainMs = performance.now() - stoppedMs;
     const log = (await store.podman('logs', id('natsgate'))).split('\n');
     assert.ok(
-      log.some((line) => line.includes('"session ended"') && line.includes('"draining"')),
+      log.some((line) => line.includes('"session ended"') && line.includes(`"${REASONS[order]}"`)),
       log.join('\n'),
     );
     await store.podman('stop', '--time', '50', id('nats'));
@@ -110,7 +123,7 @@ async function podFile(store: ContainerStore, image: string, manifest: string): 
     imagePullPolicy: 'Never',
   }));
   const tls = join(store.folder.path, 'tls');
-  await mkdir(tls);
+  await mkdir(tls, { recursive: true });
   const { certificate, key } = selfSigned();
   await writeFile(join(tls, 'tls.crt'), certificate);
   await writeFile(join(tls, 'tls.key'), key, { mode: 0o444 });
@@ -121,7 +134,8 @@ async function podFile(store: ContainerStore, image: string, manifest: string): 
     apiVersion: 'v1',
     kind: 'Pod',
     metadata: { name: 'pod', labels: metadata.labels },
-    spec: { ...spec, containers, volumes },
+    // A pod that is told to go is not started again; podman does not know the difference.
+    spec: { ...spec, containers, volumes, restartPolicy: 'Never' },
   };
   const maps = objects.filter(({ kind }) => kind === 'ConfigMap');
   const file = join(store.folder.path, 'pod.yaml');

@@ -49,6 +49,12 @@ imagePullSecrets:
 {{- define "natsgate.container" -}}
 name: natsgate
 {{ include "natsgate.containerBase" . }}
+{{- if .Values.diagnosticMode.enabled }}
+command:
+  {{- toYaml .Values.diagnosticMode.command | nindent 2 }}
+args:
+  {{- toYaml .Values.diagnosticMode.args | nindent 2 }}
+{{- else }}
 args:
   - --config=/etc/natsgate/config/natsgate.yaml
   - {{ printf "--listen=%s:%d" .Values.ports.host (int .Values.ports.public) | quote }}
@@ -56,6 +62,7 @@ args:
   {{- with .Values.extraArgs }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
+{{- end }}
 env:
   {{- $env := dict "NODE_OPTIONS" (printf "--max-old-space-size-percentage=%d" (int .Values.heapPercentage)) }}
   {{- range $name, $value := mergeOverwrite $env .Values.extraEnv }}
@@ -79,13 +86,16 @@ ports:
   - name: admin
     containerPort: {{ .Values.ports.admin }}
     protocol: TCP
+{{- if not .Values.diagnosticMode.enabled }}
 startupProbe:
   {{- toYaml .Values.startupProbe | nindent 2 }}
 livenessProbe:
   {{- toYaml .Values.livenessProbe | nindent 2 }}
+{{- end }}
 readinessProbe:
   {{- toYaml .Values.readinessProbe | nindent 2 }}
-{{- if .Values.lifecycle }}
+{{- if .Values.diagnosticMode.enabled }}
+{{- else if .Values.lifecycle }}
 lifecycle:
   {{- toYaml .Values.lifecycle | nindent 2 }}
 {{- else if .Values.preStopSleepSeconds }}
