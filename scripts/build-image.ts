@@ -3,7 +3,8 @@
  * a list of them (SBOM). The same sources give the same bytes.
  */
 import { execFile } from 'node:child_process';
-import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtempDisposable, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -60,12 +61,40 @@ async function licences(root: string, packages: readonly string[]): Promise<stri
 
 /** CycloneDX of npm, without what differs from run to run. */
 async function billOfMaterials(root: string): Promise<string> {
-  const args = ['sbom', '--sbom-format', 'cyclonedx', '--omit', 'dev', '--package-lock-only'];
-  const { stdout } = await run('npm', args, { cwd: root, maxBuffer: 64 * 1024 * 1024 });
+  await using temporary = await mkdtempDisposable(join(tmpdir(), 'natsgate-sbom-'));
+  // npm names the program by its folder.
+  const folder = join(temporary.path, 'natsgate');
+  await mkdir(folder);
+  await writeProductionOnly(root, folder);
+  const args = ['sbom', '--sbom-format', 'cyclonedx', '--package-lock-only'];
+  const { stdout } = await run('npm', args, { cwd: folder, maxBuffer: 64 * 1024 * 1024 });
   const { serialNumber: _, metadata, ...bill } = JSON.parse(stdout) as Record<string, unknown>;
   const { timestamp: __, ...rest } = metadata as Record<string, unknown>;
   return json({ ...bill, metadata: rest });
 }
+
+/** With `--omit dev` npm 11 also leaves out packages of production that one of development needs as well. */
+async function writeProductionOnly(root: string, folder: string): Promise<void> {
+  const read = async (name: string): Promise<Manifest> =>
+    JSON.parse(await readFile(join(root, name), 'utf8')) as Manifest;
+  const [{ devDependencies: _, ...manifest }, lock] = [
+    await read('package.json'),
+    await read('package-lock.json'),
+  ];
+  const packages = Object.entries(lock.packages ?? {}).flatMap(([path, { devDependencies: __, ...entry }]) =>
+    entry.dev === true ? [] : [[path, entry] as const],
+  );
+  await writeFile(join(folder, 'package.json'), json(manifest));
+  const ours = { ...lock, packages: Object.fromEntries(packages) };
+  await writeFile(join(folder, 'package-lock.json'), json(ours));
+}
+
+type Manifest = Readonly<Record<string, unknown>> & {
+  readonly devDependencies?: unknown;
+  readonly packages?: Readonly<
+    Record<string, { readonly dev?: boolean; readonly devDependencies?: unknown }>
+  >;
+};
 
 const json = (value: unknown): string => `${JSON.stringify(value, undefined, 2)}\n`;
 

@@ -301,8 +301,16 @@ export class Gateway {
     for (const name of active.routes.upstreams) this.#metrics.addUpstream(name);
     active.routes.start(before.routes);
     before.routes.retire(active.routes);
+    this.#forgetRoutes(active.routes, before.routes);
     this.#log.configure(config.log);
     if (next.cutThrough !== before.cutThrough) this.#warnOfEngine();
+  }
+
+  /** Handshakes under way may still be of `before`. */
+  #forgetRoutes(now: Routes, before: Routes): void {
+    const names = new Set([...now.names, ...before.names, ...this.#sessionsByRoute().keys()]);
+    this.#totals.keepOnly(names, new Set([...now.compressions, ...before.compressions]));
+    this.#metrics.keepUpstreams(names);
   }
 
   #makeRoutes(prepared: Prepared, before?: Routes): Routes {

@@ -46,11 +46,14 @@ export type RouteParts = {
   dialObserver(upstream: string): DialObserver;
 };
 
-/** Numbers of all routes that ever were, by name: sessions live on when a reload takes their route away. */
+/** Numbers by route, also of those that a reload took away while they had sessions. No sum ever falls. */
 export class RouteTotals {
   readonly #traffic = new Map<string, Traffic>();
   readonly #answers = new Map<string, Record<OutcomeClass, number>>();
-  readonly #compressions: Compression[] = [];
+  #compressions: Compression[] = [];
+  /** Of routes that are forgotten. */
+  readonly #gone = new Traffic();
+  readonly #goneResults = new Map<CompressionResult, number>();
 
   trafficOf(route: string): Traffic {
     const known = this.#traffic.get(route) ?? new Traffic();
@@ -98,13 +101,35 @@ export class RouteTotals {
     });
   }
 
+  /** Forgets all other routes, but not what they have carried: names that come and go must not pile up. */
+  keepOnly(names: ReadonlySet<string>, compressions: ReadonlySet<Compression>): void {
+    for (const [name, traffic] of this.#traffic) {
+      if (names.has(name)) continue;
+      this.#traffic.delete(name);
+      this.#answers.delete(name);
+      this.#gone.bytesToUpstream += traffic.bytesToUpstream;
+      this.#gone.bytesToClient += traffic.bytesToClient;
+      this.#gone.clientPauses += traffic.clientPauses;
+      this.#gone.upstreamPauses += traffic.upstreamPauses;
+    }
+    this.#compressions = this.#compressions.filter((one) => {
+      if (compressions.has(one) || one.active > 0) return true;
+      for (const result of COMPRESSION_RESULTS)
+        this.#goneResults.set(result, (this.#goneResults.get(result) ?? 0) + one.results[result]);
+      return false;
+    });
+  }
+
   get compressedSessions(): number {
     return this.#compressions.reduce((sum, { active }) => sum + active, 0);
   }
 
   get compressionResults(): Readonly<Record<string, number>> {
     const sum = (result: CompressionResult): number =>
-      this.#compressions.reduce((total, { results }) => total + results[result], 0);
+      this.#compressions.reduce(
+        (total, { results }) => total + results[result],
+        this.#goneResults.get(result) ?? 0,
+      );
     return Object.fromEntries(COMPRESSION_RESULTS.map((result) => [result, sum(result)]));
   }
 
@@ -115,7 +140,7 @@ export class RouteTotals {
   }
 
   #sum(value: (one: Traffic) => number): number {
-    let sum = 0;
+    let sum = value(this.#gone);
     for (const one of this.#traffic.values()) sum += value(one);
     return sum;
   }
@@ -163,6 +188,10 @@ export class Routes {
 
   get names(): readonly string[] {
     return [...this.#routes.keys()];
+  }
+
+  get compressions(): ReadonlySet<Compression> {
+    return new Set(this.#made.compressions.values());
   }
 
   /** Named as the routes that have them as their own. */

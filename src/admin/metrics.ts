@@ -89,6 +89,13 @@ export class Metrics {
     }
   }
 
+  /** There are none of other upstreams any more. */
+  keepUpstreams(upstreams: ReadonlySet<string>): void {
+    for (const metric of [...this.#counters.values(), ...this.#histograms.values()]) {
+      metric.keepOnly('upstream', upstreams);
+    }
+  }
+
   upstreamConnected(upstream: string, outcome: string, seconds: number): void {
     this.#count('natsgate_upstream_connects_total', { upstream, outcome });
     this.#observe('natsgate_upstream_connect_duration_seconds', { upstream }, seconds);

@@ -33,6 +33,11 @@ export class TallyCounter {
     for (const labels of repeated(this.#row, label, value)) this.#open(labels);
   }
 
+  /** Drops the sets with another value of the label. */
+  keepOnly(label: string, values: ReadonlySet<string>): void {
+    dropOthers(this.#cells, label, values);
+  }
+
   add(labels: Labels, by: number): void {
     const cell = this.#cells.get(keyOf(labels, this.#row.labelNames));
     if (cell !== undefined) cell.count += by;
@@ -66,6 +71,11 @@ export class TallyHistogram {
     for (const labels of repeated(this.#row, label, value)) this.#open(labels);
   }
 
+  /** As that of the counter. */
+  keepOnly(label: string, values: ReadonlySet<string>): void {
+    dropOthers(this.#cells, label, values);
+  }
+
   observe(labels: Labels, value: number): void {
     const cell = this.#cells.get(keyOf(labels, this.#row.labelNames));
     if (cell === undefined) return;
@@ -97,6 +107,17 @@ export class TallyHistogram {
         { metricName: `${name}_count`, labels, value: total },
       ];
     });
+  }
+}
+
+function dropOthers(
+  cells: Map<string, { readonly labels: Labels }>,
+  label: string,
+  values: ReadonlySet<string>,
+): void {
+  for (const [key, { labels }] of cells) {
+    const value = labels[label];
+    if (value !== undefined && !values.has(value)) cells.delete(key);
   }
 }
 

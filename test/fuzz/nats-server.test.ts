@@ -172,11 +172,22 @@ async function converse(user: string, draw: Draw, count: (name: string, by?: num
     assert.deepEqual(rest, ['PONG'], `seed ${SEED}: ${describeAt(Number.POSITIVE_INFINITY)}`);
   else {
     count('hungUp');
+    const own = rest.filter((one) => !isOfAnother(one, bytes));
+    count('of the connection before', rest.length - own.length);
     assert.ok(
-      got.closed && rest.every((one) => one.startsWith('-ERR')),
+      got.closed && own.every((one) => one.startsWith('-ERR')),
       `seed ${SEED}: the server goes on where we say ${error.problem}: ${JSON.stringify(rest)} for ${describeAt(Number.POSITIVE_INFINITY)} at ${JSON.stringify(line.slice(0, 300))}`,
     );
   }
+}
+
+/**
+ * A message on a subject that `sent` does not name. A connection that was left early may have bytes at the server that
+ * are read when the next one of its account listens already.
+ */
+function isOfAnother(operation: string, sent: Buffer): boolean {
+  const subject = /^H?MSG (\S+) /.exec(operation)?.[1];
+  return subject !== undefined && !sent.includes(` ${subject} `, 0, 'latin1');
 }
 
 /** The pieces written, and what came back: until so many operations were seen. */

@@ -224,3 +224,46 @@ test('routes that inherit the upstream share its pool; a swap of its certificate
     { name: '/b', sessions: 1 },
   ]);
 });
+
+test('routes that come and go leave nothing behind but their part of the sums', async () => {
+  await using nats = await FakeUpstream.start({ echo: true });
+  await using gateway = await ReloadableGateway.start(nats.port);
+  const series = async (): Promise<string[]> => {
+    const { body } = await gateway.gateway.metrics(false);
+    return body.split('\n').filter((line) => /^natsgate_/.test(line) && !line.includes('config_info'));
+  };
+  const names = (lines: readonly string[]): string[] =>
+    lines.map((line) => line.slice(0, line.lastIndexOf(' ')));
+  const before = names(await series());
+  const own = { upstream: `nats://127.0.0.1:${nats.port}`, compression: 'on' };
+  for (let round = 0; round < 5; round++) {
+    const path = `/r${round}`;
+    await gateway.write({ routes: [{ path, ...own }] });
+    await gateway.report(round);
+    await using client = await RawClient.open(
+      gateway.port,
+      at(path, { 'Sec-WebSocket-Extensions': 'permessage-deflate; client_no_context_takeover' }),
+    );
+    client.send(frame(Opcode.binary, 'x'.repeat(100)));
+    await client.until(() => client.data.length === INFO_LINE.length + 100);
+    client.send(closeFrame(1000));
+    await client.closeReceived();
+  }
+  const ended = (): number => gateway.log.lines.filter(({ message }) => message === 'session ended').length;
+  await gateway.log.find(() => ended() === 5);
+  await gateway.write({});
+  await gateway.report(5);
+  await gateway.write({ drain: { delay: '1s' } });
+  await gateway.report(6);
+  const after = await series();
+  assert.deepEqual(names(after), before);
+  const value = (name: string): number =>
+    Number(
+      after
+        .find((line) => line.startsWith(name))
+        ?.split(' ')
+        .at(-1),
+    );
+  assert.equal(value('natsgate_transfer_bytes_total{listener="default",direction="to_upstream"}'), 500);
+  assert.equal(value('natsgate_compression_handshakes_total{listener="default",result="compressed"}'), 5);
+});
