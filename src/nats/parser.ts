@@ -200,7 +200,18 @@ export class NatsParser {
         default: {
           if (pos === end) return this.#pause(start, end, pos);
           const held = this.#lineLength;
-          let next = words === undefined || held > 0 ? NOT_PLAIN : this.#plainMessage(bytes, words, pos, end);
+          let next = NOT_PLAIN;
+          if (words !== undefined && held === 0) {
+            if (this.#everyMessage) next = this.#plainMessage(bytes, words, pos, end);
+            else {
+              const behind = this.#plainRun(bytes, words, pos, end);
+              if (behind !== pos) {
+                pos = behind;
+                this.lastBoundary = pos;
+                continue;
+              }
+            }
+          }
           if (next === NOT_PLAIN)
             next = held > 0 ? this.#finishLine(bytes, pos, end) : this.#operation(bytes, pos, end);
           if (next >= 0) {
@@ -415,18 +426,68 @@ export class NatsParser {
     const size = sizeAt(bytes, start, at);
     if (size < 0 || size > this.maxPayloadBytes || next - pos > this.#maxLineBytes) return NOT_PLAIN;
     const verb = this.#toClient ? VERB.MSG : VERB.PUB;
-    if (this.#everyMessage) {
-      this.tokens = tokens;
-      this.firstStart = pos + 4;
-      this.firstEnd = firstEnd;
-      this.previousStart = previousStart;
-      this.previousEnd = previousEnd;
-      this.lastStart = start;
-      this.lastEnd = at;
-      this.argumentStart = pos + 4;
-      this.argumentEnd = at;
-    }
+    this.tokens = tokens;
+    this.firstStart = pos + 4;
+    this.firstEnd = firstEnd;
+    this.previousStart = previousStart;
+    this.previousEnd = previousEnd;
+    this.lastStart = start;
+    this.lastEnd = at;
+    this.argumentStart = pos + 4;
+    this.argumentEnd = at;
     return this.#beginMessage(verb, bytes, pos, next, size, 0);
+  }
+
+  /**
+   * The same for nobody who wants to be told: all messages from `from` on that lie in the piece whole. Returns the offset
+   * behind them, `from` where there are none.
+   */
+  #plainRun(bytes: Buffer, words: DataView, from: number, end: number): number {
+    const lastWord = end - 4;
+    const base = bytes.byteOffset;
+    const verb = this.#toClient ? MSG_BLANK : PUB_BLANK;
+    const least = this.#toClient ? 3 : 2;
+    const most = this.#maxLineBytes;
+    const { maxPayloadBytes } = this;
+    let messages = 0;
+    let payloadBytes = 0;
+    let pos = from;
+    run: while (pos <= lastWord && words.getInt32(base + pos, true) === verb) {
+      let at = pos + 4;
+      let start = at;
+      let tokens = 0;
+      for (;;) {
+        if (at > lastWord) break run;
+        const word = words.getInt32(base + at, true);
+        const low = (word - 0x2121_2121) & 0x8080_8080;
+        if (low === 0) {
+          at += 4;
+          continue;
+        }
+        at += (31 - Math.clz32(low & -low)) >> 3;
+        if (at === start) break run;
+        tokens++;
+        if (bytes[at] !== BLANK) break;
+        at++;
+        start = at;
+      }
+      const lineEnd = at + 2;
+      if (lineEnd > end || bytes[at] !== CR || bytes[at + 1] !== LF) break;
+      if ((tokens !== least && tokens !== least + 1) || lineEnd - pos > most) break;
+      const size = sizeAt(bytes, start, at);
+      const next = lineEnd + size + 2;
+      if (size < 0 || size > maxPayloadBytes || next > end) break;
+      if (bytes[next - 2] !== CR || bytes[next - 1] !== LF) break;
+      messages++;
+      payloadBytes += size;
+      pos = next;
+    }
+    if (messages > 0) {
+      const index = this.#toClient ? VERB.MSG : VERB.PUB;
+      this.counts[index] = (this.counts[index] ?? 0) + messages;
+      this.payloadBytes += payloadBytes;
+    }
+    return pos;
   }
 
   /** PUB, HPUB, MSG, HMSG: `at` is behind the verb. */

@@ -12,6 +12,9 @@ const long = 'x'.repeat(4096);
 
 /** Bytes in latin1. A list: these operations; a word: nothing of the last line is taken, and why. */
 const CLIENT: readonly Row[] = [
+  ['PUB  3\r\nabc\r\n', 'arguments'],
+  ['PUB a \r\n\r\n', 'arguments'],
+  [`PUB a ${MAX_PAYLOAD + 1}\r\n${'x'.repeat(MAX_PAYLOAD + 1)}\r\n`, 'payload_too_big'],
   // Verbs and separators (N1)
   ['PUB ob.a 2\r\nhi\r\n', ['PUB 2: ob.a|ob.a|2 0/2']],
   ['pub ob.a 2\r\nhi\r\n', ['PUB 2: ob.a|ob.a|2 0/2']],
@@ -129,6 +132,8 @@ const CLIENT: readonly Row[] = [
 ];
 
 const SERVER: readonly Row[] = [
+  ['MSG  1 3\r\nabc\r\n', 'arguments'],
+  ['MSG a 1 \r\n\r\n', 'arguments'],
   ['INFO {"a":1} \r\n', ['INFO {"a":1} ']],
   ['INFO {}\n', ['INFO {}']],
   ['info\t{}\r\n', ['INFO {}']],
@@ -162,6 +167,17 @@ const SERVER: readonly Row[] = [
 ];
 
 const MODES = [{}, { wholeLines: true }] as const;
+/** As an observer reads: nothing is told of messages, which are counted all the same. */
+const UNTOLD = [{ everyMessage: false }, { everyMessage: false, wholeLines: true }] as const;
+/** What must be the same, told or not. */
+const numbers = ({ counts, payloadBytes, error, boundary, isBetween }: Reading) => ({
+  counts,
+  payloadBytes,
+  problem: error?.problem,
+  offset: error?.offset,
+  boundary,
+  isBetween,
+});
 
 for (const [direction, rows] of [
   ['to_upstream', CLIENT],
@@ -175,6 +191,8 @@ for (const [direction, rows] of [
         for (const mode of MODES) {
           const options = { ...mode, maxPayloadBytes: MAX_PAYLOAD };
           const whole = readPieces(direction, [bytes], options);
+          const untold = readPieces(direction, [bytes], { ...options, everyMessage: false });
+          assert.deepEqual(numbers(untold), numbers(whole));
           if (typeof expected === 'string') assert.equal(whole.error?.problem, expected);
           else {
             assert.equal(whole.error, undefined);
@@ -260,6 +278,11 @@ for (const direction of ['to_upstream', 'to_client'] as const) {
           assertSame(readPieces(direction, cutAt(bytes, offsets), mode), whole);
           assertSame(readPieces(direction, byteByByte(bytes), mode), whole);
         }
+        for (const [index, mode] of UNTOLD.entries()) {
+          const told = numbers(readPieces(direction, [bytes], MODES[index]));
+          assert.deepEqual(numbers(readPieces(direction, [bytes], mode)), told);
+          assert.deepEqual(numbers(readPieces(direction, cutAt(bytes, offsets), mode)), told);
+        }
       },
     );
     fc.assert(property, { numRuns: 2000 });
@@ -286,7 +309,10 @@ test('what lies behind a piece in memory is none of its business', () => {
     const tight = Buffer.from(new Uint8Array(bytes).buffer);
     assert.deepEqual(readPieces(direction, [tight]), whole);
     for (let cut = 1; cut < bytes.length; cut++)
-      assert.equal(readPieces(direction, [Buffer.from(tight.buffer.slice(0, cut))]).error, undefined);
+      for (const everyMessage of [true, false]) {
+        const short = Buffer.from(tight.buffer.slice(0, cut));
+        assert.equal(readPieces(direction, [short], { everyMessage }).error, undefined);
+      }
   }
 });
 
