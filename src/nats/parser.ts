@@ -207,7 +207,6 @@ export class NatsParser {
               const behind = this.#plainRun(bytes, words, pos, end);
               if (behind !== pos) {
                 pos = behind;
-                this.lastBoundary = pos;
                 continue;
               }
             }
@@ -439,8 +438,8 @@ export class NatsParser {
   }
 
   /**
-   * The same for nobody who wants to be told: all messages from `from` on that lie in the piece whole. Returns the offset
-   * behind them, `from` where there are none.
+   * The same for nobody who wants to be told: all messages from `from` on, the last of which may be cut in its payload.
+   * Returns the offset behind them, `from` where there are none.
    */
   #plainRun(bytes: Buffer, words: DataView, from: number, end: number): number {
     const lastWord = end - 4;
@@ -474,20 +473,34 @@ export class NatsParser {
       const lineEnd = at + 2;
       if (lineEnd > end || bytes[at] !== CR || bytes[at + 1] !== LF) break;
       if ((tokens !== least && tokens !== least + 1) || lineEnd - pos > most) break;
-      const size = sizeAt(bytes, start, at);
+      if (at - start > MAX_SIZE_DIGITS) break;
+      let size = 0;
+      for (; start < at; start++) {
+        const digit = (bytes[start] as number) - 0x30;
+        if (digit < 0 || digit > 9) break run;
+        size = size * 10 + digit;
+      }
+      if (size > maxPayloadBytes) break;
       const next = lineEnd + size + 2;
-      if (size < 0 || size > maxPayloadBytes || next > end) break;
+      if (next > end) {
+        this.#countRun(messages, payloadBytes, pos);
+        return this.#beginMessage(this.#toClient ? VERB.MSG : VERB.PUB, bytes, pos, lineEnd, size, 0);
+      }
       if (bytes[next - 2] !== CR || bytes[next - 1] !== LF) break;
       messages++;
       payloadBytes += size;
       pos = next;
     }
-    if (messages > 0) {
-      const index = this.#toClient ? VERB.MSG : VERB.PUB;
-      this.counts[index] = (this.counts[index] ?? 0) + messages;
-      this.payloadBytes += payloadBytes;
-    }
+    this.#countRun(messages, payloadBytes, pos);
     return pos;
+  }
+
+  #countRun(messages: number, payloadBytes: number, boundary: number): void {
+    if (messages === 0) return;
+    const verb = this.#toClient ? VERB.MSG : VERB.PUB;
+    this.counts[verb] = (this.counts[verb] ?? 0) + messages;
+    this.payloadBytes += payloadBytes;
+    this.lastBoundary = boundary;
   }
 
   /** PUB, HPUB, MSG, HMSG: `at` is behind the verb. */

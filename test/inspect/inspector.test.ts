@@ -356,3 +356,17 @@ describe('what is written to a client at once', () => {
     assert.equal(inspected.inspector.down.error?.expected, 'fewer INFO lines at once');
   });
 });
+
+test('observe: a line that comes up while a chunk is written does not land inside what was just written', () => {
+  const { inspector } = Inspected.connected('observe');
+  inspector.toClient(Buffer.from('PONG\r\n'), () => {});
+  const out: string[] = [];
+  const write = (piece: Buffer): void => void out.push(piece.toString());
+  const half = Buffer.from('MSG a 1 5\r\nhe');
+  inspector.toClient(half, (piece) => {
+    write(piece);
+    inspector.put(Buffer.from("-ERR 'x'\r\n"), write);
+  });
+  inspector.toClient(Buffer.from('llo\r\nPING\r\n'), write);
+  assert.equal(out.join(''), "MSG a 1 5\r\nhello\r\nPING\r\n-ERR 'x'\r\n");
+});
