@@ -2,9 +2,10 @@
 import { type KeyShape, ROUTE_KEYS } from './schema.ts';
 import { type Entry, joined, type MapNode, type Node } from './tree.ts';
 
-/** What speaks of its own servers or its own route alone is taken whole, or not at all. */
+/** Most of its keys speak of its own servers. */
 const WHOLE = ['upstream'];
-const NEVER = ['host', 'path', 'subprotocols', 'limits.sessions'];
+/** At the top it counts the sessions of all routes. */
+const NEVER = ['limits.sessions'];
 /** Absent at the top they are missed there, and need not be missed in each route. */
 const REQUIRED = ['origins', 'upstream'];
 
