@@ -2,6 +2,7 @@ import { fork } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { NatsParser } from '../src/nats/parser.ts';
+import { FOUND_BYTES, plainRunIn } from '../src/nats/plain-run.ts';
 import type { Direction } from '../src/nats/protocol.ts';
 import { median } from './statistics.ts';
 
@@ -15,6 +16,8 @@ const PAYLOADS = [16, 128, 4096];
 const CHUNK_BYTES = 65_536;
 /** Whole messages before the stream begins anew. */
 const STREAM_BYTES = 1_048_576;
+/** The stream, what was found, and what SIMD may look at behind its end. */
+const MEMORY = { initial: STREAM_BYTES / 65_536 + 1, maximum: STREAM_BYTES / 65_536 + 1 };
 const SAMPLES = 15;
 const SAMPLE_MS = 40;
 const CANDIDATES = ['to_client', 'to_upstream', 'to_upstream, enforce', 'nats.js'] as const;
@@ -22,15 +25,16 @@ const CANDIDATES = ['to_client', 'to_upstream', 'to_upstream, enforce', 'nats.js
 type Candidate = (typeof CANDIDATES)[number];
 type Case = { readonly candidate: Candidate; readonly payloadBytes: number };
 
-/** Chunks of whole messages, and how many. */
-function stream(direction: Direction, payloadBytes: number): { chunks: Buffer[]; messages: number } {
+/** Chunks of whole messages, and how many; in memory as that of the pool. */
+function stream(direction: Direction, payloadBytes: number) {
   const head = direction === 'to_client' ? 'MSG orders.eu.new 12' : 'PUB orders.eu.new';
   const message = Buffer.from(`${head} ${payloadBytes}\r\n${'x'.repeat(payloadBytes)}\r\n`);
   const messages = Math.floor(STREAM_BYTES / message.length);
-  const bytes = Buffer.concat(Array.from({ length: messages }, () => message));
+  const memory = new WebAssembly.Memory(MEMORY);
+  const bytes = Buffer.from(memory.buffer, 0, messages * message.length).fill(message);
   const chunks: Buffer[] = [];
   for (let at = 0; at < bytes.length; at += CHUNK_BYTES) chunks.push(bytes.subarray(at, at + CHUNK_BYTES));
-  return { chunks, messages };
+  return { chunks, messages, plainRun: plainRunIn(memory, STREAM_BYTES + FOUND_BYTES) };
 }
 
 type NatsJsParser = { parse(chunk: Uint8Array): void };
@@ -46,7 +50,7 @@ function natsJsParser(onMessage: () => void): NatsJsParser {
 }
 
 function measure({ candidate, payloadBytes }: Case): number {
-  const { chunks, messages } = stream(
+  const { chunks, messages, plainRun } = stream(
     candidate.startsWith('to_upstream') ? 'to_upstream' : 'to_client',
     payloadBytes,
   );
@@ -64,6 +68,7 @@ function measure({ candidate, payloadBytes }: Case): number {
       everyMessage: enforce,
       wholeLines: enforce,
       checkHeaders: enforce,
+      plainRun,
     });
     read = (chunk) => void parser.parse(chunk, 0, chunk.length);
     count = () => parser.counts.reduce((sum, one) => sum + one, 0);

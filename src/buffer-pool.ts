@@ -38,6 +38,9 @@ const DEFAULT_SLOTS = 60;
 const MAX_SPARES = 16;
 /** Less than this is not worth keeping: a stalled session may hold it for long. */
 const MIN_SPARE_BYTES = 4096;
+/** SIMD may look at so many bytes behind a slot. */
+const SIMD_SLACK_BYTES = 64;
+const SCRATCH_BYTES = 64;
 const WASM_PAGE_BYTES = 64 * 1024;
 const POISON = 0xdb;
 
@@ -48,6 +51,8 @@ export class BufferPool {
   readonly bytes: Buffer;
   /** What one slot holds. */
   readonly slotBytes = SLOT_BYTES;
+  /** Offset of 64 bytes, a multiple of 64, where WebAssembly may leave results during a call. */
+  readonly scratch: number;
   /** At offset 0 of `bytes`. Valid until the callback of the read returns. */
   readonly receive: Buffer;
   readonly #free: number[] = [];
@@ -58,8 +63,9 @@ export class BufferPool {
   /** `poison`: overwrite whatever has become free; a test's way to see who still used it. */
   constructor(options: { readonly slots?: number; readonly poison?: boolean } = {}) {
     const slots = options.slots ?? DEFAULT_SLOTS;
-    const length = FIRST_SLOT + SLOT_BYTES * (slots + 1);
-    const pages = Math.ceil(length / WASM_PAGE_BYTES);
+    const length = FIRST_SLOT + SLOT_BYTES * (slots + 1) + SIMD_SLACK_BYTES;
+    const pages = Math.ceil((length + SCRATCH_BYTES) / WASM_PAGE_BYTES);
+    this.scratch = pages * WASM_PAGE_BYTES - SCRATCH_BYTES;
     if (typeof WebAssembly === 'object') {
       // Never grown: that would detach every view.
       this.memory = new WebAssembly.Memory({ initial: pages, maximum: pages });

@@ -7,20 +7,25 @@ export type Target = {
   readonly port: number;
   readonly protocol: 'ws' | 'tcp';
   readonly tls: boolean;
+  /** Of the request; `/` without it. */
+  readonly path?: string;
   /** Sent as soon as INFO has come, where the other side is a real server. */
   readonly hello?: string;
 };
 
-export const REQUEST = [
-  'GET / HTTP/1.1',
-  'Host: 127.0.0.1',
-  'Upgrade: websocket',
-  'Connection: Upgrade',
-  'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
-  'Sec-WebSocket-Version: 13',
-  'Sec-WebSocket-Protocol: binary',
-  '\r\n',
-].join('\r\n');
+const requestFor = (path: string): string =>
+  [
+    `GET ${path} HTTP/1.1`,
+    'Host: 127.0.0.1',
+    'Upgrade: websocket',
+    'Connection: Upgrade',
+    'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+    'Sec-WebSocket-Version: 13',
+    'Sec-WebSocket-Protocol: binary',
+    '\r\n',
+  ].join('\r\n');
+
+export const REQUEST = requestFor('/');
 
 /** All plain sockets of this process read into it; each callback uses up what it was given. */
 const receive = Buffer.allocUnsafeSlow(262_144);
@@ -57,7 +62,7 @@ export class Client {
     this.socket = openSocket(target, (chunk) => this.#onBytes(chunk));
     this.socket.on('error', (error) => this.#opened.reject(error));
     this.socket.on('close', () => this.#opened.reject(new Error('the subject closed the connection')));
-    if (target.protocol === 'ws') this.socket.write(REQUEST);
+    if (target.protocol === 'ws') this.socket.write(requestFor(target.path ?? '/'));
   }
 
   /** Resolves when the INFO line has come. */

@@ -42,6 +42,16 @@ export async function startProfiled(options: StartOptions, inspect: Inspect) {
   };
 }
 
+/** One program with all levels, by path: what its process costs by accident is the same for all of them. */
+export async function startLevels(
+  upstreamPort: number,
+  levels: Readonly<Record<string, Inspect>>,
+): Promise<Subject> {
+  const options = { upstreamPort };
+  const routes = Object.entries(levels).map(([path, inspect]) => ({ path, inspect }));
+  return subjectOf(await startProgram('cut-through', 'off', options, () => [], routes), options);
+}
+
 async function start(engine: Engine, inspect: Inspect, options: StartOptions): Promise<Subject> {
   const flags = options.exactMemory === true ? EXACT_MEMORY.flags : [];
   return subjectOf(await startProgram(engine, inspect, options, () => flags), options);
@@ -52,6 +62,7 @@ function startProgram(
   inspect: Inspect,
   { upstreamPort, tls, exactMemory }: StartOptions,
   flags: (folder: string) => readonly string[],
+  routes: readonly { readonly path: string; readonly inspect: Inspect }[] = [],
 ): Promise<Program> {
   const files = tls === undefined ? {} : { tls: { certFile: tls.certFile, keyFile: tls.keyFile } };
   const config = {
@@ -61,6 +72,7 @@ function startProgram(
     upstream: `nats://127.0.0.1:${upstreamPort}`,
     engine,
     inspect,
+    routes,
     limits: { handshakesPerSecond: 1_000_000, handshakesInFlight: 10_000 },
     drain: { delay: '0s', timeout: '0s' },
   };

@@ -89,8 +89,14 @@ async function toServer(
 }
 
 /** What may travel to another process. */
-export function targetOf({ protocol, port, tls, hello }: Subject) {
-  return { protocol, port, tls, ...(hello === undefined ? {} : { hello }) };
+export function targetOf({ protocol, port, tls, path, hello }: Subject) {
+  return {
+    protocol,
+    port,
+    tls,
+    ...(path === undefined ? {} : { path }),
+    ...(hello === undefined ? {} : { hello }),
+  };
 }
 
 export const uploads: readonly Work[] = [

@@ -4,6 +4,7 @@ import { readInfo, type ServerInfo } from '../nats/info.ts';
 import { type InfoRules, rewriteInfo } from '../nats/info-rewrite.ts';
 import { keptText } from '../nats/kept-text.ts';
 import { NatsParser, type OperationSink } from '../nats/parser.ts';
+import { plainRunIn } from '../nats/plain-run.ts';
 import { type Direction, type ParseError, serverText, VERB, VERB_NAMES, VERBS_OF } from '../nats/protocol.ts';
 import { isNonce } from '../nats/proxy-signature.ts';
 import { connectionTypeHint } from '../nats/user-jwt.ts';
@@ -112,6 +113,7 @@ export class Inspector {
     this.#pool = pool;
     this.#observer = observer;
     this.#enforce = rules.level === 'enforce';
+    const plainRun = plainRunIn(pool.memory, pool.scratch);
     const upSink: OperationSink = { onOperation: (line) => this.#onClientLine(line) };
     const downSink: OperationSink = { onOperation: (line) => this.#onServerLine(line) };
     this.up = new NatsParser('to_upstream', {
@@ -120,8 +122,9 @@ export class Inspector {
       everyMessage: this.#enforce,
       wholeLines: this.#enforce,
       checkHeaders: this.#enforce,
+      plainRun,
     });
-    this.down = new NatsParser('to_client', { sink: downSink, wholeLines: this.#enforce });
+    this.down = new NatsParser('to_client', { sink: downSink, wholeLines: this.#enforce, plainRun });
   }
 
   /** In `enforce`: why the session must end as `nats_violation`, in the server's words. */

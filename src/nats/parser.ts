@@ -1,3 +1,4 @@
+import type { PlainRun } from './plain-run.ts';
 import {
   type Direction,
   MAX_CONTROL_LINE_BYTES,
@@ -54,6 +55,8 @@ const WORDS_FROM_BYTES = 12;
 /** Four bytes, the first in the lowest place. */
 const MSG_BLANK = 0x2047_534d;
 const PUB_BLANK = 0x2042_5550;
+/** Larger sizes have nine digits, and are read one by one. */
+const MAX_PLAIN_SIZE = 99_999_999;
 const REFUSED = -2;
 
 const HEADER_START = Buffer.from('NATS/1.0');
@@ -76,6 +79,8 @@ export type ParserOptions = {
   readonly wholeLines?: boolean;
   /** Header blocks of HPUB must be lines from `NATS/1.0` to the one empty line. */
   readonly checkHeaders?: boolean;
+  /** Reads messages that nobody is told of, where they lie in its memory. */
+  readonly plainRun?: PlainRun | undefined;
 };
 
 export class NatsParser {
@@ -121,6 +126,8 @@ export class NatsParser {
   readonly #everyMessage: boolean;
   readonly #checkHeaders: boolean;
   readonly #wholeLines: boolean;
+  readonly #plainRun: PlainRun | undefined;
+  readonly #plainVerb: number;
   #state = LINE;
   #left = 0;
   #headerSeen = 0;
@@ -140,6 +147,8 @@ export class NatsParser {
     this.#everyMessage = options.everyMessage === true;
     this.#checkHeaders = options.checkHeaders === true;
     this.#wholeLines = options.wholeLines === true;
+    this.#plainRun = options.plainRun;
+    this.#plainVerb = this.#toClient ? MSG_BLANK : PUB_BLANK;
   }
 
   /** What was understood so far ends with a whole operation. A line may have begun behind it, see `heldBytes`. */
@@ -161,6 +170,9 @@ export class NatsParser {
     this.lastBoundary = -1;
     if (this.error !== undefined) return start;
     const words = end - start < WORDS_FROM_BYTES ? undefined : wordsOf(bytes.buffer);
+    // What is told of each message reads them one by one.
+    const plainRun = this.#everyMessage ? undefined : this.#plainRun;
+    const run = words === undefined || plainRun?.memory !== bytes.buffer ? undefined : plainRun;
     let pos = start;
     for (;;) {
       switch (this.#state) {
@@ -201,13 +213,15 @@ export class NatsParser {
           if (pos === end) return this.#pause(start, end, pos);
           const held = this.#lineLength;
           let next = NOT_PLAIN;
-          if (words !== undefined && held === 0) {
-            if (this.#everyMessage) next = this.#plainMessage(bytes, words, pos, end);
-            else {
-              const behind = this.#plainRun(bytes, words, pos, end);
-              if (behind !== pos) {
-                pos = behind;
-                continue;
+          if (words !== undefined && held === 0 && end - pos >= WORDS_FROM_BYTES) {
+            if (words.getInt32(bytes.byteOffset + pos, true) === this.#plainVerb) {
+              if (run === undefined) next = this.#plainMessage(bytes, words, pos, end);
+              else {
+                const behind = this.#readRun(run, bytes, pos, end);
+                if (behind !== pos) {
+                  pos = behind;
+                  continue;
+                }
               }
             }
           }
@@ -388,8 +402,6 @@ export class NatsParser {
   #plainMessage(bytes: Buffer, words: DataView, pos: number, end: number): number {
     const lastWord = end - 4;
     const base = bytes.byteOffset;
-    if (pos > lastWord) return NOT_PLAIN;
-    if (words.getInt32(base + pos, true) !== (this.#toClient ? MSG_BLANK : PUB_BLANK)) return NOT_PLAIN;
     let at = pos + 4;
     let tokens = 0;
     let firstEnd = 0;
@@ -438,69 +450,35 @@ export class NatsParser {
   }
 
   /**
-   * The same for nobody who wants to be told: all messages from `from` on, the last of which may be cut in its payload.
-   * Returns the offset behind them, `from` where there are none.
+   * The same for nobody who wants to be told, where the bytes lie in the memory of `plainRun`: all messages from `pos` on, the last of which may be
+   * cut behind its line. Returns the offset behind what it has read, `pos` where there is none.
    */
-  #plainRun(bytes: Buffer, words: DataView, from: number, end: number): number {
-    const lastWord = end - 4;
+  #readRun({ run, found }: PlainRun, bytes: Buffer, pos: number, end: number): number {
     const base = bytes.byteOffset;
-    const verb = this.#toClient ? MSG_BLANK : PUB_BLANK;
-    const least = this.#toClient ? 3 : 2;
-    const most = this.#maxLineBytes;
-    const { maxPayloadBytes } = this;
-    let messages = 0;
-    let payloadBytes = 0;
-    let pos = from;
-    run: while (pos <= lastWord && words.getInt32(base + pos, true) === verb) {
-      let at = pos + 4;
-      let start = at;
-      let tokens = 0;
-      for (;;) {
-        if (at > lastWord) break run;
-        const word = words.getInt32(base + at, true);
-        const low = (word - 0x2121_2121) & 0x8080_8080;
-        if (low === 0) {
-          at += 4;
-          continue;
-        }
-        at += (31 - Math.clz32(low & -low)) >> 3;
-        if (at === start) break run;
-        tokens++;
-        if (bytes[at] !== BLANK) break;
-        at++;
-        start = at;
-      }
-      const lineEnd = at + 2;
-      if (lineEnd > end || bytes[at] !== CR || bytes[at + 1] !== LF) break;
-      if ((tokens !== least && tokens !== least + 1) || lineEnd - pos > most) break;
-      if (at - start > MAX_SIZE_DIGITS) break;
-      let size = 0;
-      for (; start < at; start++) {
-        const digit = (bytes[start] as number) - 0x30;
-        if (digit < 0 || digit > 9) break run;
-        size = size * 10 + digit;
-      }
-      if (size > maxPayloadBytes) break;
-      const next = lineEnd + size + 2;
-      if (next > end) {
-        this.#countRun(messages, payloadBytes, pos);
-        return this.#beginMessage(this.#toClient ? VERB.MSG : VERB.PUB, bytes, pos, lineEnd, size, 0);
-      }
-      if (bytes[next - 2] !== CR || bytes[next - 1] !== LF) break;
-      messages++;
-      payloadBytes += size;
-      pos = next;
-    }
-    this.#countRun(messages, payloadBytes, pos);
-    return pos;
-  }
-
-  #countRun(messages: number, payloadBytes: number, boundary: number): void {
-    if (messages === 0) return;
-    const verb = this.#toClient ? VERB.MSG : VERB.PUB;
+    const toClient = this.#toClient;
+    const behind = run(
+      base + pos,
+      base + end,
+      this.#plainVerb,
+      toClient ? 3 : 2,
+      this.#maxLineBytes,
+      Math.min(this.maxPayloadBytes, MAX_PLAIN_SIZE),
+      found.byteOffset,
+    );
+    const messages = found[0] as number;
+    if (messages === 0) return pos;
+    const verb = toClient ? VERB.MSG : VERB.PUB;
     this.counts[verb] = (this.counts[verb] ?? 0) + messages;
-    this.payloadBytes += payloadBytes;
-    this.lastBoundary = boundary;
+    this.payloadBytes += found[1] as number;
+    const cutSize = found[2] as number;
+    const boundary = (found[3] as number) - base;
+    if (boundary > pos) this.lastBoundary = boundary;
+    if (cutSize >= 0) {
+      this.headerSize = 0;
+      this.#left = cutSize;
+      this.#state = PAYLOAD;
+    }
+    return behind - base;
   }
 
   /** PUB, HPUB, MSG, HMSG: `at` is behind the verb. */

@@ -1,3 +1,5 @@
+import { UNMASK_MODULE } from './unmask.wasm.ts';
+
 /**
  * Unmasking (RFC 6455 §5.3), fused with the move of the payload from the receive area to where it is written from.
  *
@@ -59,8 +61,7 @@ export function unmaskByWord(bytes: Buffer): Unmask {
  * @throws WebAssembly.CompileError where the processor or the runtime has no SIMD.
  */
 export function unmaskBySimd(memory: WebAssembly.Memory): Unmask {
-  const pages = memory.buffer.byteLength / 65_536;
-  const module = new WebAssembly.Module(simdModule(pages));
+  const module = new WebAssembly.Module(Buffer.from(UNMASK_MODULE, 'base64'));
   return new WebAssembly.Instance(module, { pool: { memory } }).exports['unmask'] as Unmask;
 }
 
@@ -79,55 +80,4 @@ export function fastestUnmask(bytes: Buffer, memory: WebAssembly.Memory | undefi
     if (length >= SIMD_FROM_BYTES) simd(out, from, length, key);
     else byWord(out, from, length, key);
   };
-}
-
-/** WebAssembly's binary format, as far as one function needs it (WebAssembly core specification, chapter 5). */
-function simdModule(pages: number): Uint8Array<ArrayBuffer> {
-  const i32 = 0x7f;
-  const v128 = 0x7b;
-  const get = (local: number): number[] => [0x20, local];
-  const [out, from, length, key, keys] = [0, 1, 2, 3, 4];
-  const end = length;
-  const constant = (value: number): number[] => [0x41, ...leb(value)];
-  const add = 0x6a;
-  const step = (offset: number): number[] => [
-    ...get(out),
-    ...get(from),
-    ...[0xfd, 0x00, 0, ...leb(offset)], // v128.load
-    ...get(keys),
-    ...[0xfd, 0x51], // v128.xor
-    ...[0xfd, 0x0b, 0, ...leb(offset)], // v128.store
-  ];
-  const body = [
-    ...[1, 1, v128], // one local more: the key four times
-    ...[...get(key), 0xfd, 0x11, 0x21, keys], // keys = i32x4.splat(key)
-    ...[...get(length), ...get(from), add, 0x21, end], // end = from + length, in the place of length
-    ...[0x03, 0x40], // loop
-    ...[0, 16, 32, 48].flatMap(step),
-    ...[...get(out), ...constant(SIMD_STEP_BYTES), add, 0x21, out],
-    ...[...get(from), ...constant(SIMD_STEP_BYTES), add, 0x22, from],
-    ...[...get(end), 0x49, 0x0d, 0], // while from < end
-    ...[0x0b, 0x0b],
-  ];
-  const section = (id: number, content: number[]): number[] => [id, ...leb(content.length), ...content];
-  const name = (text: string): number[] => [text.length, ...Buffer.from(text)];
-  return Uint8Array.from([
-    ...[0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
-    ...section(1, [1, 0x60, 4, i32, i32, i32, i32, 0]), // the type (i32, i32, i32, i32) -> ()
-    ...section(2, [1, ...name('pool'), ...name('memory'), 0x02, 1, ...leb(pages), ...leb(pages)]),
-    ...section(3, [1, 0]),
-    ...section(7, [1, ...name('unmask'), 0, 0]),
-    ...section(10, [1, ...leb(body.length), ...body]),
-  ]);
-}
-
-/** LEB128, signed: correct for both kinds as long as bit 6 of the last byte is clear. */
-function leb(value: number): number[] {
-  const bytes: number[] = [];
-  let rest = value;
-  while (rest > 0x3f) {
-    bytes.push((rest & 0x7f) | 0x80);
-    rest >>>= 7;
-  }
-  return [...bytes, rest];
 }

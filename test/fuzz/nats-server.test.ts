@@ -5,6 +5,8 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { BufferPool } from '../../src/buffer-pool.ts';
 import type { RunningNatsServer } from '../../src/cli/nats-process.ts';
 import { Inspector } from '../../src/inspect/inspector.ts';
+import { NatsParser } from '../../src/nats/parser.ts';
+import { plainRunIn } from '../../src/nats/plain-run.ts';
 import type { ParseError } from '../../src/nats/protocol.ts';
 import { realNatsServer } from '../support/nats.ts';
 import { CONNECT_OBJECT, clientBytes, type Draw, drawFrom, MAX_PAYLOAD_BYTES } from './nats-lines.ts';
@@ -91,7 +93,7 @@ test(`client bytes mean to us what they mean to a real nats-server (seed ${SEED}
   await Promise.all(Array.from({ length: LANES }, (_, number) => lane(number)));
   t.diagnostic(JSON.stringify(figures));
   assert.equal(failures.join('\n\n'), '');
-  assert.ok(figures['hungUp']! > 0 && figures['enforced']! > 0);
+  assert.ok(figures['hungUp']! > 0 && figures['enforced']! > 0 && figures['observed']! > 0);
 });
 
 /** One connection's worth of operations, until one is refused. */
@@ -135,6 +137,10 @@ async function converse(user: string, draw: Draw, count: (name: string, by?: num
   }
   const bytes = Buffer.concat(stream);
   const { error } = model;
+  if (model.left === undefined) {
+    assertObserved(bytes, model.parser, draw);
+    count('observed');
+  }
   const last = places.at(-1)!;
   const line = error === undefined ? '' : bytes.toString('latin1', error.offset, error.offset + 8192);
   const difference = error === undefined ? undefined : DIFFERENCES.find((one) => one.holds(error, line));
@@ -228,6 +234,36 @@ function say(
     if (!socket.destroyed) socket.write(whole.subarray(cut));
   };
   return promise;
+}
+
+const observerPool = new BufferPool({ slots: 1 });
+const observerRuns = plainRunIn(observerPool.memory, observerPool.scratch);
+
+/** An observer, who is told of no message and reads whole runs of them, makes the same of any pieces as the parser. */
+function assertObserved(bytes: Buffer, whole: NatsParser, draw: Draw): void {
+  const sink = { onOperation() {} };
+  const observer = new NatsParser('to_upstream', { sink, plainRun: observerRuns });
+  const told = new NatsParser('to_upstream', { sink, everyMessage: true });
+  const both = [observer, told];
+  for (const parser of both) parser.maxPayloadBytes = MAX_PAYLOAD_BYTES;
+  const slot = observerPool.take();
+  for (let at = 0; at < bytes.length; ) {
+    const length = draw.chance(50) ? 65_000 : 1 + draw.below(400);
+    const end = slot + bytes.copy(observerPool.bytes, slot, at, at + length);
+    for (const parser of both) parser.parse(observerPool.bytes, slot, end);
+    at += end - slot;
+  }
+  observerPool.untake(slot);
+  const numbers = ({ counts, payloadBytes, error }: NatsParser) => [
+    ...counts,
+    payloadBytes,
+    error?.problem,
+    error?.offset,
+  ];
+  const context = `observed otherwise: ${JSON.stringify(bytes.toString('latin1').slice(-300))}`;
+  assert.deepEqual(numbers(observer), numbers(told), context);
+  // Where it ends in a line that is wrong, the pieces decide when that is seen.
+  if (whole.error === undefined) assert.deepEqual(numbers(observer), numbers(whole), context);
 }
 
 /** An enforcer beside the parser, with the same bytes in random pieces. */

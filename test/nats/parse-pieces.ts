@@ -1,4 +1,6 @@
+import assert from 'node:assert/strict';
 import { type NatsParser, NatsParser as Parser, type ParserOptions } from '../../src/nats/parser.ts';
+import { FOUND_BYTES, plainRunIn } from '../../src/nats/plain-run.ts';
 import { type Direction, type ParseError, VERB, VERB_NAMES } from '../../src/nats/protocol.ts';
 
 /** What a parser made of a stream: everything that must not depend on how the stream was cut. */
@@ -95,4 +97,29 @@ export const byteByByte = (bytes: Buffer): Buffer[] =>
 export function* allCuts(bytes: Buffer): Generator<Buffer[]> {
   for (let first = 1; first < bytes.length; first++)
     for (let second = first; second < bytes.length; second++) yield cutAt(bytes, [first, second]);
+}
+
+const memory = new WebAssembly.Memory({ initial: 4, maximum: 4 });
+const bytesOfMemory = Buffer.from(memory.buffer);
+const RESULT = bytesOfMemory.length - FOUND_BYTES;
+/** What SIMD may look at behind a piece. */
+const SLACK_BYTES = 32;
+
+/** For pieces that `inMemory` has made. */
+export const plainRun = plainRunIn(memory, RESULT);
+assert.ok(plainRun !== undefined, 'this machine has no SIMD');
+
+/**
+ * The pieces in the memory of `plainRun`, until the next call: one directly behind the other, at its very beginning or
+ * at its very end.
+ */
+export function inMemory(pieces: readonly Buffer[], place: 'start' | 'end'): Buffer[] {
+  const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
+  let at = place === 'start' ? 0 : RESULT - SLACK_BYTES - length;
+  assert.ok(at >= 0 && at + length + SLACK_BYTES <= RESULT);
+  return pieces.map((piece) => {
+    const start = at;
+    at += piece.copy(bytesOfMemory, start);
+    return bytesOfMemory.subarray(start, at);
+  });
 }

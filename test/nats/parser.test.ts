@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { NatsParser } from '../../src/nats/parser.ts';
 import type { Direction, ParseProblem } from '../../src/nats/protocol.ts';
-import { allCuts, byteByByte, cutAt, type Reading, readPieces } from './parse-pieces.ts';
+import { allCuts, byteByByte, cutAt, inMemory, plainRun, type Reading, readPieces } from './parse-pieces.ts';
 
 type Row = readonly [bytes: string, expected: readonly string[] | ParseProblem];
 
@@ -169,6 +169,7 @@ const SERVER: readonly Row[] = [
 const MODES = [{}, { wholeLines: true }] as const;
 /** As an observer reads: nothing is told of messages, which are counted all the same. */
 const UNTOLD = [{ everyMessage: false }, { everyMessage: false, wholeLines: true }] as const;
+const PLACES = ['start', 'end'] as const;
 /** What must be the same, told or not. */
 const numbers = ({ counts, payloadBytes, error, boundary, isBetween }: Reading) => ({
   counts,
@@ -193,6 +194,19 @@ for (const [direction, rows] of [
           const whole = readPieces(direction, [bytes], options);
           const untold = readPieces(direction, [bytes], { ...options, everyMessage: false });
           assert.deepEqual(numbers(untold), numbers(whole));
+          const inRuns = { ...options, everyMessage: false, plainRun };
+          for (const place of PLACES) {
+            assert.deepEqual(
+              numbers(readPieces(direction, inMemory([bytes], place), inRuns)),
+              numbers(whole),
+            );
+            if (bytes.length > 64) continue;
+            for (const pieces of allCuts(bytes))
+              assert.deepEqual(
+                numbers(readPieces(direction, inMemory(pieces, place), inRuns)),
+                numbers(readPieces(direction, pieces, options)),
+              );
+          }
           if (typeof expected === 'string') assert.equal(whole.error?.problem, expected);
           else {
             assert.equal(whole.error, undefined);
@@ -281,7 +295,13 @@ for (const direction of ['to_upstream', 'to_client'] as const) {
         for (const [index, mode] of UNTOLD.entries()) {
           const told = numbers(readPieces(direction, [bytes], MODES[index]));
           assert.deepEqual(numbers(readPieces(direction, [bytes], mode)), told);
-          assert.deepEqual(numbers(readPieces(direction, cutAt(bytes, offsets), mode)), told);
+          const pieces = cutAt(bytes, offsets);
+          assert.deepEqual(numbers(readPieces(direction, pieces, mode)), told);
+          for (const place of PLACES) {
+            const inRuns = { ...mode, plainRun };
+            assert.deepEqual(numbers(readPieces(direction, inMemory([bytes], place), inRuns)), told);
+            assert.deepEqual(numbers(readPieces(direction, inMemory(pieces, place), inRuns)), told);
+          }
         }
       },
     );

@@ -1,0 +1,20 @@
+;; The contract stands in unmask.ts. `npm run build:wasm` makes unmask.wasm.ts of this.
+(module
+  (import "pool" "memory" (memory 1))
+  (func $unmask (export "unmask")
+    (param $out i32) (param $from i32) (param $length i32) (param $key i32)
+    (local $keys v128) (local $end i32)
+    (local.set $keys (i32x4.splat (local.get $key)))
+    (local.set $end (i32.add (local.get $from) (local.get $length)))
+    (loop $step
+      (v128.store align=1 (local.get $out)
+        (v128.xor (v128.load align=1 (local.get $from)) (local.get $keys)))
+      (v128.store offset=16 align=1 (local.get $out)
+        (v128.xor (v128.load offset=16 align=1 (local.get $from)) (local.get $keys)))
+      (v128.store offset=32 align=1 (local.get $out)
+        (v128.xor (v128.load offset=32 align=1 (local.get $from)) (local.get $keys)))
+      (v128.store offset=48 align=1 (local.get $out)
+        (v128.xor (v128.load offset=48 align=1 (local.get $from)) (local.get $keys)))
+      (local.set $out (i32.add (local.get $out) (i32.const 64)))
+      (local.set $from (i32.add (local.get $from) (i32.const 64)))
+      (br_if $step (i32.lt_u (local.get $from) (local.get $end))))))

@@ -1,0 +1,162 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { BufferPool } from '../../src/buffer-pool.ts';
+import { NatsParser, type ParserOptions } from '../../src/nats/parser.ts';
+import { type PlainRun, plainRunIn } from '../../src/nats/plain-run.ts';
+import { type Direction, VERB } from '../../src/nats/protocol.ts';
+import { inMemory, plainRun } from './parse-pieces.ts';
+
+type Numbers = {
+  readonly counts: readonly number[];
+  readonly payloadBytes: number;
+  readonly boundary: number;
+  readonly held: number;
+  readonly isBetween: boolean;
+  readonly problem: string | undefined;
+  readonly offset: number | undefined;
+};
+
+function read(direction: Direction, piece: Buffer, options: ParserOptions): Numbers {
+  const parser = new NatsParser(direction, { maxLineBytes: 200, ...options });
+  parser.maxPayloadBytes = 1000;
+  parser.parse(piece, 0, piece.length);
+  // What is left of a payload shows by what comes next.
+  const rest = Buffer.from('0123456789\r\nPING\r\n');
+  if (parser.error === undefined) parser.parse(rest, 0, rest.length);
+  return {
+    counts: [...parser.counts],
+    payloadBytes: parser.payloadBytes,
+    boundary: parser.lastBoundary,
+    held: parser.heldBytes,
+    isBetween: parser.isBetweenOperations,
+    problem: parser.error?.problem,
+    offset: parser.error?.offset,
+  };
+}
+
+const oneByOne: ParserOptions = { everyMessage: true, sink: { onOperation() {} } };
+const letters = (length: number): string => 'subject.'.repeat(20).slice(0, length);
+const message = (line: string, payload: string): string => `${line} ${payload.length}\r\n${payload}\r\n`;
+
+/** Arguments that end at every place of a block of 32 bytes, and behind it. */
+function* streams(direction: Direction): Generator<string> {
+  const verb = direction === 'to_client' ? 'MSG' : 'PUB';
+  const sid = direction === 'to_client' ? ' 7' : '';
+  const filler = message(`${verb} x${sid}`, 'filler');
+  for (let length = 1; length <= 70; length++)
+    for (const reply of ['', ' r', ` ${letters(31)}`])
+      for (const payload of ['', 'ab', 'x'.repeat(12)])
+        yield filler + message(`${verb} ${letters(length)}${sid}${reply}`, payload) + filler;
+}
+
+for (const direction of ['to_client', 'to_upstream'] as const)
+  describe(`runs of plain messages ${direction}`, () => {
+    const assertSame = (text: string): void => {
+      const piece = Buffer.from(text, 'latin1');
+      const expected = read(direction, piece, oneByOne);
+      for (const place of ['start', 'end'] as const)
+        assert.deepEqual(
+          read(direction, inMemory([piece], place)[0] as Buffer, { plainRun }),
+          expected,
+          text,
+        );
+    };
+
+    test('lines of any length, and of one byte more than the limit', () => {
+      for (const text of streams(direction)) assertSame(text);
+      for (let length = 150; length < 210; length++)
+        assertSame(message(`${direction === 'to_client' ? 'MSG a 1' : 'PUB a'} ${letters(length)}`, 'x'));
+    });
+
+    test('cut anywhere', () => {
+      for (const text of streams(direction))
+        if (text.length < 90) for (let end = 0; end < text.length; end++) assertSame(text.slice(0, end));
+    });
+
+    test('with any byte in place of any other', () => {
+      let count = 0;
+      for (const text of streams(direction)) {
+        // A prime, so that all lengths are met and all of them take seconds, not minutes.
+        if (count++ % 37 !== 0) continue;
+        for (let at = 0; at < text.length; at++)
+          for (let byte = 0; byte < 256; byte++)
+            assertSame(`${text.slice(0, at)}${String.fromCharCode(byte)}${text.slice(at + 1)}`);
+      }
+      assert.ok(count > 600);
+    });
+
+    test('with a byte too many, and one too few', () => {
+      for (const text of streams(direction)) {
+        if (text.length > 90) continue;
+        for (let at = 0; at < text.length; at++) {
+          assertSame(text.slice(0, at) + text.slice(at + 1));
+          for (const byte of ' \t\r\n0x') assertSame(text.slice(0, at) + byte + text.slice(at));
+        }
+      }
+    });
+
+    test('sizes of every length', () => {
+      const line = direction === 'to_client' ? 'MSG a 1' : 'PUB a';
+      for (const size of ['0', '00', '1', '9', '10', '99', '999', '1000', '1001', '00000010', '000000010'])
+        assertSame(`${line} ${size}\r\n${'x'.repeat(Number(size))}\r\n`);
+      for (let digits = 1; digits <= 11; digits++)
+        for (const size of ['1'.padEnd(digits, '0'), '9'.repeat(digits), `${'1'.repeat(digits)}x`.slice(1)])
+          for (const maxPayloadBytes of [Number.POSITIVE_INFINITY, 5e8]) {
+            const piece = Buffer.from(`${line} ${size}\r\nx`);
+            const parsers = [oneByOne, { plainRun }].map((options) => {
+              const parser = new NatsParser(direction, options);
+              parser.maxPayloadBytes = maxPayloadBytes;
+              const [lying] = inMemory([piece], 'start') as [Buffer];
+              parser.parse(lying, 0, lying.length);
+              return [parser.payloadBytes, parser.error?.problem, parser.isBetweenOperations];
+            });
+            assert.deepEqual(parsers[1], parsers[0], size);
+          }
+    });
+
+    test('are read in one call, and nothing else is', () => {
+      let calls = 0;
+      const run: PlainRun['run'] = (...args) => {
+        calls++;
+        return (plainRun as PlainRun).run(...args);
+      };
+      const counted = { ...(plainRun as PlainRun), run };
+      const [text = ''] = streams(direction);
+      // At the very beginning of the memory a first line of nine bytes is for the parser itself.
+      const [piece] = inMemory([Buffer.from(text.repeat(500))], 'end') as [Buffer];
+      const parser = new NatsParser(direction, { plainRun: counted });
+      parser.parse(piece, 0, piece.length);
+      assert.equal(calls, 1);
+      assert.equal(parser.counts[direction === 'to_client' ? VERB.MSG : VERB.PUB], 1500);
+      // Elsewhere in memory the bytes are read one message at a time.
+      const elsewhere = Buffer.from(piece);
+      parser.parse(elsewhere, 0, elsewhere.length);
+      assert.equal(calls, 1);
+      assert.equal(parser.counts[direction === 'to_client' ? VERB.MSG : VERB.PUB], 3000);
+      const [pings] = inMemory([Buffer.from('PING\r\n'.repeat(50))], 'start') as [Buffer];
+      parser.parse(pings, 0, pings.length);
+      assert.equal(calls, 1);
+    });
+  });
+
+test('a pool has room for what is found, behind all slots and what SIMD may look at there', () => {
+  for (const slots of [1, 2, 13, 60]) {
+    const pool = new BufferPool({ slots });
+    const starts = Array.from({ length: pool.free }, () => pool.take());
+    const end = Math.max(...starts) + pool.slotBytes;
+    assert.ok(end + 64 <= pool.scratch);
+    assert.ok(pool.scratch + 64 <= pool.bytes.length);
+    const run = plainRunIn(pool.memory, pool.scratch) as PlainRun;
+    assert.equal(plainRunIn(pool.memory, pool.scratch), run);
+    const bytes = Buffer.from('MSG a 1 2\r\nhi\r\n');
+    bytes.copy(pool.bytes, end - bytes.length);
+    const parser = new NatsParser('to_client', { plainRun: run });
+    parser.parse(pool.bytes, end - bytes.length, end);
+    assert.deepEqual([...run.found], [1, 2, -1, end]);
+    assert.equal(parser.payloadBytes, 2);
+  }
+});
+
+test('without SIMD there are no runs', () => {
+  assert.equal(plainRunIn(undefined, 0), undefined);
+});
