@@ -3,8 +3,9 @@ import { pin } from './affinity.ts';
 import { startBench } from './bench-processes.ts';
 import { median, shuffled } from './statistics.ts';
 import { natsgate, startLevels } from './subjects/natsgate.ts';
+import type { Subject } from './subjects/subject.ts';
 import { WORKS } from './work/all.ts';
-import type { Work } from './work/work.ts';
+import type { Figures, Work } from './work/work.ts';
 
 /**
  * What inspection adds to all the CPU that the kernel counts for the pipe. Processes differ by more than that, by the
@@ -15,10 +16,12 @@ import type { Work } from './work/work.ts';
  */
 const { values } = parseArgs({
   options: {
-    rounds: { type: 'string', default: '300' },
+    processes: { type: 'string', default: '6' },
+    rounds: { type: 'string', default: '80' },
     only: { type: 'string', default: 'nats-up,nats-down' },
   },
 });
+const processes = Number(values.processes);
 const rounds = Number(values.rounds);
 /** Of a work: about a tenth of a second. */
 const SLICE = 0.15;
@@ -31,60 +34,70 @@ const NAMES: Readonly<Record<Path, string>> = {
   '/observe': 'observe',
   '/enforce': 'enforce',
 };
+type Added = { readonly cpu: number; readonly user: number; readonly system: number };
 
 const bench = await startBench();
-const subject = await startLevels(bench.upstreamPort, LEVELS);
 
-async function measure(work: Work, path: Path, warmUp: boolean): Promise<number> {
+async function measure(work: Work, subject: Subject, path: Path, warmUp: boolean): Promise<Figures> {
   const kind = natsgate('cut-through', LEVELS[path]);
   const of = { subject: { ...subject, path }, kind, warmUp, scale: warmUp ? 1 : SLICE };
   const figures = await work.measure(bench, of);
   await bench.generator.call('closeAll');
   await bench.upstream.call('dropAll');
-  return figures['cpu']!;
+  return figures;
 }
 
-/** Of sorted values: the two between which the median of what they are drawn from lies, 19 times in 20. */
-function interval(sorted: readonly number[]): readonly [number, number] {
-  const half = 0.98 * Math.sqrt(sorted.length);
-  const low = Math.max(0, Math.floor(sorted.length / 2 - half));
-  const high = Math.min(sorted.length - 1, Math.ceil(sorted.length / 2 + half));
-  return [sorted[low]!, sorted[high]!];
+/** One process: what each level adds to `off`, in per cent, round by round; user and system time as parts of it. */
+async function measureProcess(work: Work): Promise<{ added: Map<Path, Added[]>; off: number[] }> {
+  const subject = await startLevels(bench.upstreamPort, LEVELS);
+  const added = new Map<Path, Added[]>(PATHS.map((path) => [path, []]));
+  const off: number[] = [];
+  try {
+    pin('throughput', {
+      subject: subject.pids(),
+      generator: bench.generator.pid,
+      upstream: bench.upstream.pid,
+    });
+    for (const path of PATHS) await measure(work, subject, path, true);
+    for (let round = 0; round < rounds; round++) {
+      const figures = new Map<Path, Figures>();
+      for (const path of shuffled(PATHS)) figures.set(path, await measure(work, subject, path, false));
+      const of = (path: Path, key: string): number => figures.get(path)![key]!;
+      // Both slices at `off`, but for the control, which is one of them.
+      const both = (key: string): number => (of('/off', key) + of('/again', key)) / 2;
+      off.push(both('cpu'));
+      for (const path of PATHS) {
+        const base = path === '/again' ? (key: string) => of('/off', key) : both;
+        const part = (key: string): number => (100 * (of(path, key) - base(key))) / base('cpu');
+        added.get(path)!.push({ cpu: part('cpu'), user: part('user'), system: part('system') });
+      }
+    }
+  } finally {
+    await subject.stop();
+  }
+  return { added, off };
 }
+
+const mean = (list: readonly number[]): number => list.reduce((sum, one) => sum + one, 0) / list.length;
 
 try {
-  pin('throughput', {
-    subject: subject.pids(),
-    generator: bench.generator.pid,
-    upstream: bench.upstream.pid,
-  });
   for (const name of values.only.split(',')) {
     const work = WORKS.find((one) => one.name === name);
     if (work === undefined) throw new Error(`there is no work called ${name}`);
-    for (const path of PATHS) await measure(work, path, true);
-    const cpu = new Map<Path, number[]>(PATHS.map((path) => [path, []]));
-    for (let round = 0; round < rounds; round++)
-      for (const path of shuffled(PATHS)) cpu.get(path)!.push(await measure(work, path, false));
-    // Both slices at `off`, but for the control, which is one of them.
-    const off = cpu.get('/off')!;
-    const both = off.map((one, round) => Math.sqrt(one * cpu.get('/again')![round]!));
-    console.log(
-      `${work.title}: ${median(both).toFixed(3)} ${work.columns[0]!.title} at off, ${rounds} rounds`,
-    );
+    const all: Awaited<ReturnType<typeof measureProcess>>[] = [];
+    for (let count = 0; count < processes; count++) all.push(await measureProcess(work));
+    const off = median(all.flatMap((one) => one.off));
+    console.log(`${work.title}: ${off.toFixed(3)} ${work.columns[0]!.title} at off`);
     for (const path of PATHS.slice(1)) {
-      const base = path === '/again' ? off : both;
-      const added = cpu
-        .get(path)!
-        .map((one, round) => 100 * (one / base[round]! - 1))
-        .sort((a, b) => a - b);
-      const [low, high] = interval(added);
+      const cpu = (one: (typeof all)[number]): number[] => one.added.get(path)!.map((added) => added.cpu);
+      const each = all.map((one) => median(cpu(one))).sort((a, b) => a - b);
+      const added = all.flatMap((one) => one.added.get(path)!);
       console.log(
-        `  ${NAMES[path].padEnd(12)} ${median(added).toFixed(1).padStart(5)} %  (${low.toFixed(1)} to ${high.toFixed(1)})`,
+        `  ${NAMES[path].padEnd(12)} ${median(all.flatMap(cpu)).toFixed(1).padStart(5)} %, process by process ${each.map((one) => one.toFixed(1)).join(', ')}; mean user ${mean(added.map((one) => one.user)).toFixed(1)}, system ${mean(added.map((one) => one.system)).toFixed(1)}`,
       );
     }
   }
 } finally {
-  await subject.stop();
   bench.generator.stop();
   bench.upstream.stop();
 }

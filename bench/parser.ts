@@ -68,8 +68,8 @@ function measure({ candidate, payloadBytes }: Case): number {
       everyMessage: enforce,
       wholeLines: enforce,
       checkHeaders: enforce,
-      plainRun,
     });
+    parser.plainRun = plainRun;
     read = (chunk) => void parser.parse(chunk, 0, chunk.length);
     count = () => parser.counts.reduce((sum, one) => sum + one, 0);
   }

@@ -122,9 +122,10 @@ export class Inspector {
       everyMessage: this.#enforce,
       wholeLines: this.#enforce,
       checkHeaders: this.#enforce,
-      plainRun,
     });
-    this.down = new NatsParser('to_client', { sink: downSink, wholeLines: this.#enforce, plainRun });
+    this.down = new NatsParser('to_client', { sink: downSink, wholeLines: this.#enforce });
+    this.down.plainRun = plainRun;
+    if (!this.#enforce) this.up.plainRun = plainRun;
   }
 
   /** In `enforce`: why the session must end as `nats_violation`, in the server's words. */
@@ -347,6 +348,8 @@ export class Inspector {
     if (this.#connected) return line.refuse('policy', 'one CONNECT only');
     if (reading.kind === 'refused') return line.refuse('policy', `a plain CONNECT (${reading.sentence})`);
     this.#connected = true;
+    // Not before: a message in front of CONNECT must be told of.
+    this.up.plainRun = plainRunIn(this.#pool.memory, this.#pool.scratch);
     const { sign, maxLineBytes } = this.#rules;
     // Without a nonce the dial has refused the server already.
     const signature = sign === undefined || this.#nonce === undefined ? null : sign(this.#nonce);

@@ -6,6 +6,9 @@ import { VERB } from '../nats/protocol.ts';
  * What an enforcer lets a client say: the forms that every reader reads alike. nats-server takes more (a bare LF, text
  * behind PING, `0002`, control bytes in subjects); each of those is a way to mean one thing to a filter and another to
  * the server, or to trouble subscribers, and no client library writes them.
+ *
+ * Most PUB lines never come here: the strict runs of src/nats/plain-run.ts let pass what needs no second look. Whoever
+ * makes a rule stricter does it there too; test/nats/plain-run.test.ts compares.
  */
 
 const CR = 0x0d;

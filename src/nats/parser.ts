@@ -73,14 +73,15 @@ export type ParserOptions = {
   /** Bytes of an argument, at most. */
   readonly maxLineBytes?: number;
   readonly sink?: OperationSink;
-  /** The sink is told of messages too; without this only of those whose line it must put together (`wholeLines`). */
+  /**
+   * The sink is told of messages too, but for those of strict runs (`plainRun`); without this only of those whose line
+   * it must put together (`wholeLines`).
+   */
   readonly everyMessage?: boolean;
   /** Lines are told of when they are whole; without this PING, PONG and +OK are counted before their line ends. */
   readonly wholeLines?: boolean;
   /** Header blocks of HPUB must be lines from `NATS/1.0` to the one empty line. */
   readonly checkHeaders?: boolean;
-  /** Reads messages that nobody is told of, where they lie in its memory. */
-  readonly plainRun?: PlainRun | undefined;
 };
 
 export class NatsParser {
@@ -90,6 +91,11 @@ export class NatsParser {
   payloadBytes = 0;
   /** The server's max_payload; larger messages from a client are an error. */
   maxPayloadBytes = Number.POSITIVE_INFINITY;
+  /**
+   * From the next piece on this reads whole runs of messages, where they lie in its memory: those that the sink is not
+   * told of anyway, and of an `everyMessage` sink those in which an enforcer finds nothing to look at.
+   */
+  plainRun: PlainRun | undefined;
   /** Set once, by the first thing that cannot be read; nothing is read after that. */
   error: ParseError | undefined;
   /** Offset, in the piece parsed last, behind the last operation that was complete; -1: none ended there. */
@@ -126,7 +132,6 @@ export class NatsParser {
   readonly #everyMessage: boolean;
   readonly #checkHeaders: boolean;
   readonly #wholeLines: boolean;
-  readonly #plainRun: PlainRun | undefined;
   readonly #plainVerb: number;
   #state = LINE;
   #left = 0;
@@ -147,7 +152,6 @@ export class NatsParser {
     this.#everyMessage = options.everyMessage === true;
     this.#checkHeaders = options.checkHeaders === true;
     this.#wholeLines = options.wholeLines === true;
-    this.#plainRun = options.plainRun;
     this.#plainVerb = this.#toClient ? MSG_BLANK : PUB_BLANK;
   }
 
@@ -170,9 +174,7 @@ export class NatsParser {
     this.lastBoundary = -1;
     if (this.error !== undefined) return start;
     const words = end - start < WORDS_FROM_BYTES ? undefined : wordsOf(bytes.buffer);
-    // What is told of each message reads them one by one.
-    const plainRun = this.#everyMessage ? undefined : this.#plainRun;
-    const run = words === undefined || plainRun?.memory !== bytes.buffer ? undefined : plainRun;
+    const run = words === undefined || this.plainRun?.memory !== bytes.buffer ? undefined : this.plainRun;
     let pos = start;
     for (;;) {
       switch (this.#state) {
@@ -222,6 +224,7 @@ export class NatsParser {
                   pos = behind;
                   continue;
                 }
+                if (this.#everyMessage) next = this.#plainMessage(bytes, words, pos, end);
               }
             }
           }
@@ -450,8 +453,8 @@ export class NatsParser {
   }
 
   /**
-   * The same for nobody who wants to be told, where the bytes lie in the memory of `plainRun`: all messages from `pos` on, the last of which may be
-   * cut behind its line. Returns the offset behind what it has read, `pos` where there is none.
+   * The same where nobody must be told: all messages from `pos` on, the last of which may be cut behind its line.
+   * Returns the offset behind what it has read, `pos` where there is none.
    */
   #readRun({ run, found }: PlainRun, bytes: Buffer, pos: number, end: number): number {
     const base = bytes.byteOffset;
@@ -463,6 +466,7 @@ export class NatsParser {
       toClient ? 3 : 2,
       this.#maxLineBytes,
       Math.min(this.maxPayloadBytes, MAX_PLAIN_SIZE),
+      this.#everyMessage ? 1 : 0,
       found.byteOffset,
     );
     const messages = found[0] as number;

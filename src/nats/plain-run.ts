@@ -8,7 +8,8 @@ import { PLAIN_RUN_MODULE } from './plain-run.wasm.ts';
  * From `from` to `end`, offsets in the memory: messages that begin with `verb`, four bytes as a little-endian number,
  * have `least` arguments or one more, a line of at most `maxLineBytes` and a size of at most `maxSize`. Returns the
  * offset behind the last one, or behind the line of one that is cut in its payload or line end. Whatever is otherwise
- * ends the run in front of it, for a reader that knows all forms.
+ * ends the run in front of it, for a reader that knows all forms. `strict`: so does what an enforcer has to look at,
+ * which is all but subjects of visible ASCII without wildcards and empty tokens, and sizes without leading zeros.
  *
  * What was found stands in `found` until the next call. May read up to 32 bytes behind `end`.
  */
@@ -22,6 +23,7 @@ export type PlainRun = {
     least: number,
     maxLineBytes: number,
     maxSize: number,
+    strict: 0 | 1,
     result: number,
   ) => number;
   /** Messages, a cut one among them; bytes of their payloads; size of the cut one, or -1; where it begins. */

@@ -242,7 +242,8 @@ const observerRuns = plainRunIn(observerPool.memory, observerPool.scratch);
 /** An observer, who is told of no message and reads whole runs of them, makes the same of any pieces as the parser. */
 function assertObserved(bytes: Buffer, whole: NatsParser, draw: Draw): void {
   const sink = { onOperation() {} };
-  const observer = new NatsParser('to_upstream', { sink, plainRun: observerRuns });
+  const observer = new NatsParser('to_upstream', { sink });
+  observer.plainRun = observerRuns;
   const told = new NatsParser('to_upstream', { sink, everyMessage: true });
   const both = [observer, told];
   for (const parser of both) parser.maxPayloadBytes = MAX_PAYLOAD_BYTES;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { type NatsParser, NatsParser as Parser, type ParserOptions } from '../../src/nats/parser.ts';
-import { FOUND_BYTES, plainRunIn } from '../../src/nats/plain-run.ts';
+import { FOUND_BYTES, type PlainRun, plainRunIn } from '../../src/nats/plain-run.ts';
 import { type Direction, type ParseError, VERB, VERB_NAMES } from '../../src/nats/protocol.ts';
 
 /** What a parser made of a stream: everything that must not depend on how the stream was cut. */
@@ -20,7 +20,10 @@ export type Reading = {
 export function readPieces(
   direction: Direction,
   pieces: readonly Buffer[],
-  options: Omit<ParserOptions, 'sink'> & { readonly maxPayloadBytes?: number } = {},
+  options: Omit<ParserOptions, 'sink'> & {
+    readonly maxPayloadBytes?: number;
+    readonly plainRun?: PlainRun | undefined;
+  } = {},
 ): Reading {
   const events: string[] = [];
   const parser = new Parser(direction, {
@@ -29,6 +32,7 @@ export function readPieces(
     sink: { onOperation: (line) => void events.push(told(line)) },
   });
   if (options.maxPayloadBytes !== undefined) parser.maxPayloadBytes = options.maxPayloadBytes;
+  parser.plainRun = options.plainRun;
   let boundary = 0;
   let offset = 0;
   let mostHeld = 0;

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { BufferPool } from '../../src/buffer-pool.ts';
+import { lineBreach } from '../../src/inspect/line-policy.ts';
 import { NatsParser, type ParserOptions } from '../../src/nats/parser.ts';
 import { type PlainRun, plainRunIn } from '../../src/nats/plain-run.ts';
 import { type Direction, VERB } from '../../src/nats/protocol.ts';
@@ -16,8 +17,11 @@ type Numbers = {
   readonly offset: number | undefined;
 };
 
-function read(direction: Direction, piece: Buffer, options: ParserOptions): Numbers {
+type Reader = ParserOptions & { readonly plainRun?: PlainRun | undefined };
+
+function read(direction: Direction, piece: Buffer, { plainRun, ...options }: Reader): Numbers {
   const parser = new NatsParser(direction, { maxLineBytes: 200, ...options });
+  parser.plainRun = plainRun;
   parser.maxPayloadBytes = 1000;
   parser.parse(piece, 0, piece.length);
   // What is left of a payload shows by what comes next.
@@ -35,6 +39,17 @@ function read(direction: Direction, piece: Buffer, options: ParserOptions): Numb
 }
 
 const oneByOne: ParserOptions = { everyMessage: true, sink: { onOperation() {} } };
+/** As an enforcer reads. */
+const enforcing: ParserOptions = {
+  everyMessage: true,
+  wholeLines: true,
+  sink: {
+    onOperation(line) {
+      const breach = lineBreach(line);
+      if (breach !== undefined) line.refuse('policy', breach);
+    },
+  },
+};
 const letters = (length: number): string => 'subject.'.repeat(20).slice(0, length);
 const message = (line: string, payload: string): string => `${line} ${payload.length}\r\n${payload}\r\n`;
 
@@ -103,8 +118,9 @@ for (const direction of ['to_client', 'to_upstream'] as const)
         for (const size of ['1'.padEnd(digits, '0'), '9'.repeat(digits), `${'1'.repeat(digits)}x`.slice(1)])
           for (const maxPayloadBytes of [Number.POSITIVE_INFINITY, 5e8]) {
             const piece = Buffer.from(`${line} ${size}\r\nx`);
-            const parsers = [oneByOne, { plainRun }].map((options) => {
+            const parsers = [oneByOne, {}].map((options) => {
               const parser = new NatsParser(direction, options);
+              parser.plainRun = options === oneByOne ? undefined : plainRun;
               parser.maxPayloadBytes = maxPayloadBytes;
               const [lying] = inMemory([piece], 'start') as [Buffer];
               parser.parse(lying, 0, lying.length);
@@ -124,7 +140,8 @@ for (const direction of ['to_client', 'to_upstream'] as const)
       const [text = ''] = streams(direction);
       // At the very beginning of the memory a first line of nine bytes is for the parser itself.
       const [piece] = inMemory([Buffer.from(text.repeat(500))], 'end') as [Buffer];
-      const parser = new NatsParser(direction, { plainRun: counted });
+      const parser = new NatsParser(direction);
+      parser.plainRun = counted;
       parser.parse(piece, 0, piece.length);
       assert.equal(calls, 1);
       assert.equal(parser.counts[direction === 'to_client' ? VERB.MSG : VERB.PUB], 1500);
@@ -150,11 +167,71 @@ test('a pool has room for what is found, behind all slots and what SIMD may look
     assert.equal(plainRunIn(pool.memory, pool.scratch), run);
     const bytes = Buffer.from('MSG a 1 2\r\nhi\r\n');
     bytes.copy(pool.bytes, end - bytes.length);
-    const parser = new NatsParser('to_client', { plainRun: run });
+    const parser = new NatsParser('to_client');
+    parser.plainRun = run;
     parser.parse(pool.bytes, end - bytes.length, end);
     assert.deepEqual([...run.found], [1, 2, -1, end]);
     assert.equal(parser.payloadBytes, 2);
   }
+});
+
+describe('strict runs', () => {
+  const toldOf = (text: string): { told: number; problem: string | undefined } => {
+    let told = 0;
+    const parser = new NatsParser('to_upstream', {
+      everyMessage: true,
+      sink: {
+        onOperation(line) {
+          told++;
+          enforcing.sink?.onOperation(line);
+        },
+      },
+    });
+    parser.plainRun = plainRun;
+    const [piece] = inMemory(
+      [Buffer.from(`PUB a.b 1\r\nx\r\n${text}PUB a.b 1\r\nx\r\n`, 'latin1')],
+      'end',
+    ) as [Buffer];
+    parser.parse(piece, 0, piece.length);
+    return { told, problem: parser.error?.problem };
+  };
+
+  test('tell of no message that is as it should be', () => {
+    for (const subject of [
+      'a',
+      'a.b',
+      'orders.eu-west.NEW_1',
+      '$JS.API.INFO',
+      '_INBOX.x~y',
+      letters(63),
+      letters(95),
+    ])
+      for (const reply of ['', ' r', ' _INBOX.abc.1', ` ${letters(61)}`])
+        assert.deepEqual(toldOf(message(`PUB ${subject}${reply}`, 'x')), { told: 0, problem: undefined });
+    // Good ones after all, which somebody has to look at.
+    for (const subject of ['a*', 'x>y', '\xc3\xa4'])
+      assert.deepEqual(toldOf(message(`PUB ${subject}`, 'x')), { told: 1, problem: undefined });
+  });
+
+  test('tell of each one that may not pass, wherever it stands in a block', () => {
+    for (let lead = 1; lead <= 70; lead++)
+      for (const bad of ['*', '>', '', '\0', '\x1f', '\x7f', '\xff']) {
+        const front = `${'x'.repeat(lead)}.`;
+        for (const name of [`${front}${bad}.b`, `${front}${bad}`])
+          for (const line of [`PUB ${name}`, `PUB a ${name}`])
+            assert.deepEqual(
+              toldOf(message(line, 'x')),
+              { told: 1, problem: 'policy' },
+              JSON.stringify(line),
+            );
+      }
+    for (const size of ['01', '001', '00', '00000001'])
+      for (let lead = 1; lead <= 70; lead++) {
+        const payload = 'x'.repeat(Number(size));
+        const text = `PUB ${'s'.repeat(lead)} ${size}\r\n${payload}\r\n`;
+        assert.deepEqual(toldOf(text), { told: 1, problem: 'policy' }, text);
+      }
+  });
 });
 
 test('without SIMD there are no runs', () => {
