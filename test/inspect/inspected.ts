@@ -59,11 +59,15 @@ export class Inspected {
     return this;
   }
 
+  /** Read into the receive area, where they fit, as from a server without TLS. */
   toClient(bytes: Buffer, cuts: readonly number[] = []): this {
+    const { receive } = this.pool;
     for (const piece of cutAt(bytes, cuts)) {
-      this.inspector.toClient(piece, this.write);
-      // The receive area is overwritten by the next read.
-      piece.fill(0xdb);
+      const chunk =
+        piece.length > receive.length ? piece : receive.subarray(0, piece.copy(receive, 0, 0, piece.length));
+      this.inspector.toClient(chunk, this.write);
+      // It is overwritten by the next read.
+      chunk.fill(0xdb);
     }
     return this;
   }

@@ -284,6 +284,53 @@ describe('CONNECT', () => {
   });
 });
 
+describe('messages are read in whole runs', () => {
+  const runsOf = ({ pool }: Inspected): number => pool.bytes.readInt32LE(pool.scratch);
+  const forget = ({ pool }: Inspected): void => void pool.bytes.writeInt32LE(-7, pool.scratch);
+  const pubs = Buffer.from('PUB a.b 2\r\nhi\r\n'.repeat(20));
+  const msgs = Buffer.from('MSG a.b 1 2\r\nhi\r\n'.repeat(20));
+
+  for (const level of ['observe', 'enforce'] as const)
+    test(`${level}: both ways`, () => {
+      const inspected = Inspected.connected(level);
+      forget(inspected);
+      inspected.toUpstream(pubs);
+      assert.equal(runsOf(inspected), 20);
+      forget(inspected);
+      inspected.toClient(msgs);
+      assert.equal(runsOf(inspected), 20);
+      assert.equal(inspected.up, pubs.toString());
+      assert.equal(inspected.down, msgs.toString());
+      const { operations, payloadBytes } = inspected.inspector.facts();
+      assert.equal(operations.to_upstream['PUB'], 20);
+      assert.equal(operations.to_client['MSG'], 20);
+      assert.deepEqual(payloadBytes, { to_upstream: 40, to_client: 40 });
+    });
+
+  test('enforce: not in front of CONNECT, nor directly behind it', () => {
+    const early = new Inspected('enforce');
+    early.inspector.firstInfo(Buffer.from(INFO));
+    forget(early);
+    early.toUpstream(pubs);
+    assert.equal(runsOf(early), -7);
+    assert.equal(early.up, '');
+    assert.equal(early.stops[0]?.[1].expected, 'CONNECT as the first operation');
+    const bad = new Inspected('enforce');
+    bad.inspector.firstInfo(Buffer.from(INFO));
+    bad.toUpstream(Buffer.from(`${CONNECT}${pubs}PUB a.* 0\r\n\r\n`));
+    assert.equal(bad.stops[0]?.[1].expected, 'a subject without wildcards');
+    assert.ok(bad.up.endsWith(pubs.toString()));
+  });
+
+  test('enforce: what may not pass in the middle of a run does not, and what came before it does', () => {
+    const inspected = Inspected.connected('enforce');
+    inspected.toUpstream(Buffer.from(`${pubs}PUB a.> 2\r\nno\r\n${pubs}`));
+    assert.equal(inspected.up, pubs.toString());
+    assert.equal(inspected.stops[0]?.[1].expected, 'a subject without wildcards');
+    assert.notEqual(inspected.inspector.refusal, undefined);
+  });
+});
+
 test('of a CONNECT neither credentials nor unknown fields are kept, and the hint is', () => {
   const claims = Buffer.from('{"nats":{"allowed_connection_types":["WEBSOCKET"]}}').toString('base64url');
   const unknown = Array.from({ length: 200 }, (_, index) => `"k${index}":1`).join(',');
