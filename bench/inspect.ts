@@ -8,19 +8,29 @@ import { WORKS } from './work/all.ts';
 import type { Figures, Work } from './work/work.ts';
 
 /**
- * What inspection adds to all the CPU that the kernel counts for the pipe. Processes differ by more than that, by the
- * luck that they have with their memory and their compiled code, and so do two minutes of a shared machine. So the
- * levels are routes of one program, each round gives every level a slice of a tenth of a second in random order, and
- * the figure is the median of the rounds' ratios to `off`, with the interval that has the true median in 95 of 100
- * cases. `off, again` is the control: what is within its interval of 0 is nothing.
+ * What inspection adds to all the CPU that the kernel counts for the pipe. Two processes that do the same differ by
+ * some per cent, by the luck that they have with their memory and their compiled code, and two minutes of a shared
+ * machine by far more. So the levels are routes of one program, each round gives every level a slice of a tenth of a
+ * second in random order, and the figure is the median of the rounds' ratios to `off`. `off, again` is the control.
  */
+const USAGE = `node bench/inspect.ts [--processes N] [--rounds N] [--only nats-up,nats-down]
+
+  --processes N   one after the other (6)
+  --rounds N      in each of them (80)
+  --only a,b      these directions`;
+
 const { values } = parseArgs({
   options: {
     processes: { type: 'string', default: '6' },
     rounds: { type: 'string', default: '80' },
     only: { type: 'string', default: 'nats-up,nats-down' },
+    help: { type: 'boolean', default: false },
   },
 });
+if (values.help) {
+  console.log(USAGE);
+  process.exit();
+}
 const processes = Number(values.processes);
 const rounds = Number(values.rounds);
 /** Of a work: about a tenth of a second. */
