@@ -113,7 +113,6 @@ export class Inspector {
     this.#pool = pool;
     this.#observer = observer;
     this.#enforce = rules.level === 'enforce';
-    const plainRun = plainRunIn(pool.memory, pool.scratch);
     const upSink: OperationSink = { onOperation: (line) => this.#onClientLine(line) };
     const downSink: OperationSink = { onOperation: (line) => this.#onServerLine(line) };
     this.up = new NatsParser('to_upstream', {
@@ -124,8 +123,8 @@ export class Inspector {
       checkHeaders: this.#enforce,
     });
     this.down = new NatsParser('to_client', { sink: downSink, wholeLines: this.#enforce });
-    this.down.plainRun = plainRun;
-    if (!this.#enforce) this.up.plainRun = plainRun;
+    this.down.plainRun = plainRunIn(pool.memory, pool.scratch);
+    if (!this.#enforce) this.up.plainRun = this.down.plainRun;
   }
 
   /** In `enforce`: why the session must end as `nats_violation`, in the server's words. */
@@ -349,7 +348,7 @@ export class Inspector {
     if (reading.kind === 'refused') return line.refuse('policy', `a plain CONNECT (${reading.sentence})`);
     this.#connected = true;
     // Not before: a message in front of CONNECT must be told of.
-    this.up.plainRun = plainRunIn(this.#pool.memory, this.#pool.scratch);
+    this.up.plainRun = this.down.plainRun;
     const { sign, maxLineBytes } = this.#rules;
     // Without a nonce the dial has refused the server already.
     const signature = sign === undefined || this.#nonce === undefined ? null : sign(this.#nonce);

@@ -50,7 +50,7 @@ const enforcing: ParserOptions = {
     },
   },
 };
-const letters = (length: number): string => 'subject.'.repeat(20).slice(0, length);
+const letters = (length: number): string => 'subject.'.repeat(40).slice(0, length);
 const message = (line: string, payload: string): string => `${line} ${payload.length}\r\n${payload}\r\n`;
 
 /** Arguments that end at every place of a block of 32 bytes, and behind it. */
