@@ -207,7 +207,11 @@ describe('strict runs', () => {
       letters(95),
     ])
       for (const reply of ['', ' r', ' _INBOX.abc.1', ` ${letters(61)}`])
-        assert.deepEqual(toldOf(message(`PUB ${subject}${reply}`, 'x')), { told: 0, problem: undefined });
+        for (const length of [0, 1, 10, 12_345])
+          assert.deepEqual(toldOf(message(`PUB ${subject}${reply}`, 'x'.repeat(length))), {
+            told: 0,
+            problem: undefined,
+          });
     // Good ones after all, which somebody has to look at.
     for (const subject of ['a*', 'x>y', '\xc3\xa4'])
       assert.deepEqual(toldOf(message(`PUB ${subject}`, 'x')), { told: 1, problem: undefined });
