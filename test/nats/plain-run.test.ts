@@ -212,6 +212,14 @@ describe('strict runs', () => {
             told: 0,
             problem: undefined,
           });
+    // A blank and a dot at every place of a block.
+    for (let lead = 1; lead <= 70; lead++)
+      for (const line of [
+        `PUB ${'x'.repeat(lead)}`,
+        `PUB ${'x'.repeat(lead)} r`,
+        `PUB ${'x'.repeat(lead)}.y r`,
+      ])
+        assert.deepEqual(toldOf(message(line, 'x')), { told: 0, problem: undefined }, line);
     // Good ones after all, which somebody has to look at.
     for (const subject of ['a*', 'x>y', '\xc3\xa4'])
       assert.deepEqual(toldOf(message(`PUB ${subject}`, 'x')), { told: 1, problem: undefined });
