@@ -106,6 +106,10 @@ export const requestPath: Reader<string> = {
         `${quote(text)} is not 1 to 256 visible ASCII characters`,
         'the path as it travels, others escaped as %XX',
       );
+    // Dot segments, backslashes and some characters never leave a browser as they are.
+    const sent = new URL(`ws://host${text}`).pathname;
+    if (sent !== text)
+      return wrong(`${quote(text)} is asked for by no browser`, `what one makes of it, ${sent}`);
     return { ok: true, value: text };
   },
 };

@@ -130,6 +130,15 @@ const ROWS: readonly [name: string, routes: string, lines: readonly string[]][] 
     ['3:17: routes[0].path: "/a?b" has a query or fragment in it; write a path such as /mqtt'],
   ],
   [
+    'paths that no browser asks for',
+    '[{path: /a/../b}, {path: "/a{b}"}, {path: /%2E%2e/c}]',
+    [
+      '3:17: routes[0].path: "/a/../b" is asked for by no browser; write what one makes of it, /b',
+      '3:34: routes[1].path: "/a{b}" is asked for by no browser; write what one makes of it, /a%7Bb%7D',
+      '3:51: routes[2].path: "/%2E%2e/c" is asked for by no browser; write what one makes of it, /c',
+    ],
+  ],
+  [
     'the default route again',
     '[{origins: https://b.example.com}]',
     ['3:10: routes[0].path: these are the requests of the keys at the top; write another path, or a host'],
