@@ -102,9 +102,13 @@ try {
       const cpu = (one: (typeof all)[number]): number[] => one.added.get(path)!.map((added) => added.cpu);
       const each = all.map((one) => median(cpu(one))).sort((a, b) => a - b);
       const added = all.flatMap((one) => one.added.get(path)!);
-      console.log(
-        `  ${NAMES[path].padEnd(12)} ${median(all.flatMap(cpu)).toFixed(1).padStart(5)} %, process by process ${each.map((one) => one.toFixed(1)).join(', ')}; mean user ${mean(added.map((one) => one.user)).toFixed(1)}, system ${mean(added.map((one) => one.system)).toFixed(1)}`,
-      );
+      const figures = [
+        `${median(all.flatMap(cpu)).toFixed(1).padStart(5)} %`,
+        `process by process ${each.map((one) => one.toFixed(1)).join(', ')}`,
+        `mean user ${mean(added.map((one) => one.user)).toFixed(1)}`,
+        `system ${mean(added.map((one) => one.system)).toFixed(1)}`,
+      ];
+      console.log(`  ${NAMES[path].padEnd(12)} ${figures.join('; ')}`);
     }
   }
 } finally {

@@ -8,8 +8,8 @@ import { type Inspect, startProfiled } from './subjects/natsgate.ts';
 import { WORKS } from './work/all.ts';
 
 /**
- * `node bench/profile.ts handshake [--times N] [--top N] [--inspect LEVEL]`: the functions in which natsgate spends its time under
- * one kind of work.
+ * `node bench/profile.ts handshake [--times N] [--top N] [--inspect LEVEL]`: the functions in which natsgate spends its
+ * time under one kind of work.
  */
 const { values, positionals } = parseArgs({
   allowPositionals: true,

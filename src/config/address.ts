@@ -125,8 +125,8 @@ export const subprotocol: Reader<string> = {
 };
 
 /**
- * `nats://host[:port]`, or `tcp://host:port` for what is not read. No message ever quotes the text: when it is not well formed, nothing tells which part
- * of it is a password.
+ * `nats://host[:port]`, or `tcp://host:port` for what is not read. No message ever quotes the text: when it is not well
+ * formed, nothing tells which part of it is a password.
  */
 export const upstreamUrl: Reader<UpstreamServer> = {
   expected: 'a URL such as nats://host:4222',

@@ -93,7 +93,8 @@ export class NatsParser {
   maxPayloadBytes = Number.POSITIVE_INFINITY;
   /**
    * From the next piece on this reads whole runs of messages, where they lie in its memory: those that the sink is not
-   * told of anyway, and of an `everyMessage` sink those in which an enforcer finds nothing to look at.
+   * told of anyway, and of an `everyMessage` sink those in which an enforcer finds nothing to look at. The memory must go
+   * on for 32 bytes behind each piece.
    */
   plainRun: PlainRun | undefined;
   /** Set once, by the first thing that cannot be read; nothing is read after that. */
