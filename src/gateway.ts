@@ -5,6 +5,7 @@ import { Metrics } from './admin/metrics.ts';
 import { BufferPool } from './buffer-pool.ts';
 import { HANDSHAKE_OUTCOMES, type HandshakeOutcome } from './close-reason.ts';
 import type { Config, InspectLevel, ListenAddress, RouteConfig, UpstreamConfig } from './config/config.ts';
+import { drainTimes } from './config/drain.ts';
 import { fingerprint } from './config/fingerprint.ts';
 import type { ValidConfig } from './config/load.ts';
 import { Reloader, type ReloaderOptions } from './config/reload.ts';
@@ -231,10 +232,12 @@ export class Gateway {
 
   async #drain(): Promise<void> {
     const { drain, timeouts } = this.#active.config;
-    const { delayMs, timeoutMs } = drain;
+    const { delayMs, timeoutMs, shortened } = drainTimes(drain);
     this.#state = 'draining';
     for (const session of this.#sessions) session.announceDrain();
     this.#log.info({ sessions: this.#sessions.size, delayMs, timeoutMs }, 'draining');
+    if (shortened)
+      this.#log.warn({ ...drain }, 'drain.delay and drain.timeout are longer than drain.budget; shortened');
     // stop() ends the wait; it is no failure.
     await sleep(delayMs, undefined, { signal: this.#cutNow.signal }).catch(() => {});
     this.#closeToNew();

@@ -31,6 +31,7 @@ Options
   --origin ORIGIN    an allowed browser origin, repeatable; also NATSGATE_ORIGINS
   --listen ADDRESS   public address, default 0.0.0.0:8080; also NATSGATE_LISTEN
   --admin ADDRESS    private address, default 127.0.0.1:8081; also NATSGATE_ADMIN
+  --drain-budget TIME  the most that drain.delay and drain.timeout may take together; also NATSGATE_DRAIN_BUDGET
   --timeout SECONDS  for probe: how long all of it may take, default 5
   --version          print the version
   --help             print this
@@ -85,7 +86,7 @@ function wrongUsage(what: string): number {
 }
 
 function sourceOf(flags: Flags): ConfigSource {
-  const { config, upstream, origin, listen, admin } = flags;
+  const { config, upstream, origin, listen, admin, 'drain-budget': drainBudget } = flags;
   return {
     ...(config === undefined ? {} : { file: config }),
     flags: {
@@ -93,6 +94,7 @@ function sourceOf(flags: Flags): ConfigSource {
       ...(origin === undefined ? {} : { origin }),
       ...(listen === undefined ? {} : { listen }),
       ...(admin === undefined ? {} : { admin }),
+      ...(drainBudget === undefined ? {} : { 'drain-budget': drainBudget }),
     },
     env: process.env,
     groups: [process.getegid, process.getgroups].flatMap((of) => of?.() ?? []),

@@ -8,6 +8,7 @@ const OPTIONS = {
   origin: { type: 'string', multiple: true },
   listen: { type: 'string' },
   admin: { type: 'string' },
+  'drain-budget': { type: 'string' },
   timeout: { type: 'string' },
   version: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },

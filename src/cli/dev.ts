@@ -166,7 +166,7 @@ function gatewayConfig(natsPort: number, origin: string, port: number, adminPort
       sessionAgeMs: 0,
     },
     timeouts: { handshakeMs: 5_000, pingMs: 25_000, silenceMs: 300_000, stallMs: 30_000, closeMs: 500 },
-    drain: { delayMs: 0, timeoutMs: 500 },
+    drain: { delayMs: 0, timeoutMs: 500, budgetMs: 0 },
     log: { level: 'info', format: 'json' },
     routes: [],
   };

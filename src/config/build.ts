@@ -33,7 +33,7 @@ export function buildConfig(values: Values, references: References): Config {
       stallMs: timeouts.stall,
       closeMs: timeouts.close,
     },
-    drain: { delayMs: drain.delay, timeoutMs: drain.timeout },
+    drain: { delayMs: drain.delay, timeoutMs: drain.timeout, budgetMs: drain.budget },
     log: { level: log.level, format: log.format },
     routes: values.routes.map((route, index) => {
       const own = references.routes[index];

@@ -121,7 +121,12 @@ export type TimeoutsConfig = {
   readonly closeMs: number;
 };
 
-export type DrainConfig = { readonly delayMs: number; readonly timeoutMs: number };
+export type DrainConfig = {
+  readonly delayMs: number;
+  readonly timeoutMs: number;
+  /** The most for both together, see drain.ts; 0: no limit. */
+  readonly budgetMs: number;
+};
 
 /** Who reads and writes frames: our own code, or stock ws. */
 export type EngineName = 'cut-through' | 'buffered';

@@ -1,5 +1,6 @@
 /** Flags and environment variables, laid over what the file says: flag over environment over file. */
 import { AFTER_FILE, type Place } from './report.ts';
+import { KEYS } from './schema.ts';
 import type { Entry, MapNode, Node } from './tree.ts';
 
 /** What `load.ts` gets of the process; nothing here looks at the process itself. */
@@ -11,6 +12,7 @@ export type ConfigSource = {
     readonly origin?: readonly string[];
     readonly listen?: string;
     readonly admin?: string;
+    readonly 'drain-budget'?: string;
   };
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Groups of the process: a secret that one of them may read is not open to others. */
@@ -23,6 +25,8 @@ const OVERRIDES = [
   { section: 'origins', key: 'allow', flag: 'origin', variable: 'NATSGATE_ORIGINS', many: true },
   { section: 'listen', key: 'address', flag: 'listen', variable: 'NATSGATE_LISTEN', many: false },
   { section: 'admin', key: 'address', flag: 'admin', variable: 'NATSGATE_ADMIN', many: false },
+  // Outlives every reload: the time that a process gets from whoever ends it cannot change while it runs.
+  { section: 'drain', key: 'budget', flag: 'drain-budget', variable: 'NATSGATE_DRAIN_BUDGET', many: false },
 ] as const;
 
 /** The flag and the variable by which a section can be given without a file. */
@@ -65,10 +69,21 @@ function valueNode(texts: readonly string[], many: boolean, place: Place): Node 
   return many || nodes[0] === undefined ? { kind: 'list', items: nodes, place } : nodes[0];
 }
 
+/** Whether a value alone, in the place of the section, would stand for this key. */
+function isShort(section: string, key: string): boolean {
+  const shape = KEYS.kind === 'section' ? KEYS.keys.get(section) : undefined;
+  return shape?.kind === 'section' && shape.short === key;
+}
+
 function withValue(root: MapNode, section: string, key: string, value: Node): MapNode {
   const existing = root.entries.find((entry) => entry.key === section);
   const beside = existing?.value.kind === 'map' ? existing.value.entries : [];
-  const inner: Entry = { key, place: value.place, value, implied: true };
+  const inner: Entry = {
+    key,
+    place: value.place,
+    value,
+    ...(isShort(section, key) ? { implied: true } : {}),
+  };
   const outer: Entry = {
     key: section,
     place: existing?.place ?? value.place,

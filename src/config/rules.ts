@@ -63,7 +63,7 @@ function voice(below: Path, root: Node, failed: (path: Path) => boolean, report:
 }
 
 /** What holds for the process as a whole. */
-function checkProcess({ listen, admin, limits, timeouts }: Values, voice: Voice): void {
+function checkProcess({ listen, admin, limits, timeouts, drain }: Values, voice: Voice): void {
   const { problem, warning, failed, written } = voice;
   if (timeouts.silence <= timeouts.ping) {
     problem(
@@ -75,6 +75,7 @@ function checkProcess({ listen, admin, limits, timeouts }: Values, voice: Voice)
       'silence is not longer than ping, so every idle client would be taken for gone; write a silence of several pings, such as 5m for 25s',
     );
   }
+  checkDrain(drain, timeouts, voice);
   if (sameSocket(listen.address, admin.address)) {
     problem(
       written(['admin', 'address'], ['listen', 'address']),
@@ -104,6 +105,27 @@ function checkProcess({ listen, admin, limits, timeouts }: Values, voice: Voice)
         `the cap for one address is above ${all}, the cap for all; write a smaller one`,
       );
     }
+  }
+}
+
+function checkDrain(
+  { delay, timeout, budget }: Values['drain'],
+  { close }: Values['timeouts'],
+  { warning, failed, written, isWritten }: Voice,
+): void {
+  if (['delay', 'timeout', 'budget'].some((key) => failed(['drain', key]))) return;
+  const own = written(['drain', 'timeout'], ['drain', 'delay']);
+  if (budget > 0 && delay + timeout > budget) {
+    warning(
+      isWritten(own) ? own : ['drain', 'budget'],
+      `delay and timeout together are ${(delay + timeout) / 1000}s, and drain.budget is ${budget / 1000}s: a drain will be shortened; write shorter ones, or give the process more time before it is ended`,
+    );
+  }
+  if (timeout > 0 && close >= timeout && !failed(['timeouts', 'close'])) {
+    warning(
+      written(['drain', 'timeout'], ['timeouts', 'close']),
+      'drain.timeout is not longer than timeouts.close, which the last session needs, so all would be closed at once; write a longer timeout',
+    );
   }
 }
 

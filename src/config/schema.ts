@@ -263,6 +263,7 @@ const schema = section('its keys, at least origins and upstream', {
   drain: section('its keys below it, such as timeout: 30s', {
     delay: time('For so long after the signal new sessions are still taken.', '5s', '0s', '10m'),
     timeout: time('Over so long the open sessions are then closed.', '30s', '0s', '1h'),
+    budget: time('Longest that delay and timeout together may take.', 'off', '1s', '24h', 'off'),
   })
     .prefault({})
     .meta({ description: 'Shutting down.' }),

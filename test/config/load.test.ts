@@ -41,7 +41,7 @@ const DEFAULTS = {
     sessionAgeMs: 0,
   },
   timeouts: { handshakeMs: 5000, pingMs: 25_000, silenceMs: 300_000, stallMs: 30_000, closeMs: 2000 },
-  drain: { delayMs: 5000, timeoutMs: 30_000 },
+  drain: { delayMs: 5000, timeoutMs: 30_000, budgetMs: 0 },
   log: { level: 'info', format: 'json' },
   routes: [],
 };
@@ -160,7 +160,7 @@ log: {level: silent, format: text}
         sessionAgeMs: 43_200_000,
       },
       timeouts: { handshakeMs: 4000, pingMs: 100, silenceMs: 200, stallMs: 10, closeMs: 20 },
-      drain: { delayMs: 0, timeoutMs: 0 },
+      drain: { delayMs: 0, timeoutMs: 0, budgetMs: 0 },
       log: { level: 'silent', format: 'text' },
       routes: [],
     },

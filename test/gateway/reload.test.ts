@@ -380,6 +380,22 @@ describe('a reload', () => {
     assert.deepEqual([await knock(gateway.port, A), await knock(gateway.port, B)], [101, 403]);
   });
 
+  test('cannot promise a longer drain than the process was given at its start', async () => {
+    await using upstream = await FakeUpstream.start();
+    const env = { NATSGATE_DRAIN_BUDGET: '40s' };
+    const before = { drain: { delay: '5s', timeout: '30s' } };
+    await using gateway = await ReloadableGateway.start(upstream.port, before, {}, {}, env);
+    await gateway.write({ drain: { delay: '5s', timeout: '5m' } });
+    assert.match((await gateway.gateway.reload('signal'))?.warnings.join() ?? '', /drain\.budget is 40s/);
+    const drained = gateway.gateway.drain();
+    const line = await gateway.log.find(({ message }) => message === 'draining');
+    assert.deepEqual([line['delayMs'], line['timeoutMs']], [5000, 35_000]);
+    const why = await gateway.log.find(({ message }) => message.includes('drain.budget; shortened'));
+    assert.deepEqual([why['delayMs'], why['timeoutMs'], why['budgetMs']], [5000, 300_000, 40_000]);
+    await gateway.gateway.stop();
+    await drained;
+  });
+
   test('during a drain, and one that ends after the stop, do no harm', async () => {
     await using upstream = await FakeUpstream.start();
     await using gateway = await ReloadableGateway.start(upstream.port, {

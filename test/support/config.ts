@@ -69,7 +69,7 @@ export function testConfig(upstreamPort: number, overrides: ConfigOverrides = {}
       closeMs: 2000,
       ...overrides.timeouts,
     },
-    drain: { delayMs: 0, timeoutMs: 2000, ...overrides.drain },
+    drain: { delayMs: 0, timeoutMs: 2000, budgetMs: 0, ...overrides.drain },
     log: { level: 'debug', format: 'json', ...overrides.log },
     routes: overrides.routes ?? [],
   };

@@ -37,6 +37,7 @@ export class ReloadableGateway implements AsyncDisposable {
     settings: Settings = {},
     files: Files = {},
     options: Partial<GatewayOptions> = {},
+    env: Readonly<Record<string, string>> = {},
   ): Promise<ReloadableGateway> {
     const base = {
       listen: '127.0.0.1:0',
@@ -47,7 +48,7 @@ export class ReloadableGateway implements AsyncDisposable {
       limits: { sessions: 2000, handshakesPerSecond: 100_000 },
     };
     const folder = await MountedFolder.create({ ...files, 'natsgate.yaml': text({ ...base, ...settings }) });
-    const source = { file: folder.file('natsgate.yaml'), flags: {}, env: {} };
+    const source = { file: folder.file('natsgate.yaml'), flags: {}, env };
     const read = () => loadConfig(source, configChecks);
     const loaded = await read();
     if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems));

@@ -1,0 +1,47 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { drainTimes } from '../../src/config/drain.ts';
+import { load, REQUIRED } from './support.ts';
+
+test('a drain takes no longer than its budget, and delay and timeout each keep half of it', () => {
+  for (const [delay, timeout, budget, expected] of [
+    [5, 30, 0, [5, 30]],
+    [5, 30, 35, [5, 30]],
+    [5, 300, 35, [5, 30]],
+    [20, 30, 35, [17, 18]],
+    [40, 1, 35, [34, 1]],
+    [600, 0, 35, [35, 0]],
+    [0, 3600, 35, [0, 35]],
+    [600, 3600, 1, [0, 1]],
+  ] as const) {
+    const times = drainTimes({ delayMs: delay, timeoutMs: timeout, budgetMs: budget });
+    assert.deepEqual([times.delayMs, times.timeoutMs], expected, `${delay} + ${timeout} in ${budget}`);
+    assert.equal(times.shortened, budget > 0 && delay + timeout > budget);
+  }
+});
+
+test('the budget comes by variable or flag as well, and wins over the file', async () => {
+  const file = `${REQUIRED}drain: {timeout: 10s, budget: 1h}\n`;
+  const env = { NATSGATE_DRAIN_BUDGET: '40s' };
+  const byVariable = await load(file, { env });
+  assert.deepEqual(byVariable.config?.drain, { delayMs: 5000, timeoutMs: 10_000, budgetMs: 40_000 });
+  assert.deepEqual(byVariable.warnings, []);
+  const byFlag = await load(file, { env, flags: { 'drain-budget': '20s' } });
+  assert.equal(byFlag.config?.drain.budgetMs, 20_000);
+  const wrong = await load(file, { env: { NATSGATE_DRAIN_BUDGET: '40' } });
+  assert.match(wrong.lines.join(), /^NATSGATE_DRAIN_BUDGET: drain\.budget: "40" has no unit; write 40s/);
+});
+
+test('a drain that the budget will shorten, and one that closes all at once, are warned about', async () => {
+  const env = { NATSGATE_DRAIN_BUDGET: '30s' };
+  const own = await load(`${REQUIRED}drain: {timeout: 5m}\n`, { env });
+  assert.match(own.warnings.join(), /^gateway\.yaml:3:18: drain\.timeout: delay and timeout .* 305s.* 30s/);
+  const preset = await load(REQUIRED, { env });
+  assert.match(
+    preset.warnings.join(),
+    /^NATSGATE_DRAIN_BUDGET: drain\.budget: delay and timeout .* 35s.* 30s/,
+  );
+  const sudden = await load(`${REQUIRED}drain: {timeout: 2s}\n`);
+  assert.match(sudden.warnings.join(), /drain\.timeout: .* all would be closed at once/);
+  assert.deepEqual((await load(`${REQUIRED}drain: {timeout: 0s}\n`)).warnings, []);
+});
