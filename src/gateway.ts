@@ -497,7 +497,11 @@ export class Gateway {
       uptimeSeconds: Math.round((Date.now() - this.#startedAtMs) / 1000),
       listen: addressText(this.address),
       tls: certificate !== undefined,
-      configuration: { hash: fingerprint(config), lastReload: this.#reloader?.last },
+      configuration: {
+        hash: fingerprint(config),
+        restartNeeded: this.#reloader?.restartNeeded ?? [],
+        lastReload: this.#reloader?.last,
+      },
       upstream: config.upstream.servers.map((server) => server.name),
       upstreamServers: routes.servers().map(({ upstream, name, state, sessions, lastError }) => ({
         upstream,
@@ -592,6 +596,7 @@ export class Gateway {
       reloads: this.#reloader?.outcomes ?? NO_RELOADS,
       lastReloadSucceeded: this.#reloader?.lastSucceeded ?? true,
       lastReloadSuccessSeconds: this.#reloader?.lastSuccessSeconds ?? this.#startedAtMs / 1000,
+      restartNeeded: (this.#reloader?.restartNeeded.length ?? 0) > 0,
       certificatesNotAfter: certificate === undefined ? {} : { server: certificate.notAfterSeconds },
     };
   }

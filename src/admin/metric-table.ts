@@ -40,6 +40,7 @@ export type MetricsSource = {
   readonly reloads: Numbers;
   readonly lastReloadSucceeded: boolean;
   readonly lastReloadSuccessSeconds: number;
+  readonly restartNeeded: boolean;
   /** Expiry by role, seconds since the epoch. */
   readonly certificatesNotAfter: Numbers;
 };
@@ -314,6 +315,10 @@ export const COPIED_METRICS: Readonly<Record<string, CopiedMetric>> = {
   natsgate_config_last_reload_success_timestamp_seconds: gauge(
     'When the configuration was last read and not refused.',
     (s) => s.lastReloadSuccessSeconds,
+  ),
+  natsgate_config_restart_needed: gauge(
+    '1 while the configuration asks for what only a restart brings.',
+    (s) => Number(s.restartNeeded),
   ),
   natsgate_tls_certificate_not_after_timestamp_seconds: gauge(
     'Expiry of a certificate.',

@@ -25,7 +25,7 @@ export type ReloadReport = {
   readonly seconds: number;
   /** What runs now and did not before; with `refused`, certificates that were taken all the same. */
   readonly changes: readonly Change[];
-  /** What is written differently and waits for a restart. */
+  /** What is written differently and waits for a restart; with `refused`, what waited before. */
   readonly restartNeeded: readonly Change[];
   /** As `natsgate check` says them. */
   readonly problems: readonly string[];

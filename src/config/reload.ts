@@ -40,6 +40,8 @@ export class Reloader {
   /** As last looked into, whether that was refused or not. */
   #seen: readonly FileSeen[];
   #last: ReloadReport | undefined;
+  /** What the file asks for and only a restart brings, as last read whole. */
+  #waiting: readonly Change[] = [];
   #lastSuccessSeconds = Date.now() / 1000;
   #busy: Promise<unknown> = Promise.resolve();
   #next: { trigger: ReloadTrigger; readonly report: Promise<ReloadReport> } | undefined;
@@ -99,6 +101,11 @@ export class Reloader {
     return this.#last;
   }
 
+  /** What the configuration asks for and only a restart brings. A refused reload changes nothing of it. */
+  get restartNeeded(): readonly Change[] {
+    return this.#waiting;
+  }
+
   /** Reloads if a file has another content. Hints that come meanwhile are answered by one more look. */
   #look(): void {
     if (this.#looking !== undefined) this.#lookAgain = true;
@@ -144,7 +151,7 @@ export class Reloader {
       const others = running.files.filter(({ path }) => !loaded.files.some((file) => file.path === path));
       this.#follow([...loaded.files, ...(await Promise.all(others.map(seenNow)))]);
       const problems = loaded.problems.map(formatProblem);
-      return { ...NOTHING, changes: await this.#renewCertificates(), problems, warnings };
+      return { ...this.#refused(problems), changes: await this.#renewCertificates(), warnings };
     }
     this.#follow(loaded.files);
     const { settings } = loaded;
@@ -155,8 +162,9 @@ export class Reloader {
     try {
       if (applied.length > 0) await this.#options.apply(config);
     } catch (error) {
-      return { ...NOTHING, problems: [(error as Error).message], warnings };
+      return { ...this.#refused([(error as Error).message]), warnings };
     }
+    this.#waiting = waiting;
     const keys = new Set(waiting.map(({ key }) => key));
     const kept = [...running.settings].filter(([key]) => keys.has(key));
     this.#running = {
@@ -194,7 +202,8 @@ export class Reloader {
     // By path: in what is broken, the key may name another file.
     for (const { key = '', path } of files) {
       const [setting, now] = [settings.get(key), this.#seen.find((file) => file.path === path)];
-      if (key.startsWith(`${section}.tls.`) && setting && now)
+      // Without a value the file is one that only a restart brings.
+      if (key.startsWith(`${section}.tls.`) && setting && setting.value !== '' && now)
         renewed.set(key, { ...setting, content: now.digest });
     }
     const changes = changesBetween(settings, renewed);
@@ -212,7 +221,11 @@ export class Reloader {
   /** A fault of ours in here must not reach the sessions. */
   #faulted(error: unknown): Attempt {
     this.#options.log.error({ error: error instanceof Error ? error.stack : String(error) }, 'fault');
-    return { ...NOTHING, problems: ['a fault inside natsgate; its log says which'], warnings: [] };
+    return this.#refused(['a fault inside natsgate; its log says which']);
+  }
+
+  #refused(problems: readonly string[]): Attempt {
+    return { outcome: 'refused', changes: [], restartNeeded: this.#waiting, problems, warnings: [] };
   }
 
   #follow(files: readonly FileSeen[]): void {
@@ -232,5 +245,3 @@ function withUpstream(config: Config, from: UpstreamConfig, to: UpstreamConfig):
 
 type Running = { readonly config: Config; readonly settings: Settings; readonly files: readonly FileSeen[] };
 type Attempt = Omit<ReloadReport, 'trigger' | 'at' | 'seconds'>;
-
-const NOTHING = { outcome: 'refused', changes: [], restartNeeded: [] } as const;

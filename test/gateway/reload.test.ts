@@ -256,6 +256,64 @@ describe('certificates', () => {
   });
 });
 
+describe('what only a restart brings', () => {
+  test('client certificates that were asked for and are not there show in metric, status and each report', async () => {
+    const { files } = pair();
+    await using upstream = await FakeUpstream.start();
+    await using gateway = await ReloadableGateway.start(upstream.port, SECURE, files);
+    type Status = { readonly configuration: { readonly restartNeeded: ReloadReport['restartNeeded'] } };
+    const shown = (): readonly string[] =>
+      (gateway.gateway.status() as Status).configuration.restartNeeded.map(({ key }) => key);
+    await metric(gateway, /^natsgate_config_restart_needed 0$/m);
+    assert.deepEqual(shown(), []);
+
+    const { tls } = SECURE.listen;
+    const asking = { listen: { ...SECURE.listen, tls: { ...tls, clientCaFile: tls.certFile } } };
+    await gateway.write(asking, files);
+    assert.equal((await gateway.gateway.reload('signal'))?.outcome, 'restart_needed');
+    await metric(gateway, /^natsgate_config_restart_needed 1$/m);
+    assert.deepEqual(shown(), ['listen.tls.clientCaFile']);
+
+    // A file that cannot be read whole says nothing about it.
+    await gateway.writeText('origins: [', files);
+    const refused = await gateway.gateway.reload('signal');
+    assert.equal(refused?.outcome, 'refused');
+    assert.deepEqual(
+      refused?.restartNeeded.map(({ key }) => key),
+      ['listen.tls.clientCaFile'],
+    );
+    assert.deepEqual(refused?.changes, [], 'the file of the authority is not taken for one that runs');
+    await metric(gateway, /^natsgate_config_restart_needed 1$/m);
+    assert.deepEqual(shown(), ['listen.tls.clientCaFile']);
+
+    await gateway.write(SECURE, files);
+    assert.equal((await gateway.gateway.reload('signal'))?.outcome, 'unchanged');
+    await metric(gateway, /^natsgate_config_restart_needed 0$/m);
+    assert.deepEqual(shown(), []);
+  });
+
+  for (const [key, settings] of [
+    ['listen.address', { listen: '127.0.0.1:1' }],
+    ['admin.address', { admin: '127.0.0.1:1' }],
+    ['compression.concurrency', { compression: { concurrency: 9 } }],
+  ] as const) {
+    test(`${key}: 1 while the file has another one`, async () => {
+      await using upstream = await FakeUpstream.start();
+      await using gateway = await ReloadableGateway.start(upstream.port);
+      await gateway.write(settings);
+      const report = await gateway.gateway.reload('signal');
+      assert.deepEqual(
+        report?.restartNeeded.map((change) => change.key),
+        [key],
+      );
+      await metric(gateway, /^natsgate_config_restart_needed 1$/m);
+      await gateway.write({});
+      await gateway.gateway.reload('signal');
+      await metric(gateway, /^natsgate_config_restart_needed 0$/m);
+    });
+  }
+});
+
 describe('a reload', () => {
   test('of a broken file changes nothing and says why, by the lines of check', async () => {
     await using upstream = await FakeUpstream.start();
