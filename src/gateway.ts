@@ -27,10 +27,10 @@ import { Session, type SessionObserver, type SessionSummary } from './session/se
 import { Sessions } from './session/sessions.ts';
 import { isCapLow } from './session-cap.ts';
 import { TimerWheel } from './timer-wheel.ts';
+import type { DialContext, Upstream } from './upstream/connect.ts';
 import { CONNECT_OUTCOMES, type ConnectOutcome } from './upstream/connect-outcome.ts';
-import { attempt, DialError, type DialOptions, type Upstream } from './upstream/dial.ts';
-import { SERVER_STATES } from './upstream/member.ts';
-import type { SingleAttempt } from './upstream/race.ts';
+import { DialError } from './upstream/dial-error.ts';
+import { SERVER_STATES } from './upstream/endpoint.ts';
 import { FrameCounters, OPCODES } from './websocket/frame-counters.ts';
 
 export type GatewayState = 'starting' | 'ready' | 'draining' | 'stopped';
@@ -324,7 +324,7 @@ export class Gateway {
       frames: this.#frames,
       sessionObserver: this.#sessionObserver,
       totals: this.#totals,
-      attempt: (route: Route) => this.#attemptWith(route, undefined),
+      ownContext: (route: Route) => dialContext(route, undefined),
       dialObserver: (upstream: string) => ({
         onConnect: (outcome: ConnectOutcome, seconds: number) =>
           this.#metrics.upstreamConnected(upstream, outcome, seconds),
@@ -362,8 +362,7 @@ export class Gateway {
     const { slot } = admitted;
     this.#openings.add(opening);
     try {
-      const attemptForClient = this.#attemptWith(route, opening.facts);
-      const upstream = await route.upstreams.dial(opening.signal, attemptForClient);
+      const upstream = await route.upstreams.dial(opening.signal, dialContext(route, opening.facts));
       if (opening.accept(() => this.#begin(opening, upstream, slot, route))) return;
       upstream.socket.destroy();
     } catch (error) {
@@ -373,19 +372,6 @@ export class Gateway {
       this.#openings.delete(opening);
     }
     slot.release();
-  }
-
-  /** Without a client the gateway asks for itself. */
-  #attemptWith({ config, tls }: Route, client: OpeningFacts | undefined): SingleAttempt {
-    const { proxyProtocol, proxySigner } = config.upstream;
-    const shared = {
-      pool: this.#pool,
-      tls,
-      proxy: proxyHeader(proxyProtocol, client),
-      signs: proxySigner !== undefined,
-    };
-    return (target, connectMs, dialMs, signal, observer) =>
-      attempt(target, connectMs, dialMs, { ...shared, signal, observer });
   }
 
   #refuseAfter(error: unknown, opening: Opening): void {
@@ -451,7 +437,7 @@ export class Gateway {
       onServerError: (kind) => this.#inspected.serverError(kind),
       onRoundTrip: (seconds) => this.#metrics.natsRoundTrip(seconds),
       // Whoever runs now shall know, whichever pool the session came from.
-      onLameDuck: () => this.#active.routes.get(name)?.upstreams.leaves(server),
+      onLameDuck: () => this.#active.routes.get(name)?.upstreams.markLameDuck(server),
     });
   }
 
@@ -618,10 +604,17 @@ function sessionRow(session: Session) {
     ending: session.reason,
   };
 }
+
+/** Without a client the gateway dials on its own behalf. */
+function dialContext({ config, tls }: Route, client: OpeningFacts | undefined): DialContext {
+  const { proxyProtocol, proxySigner } = config.upstream;
+  return { tls, proxy: proxyHeader(proxyProtocol, client), signs: proxySigner !== undefined };
+}
+
 function proxyHeader(
   version: UpstreamConfig['proxyProtocol'],
   client: OpeningFacts | undefined,
-): DialOptions['proxy'] {
+): DialContext['proxy'] {
   if (version === 'off') return undefined;
   const source = client && { address: client.clientAddress, port: client.clientPort ?? 0 };
   return {

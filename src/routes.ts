@@ -9,9 +9,8 @@ import { isCutThrough, type Prepared } from './prepare.ts';
 import { Traffic } from './session/pipe.ts';
 import type { SessionObserver, SessionParts } from './session/session.ts';
 import type { TimerWheel } from './timer-wheel.ts';
-import type { DialObserver } from './upstream/dial.ts';
+import type { DialContext, DialObserver } from './upstream/connect.ts';
 import { UpstreamPool } from './upstream/pool.ts';
-import type { SingleAttempt } from './upstream/race.ts';
 import type { UpstreamServerStatus } from './upstream/server.ts';
 import type { TlsClient } from './upstream/start-tls.ts';
 import { type BufferedEngineOptions, bufferedEngine } from './websocket/buffered.ts';
@@ -40,8 +39,8 @@ export type RouteParts = {
   readonly frames: FrameCounters;
   readonly sessionObserver: SessionObserver;
   readonly totals: RouteTotals;
-  /** One attempt on nobody's behalf. */
-  attempt(route: Route): SingleAttempt;
+  /** For dials on the gateway's own behalf. */
+  ownContext(route: Route): DialContext;
   /** `upstream`: the name of the route that has it as its own. */
   dialObserver(upstream: string): DialObserver;
 };
@@ -201,7 +200,10 @@ export class Routes {
 
   /** Starts the pools that `before` does not have, and takes over the others. */
   start(before?: Routes): void {
-    for (const [name, pool] of this.#made.pools) pool.owner.route = this.#routes.get(name);
+    for (const [name, { upstreams }] of this.#made.pools) {
+      const route = this.#routes.get(name);
+      if (route !== undefined) upstreams.ownContext = this.#parts.ownContext(route);
+    }
     for (const { upstreams } of this.#without(before)) upstreams.start();
   }
 
@@ -243,16 +245,10 @@ export class Routes {
   }
 
   #makePool(name: string, config: UpstreamConfig, before: UpstreamPool | undefined): Pool {
-    const { attempt, dialObserver, log } = this.#parts;
-    const owner: Pool['owner'] = { route: undefined };
-    const upstreams = new UpstreamPool(config, {
-      attempt: (...args) => attempt(owner.route as Route)(...args),
-      observer: dialObserver(name),
-      tls: () => owner.route?.tls,
-      log,
-      ...(before === undefined ? {} : { before }),
-    });
-    return { config, upstreams, owner };
+    const { dialObserver, log, pool: buffers } = this.#parts;
+    const observer = dialObserver(name);
+    const upstreams = new UpstreamPool(config, { buffers, observer, log, ...(before && { before }) });
+    return { config, upstreams };
   }
 
   /** Routes whose frames are handled alike share one: each cut-through engine has a WebAssembly module of its own. */
@@ -300,8 +296,6 @@ export class Routes {
 type Pool = {
   readonly config: UpstreamConfig;
   readonly upstreams: UpstreamPool;
-  /** For attempts of its own it needs the TLS and the PROXY header of whoever has it now. */
-  readonly owner: { route: Route | undefined };
 };
 
 /** What another configuration may take over. */

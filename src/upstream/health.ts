@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import type { Client } from 'undici';
-import type { HealthVerdict } from './member.ts';
+import type { HealthVerdict } from './endpoint.ts';
 import { describeTlsFailure, type TlsClient } from './start-tls.ts';
 
 /** Label values of natsgate_upstream_health_checks_total. */

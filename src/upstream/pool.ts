@@ -1,120 +1,116 @@
+import type { BufferPool } from '../buffer-pool.ts';
 import type { UpstreamConfig } from '../config/config.ts';
 import type { Log } from '../log.ts';
 import { choose } from './choose.ts';
-import { DialError, type DialObserver, type DialTarget, type Upstream } from './dial.ts';
+import { jitter, type Runtime, systemRuntime } from './clock.ts';
+import {
+  connect as connectTo,
+  type DialContext,
+  type DialObserver,
+  type DialTarget,
+  type Upstream,
+} from './connect.ts';
+import { DialError } from './dial-error.ts';
+import type { Endpoint } from './endpoint.ts';
 import { type HealthProbe, HttpHealthProbe, healthTarget } from './health.ts';
-import type { Member } from './member.ts';
-import { type Field, Race, type SingleAttempt } from './race.ts';
+import { type Candidates, Race, type RaceOptions } from './race.ts';
 import { Readiness } from './readiness.ts';
 import { PooledServer, type UpstreamServerStatus } from './server.ts';
-import type { TlsClient } from './start-tls.ts';
-import { spread, systemTools, type Tools } from './tools.ts';
 
 /** How often a gateway whose readiness follows the upstream dials by itself, when no client makes it. */
 const PROBE_WHEN_UP_MS = 5000;
 const PROBE_WHEN_DOWN_MS = 1000;
 
 export type PoolParts = {
-  /** One attempt at one address, on nobody's behalf. */
-  readonly attempt: SingleAttempt;
-  /** Told of each connect, for the metrics. */
+  readonly buffers: BufferPool;
+  /** Called for each connect, for the metrics. */
   readonly observer: DialObserver;
   readonly log: Log;
-  readonly tools?: Tools;
-  /** The pool whose place it takes: whether an upstream answers is not forgotten by it, nor who carries how much. */
+  /** The pool that this one replaces: it inherits whether an upstream answers, and who carries how many sessions. */
   readonly before?: UpstreamPool;
-  /** What health checks over https are verified with, now. */
-  readonly tls?: () => TlsClient | undefined;
-  /** Makes what asks `url`; a test brings its own. */
+  // A test brings its own.
+  readonly runtime?: Runtime;
+  readonly connect?: typeof connectTo;
   readonly makeProbe?: (template: string, host: string, address: string) => HealthProbe;
 };
+
+/** What a dial on the gateway's own behalf uses until a route says otherwise. */
+const IN_CLEAR: DialContext = { tls: undefined, proxy: undefined, signs: false };
 
 /**
  * The nats-servers that sessions are placed on.
  *
  * ```
- *  configured server ─▶ one member, or one for each address of its name ─▶ choose ─▶ race of attempts ─▶ session
+ *  configured server ─▶ one endpoint, or one for each address of its name ─▶ choose ─▶ race of attempts ─▶ session
  *                        ▲ marked by failed attempts (backoff), lame-duck INFO, health checks
  * ```
  */
 export class UpstreamPool {
+  /** For dials on the gateway's own behalf and for health checks over https. The owner may set another at any time. */
+  ownContext = IN_CLEAR;
   readonly #config: UpstreamConfig;
   readonly #parts: PoolParts;
-  readonly #tools: Tools;
+  readonly #runtime: Runtime;
   readonly #servers: readonly PooledServer[];
-  readonly #serverOf = new WeakMap<Member, PooledServer>();
-  readonly #field: Field;
+  readonly #candidates: Candidates;
   readonly #readiness: Readiness;
   readonly #closing = new AbortController();
-  #members: readonly Member[] = [];
+  #endpoints: readonly Endpoint[] = [];
   #lastDialAtMs = Number.NEGATIVE_INFINITY;
-  #saidReady: boolean | undefined;
+  #loggedReady: boolean | undefined;
   #dials = 0;
   #retired = false;
-  #cancelHealth = (): void => {};
-  #cancelProbe = (): void => {};
+  #cancelHealth: (() => void) | undefined;
+  #cancelProbe: (() => void) | undefined;
 
   /** Nothing is looked up, asked or dialled before `start`. */
   constructor(config: UpstreamConfig, parts: PoolParts) {
     this.#config = config;
     this.#parts = parts;
-    this.#tools = parts.tools ?? systemTools;
+    this.#runtime = parts.runtime ?? systemRuntime;
     const { before } = parts;
-    this.#readiness = before === undefined ? new Readiness(this.#tools.nowMs()) : before.#readiness;
-    const { urls } = config.health;
-    const makeProbe = parts.makeProbe ?? httpProbe(parts.tls);
-    const names = new Set<string>();
-    const servers: PooledServer[] = [];
-    for (const [index, server] of config.servers.entries()) {
-      if (names.has(server.name)) continue;
-      names.add(server.name);
-      const template = urls.length > 1 ? urls[index] : urls[0];
-      const probe =
-        template === undefined ? undefined : (address: string) => makeProbe(template, server.host, address);
-      const known = before?.serverNamed(server.name);
-      servers.push(new PooledServer(server, this.#tools, parts.log, probe, () => this.#collect(), known));
-    }
-    this.#servers = servers;
-    this.#collect();
-    this.#field = this.#makeField();
+    this.#readiness = before === undefined ? new Readiness(this.#runtime.nowMs()) : before.#readiness;
+    this.#servers = this.#makeServers();
+    this.#collectEndpoints();
+    this.#candidates = this.#makeCandidates();
   }
 
   start(): void {
-    for (const server of this.#servers) server.addresses?.start();
+    for (const server of this.#servers) server.resolver?.start();
     if (this.#config.health.urls.length > 0) this.#checkHealth();
     if (this.#config.readiness === 'upstream') this.#probe();
   }
 
   /**
-   * Another pool takes its place: asks for nothing of its own any more, and closes when the last dial is over. Its
-   * sessions go on, and count for the servers that both have.
+   * Another pool takes its place: this one asks nothing by itself any more, and closes when its last dial is over.
+   * Its sessions go on, and count for the servers that both have.
    */
   retire(): void {
     this.#retired = true;
-    this.#cancelHealth();
-    this.#cancelProbe();
+    this.#cancelHealth?.();
+    this.#cancelProbe?.();
     if (this.#dials === 0) this.close();
   }
 
-  /** Ends lookups, checks and probes of its own. Dials under way end by their own signals. */
+  /** Ends its own lookups, checks and probes. Dials under way end by their own signals. */
   close(): void {
-    this.#cancelHealth();
-    this.#cancelProbe();
+    this.#cancelHealth?.();
+    this.#cancelProbe?.();
     this.#closing.abort();
     for (const server of this.#servers) server.close();
   }
 
   /**
-   * Connects to a server and waits for its first INFO line, in `dialTimeout` in all: the servers one after the
-   * other, beside one another where one is silent. The socket is paused and belongs to the caller, and its server
-   * has one session more until it closes. `attempt` may bring what belongs to this client.
+   * Connects to a server and waits for its first INFO line, in `dialTimeout` in all: one server after the other,
+   * overlapping where one is silent. The socket is paused and belongs to the caller, and its server has one session
+   * more until it closes. `context`: what belongs to this client.
    *
    * @throws DialError naming the servers tried; the reason of `signal` when it aborts. No socket is left then.
    */
-  async dial(signal: AbortSignal, attempt: SingleAttempt = this.#parts.attempt): Promise<Upstream> {
+  async dial(signal: AbortSignal, context: DialContext = this.ownContext): Promise<Upstream> {
     this.#dials++;
     try {
-      const upstream = await new Race(this.#field, attempt, signal).run();
+      const upstream = await this.#race(context, signal).run();
       this.#dialled(true);
       return upstream;
     } catch (error) {
@@ -125,19 +121,14 @@ export class UpstreamPool {
     }
   }
 
-  /** A session on this server was told that it is about to go; whether that is news, its member knows. */
-  leaves({ name, address }: DialTarget): void {
-    this.serverNamed(name)?.leaves(address);
+  /** A session on this server got an INFO with `ldm`; the endpoint knows whether that is news. */
+  markLameDuck({ name, address }: DialTarget): void {
+    this.#serverNamed(name)?.markLameDuck(address);
   }
 
   /** False only where `readiness` is upstream, and no dial has succeeded for a while. */
   get ready(): boolean {
-    return this.#config.readiness === 'process' || this.#readiness.ready(this.#tools.nowMs());
-  }
-
-  /** For the pool that takes the place of this one. */
-  serverNamed(name: string): PooledServer | undefined {
-    return this.#servers.find(({ server }) => server.name === name);
+    return this.#config.readiness === 'process' || this.#readiness.ready(this.#runtime.nowMs());
   }
 
   /** In the order of the configuration, each name once. */
@@ -145,49 +136,73 @@ export class UpstreamPool {
     return this.#servers.map((server) => server.status());
   }
 
-  #collect(): void {
-    this.#members = this.#servers.flatMap((server) => {
-      for (const member of server.members) this.#serverOf.set(member, server);
-      return server.members;
-    });
-  }
-
-  #makeField(): Field {
-    const { order, connectTimeoutMs, dialTimeoutMs } = this.#config;
-    const { observer } = this.#parts;
-    const tools = this.#tools;
-    const names = this.#servers.flatMap(({ addresses }) => addresses ?? []);
-    return {
+  #race(context: DialContext, signal: AbortSignal): Race {
+    const { connectTimeoutMs, dialTimeoutMs } = this.#config;
+    const { buffers, observer, connect = connectTo } = this.#parts;
+    const options: RaceOptions = {
       connectTimeoutMs,
       dialTimeoutMs,
-      tools,
+      runtime: this.#runtime,
       observer,
-      next: (tried) => choose(this.#members, tried, order, tools.nowMs(), tools.random),
-      hasMore: (tried) => names.length > 0 || this.#members.length > tried.size,
+      connectTo: (target, limits, attemptSignal, attemptObserver) =>
+        connect(target, { ...context, ...limits, buffers, signal: attemptSignal, observer: attemptObserver }),
+    };
+    return new Race(this.#candidates, options, signal);
+  }
+
+  /** A name that is configured twice is one server. */
+  #makeServers(): readonly PooledServer[] {
+    const { servers, health } = this.#config;
+    const { before, log, makeProbe = this.#makeHttpProbe } = this.#parts;
+    const made = new Map<string, PooledServer>();
+    for (const [index, server] of servers.entries()) {
+      if (made.has(server.name)) continue;
+      const template = health.urls.length > 1 ? health.urls[index] : health.urls[0];
+      const probe =
+        template === undefined ? undefined : (address: string) => makeProbe(template, server.host, address);
+      const known = before === undefined ? undefined : before.#serverNamed(server.name);
+      const onEndpoints = (): void => this.#collectEndpoints();
+      made.set(server.name, new PooledServer(server, this.#runtime, log, probe, onEndpoints, known));
+    }
+    return [...made.values()];
+  }
+
+  #serverNamed(name: string): PooledServer | undefined {
+    return this.#servers.find(({ server }) => server.name === name);
+  }
+
+  #collectEndpoints(): void {
+    this.#endpoints = this.#servers.flatMap(({ endpoints }) => endpoints);
+  }
+
+  #makeCandidates(): Candidates {
+    const { order } = this.#config;
+    const { onConnect } = this.#parts.observer;
+    const runtime = this.#runtime;
+    const resolvers = this.#servers.flatMap(({ resolver }) => resolver ?? []);
+    return {
+      next: (tried) => choose(this.#endpoints, tried, order, runtime.nowMs(), runtime.random),
+      hasMore: (tried) => resolvers.length > 0 || this.#endpoints.length > tried.size,
       freshAddresses: () => {
-        const lookups = names.flatMap((addresses) => addresses.fresh() ?? []);
+        const lookups = resolvers.flatMap((resolver) => resolver.fresh() ?? []);
         return lookups.length === 0 ? undefined : Promise.race(lookups);
       },
-      unresolved: (seconds) =>
-        this.#servers.flatMap((server) => server.unresolved(observer.onConnect, seconds) ?? []),
-      succeeded: (member, lameDuck) => this.#serverOf.get(member)?.succeeded(member, lameDuck),
-      failed: (member, atMs, error) => this.#serverOf.get(member)?.failed(member, atMs, error),
-      placed: (member, upstream) => this.#serverOf.get(member)?.placed(member, upstream),
+      unresolved: (seconds) => this.#servers.flatMap((server) => server.unresolved(onConnect, seconds) ?? []),
     };
   }
 
   #dialled(succeeded: boolean): void {
     if (this.#retired) return;
-    const nowMs = this.#tools.nowMs();
+    const nowMs = this.#runtime.nowMs();
     this.#lastDialAtMs = nowMs;
     this.#readiness.dialled(succeeded, nowMs);
-    this.#sayReady();
+    this.#logReady();
   }
 
   #checkHealth(): void {
-    for (const server of this.#servers) server.check();
-    const delayMs = spread(this.#config.health.intervalMs, 0.1, this.#tools.random);
-    this.#cancelHealth = this.#tools.after(delayMs, () => this.#checkHealth());
+    for (const server of this.#servers) server.checkHealth();
+    const delayMs = jitter(this.#config.health.intervalMs, 0.1, this.#runtime.random);
+    this.#cancelHealth = this.#runtime.after(delayMs, () => this.#checkHealth());
   }
 
   /** Without it, a gateway that is not ready gets no clients, dials nothing and never learns that it could be. */
@@ -195,10 +210,10 @@ export class UpstreamPool {
     const dueMs = this.#readiness.answers ? PROBE_WHEN_UP_MS : PROBE_WHEN_DOWN_MS;
     const again = (): void => {
       if (this.#retired || this.#closing.signal.aborted) return;
-      this.#sayReady();
-      this.#cancelProbe = this.#tools.after(PROBE_WHEN_DOWN_MS, () => this.#probe());
+      this.#logReady();
+      this.#cancelProbe = this.#runtime.after(PROBE_WHEN_DOWN_MS, () => this.#probe());
     };
-    if (this.#tools.nowMs() - this.#lastDialAtMs < dueMs) again();
+    if (this.#runtime.nowMs() - this.#lastDialAtMs < dueMs) again();
     else {
       this.dial(this.#closing.signal)
         .then(
@@ -209,17 +224,15 @@ export class UpstreamPool {
     }
   }
 
-  #sayReady(): void {
-    if (this.#config.readiness === 'process' || this.ready === this.#saidReady) return;
-    const first = this.#saidReady === undefined;
-    this.#saidReady = this.ready;
-    if (this.#saidReady) {
+  #logReady(): void {
+    if (this.#config.readiness === 'process' || this.ready === this.#loggedReady) return;
+    const first = this.#loggedReady === undefined;
+    this.#loggedReady = this.ready;
+    if (this.#loggedReady) {
       if (!first) this.#parts.log.info({}, 'an upstream answers; ready again');
     } else this.#parts.log.warn({}, 'no upstream answers; not ready (upstream.readiness)');
   }
-}
 
-const httpProbe =
-  (tls: PoolParts['tls']) =>
-  (template: string, host: string, address: string): HealthProbe =>
-    new HttpHealthProbe(healthTarget(template, host, address), tls);
+  readonly #makeHttpProbe = (template: string, host: string, address: string): HealthProbe =>
+    new HttpHealthProbe(healthTarget(template, host, address), () => this.ownContext.tls);
+}

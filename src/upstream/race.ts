@@ -1,45 +1,45 @@
+import type { Runtime } from './clock.ts';
+import type { DialObserver, DialTarget, Upstream } from './connect.ts';
 import type { ConnectOutcome } from './connect-outcome.ts';
-import { DialError, type DialObserver, type DialTarget, type Upstream } from './dial.ts';
-import type { Member } from './member.ts';
-import type { Tools } from './tools.ts';
+import { DialError } from './dial-error.ts';
+import type { Endpoint } from './endpoint.ts';
 
-/** One attempt at one address: `attempt` of dial.ts with what it needs besides. */
-export type SingleAttempt = (
+/** One attempt at one address: `connect` of connect.ts with all that does not change between attempts. */
+export type ConnectTo = (
   target: DialTarget,
-  connectTimeoutMs: number,
-  dialTimeoutMs: number,
+  limits: { readonly connectTimeoutMs: number; readonly dialTimeoutMs: number },
   signal: AbortSignal,
   observer: DialObserver,
 ) => Promise<Upstream>;
 
-/** What a race needs of the pool. */
-export type Field = {
-  readonly connectTimeoutMs: number;
-  readonly dialTimeoutMs: number;
-  readonly tools: Tools;
-  readonly observer: DialObserver;
-  /** The member to try next, undefined when all that are known were tried. */
-  next(tried: ReadonlySet<Member>): Member | undefined;
-  /** Whether there is, or might be after a lookup, a member beyond the `tried` ones. */
-  hasMore(tried: ReadonlySet<Member>): boolean;
+/** The endpoints of the pool, as one dial sees them. */
+export type Candidates = {
+  /** The endpoint to try next, undefined when all that are known were tried. */
+  next(tried: ReadonlySet<Endpoint>): Endpoint | undefined;
+  /** Whether there is, or might be after a lookup, an endpoint beyond the `tried` ones. */
+  hasMore(tried: ReadonlySet<Endpoint>): boolean;
   /** Settles when a lookup under way has ended. undefined: nothing is looked up, or not worth it again. */
   freshAddresses(): Promise<void> | undefined;
   /** Failures of servers whose name has no address, `seconds` after the dial began. */
   unresolved(seconds: number): readonly DialError[];
-  succeeded(member: Member, lameDuck: boolean): void;
-  failed(member: Member, startedAtMs: number, error: DialError): void;
-  /** The connection of `upstream` carries a session from now on. */
-  placed(member: Member, upstream: Upstream): void;
+};
+
+export type RaceOptions = {
+  readonly connectTimeoutMs: number;
+  readonly dialTimeoutMs: number;
+  readonly runtime: Runtime;
+  readonly observer: DialObserver;
+  readonly connectTo: ConnectTo;
 };
 
 /**
- * A server that is silent for so long gets company: the next one is tried beside it, and the first that speaks
- * wins. So a frozen server costs 0.3 of the 1.8 s, and one that is only far away still has all of them.
+ * When a server has been silent for this time, the next one is tried in parallel, and the first that sends INFO is
+ * used. So a frozen server costs 0.3 of the 1.8 s, and one that is only far away still has all of them.
  */
 const STAGGER_MS = 300;
-/** A timer that comes so late does not tell that the server is slow. */
+/** A timer this late says that our own process was slow, not the server. */
 const LATE_MS = 100;
-/** Attempts beside one another; for one more the oldest is given up. */
+/** Attempts in parallel; one more cancels the oldest. */
 const MAX_IN_FLIGHT = 3;
 const MAX_ATTEMPTS = 8;
 /** Wait for a lookup when all known addresses have failed. Without any address it is the whole dial. */
@@ -47,196 +47,201 @@ const LOOKUP_GRACE_MS = 500;
 /** Servers named in the message of a dial that failed at all of them. */
 const MAX_NAMED_FAILURES = 4;
 
-type Flight = {
-  readonly member: Member;
+type Attempt = {
+  readonly endpoint: Endpoint;
   readonly startedAtMs: number;
   readonly cancel: AbortController;
-  connectTold: boolean;
+  connectReported: boolean;
 };
 
-/** One dial: attempts at one member after the other, a little beside one another, until one speaks. */
+/** One dial: attempts at one endpoint after the other, overlapping where one is silent, until one sends INFO. */
 export class Race {
-  readonly #field: Field;
-  readonly #attempt: SingleAttempt;
+  readonly #candidates: Candidates;
+  readonly #options: RaceOptions;
   readonly #signal: AbortSignal;
   readonly #done = Promise.withResolvers<Upstream>();
   readonly #deadlineMs: number;
-  readonly #flights = new Set<Flight>();
-  readonly #tried = new Set<Member>();
+  readonly #attempts = new Set<Attempt>();
+  readonly #tried = new Set<Endpoint>();
   readonly #failures: DialError[] = [];
-  /** A lame duck that has spoken: better than nothing, should all others fail. */
-  #spare: { readonly member: Member; readonly upstream: Upstream } | undefined;
+  /** A lame duck that sent INFO: used when all others fail. */
+  #fallback: { readonly endpoint: Endpoint; readonly upstream: Upstream } | undefined;
   #awaitsLookup = false;
   #lookupsUntilMs: number | undefined;
   #settled = false;
-  #cancelStagger = (): void => {};
-  #cancelWait = (): void => {};
+  #cancelStagger: (() => void) | undefined;
+  #cancelWait: (() => void) | undefined;
   readonly #onAbort = (): void => this.#settle(() => this.#done.reject(this.#signal.reason));
 
-  constructor(field: Field, attempt: SingleAttempt, signal: AbortSignal) {
-    this.#field = field;
-    this.#attempt = attempt;
+  constructor(candidates: Candidates, options: RaceOptions, signal: AbortSignal) {
+    this.#candidates = candidates;
+    this.#options = options;
     this.#signal = signal;
-    this.#deadlineMs = field.tools.nowMs() + field.dialTimeoutMs;
+    this.#deadlineMs = options.runtime.nowMs() + options.dialTimeoutMs;
   }
 
-  /** To be called once. @throws DialError when nobody spoke in time; the reason of the signal when it aborts. */
+  /** To be called once. @throws DialError when no server sent INFO in time; the reason of the signal when it aborts. */
   run(): Promise<Upstream> {
     if (this.#signal.aborted) this.#onAbort();
     else {
       this.#signal.addEventListener('abort', this.#onAbort);
-      this.#launch();
+      this.#tryNext();
     }
     return this.#done.promise;
   }
 
-  #launch(): void {
+  #tryNext(): void {
     if (this.#settled) return;
-    this.#cancelStagger();
-    const leftMs = this.#deadlineMs - this.#field.tools.nowMs();
+    this.#cancelStagger?.();
+    const leftMs = this.#deadlineMs - this.#options.runtime.nowMs();
     const mayTry = leftMs > 0 && this.#tried.size < MAX_ATTEMPTS;
-    const member = mayTry ? this.#field.next(this.#tried) : undefined;
-    if (member === undefined) {
-      this.#outOfMembers(leftMs);
+    const endpoint = mayTry ? this.#candidates.next(this.#tried) : undefined;
+    if (endpoint === undefined) {
+      this.#outOfEndpoints(leftMs);
       return;
     }
-    this.#tried.add(member);
-    const [oldest] = this.#flights;
-    if (oldest !== undefined && this.#flights.size >= MAX_IN_FLIGHT) {
-      this.#flights.delete(oldest);
-      this.#giveUp(oldest);
+    this.#tried.add(endpoint);
+    const [oldest] = this.#attempts;
+    if (oldest !== undefined && this.#attempts.size >= MAX_IN_FLIGHT) {
+      this.#attempts.delete(oldest);
+      this.#cancelSilent(oldest);
     }
-    this.#fly(member, leftMs);
-    if (this.#field.hasMore(this.#tried)) this.#stagger(false);
+    this.#start(endpoint, leftMs);
+    if (this.#candidates.hasMore(this.#tried)) this.#stagger();
   }
 
-  /** `again`: the timer came late once. Then it was this process that was slow, and the answer may be there. */
-  #stagger(again: boolean): void {
-    const { tools, dialTimeoutMs } = this.#field;
+  /** A first timer that comes late is set once more: our process was slow, and the answer may be here. */
+  #stagger(isLast = false): void {
+    const { runtime, dialTimeoutMs } = this.#options;
     const staggerMs = Math.min(STAGGER_MS, dialTimeoutMs / 4);
-    const dueMs = tools.nowMs() + staggerMs;
-    this.#cancelStagger = tools.after(staggerMs, () => {
-      if (again || tools.nowMs() - dueMs < LATE_MS) this.#launch();
+    const dueMs = runtime.nowMs() + staggerMs;
+    this.#cancelStagger = runtime.after(staggerMs, () => {
+      if (isLast || runtime.nowMs() - dueMs < LATE_MS) this.#tryNext();
       else this.#stagger(true);
     });
   }
 
-  #fly(member: Member, leftMs: number): void {
-    const { connectTimeoutMs, observer, tools } = this.#field;
+  #start(endpoint: Endpoint, leftMs: number): void {
+    const { connectTimeoutMs, observer, runtime, connectTo } = this.#options;
     const cancel = new AbortController();
-    const flight: Flight = { member, startedAtMs: tools.nowMs(), cancel, connectTold: false };
-    this.#flights.add(flight);
-    member.pending++;
+    const attempt: Attempt = { endpoint, startedAtMs: runtime.nowMs(), cancel, connectReported: false };
+    this.#attempts.add(attempt);
+    endpoint.pending++;
     const onConnect = (outcome: ConnectOutcome, seconds: number): void => {
-      flight.connectTold = true;
+      attempt.connectReported = true;
       observer.onConnect(outcome, seconds);
     };
-    void this.#attempt(member.target, Math.min(connectTimeoutMs, leftMs), leftMs, cancel.signal, {
+    const limits = { connectTimeoutMs: Math.min(connectTimeoutMs, leftMs), dialTimeoutMs: leftMs };
+    void connectTo(endpoint.target, limits, cancel.signal, {
       onConnect,
       onFirstByte: (seconds) => observer.onFirstByte(seconds),
     }).then(
-      (upstream) => this.#spoke(flight, upstream),
-      (error: unknown) => this.#failed(flight, error),
+      (upstream) => this.#answered(attempt, upstream),
+      (error: unknown) => this.#failed(attempt, error),
     );
   }
 
-  #spoke(flight: Flight, upstream: Upstream): void {
-    const { member } = flight;
-    member.pending--;
-    if (!this.#flights.delete(flight)) {
+  #answered(attempt: Attempt, upstream: Upstream): void {
+    const { endpoint } = attempt;
+    endpoint.pending--;
+    if (!this.#attempts.delete(attempt)) {
       upstream.socket.destroy();
       return;
     }
-    this.#field.succeeded(member, upstream.info.ldm);
-    if (!upstream.info.ldm) this.#win(member, upstream, flight.startedAtMs);
+    const lameDuck = upstream.info.ldm;
+    endpoint.owner.succeeded(endpoint, lameDuck);
+    if (!lameDuck) this.#win(endpoint, upstream, attempt.startedAtMs);
     else {
-      if (this.#spare === undefined) this.#spare = { member, upstream };
+      if (this.#fallback === undefined) this.#fallback = { endpoint, upstream };
       else upstream.socket.destroy();
-      this.#launch();
+      this.#tryNext();
     }
   }
 
-  #failed(flight: Flight, error: unknown): void {
-    flight.member.pending--;
-    // Whoever took the flight out of the set has dealt with it.
-    if (!this.#flights.delete(flight)) return;
+  #failed(attempt: Attempt, error: unknown): void {
+    const { endpoint } = attempt;
+    endpoint.pending--;
+    // An attempt that is not in the set any more was cancelled and has been dealt with.
+    if (!this.#attempts.delete(attempt)) return;
     if (!(error instanceof DialError)) {
       this.#settle(() => this.#done.reject(error));
       return;
     }
     this.#failures.push(error);
-    this.#field.failed(flight.member, flight.startedAtMs, error);
-    this.#launch();
+    endpoint.owner.failed(endpoint, attempt.startedAtMs, error);
+    this.#tryNext();
   }
 
-  #giveUp(flight: Flight): void {
-    const silentMs = Math.round(this.#field.tools.nowMs() - flight.startedAtMs);
-    const { target } = flight.member;
+  #cancelSilent({ endpoint, startedAtMs, connectReported, cancel }: Attempt): void {
+    const silentMs = Math.round(this.#options.runtime.nowMs() - startedAtMs);
+    const { target } = endpoint;
     const error = new DialError(
       'upstream_timeout',
       target,
-      `${target.name}: silent for ${silentMs} ms, others went on`,
+      `${target.name}: silent for ${silentMs} ms, another server was tried`,
     );
-    if (!flight.connectTold) this.#field.observer.onConnect('timeout', silentMs / 1000);
+    if (!connectReported) this.#options.observer.onConnect('timeout', silentMs / 1000);
     this.#failures.push(error);
-    this.#field.failed(flight.member, flight.startedAtMs, error);
-    flight.cancel.abort(error);
+    endpoint.owner.failed(endpoint, startedAtMs, error);
+    cancel.abort(error);
   }
 
-  /** All known members were tried. A name may have got other addresses: a pod that was moved, a first lookup. */
-  #outOfMembers(leftMs: number): void {
+  /** All known endpoints were tried. A name may have got other addresses: a pod that was moved, a first lookup. */
+  #outOfEndpoints(leftMs: number): void {
     if (this.#awaitsLookup) return;
-    const { tools } = this.#field;
+    const { runtime, dialTimeoutMs } = this.#options;
     const graceMs = this.#tried.size === 0 ? leftMs : Math.min(leftMs, LOOKUP_GRACE_MS);
-    this.#lookupsUntilMs ??= tools.nowMs() + graceMs;
-    const waitMs = Math.min(leftMs, this.#lookupsUntilMs - tools.nowMs());
-    const fresh = waitMs > 0 ? this.#field.freshAddresses() : undefined;
-    if (fresh !== undefined) {
-      this.#awaitsLookup = true;
-      let over = false;
-      const goOn = (): void => {
-        if (over) return;
-        over = true;
-        this.#awaitsLookup = false;
-        this.#cancelWait();
-        this.#launch();
-      };
-      this.#cancelWait = tools.after(waitMs, goOn);
-      void fresh.then(goOn);
+    this.#lookupsUntilMs ??= runtime.nowMs() + graceMs;
+    const waitMs = Math.min(leftMs, this.#lookupsUntilMs - runtime.nowMs());
+    const fresh = waitMs > 0 ? this.#candidates.freshAddresses() : undefined;
+    if (fresh !== undefined) return this.#awaitLookup(fresh, waitMs);
+    if (this.#attempts.size > 0) return;
+    const fallback = this.#fallback;
+    if (fallback !== undefined && !fallback.upstream.socket.destroyed) {
+      this.#fallback = undefined;
+      this.#win(fallback.endpoint, fallback.upstream, Number.NEGATIVE_INFINITY);
       return;
     }
-    if (this.#flights.size > 0) return;
-    const spare = this.#spare;
-    if (spare !== undefined && !spare.upstream.socket.destroyed) {
-      this.#spare = undefined;
-      this.#win(spare.member, spare.upstream, Number.NEGATIVE_INFINITY);
-      return;
-    }
-    const seconds = (this.#field.dialTimeoutMs - leftMs) / 1000;
-    const failure = joined([...this.#failures, ...this.#field.unresolved(seconds)]);
+    const seconds = (dialTimeoutMs - leftMs) / 1000;
+    const failure = joined([...this.#failures, ...this.#candidates.unresolved(seconds)]);
     this.#settle(() => this.#done.reject(failure));
   }
 
-  #win(member: Member, upstream: Upstream, startedAtMs: number): void {
-    for (const flight of this.#flights) {
-      if (flight.startedAtMs >= startedAtMs) continue;
-      this.#flights.delete(flight);
-      this.#giveUp(flight);
+  #awaitLookup(fresh: Promise<void>, waitMs: number): void {
+    this.#awaitsLookup = true;
+    let over = false;
+    const goOn = (): void => {
+      if (over) return;
+      over = true;
+      this.#awaitsLookup = false;
+      this.#cancelWait?.();
+      this.#tryNext();
+    };
+    this.#cancelWait = this.#options.runtime.after(waitMs, goOn);
+    void fresh.then(goOn);
+  }
+
+  /** Attempts that began earlier than the winner's count as silent. */
+  #win(endpoint: Endpoint, upstream: Upstream, startedAtMs: number): void {
+    for (const attempt of this.#attempts) {
+      if (attempt.startedAtMs >= startedAtMs) continue;
+      this.#attempts.delete(attempt);
+      this.#cancelSilent(attempt);
     }
-    this.#field.placed(member, upstream);
+    endpoint.owner.placed(endpoint, upstream);
     this.#settle(() => this.#done.resolve(upstream));
   }
 
   #settle(end: () => void): void {
     if (this.#settled) return;
     this.#settled = true;
-    this.#cancelStagger();
-    this.#cancelWait();
+    this.#cancelStagger?.();
+    this.#cancelWait?.();
     this.#signal.removeEventListener('abort', this.#onAbort);
-    const flights = [...this.#flights];
-    this.#flights.clear();
-    for (const flight of flights) flight.cancel.abort();
-    this.#spare?.upstream.socket.destroy();
+    const attempts = [...this.#attempts];
+    this.#attempts.clear();
+    for (const attempt of attempts) attempt.cancel.abort();
+    this.#fallback?.upstream.socket.destroy();
     end();
   }
 }

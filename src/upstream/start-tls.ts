@@ -146,5 +146,5 @@ const FAILURES: readonly [RegExp, Sentence][] = [
         ? 'it answered our TLS handshake in clear; if it sends INFO before TLS, set upstream.tls.mode: after-info'
         : 'it went on in clear after its INFO',
   ],
-  [/^(ECONNRESET|EPIPE|ECONNABORTED)$/, () => 'it closed the connection inside the TLS handshake'],
+  [/^(ECONNRESET|EPIPE|ECONNABORTED)$/, () => 'it closed the connection during the TLS handshake'],
 ];

@@ -77,7 +77,7 @@ describe('no 101', () => {
         onConnection: ({ socket }) => socket.once('data', () => socket.destroy()),
       }),
       answer: '502 upstream_tls_failed',
-      cause: /closed the connection inside the TLS handshake/,
+      cause: /closed the connection during the TLS handshake/,
     },
     {
       name: 'a server that is silent when TLS begins',

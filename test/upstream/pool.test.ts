@@ -174,9 +174,9 @@ describe('lame ducks', () => {
   test('one that tells a session: the next go elsewhere at once, and a thousand notices are one', async () => {
     const one = bench([A, B]);
     const { server } = await one.pool.dial(new AbortController().signal);
-    for (let session = 0; session < 1000; session++) one.pool.leaves(server);
-    one.pool.leaves({ ...server, address: '10.0.0.9' });
-    one.pool.leaves({ ...server, name: 'gone:4222' });
+    for (let session = 0; session < 1000; session++) one.pool.markLameDuck(server);
+    one.pool.markLameDuck({ ...server, address: '10.0.0.9' });
+    one.pool.markLameDuck({ ...server, name: 'gone:4222' });
     assert.equal(await placed(one), B);
     assert.deepEqual(
       one.pool.status().map(({ state, lameDucks }) => [state, lameDucks]),

@@ -1,15 +1,17 @@
 import { EventEmitter } from 'node:events';
+import { BufferPool } from '../../src/buffer-pool.ts';
 import type { UpstreamConfig, UpstreamServer } from '../../src/config/config.ts';
 import type { Log } from '../../src/log.ts';
-import { DialError, type DialFailure, type DialTarget, type Upstream } from '../../src/upstream/dial.ts';
+import type { Runtime } from '../../src/upstream/clock.ts';
+import type { ConnectOptions, DialTarget, Upstream } from '../../src/upstream/connect.ts';
+import { DialError, type DialFailure } from '../../src/upstream/dial-error.ts';
 import type { HealthAnswer, HealthProbe } from '../../src/upstream/health.ts';
 import { UpstreamPool } from '../../src/upstream/pool.ts';
-import type { Tools } from '../../src/upstream/tools.ts';
 
 /** Lets everything run that promises have set going. */
 export const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-export class ManualTools implements Tools {
+export class ManualRuntime implements Runtime {
   #nowMs = 0;
   readonly #timers = new Set<{ readonly atMs: number; readonly call: () => void }>();
   readonly lookups: string[] = [];
@@ -79,18 +81,13 @@ export class FakeServers {
   readonly sockets: FakeSocket[] = [];
   readonly connects: string[] = [];
   inFlight = 0;
-  readonly #tools: ManualTools;
+  readonly #tools: ManualRuntime;
 
-  constructor(tools: ManualTools) {
+  constructor(tools: ManualRuntime) {
     this.#tools = tools;
   }
 
-  attempt = (
-    target: DialTarget,
-    _connectMs: number,
-    dialMs: number,
-    signal: AbortSignal,
-  ): Promise<Upstream> => {
+  connect = (target: DialTarget, { dialTimeoutMs, signal }: ConnectOptions): Promise<Upstream> => {
     this.attempts.push(target.address);
     this.inFlight++;
     const { promise, resolve, reject } = Promise.withResolvers<Upstream>();
@@ -111,7 +108,7 @@ export class FakeServers {
     else if (behaviour === 'fault') reject(new TypeError('a fault'));
     else if (typeof behaviour === 'string' && behaviour !== 'silent') fail(behaviour);
     else {
-      cancels.push(this.#tools.after(dialMs, () => fail('upstream_timeout')));
+      cancels.push(this.#tools.after(dialTimeoutMs, () => fail('upstream_timeout')));
       if (behaviour !== 'silent') cancels.push(this.#tools.after(behaviour.after, speak));
     }
     const onAbort = (): void => reject(signal.reason);
@@ -145,7 +142,7 @@ export type Bench = ReturnType<typeof bench>;
 
 /** A pool over fakes: servers `hosts` (addresses or names), everything else by default and in the order `first`. */
 export function bench(hosts: readonly string[], overrides: Partial<UpstreamConfig> = {}) {
-  const tools = new ManualTools();
+  const tools = new ManualRuntime();
   const servers = new FakeServers(tools);
   const probes = new Map<string, FakeProbe>();
   const lines: { level: string; message: string; fields: Record<string, unknown> }[] = [];
@@ -169,10 +166,11 @@ export function bench(hosts: readonly string[], overrides: Partial<UpstreamConfi
       ...overrides,
     },
     {
-      attempt: servers.attempt,
+      connect: servers.connect,
+      buffers: new BufferPool({ slots: 1 }),
       observer: { onConnect: (outcome) => servers.connects.push(outcome), onFirstByte: () => {} },
       log: log as unknown as Log,
-      tools,
+      runtime: tools,
       makeProbe: (_template, _host, address) => {
         const probe = new FakeProbe();
         probes.set(address, probe);

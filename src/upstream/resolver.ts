@@ -1,4 +1,4 @@
-import { spread, type Tools } from './tools.ts';
+import { jitter, type Runtime } from './clock.ts';
 
 /** Label values of natsgate_upstream_lookups_total. `late`: over the deadline; its answer is used all the same. */
 export const LOOKUP_OUTCOMES = ['ok', 'failed', 'late'] as const;
@@ -14,7 +14,7 @@ const MAX_STALE_MS = 3_600_000;
 /** A name may have more addresses; the pool keeps to the first. */
 const MAX_ADDRESSES = 64;
 
-export type AddressesListener = {
+export type ResolverObserver = {
   /** Also with an empty list, when the last answer has become too old. */
   onAddresses(addresses: readonly string[]): void;
   /** `cause` is the resolver's error code or message; undefined when the lookup went well. */
@@ -25,10 +25,10 @@ export type AddressesListener = {
  * The addresses of one host name, kept fresh. One lookup at a time: getaddrinfo cannot be cancelled, and each one
  * that hangs holds a thread.
  */
-export class Addresses {
+export class Resolver {
   readonly #host: string;
-  readonly #tools: Tools;
-  readonly #listener: AddressesListener;
+  readonly #runtime: Runtime;
+  readonly #observer: ResolverObserver;
   #pending: Promise<void> | undefined;
   #known = false;
   #answeredAtMs = 0;
@@ -37,10 +37,10 @@ export class Addresses {
   #cancelDeadline: () => void = () => {};
   #closed = false;
 
-  constructor(host: string, tools: Tools, listener: AddressesListener) {
+  constructor(host: string, runtime: Runtime, observer: ResolverObserver) {
     this.#host = host;
-    this.#tools = tools;
-    this.#listener = listener;
+    this.#runtime = runtime;
+    this.#observer = observer;
   }
 
   /** Looks the name up now and then again and again, until `close`. */
@@ -50,7 +50,7 @@ export class Addresses {
 
   /** Settles when the lookup under way has ended, after beginning one if the last is not very young. Never rejects. */
   fresh(): Promise<void> | undefined {
-    if (this.#tools.nowMs() - this.#askedAtMs >= MIN_AGE_MS) this.#ask();
+    if (this.#runtime.nowMs() - this.#askedAtMs >= MIN_AGE_MS) this.#ask();
     return this.#pending;
   }
 
@@ -63,13 +63,13 @@ export class Addresses {
   #ask(): void {
     if (this.#pending !== undefined || this.#closed) return;
     this.#cancelNext();
-    this.#askedAtMs = this.#tools.nowMs();
+    this.#askedAtMs = this.#runtime.nowMs();
     let late = false;
-    this.#cancelDeadline = this.#tools.after(LOOKUP_DEADLINE_MS, () => {
+    this.#cancelDeadline = this.#runtime.after(LOOKUP_DEADLINE_MS, () => {
       late = true;
-      this.#listener.onLookup('late', `no answer within ${LOOKUP_DEADLINE_MS} ms`);
+      this.#observer.onLookup('late', `no answer within ${LOOKUP_DEADLINE_MS} ms`);
     });
-    this.#pending = this.#tools.resolve(this.#host).then(
+    this.#pending = this.#runtime.resolve(this.#host).then(
       (addresses) => this.#settled(addresses, undefined, late),
       (error: NodeJS.ErrnoException) => this.#settled([], error.code ?? error.message, late),
     );
@@ -79,19 +79,19 @@ export class Addresses {
     this.#pending = undefined;
     this.#cancelDeadline();
     if (this.#closed) return;
-    const nowMs = this.#tools.nowMs();
+    const nowMs = this.#runtime.nowMs();
     const found = [...new Set(addresses)].slice(0, MAX_ADDRESSES);
     if (found.length > 0) {
       this.#known = true;
       this.#answeredAtMs = nowMs;
-      this.#listener.onAddresses(found);
+      this.#observer.onAddresses(found);
     } else if (this.#known && nowMs - this.#answeredAtMs > MAX_STALE_MS) {
       this.#known = false;
-      this.#listener.onAddresses([]);
+      this.#observer.onAddresses([]);
     }
-    if (found.length > 0) this.#listener.onLookup('ok', undefined);
-    else if (!late) this.#listener.onLookup('failed', cause ?? 'no address');
-    const delayMs = spread(this.#known ? REFRESH_MS : MIN_AGE_MS, 0.1, this.#tools.random);
-    this.#cancelNext = this.#tools.after(delayMs, () => this.#ask());
+    if (found.length > 0) this.#observer.onLookup('ok', undefined);
+    else if (!late) this.#observer.onLookup('failed', cause ?? 'no address');
+    const delayMs = jitter(this.#known ? REFRESH_MS : MIN_AGE_MS, 0.1, this.#runtime.random);
+    this.#cancelNext = this.#runtime.after(delayMs, () => this.#ask());
   }
 }

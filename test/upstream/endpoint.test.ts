@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { choose, type Order } from '../../src/upstream/choose.ts';
-import { Member, RANK } from '../../src/upstream/member.ts';
+import { Endpoint, type EndpointOwner, RANK } from '../../src/upstream/endpoint.ts';
 import { server } from './support.ts';
 
-const member = (address = '10.0.0.1'): Member => new Member({ ...server(address), address });
+const NO_OWNER: EndpointOwner = { succeeded() {}, failed() {}, placed() {} };
+const endpoint = (address = '10.0.0.1'): Endpoint => new Endpoint({ ...server(address), address }, NO_OWNER);
 
 describe('marking', () => {
   test('the backoff doubles from 0.5 s to 30 s, less a random share of up to a half', () => {
@@ -12,7 +13,7 @@ describe('marking', () => {
       [0, [500, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000]],
       [1, [250, 500, 1000, 2000, 4000, 8000, 15_000, 15_000]],
     ] as const) {
-      const one = member();
+      const one = endpoint();
       let nowMs = 1000;
       for (const waitMs of waits) {
         one.failed(nowMs, nowMs, chance);
@@ -30,7 +31,7 @@ describe('marking', () => {
   });
 
   test('a hundred attempts of one outage are one failure', () => {
-    const one = member();
+    const one = endpoint();
     for (let attempt = 0; attempt < 100; attempt++) one.failed(attempt, 200 + attempt, 0);
     assert.equal(one.retryAtMs, 700);
     one.failed(699, 800, 0);
@@ -40,7 +41,7 @@ describe('marking', () => {
   });
 
   test('behind a backoff one attempt goes first', () => {
-    const one = member();
+    const one = endpoint();
     one.failed(0, 0, 0);
     assert.equal(one.rank(500), RANK.good);
     one.pending = 1;
@@ -50,7 +51,7 @@ describe('marking', () => {
   });
 
   test('a lame duck is asked again after 30 s, by one', () => {
-    const one = member();
+    const one = endpoint();
     one.succeeded(true, 1000);
     assert.deepEqual(
       [one.state, one.rank(30_999), one.rank(31_000)],
@@ -75,14 +76,14 @@ describe('marking', () => {
   ];
   for (const [name, verdicts, state, rank] of checks) {
     test(`checks: ${name}`, () => {
-      const one = member();
+      const one = endpoint();
       for (const verdict of verdicts) one.checked(verdict);
       assert.deepEqual([one.state, one.rank(0)], [state, rank]);
     });
   }
 
   test('a check that turns good ends backoff and lame duck; one that was good all along does not', () => {
-    const one = member();
+    const one = endpoint();
     one.checked('ok');
     one.failed(0, 0, 0);
     one.checked('ok');
@@ -98,7 +99,7 @@ describe('marking', () => {
 });
 
 describe('choosing', () => {
-  type Make = (one: Member) => void;
+  type Make = (one: Endpoint) => void;
   const good: Make = () => {};
   const unhealthy: Make = (one) => one.checked('unhealthy');
   const failed: Make = (one) => one.failed(0, 0, 0);
@@ -135,18 +136,18 @@ describe('choosing', () => {
   ];
   for (const [name, order, chance, makes, expected] of rows) {
     test(name, () => {
-      const members = makes.map((make, index) => {
-        const one = member(`10.0.0.${index}`);
+      const endpoints = makes.map((make, index) => {
+        const one = endpoint(`10.0.0.${index}`);
         make(one);
         return one;
       });
-      const tried = new Set<Member>();
+      const tried = new Set<Endpoint>();
       const taken: number[] = [];
       for (;;) {
-        const one = choose(members, tried, order, 10, () => chance);
+        const one = choose(endpoints, tried, order, 10, () => chance);
         if (one === undefined) break;
         tried.add(one);
-        taken.push(members.indexOf(one));
+        taken.push(endpoints.indexOf(one));
       }
       assert.deepEqual(taken, expected);
     });
@@ -154,7 +155,7 @@ describe('choosing', () => {
 
   for (const order of ['random', 'least-sessions'] as const) {
     test(`${order}: equals are equally likely`, () => {
-      const members = [0, 1, 2, 3].map((index) => member(`10.0.0.${index}`));
+      const endpoints = [0, 1, 2, 3].map((index) => endpoint(`10.0.0.${index}`));
       const counts = [0, 0, 0, 0];
       let seed = 1;
       const random = (): number => {
@@ -162,8 +163,8 @@ describe('choosing', () => {
         return seed / 2_147_483_647;
       };
       for (let round = 0; round < 8000; round++) {
-        const one = choose(members, new Set(), order, 0, random)!;
-        counts[members.indexOf(one)]!++;
+        const one = choose(endpoints, new Set(), order, 0, random)!;
+        counts[endpoints.indexOf(one)]!++;
       }
       for (const count of counts) assert.ok(count > 1850 && count < 2150, counts.join());
     });

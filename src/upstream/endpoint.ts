@@ -1,37 +1,47 @@
-import type { DialTarget } from './dial.ts';
+import type { DialTarget, Upstream } from './connect.ts';
+import type { DialError } from './dial-error.ts';
 
 /** What is known of a server, best first: label values of natsgate_upstream_server_state, words of the API. */
 export const SERVER_STATES = ['up', 'untried', 'unhealthy', 'lame_duck', 'down'] as const;
 export type ServerState = (typeof SERVER_STATES)[number];
 
-/** A server that failed is passed over for so long, then for twice as long, up to the maximum. */
+/** A server that failed is avoided for this time, then for twice as long, up to the maximum. */
 const FIRST_BACKOFF_MS = 500;
 const MAX_BACKOFF_MS = 30_000;
-/** For so long a lame duck is not even asked whether it still is one, while there is another server. */
+/** A lame duck is not tried again for this time, while there is another server. */
 const LAME_DUCK_MS = 30_000;
-/** So many health checks in a row must go without an answer; an answer that says no counts at once. */
+/** Health checks in a row that must go without an answer; an answer of 5xx counts at once. */
 const UNANSWERED_CHECKS = 2;
 
 /** What one health check said: `unhealthy` is an answer of the server, `unanswered` is none. */
 export type HealthVerdict = 'ok' | 'unhealthy' | 'unanswered';
 
-/** Classes of members, the first that has one is taken from. */
+/** Classes of endpoints, best first. */
 export const RANK = { good: 0, unhealthy: 1, failed: 2, lameDuck: 3 } as const;
 
 /** Connections that carry a session. */
-export type PlacedSessions = { sessions: number };
+export type SessionCount = { sessions: number };
+
+/** The server that an endpoint belongs to: it counts, logs and marks what a dial reports of its endpoints. */
+export type EndpointOwner = {
+  succeeded(endpoint: Endpoint, lameDuck: boolean): void;
+  failed(endpoint: Endpoint, startedAtMs: number, error: DialError): void;
+  /** The connection of `upstream` carries a session from now on. */
+  placed(endpoint: Endpoint, upstream: Upstream): void;
+};
 
 /**
- * One address of one server, and what its last attempts and checks showed. Pure: whoever calls brings the time.
+ * One address of one server, and what its last attempts and checks showed. Pure: the caller brings the time.
  *
  * ```
  *            attempt fails               backoff over: one attempt may try
  *  good ────────────────────▶ failed ──────────────────────────────────────▶ good, or failed for twice as long
  * ```
  */
-export class Member {
+export class Endpoint {
   readonly target: DialTarget;
-  readonly #placed: PlacedSessions;
+  readonly owner: EndpointOwner;
+  readonly #count: SessionCount;
   /** Attempts under way. */
   pending = 0;
   #failures = 0;
@@ -42,18 +52,19 @@ export class Member {
   #health: 'unknown' | 'ok' | 'failing' = 'unknown';
   #unansweredChecks = 0;
 
-  /** `placed`: of this address, shared with the member that had it in the pool before. */
-  constructor(target: DialTarget, placed: PlacedSessions = { sessions: 0 }) {
+  /** `count`: of this address, shared with the endpoint that had it in the pool before. */
+  constructor(target: DialTarget, owner: EndpointOwner, count: SessionCount = { sessions: 0 }) {
     this.target = target;
-    this.#placed = placed;
+    this.owner = owner;
+    this.#count = count;
   }
 
   get sessions(): number {
-    return this.#placed.sessions;
+    return this.#count.sessions;
   }
 
   set sessions(count: number) {
-    this.#placed.sessions = count;
+    this.#count.sessions = count;
   }
 
   get state(): ServerState {
@@ -67,7 +78,7 @@ export class Member {
     return this.#retryAtMs;
   }
 
-  /** Behind a backoff one attempt goes first; while it is under way the others still pass this member over. */
+  /** After a backoff one attempt goes first; until it has ended, other dials still avoid this endpoint. */
   rank(nowMs: number): number {
     const occupied = this.pending > 0;
     if (this.#lameDuck && (occupied || nowMs < this.#askAgainAtMs)) return RANK.lameDuck;
@@ -75,7 +86,7 @@ export class Member {
     return this.#health === 'failing' ? RANK.unhealthy : RANK.good;
   }
 
-  /** Its INFO has come. `lameDuck`: and says that the server is about to go. */
+  /** Its INFO has come. `lameDuck`: it says that the server is about to shut down. */
   succeeded(lameDuck: boolean, nowMs: number): void {
     this.#failures = 0;
     this.#retryAtMs = 0;
@@ -84,8 +95,8 @@ export class Member {
     this.#askAgainAtMs = lameDuck ? nowMs + LAME_DUCK_MS : 0;
   }
 
-  /** A session was told that the server is about to go. False: that was known. */
-  leaves(nowMs: number): boolean {
+  /** A session got an INFO with `ldm`. False: that was known. */
+  markLameDuck(nowMs: number): boolean {
     const isNews = !this.#lameDuck;
     this.#lameDuck = true;
     this.#askAgainAtMs = nowMs + LAME_DUCK_MS;
@@ -93,9 +104,9 @@ export class Member {
   }
 
   /**
-   * An attempt that began at `startedAtMs` has failed. One that began before the backoff was over tells nothing
-   * new: a hundred clients that return at once must not make a hundred steps of one outage. `random`: 0 to 1,
-   * takes up to half of the backoff away.
+   * An attempt that began at `startedAtMs` has failed. One that began before the backoff was over changes nothing:
+   * a hundred clients that return at once must not count one outage a hundred times. `random`: 0 to 1, shortens the
+   * backoff by up to a half.
    */
   failed(startedAtMs: number, nowMs: number, random: number): void {
     if (startedAtMs < this.#retryAtMs) return;
@@ -104,7 +115,7 @@ export class Member {
     this.#retryAtMs = nowMs + backoffMs * (1 - random / 2);
   }
 
-  /** A check that is answered well again ends a backoff: the server has come back before it was tried. */
+  /** A check with a good answer ends a backoff: the server has come back before it was tried. */
   checked(verdict: HealthVerdict): void {
     this.#unansweredChecks = verdict === 'unanswered' ? this.#unansweredChecks + 1 : 0;
     if (verdict === 'unhealthy' || this.#unansweredChecks >= UNANSWERED_CHECKS) this.#health = 'failing';

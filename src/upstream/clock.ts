@@ -1,7 +1,7 @@
 import { lookup } from 'node:dns/promises';
 
-/** What the pool takes from its surroundings; a test brings its own clock, dice and name server. */
-export type Tools = {
+/** Clock, chance and name resolution of the pool; a test brings its own. */
+export type Runtime = {
   /** Monotonic. */
   nowMs(): number;
   /** From 0 to below 1. */
@@ -14,9 +14,10 @@ export type Tools = {
 
 /**
  * Names are resolved as every other program of the machine does it (getaddrinfo), since short names of a cluster
- * need its search list. That tells no lifetime of an answer, hence the fixed interval of `addresses.ts`.
+ * need its search list. The system does not tell how long an answer is valid, hence the fixed interval of
+ * `resolver.ts`.
  */
-export const systemTools: Tools = {
+export const systemRuntime: Runtime = {
   nowMs: () => performance.now(),
   random: Math.random,
   after(delayMs, call) {
@@ -30,5 +31,5 @@ export const systemTools: Tools = {
 };
 
 /** `value` moved by up to `share` of it in either direction, so that many pods do not act in one moment. */
-export const spread = (value: number, share: number, random: () => number): number =>
+export const jitter = (value: number, share: number, random: () => number): number =>
   value * (1 + share * (2 * random() - 1));

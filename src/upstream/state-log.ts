@@ -1,0 +1,64 @@
+import type { Log } from '../log.ts';
+import type { Runtime } from './clock.ts';
+import type { ServerState } from './endpoint.ts';
+
+/** At most one line in this time; the state that lasts is always logged. */
+const INTERVAL_MS = 1000;
+
+export type StateFacts = {
+  readonly state: ServerState;
+  readonly sessions: number;
+  readonly lastError: string | undefined;
+};
+
+/** Logs the changes of one server's state, a server that flaps once a second. */
+export class StateLog {
+  readonly #server: string;
+  readonly #log: Log;
+  readonly #runtime: Runtime;
+  readonly #facts: () => StateFacts;
+  #loggedState: ServerState = 'untried';
+  #loggedAtMs = Number.NEGATIVE_INFINITY;
+  #cancel: (() => void) | undefined;
+
+  constructor(server: string, log: Log, runtime: Runtime, facts: () => StateFacts) {
+    this.#server = server;
+    this.#log = log;
+    this.#runtime = runtime;
+    this.#facts = facts;
+  }
+
+  /** To be called when the state may have changed. */
+  changed(): void {
+    if (this.#cancel !== undefined || this.#facts().state === this.#loggedState) return;
+    const waitMs = this.#loggedAtMs + INTERVAL_MS - this.#runtime.nowMs();
+    if (waitMs <= 0) this.#write();
+    else {
+      this.#cancel = this.#runtime.after(waitMs, () => {
+        this.#cancel = undefined;
+        if (this.#facts().state !== this.#loggedState) this.#write();
+      });
+    }
+  }
+
+  close(): void {
+    this.#cancel?.();
+    // As if a line were waiting: an attempt that ends later must not start another timer.
+    this.#cancel = () => {};
+  }
+
+  #write(): void {
+    const { state, sessions, lastError } = this.#facts();
+    const was = this.#loggedState;
+    this.#loggedState = state;
+    // The first success is no news; and untried comes back only with a name's new addresses.
+    if (was === 'untried' && state === 'up') return;
+    this.#loggedAtMs = this.#runtime.nowMs();
+    const good = state === 'up' || state === 'untried';
+    const error = good || lastError === undefined ? {} : { error: lastError };
+    this.#log[good ? 'info' : 'warn'](
+      { server: this.#server, state, was, sessions, ...error },
+      'upstream server changed',
+    );
+  }
+}
