@@ -14,8 +14,19 @@ export type CloseReasonRow = {
   readonly code: 1001 | 1002 | 1003 | 1007 | 1008 | 1009 | 1011 | 'echo' | 'none';
   readonly initiator: Initiator;
   readonly level: LogLevelOfEnd;
+  /**
+   * The `-ERR` in front of the close frame of an inspected session, since NATS applications see no close codes.
+   * undefined: none is due, because the client left or does not read, or the server has spoken, or nothing can be known.
+   */
+  readonly finalError: string | undefined;
   readonly sentence: string;
 };
+
+/**
+ * After this `-ERR` every client library connects again. After one that it does not know nats.go, nats.py and nats.c
+ * stop for ever, so other texts are for ends that are the client's own fault, where nats-server says them too.
+ */
+export const RETURN_ERROR = 'Stale Connection';
 
 export type CloseReason =
   | 'client_closed'
@@ -41,12 +52,14 @@ export const CLOSE_REASONS = {
     code: 'echo',
     initiator: 'client',
     level: 'info',
+    finalError: undefined,
     sentence: 'The client closed the WebSocket in order.',
   },
   client_gone: {
     code: 'none',
     initiator: 'client',
     level: 'info',
+    finalError: undefined,
     sentence:
       'The client vanished without a close frame: reset, lost network, or a program that just stopped.',
   },
@@ -54,84 +67,98 @@ export const CLOSE_REASONS = {
     code: 1001,
     initiator: 'gateway',
     level: 'info',
+    finalError: RETURN_ERROR,
     sentence: 'No byte came from the client for timeouts.silence, not even an answer to our pings.',
   },
   not_binary: {
     code: 1003,
     initiator: 'gateway',
     level: 'warn',
+    finalError: 'Unknown Protocol Operation',
     sentence: 'The client sent a text message; NATS travels in binary messages only.',
   },
   frame_violation: {
     code: 1002,
     initiator: 'gateway',
     level: 'warn',
+    finalError: 'Unknown Protocol Operation',
     sentence: 'The client broke the framing rules of RFC 6455 (1007: a close reason was not UTF-8).',
   },
   message_too_big: {
     code: 1009,
     initiator: 'gateway',
     level: 'warn',
+    finalError: 'Maximum Payload Violation',
     sentence: 'A frame or message announced more bytes than limits.frameBytes.',
   },
   nats_violation: {
     code: 1008,
     initiator: 'gateway',
     level: 'warn',
+    finalError: 'Unknown Protocol Operation',
     sentence: 'A side sent what is no NATS operation, or a form that inspect: enforce does not let pass.',
   },
   assembly_timeout: {
     code: 1008,
     initiator: 'gateway',
     level: 'warn',
+    finalError: RETURN_ERROR,
     sentence: 'A message was begun and not finished in 30 seconds (buffered engine).',
   },
   rate_exceeded: {
     code: 1008,
     initiator: 'gateway',
     level: 'warn',
+    finalError: RETURN_ERROR,
     sentence: 'Too many control frames (100 in 10 s) or too many tiny pieces of one message.',
   },
   slow_consumer: {
     code: 1008,
     initiator: 'gateway',
     level: 'warn',
+    finalError: undefined,
     sentence: 'The client read nothing for timeouts.stall while bytes for it were waiting.',
   },
   session_expired: {
     code: 1001,
     initiator: 'gateway',
     level: 'info',
+    finalError: RETURN_ERROR,
     sentence: 'The session reached limits.sessionAge.',
   },
   draining: {
     code: 1001,
     initiator: 'gateway',
     level: 'info',
+    finalError: undefined,
     sentence: 'The gateway is shutting down; connect again.',
   },
   upstream_closed: {
     code: 1001,
     initiator: 'upstream',
     level: 'info',
+    finalError: undefined,
     sentence: 'nats-server closed its connection in order (its own log says why).',
   },
   upstream_stalled: {
     code: 1011,
     initiator: 'gateway',
     level: 'warn',
+    finalError: undefined,
     sentence: 'nats-server read nothing for timeouts.stall while bytes of the client were waiting.',
   },
   upstream_reset: {
     code: 1011,
     initiator: 'upstream',
     level: 'warn',
+    finalError: undefined,
     sentence: 'The connection to nats-server broke (reset or network failure).',
   },
   internal_error: {
     code: 1011,
     initiator: 'gateway',
     level: 'error',
+    finalError: undefined,
     sentence: 'A fault in the gateway; the log line beside this one says which.',
   },
 } as const satisfies Record<CloseReason, CloseReasonRow>;

@@ -1,4 +1,5 @@
 import { type BufferPool, READ_BYTES } from '../buffer-pool.ts';
+import { CLOSE_REASONS, type CloseReason, RETURN_ERROR } from '../close-reason.ts';
 import { type RedactedConnect, readConnect, redacted, writeConnect } from '../nats/connect.ts';
 import { readInfo, type ServerInfo } from '../nats/info.ts';
 import { type InfoRules, rewriteInfo } from '../nats/info-rewrite.ts';
@@ -8,7 +9,6 @@ import { plainRunIn } from '../nats/plain-run.ts';
 import { type Direction, type ParseError, serverText, VERB, VERB_NAMES, VERBS_OF } from '../nats/protocol.ts';
 import { isNonce } from '../nats/proxy-signature.ts';
 import { connectionTypeHint } from '../nats/user-jwt.ts';
-import { errorLine, lastWordsOf } from './last-words.ts';
 import { lineBreach } from './line-policy.ts';
 import { closeCodeOf, type ServerErrorKind, serverErrorKind } from './server-errors.ts';
 import { Subscriptions } from './subscriptions.ts';
@@ -127,7 +127,10 @@ export class Inspector {
     if (!this.#enforce) this.up.plainRun = this.down.plainRun;
   }
 
-  /** In `enforce`: why the session must end as `nats_violation`, in the server's words. */
+  /**
+   * In `enforce`: the session must end as `nats_violation`, and this is what the client is told: the server's words where
+   * it is the client's fault, and what it returns after where it is not.
+   */
   get refusal(): string | undefined {
     return this.#refusal;
   }
@@ -268,9 +271,10 @@ export class Inspector {
   }
 
   /** The -ERR line for an end with this reason; undefined where none is due. */
-  lastWords(reason: string): Buffer | undefined {
-    const words = reason === 'nats_violation' ? this.#refusal : lastWordsOf(reason);
-    return words === undefined ? undefined : errorLine(words);
+  lastWords(reason: CloseReason): Buffer | undefined {
+    const { finalError } = CLOSE_REASONS[reason];
+    const words = reason === 'nats_violation' ? (this.#refusal ?? finalError) : finalError;
+    return words === undefined ? undefined : Buffer.from(`-ERR '${words}'\r\n`);
   }
 
   /** The newest INFO with `ldm`, without addresses: this gateway is about to go, others are not known. */
@@ -317,7 +321,8 @@ export class Inspector {
     const understood = parser.parse(chunk, 0, chunk.length);
     if (parser.error !== undefined && !hadError) {
       this.#observer.onParserStop(direction, parser.error);
-      if (this.#enforce) this.#refusal ??= serverText(parser.error.problem);
+      if (this.#enforce)
+        this.#refusal ??= direction === 'to_client' ? RETURN_ERROR : serverText(parser.error.problem);
     }
     return understood;
   }

@@ -198,7 +198,7 @@ describe('last words while a message of 1 MiB is half-way', () => {
           await half.client.until(() => half.client.frames.some((one) => one.opcode === Opcode.pong));
           half.upstream.socket.write(half.rest);
           assert.deepEqual(await half.client.closeReceived(), { code: 1001, reason: 'session_expired' });
-          half.assertWhole("-ERR 'Session Expired'\r\n");
+          half.assertWhole("-ERR 'Stale Connection'\r\n");
           assert.equal(half.upstream.byteCount, 0);
         });
 

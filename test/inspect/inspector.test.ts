@@ -193,10 +193,10 @@ describe('what cannot be read', () => {
     assert.equal(inspected.down, 'MSG a 1 2\r\nhiXX');
   });
 
-  test('enforce: nothing of it passes, and our words can still be said', () => {
+  test('enforce: nothing of it passes, and the client is told what it returns after: the fault is not its own', () => {
     const inspected = run('enforce');
     assert.equal(inspected.down, 'PING\r\n');
-    assert.equal(inspected.inspector.refusal, 'Unknown Protocol Operation');
+    assert.equal(inspected.inspector.refusal, 'Stale Connection');
     inspected.inspector.put(Buffer.from(WORDS), inspected.write);
     assert.equal(inspected.down, `PING\r\n${WORDS}`);
   });
@@ -399,7 +399,7 @@ describe('what is written to a client at once', () => {
     writesOf(inspected, 'INFO {}\r\n'.repeat(2000));
     assert.equal(inspected.inspector.refusal, undefined, 'each read is judged by itself');
     writesOf(inspected, 'INFO {}\r\n'.repeat(7000));
-    assert.equal(inspected.inspector.refusal, 'Unknown Protocol Operation');
+    assert.equal(inspected.inspector.refusal, 'Stale Connection');
     assert.equal(inspected.inspector.down.error?.expected, 'fewer INFO lines at once');
   });
 });
