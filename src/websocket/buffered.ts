@@ -1,8 +1,10 @@
 import type { Socket } from 'node:net';
 import { WebSocket, WebSocketServer } from 'ws';
 import type { ByteSocket, ByteSocketOwner, ClientEnd, Engine } from './byte-socket.ts';
+import { ControlFrameLimit } from './control-frame-limit.ts';
 import { DeflateGate } from './deflate-gate.ts';
 import type { FrameCounters } from './frame-counters.ts';
+import { sentHeaderLength } from './frame-header.ts';
 import { FrameMeter } from './frame-meter.ts';
 import { confirmer } from './subprotocol.ts';
 
@@ -13,10 +15,6 @@ import { confirmer } from './subprotocol.ts';
  */
 
 const NO_HEAD = Buffer.alloc(0);
-
-/** More control frames than this within the window end the session. */
-const MAX_CONTROL_FRAMES = 100;
-const CONTROL_FRAME_WINDOW_MS = 10_000;
 
 /** ws holds a view for each fragment and chunk; these bound their number for a given message cap. */
 const fragmentLimit = (maxMessageBytes: number): number => Math.max(256, Math.floor(maxMessageBytes / 4096));
@@ -111,6 +109,7 @@ class BufferedSocket implements ByteSocket {
   readonly #socket: Socket;
   readonly #options: BufferedEngineOptions;
   readonly #meter: FrameMeter;
+  readonly #controlLimit = new ControlFrameLimit();
   /** Where the session is compressed. */
   readonly #gate: DeflateGate | undefined;
   #owner: ByteSocketOwner | undefined;
@@ -126,8 +125,6 @@ class BufferedSocket implements ByteSocket {
   /** Compressed sessions only: handed to ws, and not with the kernel. */
   #unsentBytes = 0;
   #assemblingSinceMs: number | undefined;
-  #controlWindowStartMs = 0;
-  #controlFramesBefore = 0;
 
   constructor(webSocket: TellingWebSocket, socket: Socket, options: BufferedEngineOptions) {
     this.#webSocket = webSocket;
@@ -138,7 +135,7 @@ class BufferedSocket implements ByteSocket {
     this.#gate = new DeflateGate(webSocket, {
       beforeInflate: () => this.#flush(),
       onDeflated: (bytes) => {
-        options.counters.sentWireBytes += framedLength(bytes);
+        options.counters.sentWireBytes += sentHeaderLength(bytes) + bytes;
       },
     });
   }
@@ -184,7 +181,7 @@ class BufferedSocket implements ByteSocket {
         // The gate counts it when its length is known.
         if (piece.length >= deflate.threshold) continue;
       }
-      counters.sentWireBytes += framedLength(piece.length);
+      counters.sentWireBytes += sentHeaderLength(piece.length) + piece.length;
     }
     if (this.#unsentBytes > MAX_UNSENT_BYTES) return false;
     // ws corks every frame, and a write inside cork() reports false even when all of it leaves at once; only
@@ -260,16 +257,14 @@ class BufferedSocket implements ByteSocket {
     const nowMs = this.#options.clock.nowMs;
     this.#options.counters.clientWireBytes += chunk.length;
     const messagesBefore = this.#meter.messages;
+    const controlFramesAllowed = this.#controlLimit.allowed(nowMs, this.#meter.controlFrames);
     this.#meter.feed(chunk);
     this.#owner?.onLife();
     if (!this.#meter.messageOpen) this.#assemblingSinceMs = undefined;
     else if (this.#meter.messages !== messagesBefore) this.#assemblingSinceMs = nowMs;
     else this.#assemblingSinceMs ??= nowMs;
-    if (nowMs - this.#controlWindowStartMs >= CONTROL_FRAME_WINDOW_MS) {
-      this.#controlWindowStartMs = nowMs;
-      this.#controlFramesBefore = this.#meter.controlFrames;
-    } else if (this.#meter.controlFrames - this.#controlFramesBefore > MAX_CONTROL_FRAMES) {
-      // In a moment: for what is wrong in this chunk ws has its own answer, and tells it a few ticks later.
+    if (this.#meter.controlFrames > controlFramesAllowed) {
+      // In a moment: for what is wrong in this chunk ws has its own answer, and gives it a few ticks later.
       queueMicrotask(() => this.#end({ reason: 'rate_exceeded', code: 1008 }));
     }
   }
@@ -288,6 +283,3 @@ class BufferedSocket implements ByteSocket {
     this.#gate?.shut();
   }
 }
-
-/** With the header of a frame that we send. */
-const framedLength = (bytes: number): number => bytes + (bytes < 126 ? 2 : bytes < 65_536 ? 4 : 10);

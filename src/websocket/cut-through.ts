@@ -3,6 +3,7 @@ import { TLSSocket } from 'node:tls';
 import { WebSocket, WebSocketServer } from 'ws';
 import { type BufferPool, READ_BYTES } from '../buffer-pool.ts';
 import type { ByteSocket, ByteSocketOwner, ClientEnd, Engine } from './byte-socket.ts';
+import { ControlFrameLimit } from './control-frame-limit.ts';
 import type { FrameCounters } from './frame-counters.ts';
 import { FrameReader } from './frame-reader.ts';
 import { closeFrame, framedLength, PING_FRAME, pongFrame, putBinaryFrames } from './frame-writer.ts';
@@ -18,8 +19,6 @@ import { fastestUnmask } from './unmask.ts';
  */
 
 const NO_HEAD = Buffer.alloc(0);
-const MAX_CONTROL_FRAMES = 100;
-const CONTROL_FRAME_WINDOW_MS = 10_000;
 
 export type CutThroughOptions = {
   readonly pool: BufferPool;
@@ -79,6 +78,7 @@ class CutThroughSocket implements ByteSocket {
   readonly #socket: Socket;
   readonly #shared: Shared;
   readonly #reader: FrameReader;
+  readonly #controlLimit = new ControlFrameLimit();
   /** A TLS socket; see the write-safety rule in buffer-pool.ts. */
   readonly #encrypts: boolean;
   #owner: ByteSocketOwner | undefined;
@@ -88,7 +88,6 @@ class CutThroughSocket implements ByteSocket {
   #owedPong: Buffer | undefined;
   #closeSent = false;
   #endTold = false;
-  #controlWindowStartMs = Number.NEGATIVE_INFINITY;
 
   constructor(socket: Socket, shared: Shared) {
     this.#socket = socket;
@@ -214,13 +213,14 @@ class CutThroughSocket implements ByteSocket {
     const { pool, counters } = this.#shared;
     counters.clientWireBytes += length;
     this.#owner?.onLife();
-    this.#startControlWindow();
+    const reader = this.#reader;
+    reader.controlFramesAllowed = this.#controlLimit.allowed(this.#shared.clock.nowMs, reader.controlFrames);
     const slot = pool.take();
-    const end = this.#reader.read(0, length, slot);
+    const end = reader.read(0, length, slot);
     pool.received(length);
     if (end === slot || this.#endTold) pool.untake(slot);
     else this.#owner?.onBytes(pool.lend(slot, end));
-    if (this.#reader.end !== undefined) this.#ended();
+    if (reader.end !== undefined) this.#ended();
   }
 
   drained(): void {
@@ -289,13 +289,6 @@ class CutThroughSocket implements ByteSocket {
   #keep(chunk: Buffer): void {
     if (this.#pending === NONE) this.#pending = [chunk];
     else this.#pending.push(chunk);
-  }
-
-  #startControlWindow(): void {
-    const nowMs = this.#shared.clock.nowMs;
-    if (nowMs - this.#controlWindowStartMs < CONTROL_FRAME_WINDOW_MS) return;
-    this.#controlWindowStartMs = nowMs;
-    this.#reader.controlFramesAllowed = this.#reader.controlFrames + MAX_CONTROL_FRAMES;
   }
 }
 

@@ -1,17 +1,12 @@
-const OPCODE_INDEX = [0, 1, 2, 6, 6, 6, 6, 6, 3, 4, 5, 6, 6, 6, 6, 6] as const;
-const FINAL = 0x80;
-const MASKED = 0x80;
-const CONTROL = 0x08;
-
-/** A header is at most 2 bytes, 8 of length and 4 of mask. */
-const MAX_HEADER_BYTES = 14;
+import { opcodeIndex } from './frame-counters.ts';
+import { CONTROL, FINAL, headerLength, MAX_HEADER_BYTES, payloadLength } from './frame-header.ts';
 
 /**
- * Follows the frame headers in a client's byte stream without changing or keeping a byte: how many frames of
- * each opcode came, and whether a message has begun and not ended. Stock ws tells neither, and both are needed
- * to bound what an unfinished message or a flood of control frames may cost.
+ * Follows the frame headers in a client's byte stream without changing or keeping a payload byte: how many frames of
+ * each opcode came, and whether a message has begun and not ended. Stock ws reports neither, and both are needed to
+ * bound what an unfinished message or a flood of control frames may cost.
  *
- * It judges nothing: what it reads after a violation means nothing; ws refuses the stream a few ticks later.
+ * It checks nothing: its counts mean nothing after a violation, which ws refuses a few ticks later.
  */
 export class FrameMeter {
   /** Frames seen, by `OPCODES` of frame-counters.ts. */
@@ -23,12 +18,8 @@ export class FrameMeter {
   /** A data message has begun (its first header byte was seen) and its last byte has not come yet. */
   messageOpen = false;
 
-  #header = 0;
-  #headerBytesSeen = 0;
-  #headerBytesNeeded = 2;
-  /** Index of the first header byte behind the length. */
-  #lengthEnd = 2;
-  #payloadLength = 0;
+  readonly #header = Buffer.allocUnsafeSlow(MAX_HEADER_BYTES);
+  #headerBytes = 0;
   #payloadLeft = 0;
 
   /** `frames` may be shared by all meters of a process: it is only added to. */
@@ -53,32 +44,22 @@ export class FrameMeter {
   }
 
   #headerByte(byte: number): void {
-    const index = this.#headerBytesSeen++;
-    if (index === 0) {
-      this.#header = byte;
-      if ((byte & CONTROL) === 0) this.messageOpen = true;
-    } else if (index === 1) {
-      const short = byte & 0x7f;
-      const lengthBytes = short === 126 ? 2 : short === 127 ? 8 : 0;
-      this.#payloadLength = lengthBytes === 0 ? short : 0;
-      this.#headerBytesNeeded = 2 + lengthBytes + ((byte & MASKED) === 0 ? 0 : 4);
-      this.#lengthEnd = 2 + lengthBytes;
-    } else if (index < this.#lengthEnd) {
-      this.#payloadLength = this.#payloadLength * 256 + byte;
-    }
-    if (this.#headerBytesSeen < this.#headerBytesNeeded || this.#headerBytesSeen > MAX_HEADER_BYTES) return;
-    this.#headerBytesSeen = 0;
-    this.#headerBytesNeeded = 2;
-    this.#payloadLeft = this.#payloadLength;
-    const opcode = this.#header & 0x0f;
-    const slot = OPCODE_INDEX[opcode] ?? 6;
-    this.frames[slot] = (this.frames[slot] ?? 0) + 1;
-    if ((opcode & CONTROL) !== 0) this.controlFrames++;
+    const header = this.#header;
+    header[this.#headerBytes++] = byte;
+    if (this.#headerBytes === 1 && (byte & CONTROL) === 0) this.messageOpen = true;
+    if (this.#headerBytes < 2 || this.#headerBytes < headerLength(header[1] as number)) return;
+    this.#headerBytes = 0;
+    this.#payloadLeft = payloadLength(header, 0);
+    const first = header[0] as number;
+    const index = opcodeIndex(first & 0x0f);
+    this.frames[index] = (this.frames[index] ?? 0) + 1;
+    if ((first & CONTROL) !== 0) this.controlFrames++;
     if (this.#payloadLeft === 0) this.#frameEnds();
   }
 
   #frameEnds(): void {
-    if ((this.#header & CONTROL) !== 0 || (this.#header & FINAL) === 0) return;
+    const first = this.#header[0] as number;
+    if ((first & CONTROL) !== 0 || (first & FINAL) === 0) return;
     this.messageOpen = false;
     this.messages++;
   }

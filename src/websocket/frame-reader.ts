@@ -1,25 +1,30 @@
 import { isUtf8 } from 'node:buffer';
 import type { ClientEnd } from './byte-socket.ts';
+import { opcodeIndex } from './frame-counters.ts';
+import {
+  CONTROL,
+  FINAL,
+  headerLength,
+  lengthEnd,
+  MASKED,
+  MAX_HEADER_BYTES,
+  OPCODE,
+  payloadLength,
+  RESERVED,
+} from './frame-header.ts';
 import { rotate, type Unmask } from './unmask.ts';
 
-const FINAL = 0x80;
-const RESERVED = 0x70;
-const CONTROL = 0x08;
-const MASKED = 0x80;
-const LENGTH_16 = 126;
-const LENGTH_64 = 127;
 const MAX_CONTROL_PAYLOAD = 125;
-/** 2 bytes, 8 of length, 4 of mask. */
-const MAX_HEADER_BYTES = 14;
+const {
+  continuation: CONTINUATION,
+  text: TEXT,
+  binary: BINARY,
+  close: CLOSE,
+  ping: PING,
+  pong: PONG,
+} = OPCODE;
 
-const CONTINUATION = 0;
-const TEXT = 1;
-const BINARY = 2;
-const CLOSE = 8;
-const PING = 9;
-const PONG = 10;
-
-/** Told of control frames while a chunk is read; data that stood in front of them is handed on later. */
+/** Called for control frames while a chunk is read; the data before them is handed on later. */
 export type ControlFrames = {
   /** The payload is valid during the call. */
   onPing(payload: Buffer): void;
@@ -54,7 +59,7 @@ export class FrameReader {
   broken = false;
   /** Control frames read so far. */
   controlFrames = 0;
-  /** One more than so many ends the stream as `rate_exceeded`. Whoever counts time moves it. */
+  /** One more than this ends the stream as `rate_exceeded`. The owner, which knows the time, raises it. */
   controlFramesAllowed = Number.POSITIVE_INFINITY;
 
   #discarding = false;
@@ -111,21 +116,13 @@ export class FrameReader {
         this.#payloadLeft = left - count;
         if (count < left) this.#key = rotate(this.#key, count);
         else if ((this.#first & CONTROL) !== 0) this.#endControl();
-      } else if (this.#header !== undefined || to - position < headerLength(bytes[position + 1] as number)) {
+      } else if (this.#header !== undefined || to - position < maskedLength(bytes[position + 1] as number)) {
         position = this.#readCutHeader(position, to);
       } else {
         const second = bytes[position + 1] as number;
         this.#judge(bytes[position] as number, second);
-        let length = second & 0x7f;
-        let mask = position + 2;
-        if (length === LENGTH_16) {
-          length = ((bytes[mask] as number) << 8) | (bytes[mask + 1] as number);
-          mask += 2;
-        } else if (length === LENGTH_64) {
-          length = bytes.readUInt32BE(mask) * 0x1_0000_0000 + bytes.readUInt32BE(mask + 4);
-          mask += 8;
-        }
-        this.#begin(length, keyAt(bytes, mask));
+        const mask = position + lengthEnd(second);
+        this.#begin(payloadLength(bytes, position), keyAt(bytes, mask));
         position = mask + 4;
       }
     }
@@ -146,18 +143,12 @@ export class FrameReader {
         this.#judge(first, second);
         if (this.broken) return position;
       }
-      const short = second & 0x7f;
-      const lengthEnd = short === LENGTH_16 ? 4 : short === LENGTH_64 ? 10 : 2;
-      if (this.#headerLength < lengthEnd) continue;
-      const length =
-        short === LENGTH_16
-          ? header.readUInt16BE(2)
-          : short === LENGTH_64
-            ? header.readUInt32BE(2) * 0x1_0000_0000 + header.readUInt32BE(6)
-            : short;
-      if (this.#headerLength === lengthEnd) this.#checkLength(length);
-      if (this.#headerLength < lengthEnd + 4) continue;
-      this.#begin(length, keyAt(header, lengthEnd));
+      const mask = lengthEnd(second);
+      if (this.#headerLength < mask) continue;
+      const length = payloadLength(header, 0);
+      if (this.#headerLength === mask) this.#checkLength(length);
+      if (this.#headerLength < mask + 4) continue;
+      this.#begin(length, keyAt(header, mask));
       this.#header = undefined;
       this.#headerLength = 0;
       return position;
@@ -199,8 +190,8 @@ export class FrameReader {
     this.#checkLength(length);
     if (this.broken) return;
     const opcode = this.#first & 0x0f;
-    const slot = opcode <= BINARY ? opcode : opcode - (CLOSE - BINARY - 1);
-    this.#frames[slot] = (this.#frames[slot] as number) + 1;
+    const index = opcodeIndex(opcode);
+    this.#frames[index] = (this.#frames[index] as number) + 1;
     this.#payloadLeft = length;
     this.#key = key;
     if (opcode < CLOSE) return;
@@ -250,11 +241,11 @@ export class FrameReader {
 
 const NO_BYTES = Buffer.alloc(0);
 
-/** Of the whole header, mask included, by its second byte. Meaningless, but at least 6, where that has not come yet. */
-function headerLength(second: number): number {
-  const short = second & 0x7f;
-  return short < LENGTH_16 ? 6 : short === LENGTH_16 ? 8 : MAX_HEADER_BYTES;
-}
+/**
+ * Bytes of a header that has a mask, as every header of a client must: `#judge` refuses the others. `second` is
+ * undefined at the end of a chunk; the result is then more than what is left.
+ */
+const maskedLength = (second: number): number => headerLength(second | MASKED);
 
 function keyAt(bytes: Buffer, at: number): number {
   return (

@@ -1,3 +1,5 @@
+import { sentHeaderLength } from './frame-header.ts';
+
 /** Frames that we send: whole messages, unmasked, shortest length form (RFC 6455 §5.1, §5.2). */
 
 const FINAL_BINARY = 0x82;
@@ -35,11 +37,10 @@ export function putBinaryFrames(bytes: Buffer, at: number, chunk: Buffer, maxFra
 
 /** What `putBinaryFrames` makes of so many bytes. */
 export function framedLength(length: number, maxFrameBytes: number): number {
-  const headerLength = (payload: number): number => (payload <= SHORT_LENGTH ? 2 : 4);
-  if (length <= maxFrameBytes) return headerLength(length) + length;
+  if (length <= maxFrameBytes) return sentHeaderLength(length) + length;
   const rest = length % maxFrameBytes;
-  const whole = Math.floor(length / maxFrameBytes) * headerLength(maxFrameBytes);
-  return length + whole + (rest === 0 ? 0 : headerLength(rest));
+  const whole = Math.floor(length / maxFrameBytes) * sentHeaderLength(maxFrameBytes);
+  return length + whole + (rest === 0 ? 0 : sentHeaderLength(rest));
 }
 
 /** Returns the end of the header. */

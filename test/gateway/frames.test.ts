@@ -343,6 +343,15 @@ function frameTests(
     assert.deepEqual(await client.closeReceived(), { code: 1008, reason: 'rate_exceeded' });
   });
 
+  test('a flood of control frames in the first chunk of a window counts in that window', async () => {
+    await using upstream = await FakeUpstream.start();
+    await using gateway = await startTestGateway(upstream.port, { ...settings });
+    await using client = await RawClient.open(gateway.port, request);
+    gateway.advance(20_000);
+    client.send(Buffer.concat(Array.from({ length: 5000 }, () => frame(Opcode.pong))));
+    assert.deepEqual(await client.closeReceived(), { code: 1008, reason: 'rate_exceeded' });
+  });
+
   test('F12 close while 1 MiB towards the client is unread: the data, then the close handshake', async () => {
     const flood = randomBytes(1024 * 1024);
     await using upstream = await FakeUpstream.start({ onConnection: (one) => one.socket.write(flood) });
