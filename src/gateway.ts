@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { AdminServer } from './admin/admin-server.ts';
 import type { MetricsSource } from './admin/metric-table.ts';
 import { Metrics } from './admin/metrics.ts';
+import { isCapLow, Places } from './budget.ts';
 import { BufferPool } from './buffer-pool.ts';
 import { HANDSHAKE_OUTCOMES, type HandshakeOutcome } from './close-reason.ts';
 import type { Config, InspectLevel, ListenAddress, RouteConfig, UpstreamConfig } from './config/config.ts';
@@ -25,7 +26,6 @@ import { Reporter } from './reporter.ts';
 import { type Route, Routes, RouteTotals } from './routes.ts';
 import { Session, type SessionObserver, type SessionSummary } from './session/session.ts';
 import { Sessions } from './session/sessions.ts';
-import { isCapLow } from './session-cap.ts';
 import { TimerWheel } from './timer-wheel.ts';
 import type { DialContext, Upstream } from './upstream/connect.ts';
 import { CONNECT_OUTCOMES, type ConnectOutcome } from './upstream/connect-outcome.ts';
@@ -57,9 +57,6 @@ export const configChecks = { origin: checkOriginEntry, proxySeed: readSeed } as
 
 /** How the origins of a configuration are really compared: A-labels, canonical addresses, without repetitions. */
 export const compiledOrigins = (config: Config): readonly string[] => compileOrigins(config.origins).entries;
-
-/** Connections above the session cap that may wait for an answer; one more is dropped without. */
-const CONNECTIONS_ABOVE_CAP = 1024;
 
 /**
  * Starts a gateway; resolves when both ports listen.
@@ -106,6 +103,7 @@ export class Gateway {
   readonly #sessions = new Sessions();
   readonly #frames = new FrameCounters();
   readonly #pool: BufferPool;
+  readonly #dialPlaces: Places;
   readonly #totals = new RouteTotals();
   readonly #inspected = new InspectionTotals();
   readonly #reporter: Reporter;
@@ -138,13 +136,14 @@ export class Gateway {
     this.#wheel = options.timerWheel ?? new TimerWheel();
     this.#admission = new Admission(admissionLimits(prepared), () => performance.now());
     this.#pool = options.bufferPool ?? new BufferPool();
+    this.#dialPlaces = new Places(prepared.budget.extraDials);
     this.#active = { ...prepared, routes: this.#makeRoutes(prepared) };
     this.#listener = new Listener(certificate?.options, rules, proxies, listenerLimits(prepared), {
       onOpening: (opening) => void this.#open(opening),
       onOutcome: (outcome, seconds, facts) => this.#onOutcome(outcome, seconds, facts),
       onHttpAnswer: (status) => this.#metrics.httpAnswered(status),
       onTlsHandshake: (outcome) => this.#metrics.tlsHandshake(outcome),
-      onDropped: () => this.#droppedConnections++,
+      onDropped: () => this.#onDropped(),
     });
     this.#metrics = new Metrics(
       {
@@ -195,7 +194,7 @@ export class Gateway {
     if (this.#options.timerWheel === undefined) this.#wheel.start();
     this.#active.routes.start();
     await this.#reloader?.start();
-    const { config, sessionCap, certificate } = this.#active;
+    const { config, budget, certificate } = this.#active;
     this.#adminAddress = await this.#admin.listen(config.admin.address);
     this.#address = await this.#listener.listen(config.listen.address);
     this.#state = 'ready';
@@ -206,15 +205,16 @@ export class Gateway {
         upstream: config.upstream.servers.map((server) => server.name),
         proxyKey: config.upstream.proxySigner?.publicKey,
         routes: config.routes.length === 0 ? undefined : config.routes.map(({ name }) => name),
-        sessions: sessionCap,
+        sessions: budget.sessions,
+        limitedBy: budget.limitedBy,
         version: this.#options.version,
       },
       'ready',
     );
     this.#warnOfEngine();
-    if (isCapLow(config.limits.sessions, sessionCap)) {
+    if (isCapLow(budget)) {
       this.#log.warn(
-        { sessions: sessionCap, fileDescriptors: this.#options.fileDescriptorLimit },
+        { sessions: budget.sessions, fileDescriptors: this.#options.fileDescriptorLimit },
         'the session cap was lowered to what the file-descriptor limit carries; raise the limit (ulimit -n)',
       );
     }
@@ -299,6 +299,7 @@ export class Gateway {
     }
     this.#listener.configure(next.rules, next.proxies, listenerLimits(next));
     this.#admission.configure(admissionLimits(next));
+    this.#dialPlaces.resize(next.budget.extraDials);
     this.#admin.configure(config.admin);
     this.#active = active;
     for (const name of active.routes.upstreams) this.#metrics.addUpstream(name);
@@ -323,6 +324,7 @@ export class Gateway {
       wheel: this.#wheel,
       frames: this.#frames,
       sessionObserver: this.#sessionObserver,
+      dialPlaces: this.#dialPlaces,
       totals: this.#totals,
       ownContext: (route: Route) => dialContext(route, undefined),
       dialObserver: (upstream: string) => ({
@@ -452,6 +454,11 @@ export class Gateway {
 
   // Told to the outside
 
+  #onDropped(): void {
+    this.#droppedConnections++;
+    this.#reporter.connectionDropped('cap');
+  }
+
   #onOutcome(outcome: HandshakeOutcome, seconds: number, facts: OpeningFacts): void {
     this.#metrics.handshakeAnswered(outcome, seconds);
     if (facts.route !== undefined) this.#totals.answered(facts.route, HANDSHAKE_OUTCOMES[outcome].class);
@@ -472,7 +479,7 @@ export class Gateway {
 
   /** For the admin port: what is running, without a name of any client. */
   status(): unknown {
-    const { config, certificate, sessionCap, routes } = this.#active;
+    const { config, certificate, budget, routes } = this.#active;
     const traffic = this.#totals.bytes;
     const sessions = this.#sessionsByRoute();
     return {
@@ -497,7 +504,12 @@ export class Gateway {
         lastError,
       })),
       routes: routes.names.map((name) => ({ name, sessions: sessions.get(name) ?? 0 })),
-      sessions: { active: this.#sessions.size, limit: sessionCap, opened: this.#sessions.opened },
+      sessions: {
+        active: this.#sessions.size,
+        limit: budget.sessions,
+        limitedBy: budget.limitedBy,
+        opened: this.#sessions.opened,
+      },
       handshakesInFlight: this.#admission.handshakesInFlight,
       bytes: { toUpstream: traffic.to_upstream, toClient: traffic.to_client },
       handshakes: this.#reporter.outcomes,
@@ -549,7 +561,7 @@ export class Gateway {
       draining: this.#state === 'draining',
       sessions: {
         active: this.#sessions.size,
-        limit: this.#active.sessionCap,
+        limit: this.#active.budget.sessions,
         oldestStartSeconds:
           oldest === undefined ? undefined : (performance.timeOrigin + oldest.startedAtMs) / 1000,
       },
@@ -623,14 +635,14 @@ function proxyHeader(
   };
 }
 
-const admissionLimits = ({ config, sessionCap }: Prepared): AdmissionLimits => ({
+const admissionLimits = ({ config, budget }: Prepared): AdmissionLimits => ({
   ...config.limits,
-  sessions: sessionCap,
+  sessions: budget.sessions,
 });
 
-const listenerLimits = ({ config, sessionCap }: Prepared): ListenerLimits => ({
+const listenerLimits = ({ config, budget }: Prepared): ListenerLimits => ({
   handshakeMs: config.timeouts.handshakeMs,
-  maxConnections: sessionCap + CONNECTIONS_ABOVE_CAP,
+  maxConnections: budget.maxConnections,
 });
 
 const DRAINING = { admitted: false, outcome: 'draining' } as const;

@@ -1,10 +1,11 @@
+import { ADMIN_CONNECTIONS } from './admin/admin-server.ts';
+import { type Budget, makeBudget } from './budget.ts';
 import type { Config, RouteConfig, UpstreamTls } from './config/config.ts';
 import { routesOf } from './config/routes.ts';
 import { isSameCertificate, loadServerCertificate, type ServerCertificate } from './listener/certificates.ts';
 import type { HandshakeRules, RouteRules } from './listener/handshake.ts';
 import { compileOrigins } from './listener/origin.ts';
 import { compileTrustedProxies, type TrustedProxies } from './listener/trusted-proxies.ts';
-import { sessionCap } from './session-cap.ts';
 import { loadTlsClient, type TlsClient } from './upstream/start-tls.ts';
 import { type CutThroughSupport, checkCutThrough } from './websocket/loopback-check.ts';
 
@@ -15,7 +16,7 @@ export type Prepared = {
   /** What the files of each `upstream.tls` held. */
   readonly tlsClients: ReadonlyMap<UpstreamTls, TlsClient>;
   readonly cutThrough: CutThroughSupport | undefined;
-  readonly sessionCap: number;
+  readonly budget: Budget;
   readonly rules: HandshakeRules;
   /** Whose connections begin with a PROXY header. */
   readonly proxies: TrustedProxies;
@@ -49,7 +50,11 @@ export async function prepare(
     certificate: isKnown ? before.certificate : loaded,
     tlsClients,
     cutThrough: before?.cutThrough ?? (engine === 'cut-through' ? await checkCutThrough() : undefined),
-    sessionCap: sessionCap(config.limits.sessions, fileDescriptorLimit),
+    budget: makeBudget({
+      configuredSessions: config.limits.sessions,
+      descriptors: fileDescriptorLimit,
+      adminConnections: ADMIN_CONNECTIONS,
+    }),
     rules: {
       trustedProxies: compileTrustedProxies(listen.trustedProxies),
       hosts: [...listen.hosts, ...routes.flatMap(({ host }) => host ?? [])],

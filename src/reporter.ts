@@ -8,6 +8,8 @@ import { foreignText, LineLimiter, type Log } from './log.ts';
 
 /** Refusals may be thousands a second; this many of each kind are logged, the rest is counted on the next line. */
 const REFUSAL_LINES_PER_SECOND = 10;
+/** Of each reason. */
+const DROP_LINES_PER_SECOND = 0.1;
 /**
  * Sessions, too, end as often as clients like. An incident is told whole; who connects in a loop fills no disk. Drains
  * are ours, and end each session once, so they are not counted.
@@ -61,6 +63,7 @@ export class Reporter {
   readonly #defaultRoute: string;
   readonly #nowMs: () => number;
   readonly #limiter = new LineLimiter(REFUSAL_LINES_PER_SECOND);
+  readonly #drops = new LineLimiter(DROP_LINES_PER_SECOND, 1);
   readonly #ordinaryEnds = new LineLimiter(ENDS.ordinary.perSecond, ENDS.ordinary.burst);
   readonly #troubles = new LineLimiter(ENDS.trouble.perSecond, ENDS.trouble.burst);
   readonly #outcomes = zeros(Object.keys(HANDSHAKE_OUTCOMES));
@@ -126,6 +129,20 @@ export class Reporter {
       level === 'enforce'
         ? 'NATS protocol refused; the session ends'
         : 'NATS protocol not understood; this direction is not read any more, its bytes go on',
+    );
+  }
+
+  /** Closed without an answer. Strangers decide how often that is: one line, and one more every ten seconds. */
+  connectionDropped(reason: string): void {
+    const suppressed = this.#drops.pass(reason, this.#nowMs());
+    if (suppressed === undefined) return;
+    this.#log.warn(
+      {
+        reason,
+        connections: suppressed + 1,
+        hint: 'more connections at once than there are places for; sessions go on. natsgate_connections_dropped_total counts them',
+      },
+      'connections closed unanswered',
     );
   }
 

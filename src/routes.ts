@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { RouteNumbers } from './admin/metric-table.ts';
+import type { Places } from './budget.ts';
 import type { BufferPool } from './buffer-pool.ts';
 import type { OutcomeClass } from './close-reason.ts';
 import type { RouteConfig, UpstreamConfig } from './config/config.ts';
@@ -38,6 +39,8 @@ export type RouteParts = {
   readonly wheel: TimerWheel;
   readonly frames: FrameCounters;
   readonly sessionObserver: SessionObserver;
+  /** Connections to upstreams beside those of sessions. */
+  readonly dialPlaces: Places;
   readonly totals: RouteTotals;
   /** For dials on the gateway's own behalf. */
   ownContext(route: Route): DialContext;
@@ -245,9 +248,9 @@ export class Routes {
   }
 
   #makePool(name: string, config: UpstreamConfig, before: UpstreamPool | undefined): Pool {
-    const { dialObserver, log, pool: buffers } = this.#parts;
+    const { dialObserver, log, pool: buffers, dialPlaces: places } = this.#parts;
     const observer = dialObserver(name);
-    const upstreams = new UpstreamPool(config, { buffers, observer, log, ...(before && { before }) });
+    const upstreams = new UpstreamPool(config, { buffers, observer, log, places, ...(before && { before }) });
     return { config, upstreams };
   }
 

@@ -35,7 +35,7 @@ const LEAVES = [
   'timer-wheel.ts',
   'buffer-pool.ts',
   'proxy-protocol.ts',
-  'session-cap.ts',
+  'budget.ts',
   'reporter.ts',
 ];
 

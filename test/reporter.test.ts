@@ -90,3 +90,20 @@ test('a drain tells of each session', () => {
   for (let id = 0; id < FLOOD; id++) reporter.sessionEnded(ended('draining', id));
   assert.equal(log.lines.length, FLOOD);
 });
+
+test('connections that are closed unanswered: one line for each reason, and one every ten seconds', () => {
+  const clock = { nowMs: 0 };
+  const { reporter, log } = reporterAt(clock);
+  for (let each = 0; each < FLOOD; each++) reporter.connectionDropped('pending');
+  reporter.connectionDropped('cap');
+  clock.nowMs = 10_000;
+  reporter.connectionDropped('pending');
+  assert.deepEqual(
+    log.lines.map((line) => [line['level'], line.message, line['reason'], line['connections']]),
+    [
+      ['warn', 'connections closed unanswered', 'pending', 1],
+      ['warn', 'connections closed unanswered', 'cap', 1],
+      ['warn', 'connections closed unanswered', 'pending', FLOOD],
+    ],
+  );
+});

@@ -10,7 +10,8 @@ const compress = promisify(gzip);
 
 /** A request gets this long for its head, and a connection this long for nothing. */
 const REQUEST_MS = 5000;
-const MAX_CONNECTIONS = 32;
+/** At once. */
+export const ADMIN_CONNECTIONS = 32;
 /** Below this, compression saves nothing worth the turn. */
 const MIN_COMPRESSED_BYTES = 1024;
 
@@ -62,7 +63,7 @@ export class AdminServer {
       },
       (request, response) => void this.#respond(request, response),
     );
-    this.#server.maxConnections = MAX_CONNECTIONS;
+    this.#server.maxConnections = ADMIN_CONNECTIONS;
   }
 
   /** Resolves with the address that the system gave. @throws the system's error. */

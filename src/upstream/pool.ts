@@ -1,3 +1,4 @@
+import type { Places } from '../budget.ts';
 import type { BufferPool } from '../buffer-pool.ts';
 import type { UpstreamConfig } from '../config/config.ts';
 import type { Log } from '../log.ts';
@@ -26,6 +27,8 @@ export type PoolParts = {
   /** Called for each connect, for the metrics. */
   readonly observer: DialObserver;
   readonly log: Log;
+  /** Connections beside those that sessions have or will have: further attempts, probes, health checks. */
+  readonly places: Places;
   /** The pool that this one replaces: it inherits whether an upstream answers, and who carries how many sessions. */
   readonly before?: UpstreamPool;
   // A test brings its own.
@@ -138,12 +141,13 @@ export class UpstreamPool {
 
   #race(context: DialContext, signal: AbortSignal): Race {
     const { connectTimeoutMs, dialTimeoutMs } = this.#config;
-    const { buffers, observer, connect = connectTo } = this.#parts;
+    const { buffers, observer, places, connect = connectTo } = this.#parts;
     const options: RaceOptions = {
       connectTimeoutMs,
       dialTimeoutMs,
       runtime: this.#runtime,
       observer,
+      places,
       connectTo: (target, limits, attemptSignal, attemptObserver) =>
         connect(target, { ...context, ...limits, buffers, signal: attemptSignal, observer: attemptObserver }),
     };
@@ -153,7 +157,8 @@ export class UpstreamPool {
   /** A name that is configured twice is one server. */
   #makeServers(): readonly PooledServer[] {
     const { servers, health } = this.#config;
-    const { before, log, makeProbe = this.#makeHttpProbe } = this.#parts;
+    const { before, log, places, makeProbe = this.#makeHttpProbe } = this.#parts;
+    const parts = { runtime: this.#runtime, log, places };
     const made = new Map<string, PooledServer>();
     for (const [index, server] of servers.entries()) {
       if (made.has(server.name)) continue;
@@ -162,7 +167,7 @@ export class UpstreamPool {
         template === undefined ? undefined : (address: string) => makeProbe(template, server.host, address);
       const known = before === undefined ? undefined : before.#serverNamed(server.name);
       const onEndpoints = (): void => this.#collectEndpoints();
-      made.set(server.name, new PooledServer(server, this.#runtime, log, probe, onEndpoints, known));
+      made.set(server.name, new PooledServer(server, parts, probe, onEndpoints, known));
     }
     return [...made.values()];
   }
@@ -213,13 +218,15 @@ export class UpstreamPool {
       this.#logReady();
       this.#cancelProbe = this.#runtime.after(PROBE_WHEN_DOWN_MS, () => this.#probe());
     };
-    if (this.#runtime.nowMs() - this.#lastDialAtMs < dueMs) again();
+    const { places } = this.#parts;
+    if (this.#runtime.nowMs() - this.#lastDialAtMs < dueMs || !places.take()) again();
     else {
       this.dial(this.#closing.signal)
         .then(
           (upstream) => upstream.socket.destroy(),
           () => {},
         )
+        .finally(() => places.give())
         .then(again, again);
     }
   }

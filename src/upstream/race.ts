@@ -1,3 +1,4 @@
+import type { Places } from '../budget.ts';
 import type { Runtime } from './clock.ts';
 import type { DialObserver, DialTarget, Upstream } from './connect.ts';
 import type { ConnectOutcome } from './connect-outcome.ts';
@@ -30,6 +31,8 @@ export type RaceOptions = {
   readonly runtime: Runtime;
   readonly observer: DialObserver;
   readonly connectTo: ConnectTo;
+  /** For each connection of the dial beside the first, which has that of the session to be. */
+  readonly places: Places;
 };
 
 /**
@@ -66,6 +69,7 @@ export class Race {
   readonly #failures: DialError[] = [];
   /** A lame duck that sent INFO: used when all others fail. */
   #fallback: { readonly endpoint: Endpoint; readonly upstream: Upstream } | undefined;
+  #placesTaken = 0;
   #awaitsLookup = false;
   #lookupsUntilMs: number | undefined;
   #settled = false;
@@ -100,14 +104,36 @@ export class Race {
       this.#outOfEndpoints(leftMs);
       return;
     }
-    this.#tried.add(endpoint);
     const [oldest] = this.#attempts;
-    if (oldest !== undefined && this.#attempts.size >= MAX_IN_FLIGHT) {
-      this.#attempts.delete(oldest);
-      this.#cancelSilent(oldest);
+    if (oldest !== undefined && this.#attempts.size >= MAX_IN_FLIGHT) this.#cancelSilent(oldest);
+    if (!this.#takePlace()) {
+      // Descriptors are few, and many dials want a second one: what is under way has to do.
+      if (this.#attempts.size > 0) this.#stagger();
+      else this.#outOfEndpoints(leftMs);
+      return;
     }
+    this.#tried.add(endpoint);
     this.#start(endpoint, leftMs);
     if (this.#candidates.hasMore(this.#tried)) this.#stagger();
+  }
+
+  get #connections(): number {
+    return this.#attempts.size + (this.#fallback === undefined ? 0 : 1);
+  }
+
+  #takePlace(): boolean {
+    if (this.#connections === 0) return true;
+    if (!this.#options.places.take()) return false;
+    this.#placesTaken++;
+    return true;
+  }
+
+  /** To be called when a connection is gone. */
+  #givePlaces(): void {
+    while (this.#placesTaken > Math.max(0, this.#connections - 1)) {
+      this.#options.places.give();
+      this.#placesTaken--;
+    }
   }
 
   /** A first timer that comes late is set once more: our process was slow, and the answer may be here. */
@@ -154,6 +180,7 @@ export class Race {
     else {
       if (this.#fallback === undefined) this.#fallback = { endpoint, upstream };
       else upstream.socket.destroy();
+      this.#givePlaces();
       this.#tryNext();
     }
   }
@@ -163,6 +190,7 @@ export class Race {
     endpoint.pending--;
     // An attempt that is not in the set any more was cancelled and has been dealt with.
     if (!this.#attempts.delete(attempt)) return;
+    this.#givePlaces();
     if (!(error instanceof DialError)) {
       this.#settle(() => this.#done.reject(error));
       return;
@@ -172,7 +200,9 @@ export class Race {
     this.#tryNext();
   }
 
-  #cancelSilent({ endpoint, startedAtMs, connectReported, cancel }: Attempt): void {
+  #cancelSilent(attempt: Attempt): void {
+    const { endpoint, startedAtMs, connectReported, cancel } = attempt;
+    this.#attempts.delete(attempt);
     const silentMs = Math.round(this.#options.runtime.nowMs() - startedAtMs);
     const { target } = endpoint;
     const error = new DialError(
@@ -184,6 +214,7 @@ export class Race {
     this.#failures.push(error);
     endpoint.owner.failed(endpoint, startedAtMs, error);
     cancel.abort(error);
+    this.#givePlaces();
   }
 
   /** All known endpoints were tried. A name may have got other addresses: a pod that was moved, a first lookup. */
@@ -224,9 +255,7 @@ export class Race {
   /** Attempts that began earlier than the winner's count as silent. */
   #win(endpoint: Endpoint, upstream: Upstream, startedAtMs: number): void {
     for (const attempt of this.#attempts) {
-      if (attempt.startedAtMs >= startedAtMs) continue;
-      this.#attempts.delete(attempt);
-      this.#cancelSilent(attempt);
+      if (attempt.startedAtMs < startedAtMs) this.#cancelSilent(attempt);
     }
     endpoint.owner.placed(endpoint, upstream);
     this.#settle(() => this.#done.resolve(upstream));
@@ -242,6 +271,8 @@ export class Race {
     this.#attempts.clear();
     for (const attempt of attempts) attempt.cancel.abort();
     this.#fallback?.upstream.socket.destroy();
+    this.#fallback = undefined;
+    this.#givePlaces();
     end();
   }
 }

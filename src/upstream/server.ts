@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import type { Places } from '../budget.ts';
 import type { UpstreamServer } from '../config/config.ts';
 import { foreignText, type Log } from '../log.ts';
 import type { Runtime } from './clock.ts';
@@ -33,6 +34,9 @@ export type UpstreamServerStatus = {
   readonly lameDucks: number;
 };
 
+/** What all servers of a pool share. */
+export type ServerParts = { readonly runtime: Runtime; readonly log: Log; readonly places: Places };
+
 /** A server of the configuration: one endpoint, or one for each address of its name. */
 export class PooledServer implements EndpointOwner {
   readonly server: UpstreamServer;
@@ -58,8 +62,7 @@ export class PooledServer implements EndpointOwner {
    */
   constructor(
     server: UpstreamServer,
-    runtime: Runtime,
-    log: Log,
+    { runtime, log, places }: ServerParts,
     makeProbe: ((address: string) => HealthProbe) | undefined,
     onEndpoints: () => void,
     before?: PooledServer,
@@ -70,7 +73,7 @@ export class PooledServer implements EndpointOwner {
     this.#onEndpoints = onEndpoints;
     this.#sessions = before === undefined ? new SessionCounts() : before.#sessions;
     this.#checks =
-      makeProbe && new HealthChecks(makeProbe, (endpoint, answer) => this.#checked(endpoint, answer));
+      makeProbe && new HealthChecks(makeProbe, places, (endpoint, answer) => this.#checked(endpoint, answer));
     this.#stateLog = new StateLog(server.name, log, runtime, () => ({
       state: this.state,
       sessions: this.#sessions.total,

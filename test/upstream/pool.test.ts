@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { Places } from '../../src/budget.ts';
 import { Readiness } from '../../src/upstream/readiness.ts';
 import { type Bench, bench, placed, turn } from './support.ts';
 
@@ -7,12 +8,13 @@ const THREE = ['10.0.0.1', '10.0.0.2', '10.0.0.3'] as const;
 const [A, B, C] = THREE;
 
 /** What must hold after every dial. */
-async function assertClean({ servers, tools, pool }: Bench, open: number): Promise<void> {
+async function assertClean({ servers, tools, pool, places }: Bench, open: number): Promise<void> {
   // A line that waits for its second to be over is no leftover.
   await tools.advance(1000);
   assert.equal(servers.inFlight, 0, 'attempts left');
   assert.equal(servers.sockets.filter((socket) => !socket.destroyed).length, open, 'sockets left');
   assert.equal(tools.timers, 0, 'timers left');
+  assert.equal(places.taken, 0, 'places left');
   assert.equal(
     pool.status().reduce((sum, { sessions }) => sum + sessions, 0),
     open,
@@ -64,6 +66,32 @@ describe('one dial', () => {
       await one.tools.advance(1000);
       await assertClean(one, 2);
     }
+  });
+
+  test('a dial for whose second connection there is no descriptor waits with the one it has', async () => {
+    const places = new Places(1);
+    const one = bench(THREE, {}, places);
+    one.servers.behaviour.set(A, { after: 1000 });
+    one.servers.behaviour.set(B, 'silent');
+    const first = placed(one);
+    await one.tools.advance(300);
+    assert.deepEqual([one.servers.attempts, places.taken], [[A, B], 1]);
+    const second = placed(one);
+    await one.tools.advance(599);
+    assert.deepEqual(one.servers.attempts, [A, B, A], 'neither a third server nor company');
+    await one.tools.advance(101);
+    assert.equal(await first, A);
+    await one.tools.advance(600);
+    assert.equal(await second, A);
+    await assertClean(one, 2);
+  });
+
+  test('without a place a lame duck is taken as soon as nothing else is under way', async () => {
+    const one = bench(THREE, {}, new Places(0));
+    one.servers.behaviour.set(A, 'lame');
+    assert.equal(await placed(one), A);
+    assert.deepEqual(one.servers.attempts, [A]);
+    await assertClean(one, 1);
   });
 
   test('one that is only slow wins over the one that was asked beside it, and is not marked', async () => {
@@ -335,6 +363,32 @@ describe('names', () => {
 
 describe('health', () => {
   const health = { urls: ['http://{host}/healthz'], intervalMs: 5000 };
+
+  test('with descriptors for one check at a time every server is asked all the same', async () => {
+    const one = bench(THREE, { health }, new Places(1));
+    one.pool.start();
+    await one.tools.advance(1);
+    assert.deepEqual(
+      THREE.map((address) => one.probes.get(address)?.asked),
+      [1, 1, 1],
+    );
+    one.probes.get(A)!.answer = undefined;
+    await one.tools.advance(5500);
+    await one.tools.advance(5500);
+    assert.deepEqual(
+      THREE.map((address) => one.probes.get(address)?.asked),
+      [2, 1, 1],
+      'the rest waits while one check hangs',
+    );
+    one.probes.get(A)!.close();
+    await turn();
+    assert.deepEqual(
+      THREE.map((address) => one.probes.get(address)?.asked),
+      [2, 2, 2],
+    );
+    one.pool.close();
+    await assertClean(one, 0);
+  });
 
   test('an unhealthy server gets sessions only for want of another; good again, it is used at once', async () => {
     const one = bench([A, B], { health });

@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events';
+import { Places } from '../../src/budget.ts';
 import { BufferPool } from '../../src/buffer-pool.ts';
 import type { UpstreamConfig, UpstreamServer } from '../../src/config/config.ts';
 import type { Log } from '../../src/log.ts';
@@ -127,12 +128,14 @@ export class FakeProbe implements HealthProbe {
   answer: HealthAnswer | undefined = { outcome: 'ok', cause: undefined };
   asked = 0;
   closed = false;
+  readonly #hung = Promise.withResolvers<HealthAnswer>();
   ask(): Promise<HealthAnswer> {
     this.asked++;
-    return this.answer === undefined ? new Promise(() => {}) : Promise.resolve(this.answer);
+    return this.answer === undefined ? this.#hung.promise : Promise.resolve(this.answer);
   }
   close(): void {
     this.closed = true;
+    this.#hung.resolve({ outcome: 'unreachable', cause: 'closed' });
   }
 }
 
@@ -141,7 +144,11 @@ export const server = (host: string): UpstreamServer => ({ host, port: 4222, nam
 export type Bench = ReturnType<typeof bench>;
 
 /** A pool over fakes: servers `hosts` (addresses or names), everything else by default and in the order `first`. */
-export function bench(hosts: readonly string[], overrides: Partial<UpstreamConfig> = {}) {
+export function bench(
+  hosts: readonly string[],
+  overrides: Partial<UpstreamConfig> = {},
+  places = new Places(1000),
+) {
   const tools = new ManualRuntime();
   const servers = new FakeServers(tools);
   const probes = new Map<string, FakeProbe>();
@@ -170,6 +177,7 @@ export function bench(hosts: readonly string[], overrides: Partial<UpstreamConfi
       buffers: new BufferPool({ slots: 1 }),
       observer: { onConnect: (outcome) => servers.connects.push(outcome), onFirstByte: () => {} },
       log: log as unknown as Log,
+      places,
       runtime: tools,
       makeProbe: (_template, _host, address) => {
         const probe = new FakeProbe();
@@ -178,7 +186,7 @@ export function bench(hosts: readonly string[], overrides: Partial<UpstreamConfi
       },
     },
   );
-  return { tools, servers, pool, probes, lines };
+  return { tools, servers, pool, probes, lines, places };
 }
 
 /** The address that a dial ended at, or how it failed. */

@@ -1,0 +1,109 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type Budget, type BudgetWants, isCapLow, makeBudget, Places } from '../src/budget.ts';
+
+const ADMIN = 40;
+/** What Node, logs, files, lookups and listeners are left. */
+const RESERVE = 48;
+
+const budget = (wants: Partial<BudgetWants> = {}): Budget =>
+  makeBudget({ configuredSessions: undefined, descriptors: undefined, adminConnections: ADMIN, ...wants });
+
+for (const [configured, descriptors, sessions, limitedBy] of [
+  [undefined, undefined, 10_000, 'default'],
+  [undefined, 1_048_576, 10_000, 'default'],
+  [undefined, 20_000, 9604, 'descriptors'],
+  [undefined, 1024, 388, 'descriptors'],
+  [undefined, 256, 64, 'descriptors'],
+  [undefined, 128, 9, 'descriptors'],
+  [undefined, 10, 1, 'descriptors'],
+  [50_000, 1_048_576, 50_000, 'configured'],
+  [50_000, undefined, 50_000, 'configured'],
+  [64, 256, 64, 'configured'],
+] as const) {
+  test(`${configured ?? 'nothing'} configured, ${descriptors ?? 'unknown'} descriptors: ${sessions} sessions`, () => {
+    const made = budget({ configuredSessions: configured, descriptors });
+    assert.deepEqual([made.sessions, made.limitedBy], [sessions, limitedBy]);
+  });
+}
+
+test('all that may be open at once fits into every limit, with the reserve left', () => {
+  for (let descriptors = 120; descriptors < 40_000; descriptors += 7) {
+    const { sessions, maxConnections, extraDials } = budget({ descriptors });
+    const open = ADMIN + maxConnections + sessions + extraDials;
+    assert.ok(open + RESERVE <= descriptors, `${open} of ${descriptors}`);
+  }
+});
+
+test('connections without a verdict have places of their own beside the sessions', () => {
+  for (const [descriptors, pending] of [
+    [undefined, 512],
+    [4096, 512],
+    [1024, 128],
+    [256, 32],
+    [128, 16],
+    [10, 8],
+  ] as const) {
+    const made = budget({ descriptors });
+    assert.equal(made.pendingConnections, pending);
+    assert.equal(made.maxConnections, made.sessions + pending + Math.ceil(pending / 8));
+  }
+});
+
+test('more than the descriptors carry is refused, and says what to write', () => {
+  assert.throws(
+    () => budget({ configuredSessions: 65, descriptors: 256 }),
+    /limits\.sessions: 65 sessions need 258 file descriptors.*may open 256.*at most 64/,
+  );
+});
+
+test('descriptors that cost a few sessions of the default are no matter for a warning, a fifth is', () => {
+  for (const [configured, descriptors, low] of [
+    [undefined, undefined, false],
+    [undefined, 20_480, false],
+    [undefined, 20_000, false],
+    [undefined, 16_792, false],
+    [undefined, 16_790, true],
+    [undefined, 1024, true],
+    [100, 1024, false],
+  ] as const) {
+    const made = budget({ configuredSessions: configured, descriptors });
+    assert.equal(isCapLow(made), low, String(descriptors));
+  }
+});
+
+test('places are taken up to their number and given back; a smaller number takes none away', () => {
+  const places = new Places(2);
+  assert.deepEqual([places.take(), places.take(), places.take()], [true, true, false]);
+  places.give();
+  assert.equal(places.take(), true);
+  places.resize(1);
+  assert.equal(places.taken, 2);
+  places.give();
+  assert.equal(places.take(), false);
+  places.give();
+  assert.equal(places.take(), true);
+});
+
+test('who waits for a place is called when one is given back, in the order of coming', () => {
+  const places = new Places(1);
+  const called: string[] = [];
+  const waiter = (name: string) => (): unknown => called.push(places.take() ? name : 'none');
+  const [first, second] = [waiter('first'), waiter('second')];
+  places.take();
+  for (const call of [first, second, first]) places.whenFree(call);
+  places.give();
+  assert.deepEqual(called, ['first']);
+  places.give();
+  places.give();
+  assert.deepEqual(called, ['first', 'second']);
+});
+
+test('a waiter that has no use for the place keeps it from nobody', () => {
+  const places = new Places(1);
+  const called: string[] = [];
+  places.take();
+  for (const name of ['one', 'other']) places.whenFree(() => called.push(name));
+  places.give();
+  assert.deepEqual(called, ['one', 'other']);
+});
