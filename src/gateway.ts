@@ -17,9 +17,7 @@ import { type InspectionRules, Inspector } from './inspect/inspector.ts';
 import { Admission, type AdmissionLimits, type AdmissionSlot } from './listener/admission.ts';
 import { Listener, type ListenerLimits, TLS_OUTCOMES } from './listener/listener.ts';
 import type { Opening, OpeningFacts } from './listener/opening.ts';
-import { checkOriginEntry, compileOrigins } from './listener/origin.ts';
 import { foreignText, type Log } from './log.ts';
-import { readSeed } from './nats/nkey.ts';
 import { isCutThrough, type Prepared, prepare } from './prepare.ts';
 import { encodeProxyHeader } from './proxy-protocol.ts';
 import { Reporter } from './reporter.ts';
@@ -51,12 +49,6 @@ export type GatewayOptions = {
   /** Given by a test that watches who uses a buffer too long. */
   readonly bufferPool?: BufferPool;
 };
-
-/** Rules of other folders that the configuration's reader applies; it may not import them itself. */
-export const configChecks = { origin: checkOriginEntry, proxySeed: readSeed } as const;
-
-/** How the origins of a configuration are really compared: A-labels, canonical addresses, without repetitions. */
-export const compiledOrigins = (config: Config): readonly string[] => compileOrigins(config.origins).entries;
 
 /**
  * Starts a gateway; resolves when both ports listen.

@@ -7,7 +7,7 @@ import { probe } from './cli/probe.ts';
 import { serve } from './cli/serve.ts';
 import { type ConfigSource, loadConfig } from './config/load.ts';
 import { quote } from './config/text.ts';
-import { compiledOrigins, configChecks, type Gateway, startGateway } from './gateway.ts';
+import { type Gateway, startGateway } from './gateway.ts';
 import { asText, createLog, standardOutput } from './log.ts';
 import { printable } from './printable.ts';
 
@@ -46,8 +46,6 @@ Configuration keys: docs/configuration.md. Close reasons: docs/close-reasons.md.
 const complain = (line: string): void => void process.stderr.write(`${printable(line)}\n`);
 const say = (line: string): void => void process.stdout.write(`${printable(line)}\n`);
 
-const read = (source: ConfigSource) => loadConfig(source, configChecks);
-
 async function main(args: string[]): Promise<number> {
   const parsed = readArguments(args);
   if ('problem' in parsed) return wrongUsage(parsed.problem);
@@ -67,9 +65,7 @@ async function main(args: string[]): Promise<number> {
     case 'check':
       if (rest.length > 0)
         return wrongUsage(`check takes a file by --config FILE, not ${quote(rest[0] ?? '')}`);
-      return check(sourceOf(flags), { out: say, err: complain }, read, (config) => [
-        `compared   as ${compiledOrigins(config).join(', ')}`,
-      ]);
+      return check(sourceOf(flags), { out: say, err: complain }, fileDescriptorLimit());
     case 'probe':
       return runProbe(rest, flags);
     case 'dev':
@@ -115,7 +111,7 @@ async function runServe(flags: Flags): Promise<number> {
   // Before the start, too: by default this signal would end the process.
   process.on('SIGHUP', () => void running?.reload('signal'));
   const gateway = await serve(sourceOf(flags), {
-    read,
+    read: loadConfig,
     output,
     complain,
     fileDescriptorLimit: fileDescriptorLimit(),

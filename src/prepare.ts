@@ -5,7 +5,7 @@ import { routesOf } from './config/routes.ts';
 import { isSameCertificate, loadServerCertificate, type ServerCertificate } from './listener/certificates.ts';
 import type { HandshakeRules, RouteRules } from './listener/handshake.ts';
 import { compileOrigins } from './listener/origin.ts';
-import { compileTrustedProxies, type TrustedProxies } from './listener/trusted-proxies.ts';
+import { compileTrustedProxies, type TrustedProxies } from './net/networks.ts';
 import { loadTlsClient, type TlsClient } from './upstream/start-tls.ts';
 import { type CutThroughSupport, checkCutThrough } from './websocket/loopback-check.ts';
 

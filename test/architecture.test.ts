@@ -41,11 +41,13 @@ const LEAVES = [
 
 /** The few edges between sibling folders that the design names. */
 const EXCEPTIONS: readonly [string, RegExp][] = [
+  ['config', /^(net|nats)\//],
+  ['listener', /^net\//],
   ['inspect', /^nats\//],
   ['session', /^websocket\/byte-socket\.ts$/],
   ['upstream', /^nats\//],
   ['auth', /^nats\//],
-  ['cli', /^(gateway\.ts|config\/|nats\/)/],
+  ['cli', /^(gateway\.ts|prepare\.ts|config\/|nats\/)/],
 ];
 
 /** A package is imported in one place. */

@@ -1,27 +1,38 @@
 import type { Config, ListenAddress, RouteConfig } from '../config/config.ts';
-import { type ConfigSource, formatProblem, type LoadedConfig } from '../config/load.ts';
+import { type ConfigSource, formatProblem, loadConfig } from '../config/load.ts';
+import { type Prepared, prepare } from '../prepare.ts';
 
 export type CheckOutput = { out(line: string): void; err(line: string): void };
 
 /**
  * `natsgate check`: says everything that is wrong with the configuration, or what it will do. The answer is the
- * exit code. `describe` adds lines about what other parts make of the configuration, such as compiled origins.
+ * exit code. It does what a start does before anything listens, so 0 is a promise that the start works on a machine
+ * like this one.
  */
 export async function check(
   source: ConfigSource,
   io: CheckOutput,
-  read: (source: ConfigSource) => Promise<LoadedConfig>,
-  describe: (config: Config) => readonly string[] = () => [],
+  fileDescriptorLimit?: number,
 ): Promise<number> {
-  const loaded = await read(source);
+  const loaded = await loadConfig(source);
   if (!loaded.ok) {
     for (const problem of loaded.problems) io.err(formatProblem(problem));
     // Warnings can wait: they stand in the way of nothing, and some go away with the problems.
     io.err(`natsgate: ${counted(loaded.problems.length, 'problem')} in the configuration`);
     return 1;
   }
+  let prepared: Prepared;
+  try {
+    prepared = await prepare(loaded.config, fileDescriptorLimit);
+  } catch (error) {
+    io.err((error as Error).message);
+    io.err('natsgate: 1 problem in the configuration');
+    return 1;
+  }
   io.out('natsgate: the configuration is valid');
-  for (const line of [...summary(loaded.config), ...describe(loaded.config)]) io.out(`  ${line}`);
+  for (const line of summary(loaded.config)) io.out(`  ${line}`);
+  const [main] = prepared.rules.routes;
+  io.out(`  compared   as ${main?.origins.entries.join(', ')}`);
   for (const warning of loaded.warnings) io.err(`warning: ${formatProblem(warning)}`);
   for (const advice of recommendations(loaded.config)) io.out(`advice: ${advice}`);
   return 0;

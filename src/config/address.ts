@@ -1,6 +1,7 @@
 /** Readers of addresses: where to listen, which names we have, whom to trust, where nats-server is. */
 import { isIPv4, isIPv6 } from 'node:net';
-import { domainToASCII } from 'node:url';
+import { parseNetwork } from '../net/networks.ts';
+import { parseWrittenAuthority } from '../net/written-authority.ts';
 import type { ListenAddress, UpstreamServer } from './config.ts';
 import { quote } from './text.ts';
 import { type Reader, type Reading, wrong } from './units.ts';
@@ -51,16 +52,12 @@ export const hostName: Reader<string> = {
   expected: 'a host name alone, such as gw.example.com',
   read(text) {
     if (text.includes('://')) return wrong(`${quote(text)} is a URL`, this.expected);
-    const bracketed = /^\[([^[\]%]+)\]$/.exec(text)?.[1];
-    if (bracketed !== undefined && isIPv6(bracketed)) {
-      return { ok: true, value: new URL(`http://${text}`).hostname };
-    }
     if (isIPv6(text)) return wrong(`${quote(text)} has no brackets`, `"[${text}]"`);
     if (/:\d*$/.test(text)) return wrong(`${quote(text)} has a port`, this.expected);
-    const name = plainName(text);
+    const name = parseWrittenAuthority(text);
     return name === undefined
       ? wrong(`${quote(text)} is not a host name`, this.expected)
-      : { ok: true, value: name };
+      : { ok: true, value: name.host.text };
   },
 };
 
@@ -86,12 +83,10 @@ export const publicAddress: Reader<string> = {
 export const network: Reader<string> = {
   expected: 'a network such as 10.0.0.0/8 or 2001:db8::/32',
   read(text) {
-    const [address = '', prefix, ...more] = text.split('/');
-    const most = isIPv4(address) ? 32 : isIPv6(address) && !address.includes('%') ? 128 : -1;
-    const valid = prefix === undefined || (/^(0|[1-9]\d{0,2})$/.test(prefix) && Number(prefix) <= most);
-    return most === -1 || !valid || more.length > 0
-      ? wrong(`${quote(text)} is not a network`, this.expected)
-      : { ok: true, value: text };
+    if (parseNetwork(text) !== undefined) return { ok: true, value: text };
+    return /^::ffff:[^/]*\/\d+$/i.test(text)
+      ? wrong(`${quote(text)} is an IPv4 network in IPv6 form, with a prefix below 96`, this.expected)
+      : wrong(`${quote(text)} is not a network`, this.expected);
   },
 };
 
@@ -160,12 +155,15 @@ export const upstreamUrl: Reader<UpstreamServer> = {
 export const healthUrl: Reader<string> = {
   expected: 'a URL such as http://{host}:8222/healthz',
   read(text) {
-    const filled = text.replaceAll('{host}', 'placeholder');
+    // As an address of a server is put in: IPv6 in brackets, which has to be the whole host.
+    const filled = text.replaceAll('{host}', '[::1]');
     if (/[\s,;{}]/.test(filled))
       return wrong('the URL has a blank, comma or brace in it', `${this.expected}, or a list of them`);
     if (text.includes('@')) return wrong('a user name or password does not belong in the URL', this.expected);
-    if (!/^https?:\/\//i.test(text) || !URL.canParse(filled))
+    if (!/^https?:\/\//i.test(text) || !URL.canParse(text.replaceAll('{host}', 'placeholder')))
       return wrong('the URL is not one of http or https', this.expected);
+    if (!URL.canParse(filled))
+      return wrong('{host} is only a part of the host, and an address is put in its place', this.expected);
     if (new URL(filled).pathname === '/')
       return wrong('the URL names no path', 'the path that tells health, such as /healthz');
     return { ok: true, value: text };
@@ -177,7 +175,12 @@ function server(authority: string, expected: string, opaque: boolean): Reading<U
   const match = /^(?:\[([^[\]]*)\]|([^[\]:]*))(?::(.*))?$/.exec(authority);
   if (match === null) return wrong('host and port of the URL cannot be told apart', expected);
   const [, bracketed, name = '', portText] = match;
-  const host = bracketed === undefined ? plainName(name) : isIPv6(bracketed) ? bracketed : undefined;
+  const host =
+    bracketed === undefined
+      ? parseWrittenAuthority(name)?.host.text
+      : isIPv6(bracketed)
+        ? bracketed
+        : undefined;
   if (host === undefined) return wrong('the host of the URL is neither a name nor an IP address', expected);
   if (opaque && portText === undefined)
     return wrong('the URL names no port, and tcp has no usual one', 'tcp://host:port');
@@ -204,14 +207,4 @@ function withoutForm(text: string, expected: string): Reading<ListenAddress> {
 
 function parsePort(text: string): number | undefined {
   return /^(0|[1-9]\d{0,4})$/.test(text) && Number(text) <= 65_535 ? Number(text) : undefined;
-}
-
-/** A DNS name or dotted quad in lower case, undefined for anything else; a lone number is not a name. */
-function plainName(text: string): string | undefined {
-  if (isIPv4(text)) return text;
-  const ascii = /^[\x21-\x7e]*$/.test(text) ? text.toLowerCase() : domainToASCII(text);
-  if (ascii.length > 253 || !/^([a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}\.?$/.test(ascii)) return undefined;
-  // What ends in a number would be read as an address by the resolver, in spellings such as 0x7f.1.
-  const last = ascii.replace(/\.$/, '').split('.').at(-1) ?? '';
-  return /^(\d+|0x[0-9a-f]*)$/.test(last) ? undefined : ascii;
 }

@@ -24,12 +24,11 @@ import { KEYS } from './schema.ts';
 import { type Settings, settingsOf } from './settings.ts';
 import { escapeControls, hasControls, plain } from './text.ts';
 import { type Entry, joined, longForm, type MapNode, type Node, numbered } from './tree.ts';
-import { type ConfigChecks as Checks, validate } from './validate.ts';
+import { validate } from './validate.ts';
 import { yamlErrorText } from './yaml-errors.ts';
 
 export type Problem = ReportedProblem;
 export type ConfigSource = Source;
-export type ConfigChecks = Checks;
 
 export type LoadedConfig = ValidConfig | RefusedConfig;
 
@@ -54,7 +53,7 @@ export type RefusedConfig = {
 const WHOLE_FILE = '(file)';
 
 /** Reads file, flags and variables (and the files they name). Bad input of any kind is an answer, never a throw. */
-export async function loadConfig(source: ConfigSource, checks: ConfigChecks): Promise<LoadedConfig> {
+export async function loadConfig(source: ConfigSource): Promise<LoadedConfig> {
   const report = new Report();
   const file = source.file ?? setVariable(source.env, 'NATSGATE_CONFIG');
   const read = file === undefined ? NO_FILE : await readTree(file, source, report);
@@ -63,9 +62,9 @@ export async function loadConfig(source: ConfigSource, checks: ConfigChecks): Pr
   const long = longForm(read.root, KEYS, '', report, KEYS);
   if (long.kind !== 'map') return refused(report);
   const root = withInheritance(overlaid(long, source));
-  const { values, failed } = validate(root, checks, read.gaps, report);
+  const { values, failed } = validate(root, read.gaps, report);
   checkRules(values, root, failed, report);
-  const references = await checkReferences(values, root, file, source.groups ?? [], checks, failed, report);
+  const references = await checkReferences(values, root, file, source.groups ?? [], failed, report);
   if (report.failed) return refused(report);
   const { warnings, files } = report;
   return {

@@ -1,13 +1,14 @@
 /** Looks into the files that the configuration names, so that a wrong one is found at start and has a position. */
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
+import { readSeed } from '../nats/nkey.ts';
 import type { AdminConfig, ProxySigner, ServerTls, UpstreamTls } from './config.ts';
 import { fileSeen, readBounded, resolveFrom } from './files.ts';
 import type { Report } from './report.ts';
 import type { RouteValues, Values } from './schema.ts';
 import { settingKey } from './settings.ts';
 import { type Located, locate, type Node } from './tree.ts';
-import type { ConfigChecks, Path } from './validate.ts';
+import type { Path } from './validate.ts';
 
 /** More than any certificate chain with its authorities. */
 const MAX_PEM_BYTES = 1024 * 1024;
@@ -38,7 +39,6 @@ export async function checkReferences(
   root: Node,
   configFile: string | undefined,
   ownGroups: readonly number[],
-  checks: ConfigChecks,
   failed: (path: Path) => boolean,
   report: Report,
 ): Promise<References> {
@@ -92,7 +92,7 @@ export async function checkReferences(
     const seedFile = failed(seedPath) ? undefined : upstream.proxySeedFile;
     const seed = seedFile === undefined ? undefined : await read(seedPath, seedFile, MAX_SEED_BYTES, true);
     return {
-      proxySigner: seed && signerIn(seed, checks, report),
+      proxySigner: seed && signerIn(seed, report),
       tls:
         tls === undefined || tls.mode === 'off'
           ? undefined
@@ -225,8 +225,8 @@ function tokenIn({ located, bytes }: Found, report: Report): string | undefined 
   return token;
 }
 
-function signerIn({ located, bytes }: Found, checks: ConfigChecks, report: Report): ProxySigner | undefined {
-  const reading = checks.proxySeed(bytes);
+function signerIn({ located, bytes }: Found, report: Report): ProxySigner | undefined {
+  const reading = readSeed(bytes);
   bytes.fill(0);
   if (reading.ok) return reading.signer;
   report.problem(located.place, located.key, reading.problem);

@@ -1,4 +1,6 @@
 /** What keys must be in relation to one another. Single values have been checked before. */
+import { parseNetwork } from '../net/networks.ts';
+import { parseOriginEntry } from '../net/origin-entry.ts';
 import { rewritesInfo } from './build.ts';
 import type { ListenAddress } from './config.ts';
 import type { Report } from './report.ts';
@@ -88,10 +90,11 @@ function checkProcess({ listen, admin, limits, timeouts, drain }: Values, voice:
   }
   for (const key of ['trustedProxies', 'proxyProtocol'] as const) {
     for (const [index, network] of listen[key].entries()) {
-      if (!network.endsWith('/0')) continue;
+      // Not by the text: ::ffff:0.0.0.0/96 is every IPv4 address, too.
+      if (parseNetwork(network)?.prefix !== 0) continue;
       warning(
         ['listen', key, index],
-        'with /0 every client may claim any address; write the networks of the proxies alone',
+        'this network is every address, so every client may claim any; write the networks of the proxies alone',
       );
     }
   }
@@ -173,7 +176,7 @@ function checkRoute({ listen, timeouts }: Values, route: Served, voice: Voice): 
     );
   }
   for (const [path, repeated] of [
-    ...repetitions(origins.allow, ['origins', 'allow']),
+    ...repetitions(origins.allow.map(comparedAs), ['origins', 'allow']),
     ...repetitions(
       upstream.servers.map((server) => server.name),
       ['upstream', 'servers'],
@@ -319,12 +322,17 @@ function sameSocket(one: ListenAddress, other: ListenAddress): boolean {
   return one.host === other.host || everywhere(one.host) || everywhere(other.host);
 }
 
+/** What requests are compared with; two spellings of one origin are the same entry. */
+function comparedAs(origin: string): string {
+  const parsed = parseOriginEntry(origin);
+  return parsed.kind === 'problem' ? origin : parsed.text;
+}
+
 function repetitions(entries: readonly string[], path: Path): [Path, boolean][] {
   const seen = new Set<string>();
   return entries.map((entry, index) => {
-    const folded = entry.toLowerCase();
-    const repeated = seen.has(folded);
-    seen.add(folded);
+    const repeated = seen.has(entry);
+    seen.add(entry);
     return [[...path, index], repeated];
   });
 }

@@ -1,19 +1,10 @@
 /** The tree against the schema: every misfit with its place, and values for the rules even where some failed. */
-import type { ProxySigner } from './config.ts';
+import { parseOriginEntry } from '../net/origin-entry.ts';
 import { otherWays } from './overlay.ts';
 import { AFTER_FILE, type Place, type Report } from './report.ts';
 import { type Misfit, readValues, type Values } from './schema.ts';
 import { quote } from './text.ts';
 import { type Located, locate, type Node, plainValue } from './tree.ts';
-
-/** Checks that live in other folders and arrive as arguments. */
-export type ConfigChecks = {
-  origin(entry: string): { readonly problem?: string; readonly warning?: string };
-  /** The content of a file with an nkey seed. The problem quotes nothing of it. */
-  proxySeed(
-    content: Buffer,
-  ): { readonly ok: true; readonly signer: ProxySigner } | { readonly ok: false; readonly problem: string };
-};
 
 export type Path = readonly (string | number)[];
 
@@ -37,7 +28,7 @@ const MAX_REPEATED_BYTES = 128;
  * Checks all values of `root`, which is in long form. `gaps` says that keys may only seem to be missing, since
  * the arrangement of the file was already reported; gaps are then not reported again.
  */
-export function validate(root: Node, checks: ConfigChecks, gaps: boolean, report: Report): Validated {
+export function validate(root: Node, gaps: boolean, report: Report): Validated {
   const failures: Path[] = brokenPaths(root, []);
   const failed = (path: Path): boolean => failures.some((failure) => overlaps(failure, path));
   const written = plainValue(root);
@@ -63,7 +54,7 @@ export function validate(root: Node, checks: ConfigChecks, gaps: boolean, report
     for (const [index, entry] of allow.entries()) {
       const path = [...below, 'origins', 'allow', index];
       const located = locate(root, path);
-      if (!failed(path) && !located.inherited) checkOrigin(entry, located, checks, report);
+      if (!failed(path) && !located.inherited) checkOrigin(entry, located, report);
     }
   }
   return { values: result.values, failed };
@@ -102,27 +93,24 @@ function textOf({ node }: Located, { path, expected, detail }: Misfit): string {
   }
 }
 
-function checkOrigin(
-  entry: string,
-  { node, place, key }: Located,
-  checks: ConfigChecks,
-  report: Report,
-): void {
-  const { problem, warning } = checks.origin(entry);
+function checkOrigin(entry: string, { node, place, key }: Located, report: Report): void {
+  const parsed = parseOriginEntry(entry);
   const names = node?.kind === 'text' ? node.names : undefined;
   // The check may repeat parts of the entry, and some entries must not be repeated.
   const quiet = names !== undefined || entry.includes('@') || Buffer.byteLength(entry) > MAX_REPEATED_BYTES;
   const shown = names === undefined ? quote(entry) : `the value of ${names}`;
-  if (problem !== undefined) {
+  if (parsed.kind === 'problem') {
     report.problem(
       place,
       key,
       quiet
         ? `${shown} is not an origin that can be allowed; write scheme, host and port, such as https://app.example.com`
-        : `${shown}: ${problem}`,
+        : `${shown}: ${parsed.problem}`,
     );
-  } else if (warning !== undefined) {
-    const text = quiet ? 'it lets in more than one site over https; write exact https origins' : warning;
+  } else if (parsed.warning !== undefined) {
+    const text = quiet
+      ? 'it lets in more than one site over https; write exact https origins'
+      : parsed.warning;
     report.warning(place, key, `${shown}: ${text}`);
   }
 }

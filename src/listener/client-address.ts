@@ -9,10 +9,10 @@
  * ```
  */
 
-import { type Authority, parseAuthority } from './host-grammar.ts';
-import { formatIpv6, ipv6Groups, parseIpAddress } from './ip-address.ts';
+import { type Authority, parseAuthority } from '../net/host.ts';
+import { formatIpv6, ipv6Groups, parseIpAddress } from '../net/ip-address.ts';
+import type { TrustedProxies } from '../net/networks.ts';
 import { headerLines, trimBlanks } from './raw-headers.ts';
-import type { TrustedProxies } from './trusted-proxies.ts';
 
 /** No honest chain of proxies is longer; what a client puts further left is not even looked at. */
 const MAX_HOPS = 32;

@@ -5,13 +5,13 @@
  */
 
 import type { Refusal } from '../close-reason.ts';
+import { type Authority, isLoopback, parseAuthority } from '../net/host.ts';
+import type { TrustedProxies } from '../net/networks.ts';
+import { defaultPort } from '../net/origin-grammar.ts';
 import { clientAddress, forwardedOrigin } from './client-address.ts';
-import { type Authority, isLoopback, parseAuthority } from './host-grammar.ts';
 import { judgeOrigin, type OriginPolicy, type SelfOrigin } from './origin.ts';
-import { defaultPort } from './origin-grammar.ts';
 import { headerLines, listElements } from './raw-headers.ts';
 import { fitsHost, parseTarget } from './request-target.ts';
-import type { TrustedProxies } from './trusted-proxies.ts';
 
 /** A browser's handshake is under 1 KiB; 8 KiB leaves room for cookies, as most servers and proxies do. */
 const MAX_HEAD_BYTES = 8192;

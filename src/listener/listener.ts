@@ -9,11 +9,11 @@ import { type AddressInfo, Socket } from 'node:net';
 import { type TLSSocket, type TlsOptions, Server as TlsServer } from 'node:tls';
 import { HANDSHAKE_OUTCOMES, type Refusal } from '../close-reason.ts';
 import type { ListenAddress } from '../config/config.ts';
+import type { TrustedProxies } from '../net/networks.ts';
 import { answer, isAnswered } from './answer.ts';
 import { type HandshakeRules, judgeHandshake } from './handshake.ts';
 import { Opening, type OpeningFacts, type OpeningObserver } from './opening.ts';
 import { ProxyGate } from './proxy-gate.ts';
-import type { TrustedProxies } from './trusted-proxies.ts';
 
 export const MAX_HEAD_BYTES = 8 * 1024;
 const BACKLOG = 1024;

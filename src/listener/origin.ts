@@ -1,7 +1,7 @@
 import type { Refusal } from '../close-reason.ts';
 import type { OriginsConfig } from '../config/config.ts';
-import { parseOriginEntry, wildcardKey } from './origin-entry.ts';
-import { isVisibleAscii, MAX_ORIGIN_LENGTH, originKey, parseOrigin } from './origin-grammar.ts';
+import { parseOriginEntry, wildcardKey } from '../net/origin-entry.ts';
+import { isVisibleAscii, MAX_ORIGIN_LENGTH, originKey, parseOrigin } from '../net/origin-grammar.ts';
 
 export type OriginRefusal = Extract<Refusal, `origin_${string}`>;
 
@@ -27,16 +27,9 @@ export type OriginVerdict =
   | { readonly allow: true }
   | { readonly allow: false; readonly token: OriginRefusal };
 
-/** For configuration checks: a problem refuses the entry, a warning lets it stand. Both say what to write. */
-export function checkOriginEntry(entry: string): { readonly problem?: string; readonly warning?: string } {
-  const parsed = parseOriginEntry(entry);
-  if (parsed.kind === 'problem') return { problem: parsed.problem };
-  return parsed.warning === undefined ? {} : { warning: parsed.warning };
-}
-
 /**
  * Compiles the list once, so that a request costs a few hash lookups however long it is. Throws at the first
- * entry that `checkOriginEntry` refuses. An empty list allows nothing.
+ * entry that is not one. An empty list allows nothing.
  */
 export function compileOrigins(config: OriginsConfig): OriginPolicy {
   const exact = new Set<string>();

@@ -1,6 +1,6 @@
 import type { Server, Socket } from 'node:net';
+import type { TrustedProxies } from '../net/networks.ts';
 import { type Endpoint, readProxyHeader } from '../proxy-protocol.ts';
-import type { TrustedProxies } from './trusted-proxies.ts';
 
 /** Senders put the header into their first packet; whoever takes longer is not one of them. */
 const HEADER_MS = 2000;

@@ -1,5 +1,5 @@
-import { type Authority, parseAuthority } from './host-grammar.ts';
-import { defaultPort, isVisibleAscii, type OriginScheme } from './origin-grammar.ts';
+import { type Authority, parseAuthority } from '../net/host.ts';
+import { defaultPort, isVisibleAscii, type OriginScheme } from '../net/origin-grammar.ts';
 
 /** Far above the longest path that a route has, far below the limit of the request head. */
 const MAX_TARGET_LENGTH = 2048;

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import fc from 'fast-check';
 import { healthUrl, hostName, listenAddress, network, upstreamUrl } from '../../src/config/address.ts';
 import type { Reader } from '../../src/config/units.ts';
+import { parseAuthority } from '../../src/net/host.ts';
+import { compileTrustedProxies } from '../../src/net/networks.ts';
 
 const listen = listenAddress('0.0.0.0');
 const admin = listenAddress('127.0.0.1');
@@ -91,6 +94,7 @@ test('health URLs', () => {
     ['http://{HOST}:8222/healthz', /brace/, /{host}/],
     ['http://a/h,http://b/h', /comma/, /a list/],
     ['http://nats:CANARY/healthz', /not one of http/, /./],
+    ['http://{host}.nats:8222/healthz', /only a part of the host/, /{host}/],
   ]);
 });
 
@@ -108,8 +112,12 @@ test('host names and networks', () => {
     ['*.example.com', /not a host name/, /./],
     ['', /not a host name/, /./],
     ['a b', /not a host name/, /./],
+    ['gw.0xyz', /not a host name/, /./],
+    ['%67w.é.example', /not a host name/, /./],
+    ['[fe80::1%eth0]', /not a host name/, /./],
   ]);
   accept(network, [
+    ['::ffff:10.0.0.0/104', '::ffff:10.0.0.0/104'],
     ['10.0.0.0/8', '10.0.0.0/8'],
     ['2001:db8::/32', '2001:db8::/32'],
     ['127.0.0.1', '127.0.0.1'],
@@ -126,6 +134,53 @@ test('host names and networks', () => {
   ]) {
     refuse(network, [[text, /not a network/, /10\.0\.0\.0\/8/]]);
   }
+  refuse(network, [['::ffff:10.0.0.0/64', /IPv4 network in IPv6 form/, /10\.0\.0\.0\/8/]]);
+});
+
+test('what the configuration takes as a host or a network, the handshake can match', () => {
+  const label = fc.constantFrom(
+    'gw',
+    'example',
+    '0xyz',
+    '0x7f',
+    '12',
+    '-',
+    '_',
+    '',
+    'é',
+    '%67',
+    '*',
+    '127',
+    '0',
+  );
+  const host = fc.array(label, { minLength: 1, maxLength: 5 }).map((labels) => labels.join('.'));
+  fc.assert(
+    fc.property(
+      fc.oneof(
+        host,
+        fc.ipV4(),
+        fc.ipV4Extended(),
+        fc.ipV6().map((text) => `[${text}]`),
+      ),
+      (text) => {
+        const reading = hostName.read(text);
+        if (reading.ok) assert.equal(parseAuthority(reading.value)?.host.text, reading.value);
+      },
+    ),
+    { numRuns: 20_000 },
+  );
+  const address = fc.oneof(
+    fc.ipV4(),
+    fc.ipV6(),
+    fc.ipV4().map((text) => `::ffff:${text}`),
+  );
+  fc.assert(
+    fc.property(address, fc.integer({ min: -1, max: 129 }), (text, prefix) => {
+      const reading = network.read(`${text}/${prefix}`);
+      if (reading.ok) compileTrustedProxies([reading.value]);
+    }),
+    { numRuns: 20_000 },
+  );
 });
 
 function accept<T>(reader: Reader<T>, rows: readonly (readonly [string, T])[]): void {

@@ -3,10 +3,9 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { check } from '../../src/cli/check.ts';
-import type { Config } from '../../src/config/config.ts';
-import { type ConfigSource, loadConfig } from '../../src/config/load.ts';
+import type { ConfigSource } from '../../src/config/load.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
-import { checks, REQUIRED } from './support.ts';
+import { REQUIRED } from './support.ts';
 
 /** Of the documentation of NATS. */
 const SEED = 'SUACSSL3UAHUDXKFSNVUZRF5UHPMWZ6BFDTJ7M6USDXIEDNPPQYYYCU3VY';
@@ -17,7 +16,7 @@ type Run = { readonly code: number; readonly out: string[]; readonly err: string
 async function run(
   content: string | undefined,
   flags: ConfigSource['flags'] = {},
-  describe?: (config: Config) => readonly string[],
+  fileDescriptorLimit?: number,
 ): Promise<Run> {
   await using folder = await temporaryFolder();
   const file = join(folder.path, 'gateway.yaml');
@@ -32,7 +31,7 @@ async function run(
     err: (line: string) => void err.push(bare(line)),
   };
   const source = { ...(content === undefined ? {} : { file }), flags, env: {} };
-  const code = await check(source, io, (given) => loadConfig(given, checks), describe);
+  const code = await check(source, io, fileDescriptorLimit);
   return { code, out, err };
 }
 
@@ -54,7 +53,7 @@ timeouts:
   assert.deepEqual(err, [
     'gateway.yaml:1:9: listen: "0.0.0.0" has no port; write 0.0.0.0:8080',
     "gateway.yaml:3:5: origins: * begins a YAML alias, which is not used here; write '*' in quotes",
-    'gateway.yaml:4:5: origins: "nonsense": nonsense is not an origin; write https://app.example.com',
+    'gateway.yaml:4:5: origins: "nonsense": the scheme is missing; write https://nonsense',
     'gateway.yaml:5:11: upstream: tls:// cannot be used: TLS to nats-server is set by upstream.tls.mode, for all servers; write nats://host:port',
     'gateway.yaml:7:3: limits.framebytes: not a known key; did you mean frameBytes?',
     'gateway.yaml:8:13: limits.sessions: "0777" is not a whole number in plain digits; write auto or a whole number from 1 to 1000000',
@@ -67,8 +66,6 @@ timeouts:
 test('a valid configuration is described, without secrets, and exit 0', async () => {
   const { code, out, err } = await run(
     `${REQUIRED}admin: {address: "[::1]:0", tokenFile: token}\nlimits: {sessions: 5, sessionAge: 90m}\ntimeouts: {ping: 1.5s}\ndrain: {delay: 0}\n`,
-    {},
-    (config) => [`compiled   ${config.origins.allow.length} origin`],
   );
   assert.deepEqual([code, err], [0, []]);
   assert.deepEqual(out, [
@@ -85,7 +82,7 @@ test('a valid configuration is described, without secrets, and exit 0', async ()
     '  timeouts   handshake 5s, ping 1500ms, silence 5m, stall 30s',
     '  drain      after 0s, over 30s',
     '  log        info, json',
-    '  compiled   1 origin',
+    '  compared   as https://app.example.com',
   ]);
 });
 
@@ -117,7 +114,7 @@ test('warnings do not fail the check; caps by address are advised once addresses
   );
   assert.equal(code, 0);
   assert.deepEqual(err, [
-    'warning: gateway.yaml:1:10: origins: "*": every page of the world may connect; write exact origins',
+    'warning: gateway.yaml:1:10: origins: "*": every web page may connect, from the browser of anybody who opens it; list origins where you can',
   ]);
   assert.equal(out.filter((line) => line.startsWith('advice: ')).length, 2);
   const set = await run(
@@ -133,4 +130,30 @@ test('without a file', async () => {
   assert.equal(bad.code, 1);
   assert.match(bad.err[0] ?? '', /^--upstream: upstream: the key is missing/);
   assert.equal(bad.err[1], 'natsgate: 1 problem in the configuration');
+});
+
+test('a green check promises the start: what a start would refuse, check refuses', async () => {
+  // Each was accepted by check, and refused at the start or at every request.
+  for (const [content, expected] of [
+    [
+      'listen: {trustedProxies: ["::ffff:10.0.0.0/64"]}\n',
+      /^gateway\.yaml:3:27: listen\.trustedProxies: .*IPv4 network/,
+    ],
+    [
+      'listen: {proxyProtocol: ["::ffff:10.0.0.0/64"]}\n',
+      /^gateway\.yaml:3:26: listen\.proxyProtocol: .*IPv4 network/,
+    ],
+    ['listen: {hosts: [gw.0xyz]}\n', /^gateway\.yaml:3:18: listen\.hosts: "gw\.0xyz" is not a host name/],
+    ['routes: [{host: gw.0xyz}]\n', /^gateway\.yaml:3:17: routes\[0\]\.host: "gw\.0xyz" is not a host name/],
+  ] as const) {
+    const { code, err } = await run(`${REQUIRED}${content}`);
+    assert.equal(code, 1);
+    assert.equal(err.length, 2, err.join('\n'));
+    assert.match(err[0] ?? '', expected);
+  }
+  const many = `${REQUIRED}limits: {sessions: 1000}\n`;
+  assert.equal((await run(many, {}, 4096)).code, 0);
+  const { code, out, err } = await run(many, {}, 1024);
+  assert.deepEqual([code, out], [1, []]);
+  assert.match(err[0] ?? '', /^limits\.sessions: 1000 sessions need/);
 });

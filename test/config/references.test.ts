@@ -6,7 +6,7 @@ import { loadConfig } from '../../src/config/load.ts';
 import { KIND, seedOf, signerOf } from '../support/nkeys.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { selfSigned } from './self-signed.ts';
-import { checks, load, REQUIRED } from './support.ts';
+import { load, REQUIRED } from './support.ts';
 
 const TLS = `${REQUIRED}listen:\n  tls:\n    certFile: tls.crt\n    keyFile: tls.key\n`;
 const pair = selfSigned();
@@ -20,7 +20,7 @@ test('names start at the folder of the configuration file', async () => {
   await writeFile(join(folder.path, 'tls.crt'), pair.certificate);
   await writeFile(join(folder.path, 'tls.key'), pair.key);
   await chmod(join(folder.path, 'tls.key'), 0o400);
-  const loaded = await loadConfig({ file, flags: {}, env: {} }, checks);
+  const loaded = await loadConfig({ file, flags: {}, env: {} });
   assert.ok(loaded.ok);
   assert.deepEqual(loaded.warnings, []);
   assert.deepEqual(loaded.config.listen.tls, {
@@ -163,7 +163,7 @@ test('secrets that others may read are warned about; a group of our own is no ot
     [0o604, [gid], true],
   ] as const) {
     await chmod(token, mode);
-    const loaded = await loadConfig({ file, flags: {}, env: {}, groups }, checks);
+    const loaded = await loadConfig({ file, flags: {}, env: {}, groups });
     assert.ok(loaded.ok);
     const texts = loaded.warnings.map(({ text }) => text);
     assert.deepEqual(

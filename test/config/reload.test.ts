@@ -14,12 +14,12 @@ import { LogCapture } from '../support/gateway.ts';
 import { MountedFolder } from '../support/mounted-folder.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { selfSigned } from './self-signed.ts';
-import { checks, REQUIRED } from './support.ts';
+import { REQUIRED } from './support.ts';
 
 const FILE = 'natsgate.yaml';
 
 async function valid(folder: MountedFolder, env: Record<string, string> = {}): Promise<ValidConfig> {
-  const loaded = await loadConfig({ file: folder.file(FILE), flags: {}, env }, checks);
+  const loaded = await loadConfig({ file: folder.file(FILE), flags: {}, env });
   assert.ok(loaded.ok, JSON.stringify(loaded));
   return loaded;
 }
@@ -172,7 +172,7 @@ describe('reloading', () => {
         loaded,
         read: () => {
           this.reads++;
-          return loadConfig({ file: folder.file(FILE), flags: {}, env: {} }, checks);
+          return loadConfig({ file: folder.file(FILE), flags: {}, env: {} });
         },
         apply: async (config) => {
           await this.apply(config);
@@ -229,7 +229,7 @@ describe('reloading', () => {
     const log = new LogCapture();
     const reloader = new Reloader({
       loaded,
-      read: () => loadConfig({ file: folder.file(FILE), flags: {}, env: {} }, checks),
+      read: () => loadConfig({ file: folder.file(FILE), flags: {}, env: {} }),
       apply: async () => {},
       log: createLog({ level: 'info', format: 'json' }, log),
     });
@@ -248,7 +248,7 @@ describe('reloading', () => {
       ({ message }) => message === 'configuration refused; the old one stays',
     );
     const file = fixture.folder.file(FILE);
-    const checked = await loadConfig({ file, flags: {}, env: {} }, checks);
+    const checked = await loadConfig({ file, flags: {}, env: {} });
     assert.deepEqual(line['problems'], checked.ok ? [] : checked.problems.map(formatProblem));
     assert.match(
       String(line['problems']),

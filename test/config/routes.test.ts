@@ -184,7 +184,9 @@ const ROWS: readonly [name: string, routes: string, lines: readonly string[]][] 
   [
     'a bad origin',
     '[{path: /a, origins: "https://*.com"}]',
-    ['3:30: routes[0].origins: "https://*.com": https://*.com covers too much; write two labels behind *.'],
+    [
+      '3:30: routes[0].origins: "https://*.com": *.com would cover names of many owners; write at least two labels behind *. as in https://*.example.com',
+    ],
   ],
   [
     'a dial that takes longer than the handshake may',

@@ -6,8 +6,6 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { describe, test } from 'node:test';
 import { check } from '../../src/cli/check.ts';
-import { loadConfig } from '../../src/config/load.ts';
-import { configChecks } from '../../src/gateway.ts';
 import { NatsParser } from '../../src/nats/parser.ts';
 import { load } from '../config/support.ts';
 import { FakeUpstream, INFO_LINE } from '../support/fake-upstream.ts';
@@ -404,10 +402,7 @@ describe('the configuration', () => {
       await writeFile(file, `${REQUIRED}${more}`);
       const out: string[] = [];
       const io = { out: (line: string) => void out.push(line), err: () => {} };
-      assert.equal(
-        await check({ file, flags: {}, env: {} }, io, (source) => loadConfig(source, configChecks)),
-        0,
-      );
+      assert.equal(await check({ file, flags: {}, env: {} }, io), 0);
       return out.filter((line) => /inspect|INFO/.test(line)).map((line) => line.trim());
     };
     assert.deepEqual(await described(''), ['inspect    off (bytes pass unread)']);

@@ -7,7 +7,6 @@ import { describe, test } from 'node:test';
 import type { ConnectionOptions, TLSSocket } from 'node:tls';
 import { formatProblem, loadConfig } from '../../src/config/load.ts';
 import type { ReloadReport } from '../../src/config/reload-report.ts';
-import { configChecks } from '../../src/gateway.ts';
 import { selfSigned } from '../config/self-signed.ts';
 import { FakeUpstream, INFO_LINE } from '../support/fake-upstream.ts';
 import { startTestGateway } from '../support/gateway.ts';
@@ -323,7 +322,7 @@ describe('a reload', () => {
     );
     const line = await gateway.report(0);
     const file = gateway.folder.file('natsgate.yaml');
-    const checked = await loadConfig({ file, flags: {}, env: {} }, configChecks);
+    const checked = await loadConfig({ file, flags: {}, env: {} });
     assert.equal(checked.ok, false);
     assert.deepEqual(line['problems'], checked.ok ? [] : checked.problems.map(formatProblem));
     assert.deepEqual([line['level'], line.message], ['error', 'configuration refused; the old one stays']);

@@ -2,7 +2,6 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { configJsonSchema } from '../../src/config/json-schema.ts';
 import { formatProblem, loadConfig } from '../../src/config/load.ts';
-import { configChecks } from '../../src/gateway.ts';
 import { selfSigned } from '../config/self-signed.ts';
 import { type Manifest, only } from '../support/helm.ts';
 import { KIND, seedOf } from '../support/nkeys.ts';
@@ -43,10 +42,11 @@ export async function checkConfig(objects: readonly Manifest[]): Promise<string[
   const container = podsOf([only(objects, 'Deployment')])[0]?.spec.containers[0];
   const flag = (name: string): string =>
     container.args.find((one: string) => one.startsWith(`--${name}=`))?.slice(name.length + 3);
-  const loaded = await loadConfig(
-    { file, flags: { listen: flag('listen'), admin: flag('admin') }, env: {} },
-    configChecks,
-  );
+  const loaded = await loadConfig({
+    file,
+    flags: { listen: flag('listen'), admin: flag('admin') },
+    env: {},
+  });
   if (!loaded.ok) return loaded.problems.map(formatProblem);
   const { listen, admin } = loaded.config;
   const ports = container.ports.map((port: { containerPort: number }) => port.containerPort);

@@ -3,7 +3,6 @@ import { cpSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { formatProblem, loadConfig } from '../../src/config/load.ts';
-import { configChecks } from '../../src/gateway.ts';
 import { CHART, helm, type Manifest, manifests, only, set } from '../support/helm.ts';
 import { type TemporaryFolder, temporaryFolder } from '../support/temporary-folder.ts';
 import { checkPod } from './rules.ts';
@@ -131,7 +130,7 @@ test('the configuration in the overlay satisfies the gateway', async () => {
   await writeFile(join(temporary.path, 'tls.key'), key, { mode: 0o400 });
   const file = join(temporary.path, 'natsgate.yaml');
   await writeFile(file, text.replaceAll('/etc/natsgate/tls', temporary.path));
-  const loaded = await loadConfig({ file, flags: {}, env: {} }, configChecks);
+  const loaded = await loadConfig({ file, flags: {}, env: {} });
   assert.deepEqual(loaded.ok ? [] : loaded.problems.map(formatProblem), []);
   if (!loaded.ok) return;
   const { listen, admin, upstream } = loaded.config;

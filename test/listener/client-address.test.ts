@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { addressKey, clientAddress, forwardedOrigin } from '../../src/listener/client-address.ts';
-import { canonicalIpv6, parseIpAddress } from '../../src/listener/ip-address.ts';
-import { checkTrustedProxy, compileTrustedProxies } from '../../src/listener/trusted-proxies.ts';
+import { canonicalIpv6, parseIpAddress } from '../../src/net/ip-address.ts';
+import { compileTrustedProxies } from '../../src/net/networks.ts';
 
 const TRUSTED = compileTrustedProxies(['10.0.0.0/8', '192.168.1.1', '2001:db8:cafe::/48']);
 
@@ -166,7 +166,6 @@ const NETWORKS: readonly [cidr: string, inside: readonly string[], outside: read
 
 for (const [cidr, inside, outside] of NETWORKS) {
   test(`network ${cidr}`, () => {
-    assert.equal(checkTrustedProxy(cidr), undefined);
     const network = compileTrustedProxies([cidr]);
     for (const address of inside) assert.equal(network.has(address), true, address);
     for (const address of [...outside, '', 'x', '10.0.0.1/8'])
@@ -190,8 +189,7 @@ for (const cidr of [
   ' 10.0.0.0/8',
 ]) {
   test(`${JSON.stringify(cidr)} is no network`, () => {
-    assert.match(checkTrustedProxy(cidr) ?? 'no problem', /; write /);
-    assert.throws(() => compileTrustedProxies(['10.0.0.0/8', cidr]), /^Error: trustedProxies: /);
+    assert.throws(() => compileTrustedProxies(['10.0.0.0/8', cidr]), / is not a network$/);
   });
 }
 

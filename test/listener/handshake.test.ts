@@ -11,7 +11,7 @@ import {
 } from '../../src/listener/handshake.ts';
 import { refusalBody, refusalHeaders, refusalResponse } from '../../src/listener/http-refusal.ts';
 import { compileOrigins } from '../../src/listener/origin.ts';
-import { compileTrustedProxies } from '../../src/listener/trusted-proxies.ts';
+import { compileTrustedProxies } from '../../src/net/networks.ts';
 
 const ORIGIN = 'https://app.example.com';
 

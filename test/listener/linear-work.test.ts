@@ -10,12 +10,12 @@ import { after, before, test } from 'node:test';
 import { setFlagsFromString } from 'node:v8';
 import { clientAddress, forwardedOrigin } from '../../src/listener/client-address.ts';
 import { type HandshakeRequest, judgeHandshake } from '../../src/listener/handshake.ts';
-import { parseAuthority } from '../../src/listener/host-grammar.ts';
 import { compileOrigins, judgeOrigin } from '../../src/listener/origin.ts';
-import { parseOrigin } from '../../src/listener/origin-grammar.ts';
 import { headerLines, listElements, trimBlanks } from '../../src/listener/raw-headers.ts';
 import { parseTarget } from '../../src/listener/request-target.ts';
-import { compileTrustedProxies } from '../../src/listener/trusted-proxies.ts';
+import { parseAuthority } from '../../src/net/host.ts';
+import { compileTrustedProxies } from '../../src/net/networks.ts';
+import { parseOrigin } from '../../src/net/origin-grammar.ts';
 
 const SHORT = 4096;
 /** Twice the input is twice the work; the rest is for what does not depend on the length. */
@@ -42,7 +42,7 @@ async function blocksRun(work: () => unknown): Promise<number> {
   work();
   const { result } = await session.post('Profiler.takePreciseCoverage');
   let count = 0;
-  for (const script of result.filter(({ url }) => url.includes('/src/listener/'))) {
+  for (const script of result.filter(({ url }) => /\/src\/(listener|net)\//.test(url))) {
     for (const { ranges } of script.functions) for (const range of ranges) count += range.count;
   }
   return count;

@@ -3,12 +3,12 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import type { OriginsConfig } from '../../src/config/config.ts';
 import {
-  checkOriginEntry,
   compileOrigins,
   judgeOrigin,
   type OriginRefusal,
   type SelfOrigin,
 } from '../../src/listener/origin.ts';
+import { parseOriginEntry } from '../../src/net/origin-entry.ts';
 
 const FUZZ_BUDGET_MS = 2000;
 
@@ -288,9 +288,10 @@ const PROBLEMS: readonly [entry: string, says: RegExp][] = [
 
 for (const [entry, says] of PROBLEMS) {
   test(`entry ${JSON.stringify(entry)} is refused, with what to write`, () => {
-    const { problem } = checkOriginEntry(entry);
-    assert.match(problem ?? 'no problem', says);
-    assert.match(problem ?? '', /; write /);
+    const parsed = parseOriginEntry(entry);
+    const problem = parsed.kind === 'problem' ? parsed.problem : 'no problem';
+    assert.match(problem, says);
+    assert.match(problem, /; write /);
     assert.throws(() => compileOrigins(config({ allow: [entry] })), /origins: /);
   });
 }
@@ -323,10 +324,10 @@ const WARNINGS: readonly [entry: string, says: RegExp | undefined][] = [
 
 for (const [entry, says] of WARNINGS) {
   test(`entry ${entry} ${says === undefined ? 'is taken without a word' : 'is taken with a warning'}`, () => {
-    const { problem, warning } = checkOriginEntry(entry);
-    assert.equal(problem, undefined);
-    if (says === undefined) assert.equal(warning, undefined);
-    else assert.match(warning ?? 'no warning', says);
+    const parsed = parseOriginEntry(entry);
+    assert.ok(parsed.kind !== 'problem');
+    if (says === undefined) assert.equal(parsed.warning, undefined);
+    else assert.match(parsed.warning ?? 'no warning', says);
     compileOrigins(config({ allow: [entry] }));
   });
 }

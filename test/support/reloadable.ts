@@ -1,5 +1,5 @@
 import { loadConfig } from '../../src/config/load.ts';
-import { configChecks, type Gateway, type GatewayOptions, startGateway } from '../../src/gateway.ts';
+import { type Gateway, type GatewayOptions, startGateway } from '../../src/gateway.ts';
 import { createLog } from '../../src/log.ts';
 import { TimerWheel } from '../../src/timer-wheel.ts';
 import { testEngine } from './config.ts';
@@ -49,7 +49,7 @@ export class ReloadableGateway implements AsyncDisposable {
     };
     const folder = await MountedFolder.create({ ...files, 'natsgate.yaml': text({ ...base, ...settings }) });
     const source = { file: folder.file('natsgate.yaml'), flags: {}, env };
-    const read = () => loadConfig(source, configChecks);
+    const read = () => loadConfig(source);
     const loaded = await read();
     if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems));
     const log = new LogCapture();

@@ -1,19 +1,13 @@
 import { BlockList } from 'node:net';
 import { parseIpAddress } from './ip-address.ts';
 
-/** The networks whose X-Forwarded-* headers are believed. Immutable. */
+/** Networks of proxies that are believed. Immutable. */
 export type TrustedProxies = {
   /** True for an address in one of the networks, in any spelling. */
   has(address: string): boolean;
 };
 
-type Network = { readonly family: 'ipv4' | 'ipv6'; readonly address: string; readonly prefix: number };
-
-/** For configuration checks: what is wrong with one entry and what to write, or undefined when it is right. */
-export function checkTrustedProxy(cidr: string): string | undefined {
-  if (parseNetwork(cidr) !== undefined) return undefined;
-  return 'not a network; write an address with a prefix length, such as 10.0.0.0/8 or 2001:db8::/32';
-}
+export type Network = { readonly family: 'ipv4' | 'ipv6'; readonly address: string; readonly prefix: number };
 
 /** Compiles networks in CIDR form; an address alone is a network of one. Throws on anything else. */
 export function compileTrustedProxies(cidrs: readonly string[]): TrustedProxies {
@@ -22,9 +16,7 @@ export function compileTrustedProxies(cidrs: readonly string[]): TrustedProxies 
   const lists = { ipv4: new BlockList(), ipv6: new BlockList() };
   for (const cidr of cidrs) {
     const network = parseNetwork(cidr);
-    if (network === undefined) {
-      throw new Error(`trustedProxies: ${JSON.stringify(cidr)}: ${checkTrustedProxy(cidr)}`);
-    }
+    if (network === undefined) throw new Error(`${JSON.stringify(cidr)} is not a network`);
     lists[network.family].addSubnet(network.address, network.prefix, network.family);
   }
   return {
@@ -35,7 +27,8 @@ export function compileTrustedProxies(cidrs: readonly string[]): TrustedProxies 
   };
 }
 
-function parseNetwork(cidr: string): Network | undefined {
+/** Reads `address/prefix`; an address alone is a network of one. Undefined for anything else. */
+export function parseNetwork(cidr: string): Network | undefined {
   const slash = cidr.indexOf('/');
   const written = slash === -1 ? cidr : cidr.slice(0, slash);
   const address = parseIpAddress(written);

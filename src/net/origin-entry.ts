@@ -1,5 +1,4 @@
-import { domainToASCII } from 'node:url';
-import { type Authority, isAlphanumeric, parseAuthority } from './host-grammar.ts';
+import type { Authority } from './host.ts';
 import {
   endOfScheme,
   isVisibleAscii,
@@ -9,6 +8,7 @@ import {
   originText,
 } from './origin-grammar.ts';
 import { entryWarning } from './origin-warning.ts';
+import { parseWrittenAuthority } from './written-authority.ts';
 
 /** One entry of `origins.allow`, understood. `text` is its canonical spelling, `key` what requests are looked up by. */
 export type OriginEntry =
@@ -65,7 +65,7 @@ function webEntry(scheme: OriginScheme, rest: string): OriginEntry {
       `* stands for exactly one whole label at the left; write ${scheme}://*.preview.example.com, or '*' alone for every origin`,
     );
   }
-  const authority = asciiAuthority(plain);
+  const authority = parseWrittenAuthority(plain);
   if (authority === undefined) {
     return problem(
       'the host or port is not valid; write a name, a dotted quad or [IPv6], then :1 to :65535 or nothing',
@@ -123,33 +123,10 @@ function anyOrigin(): OriginEntry {
 }
 
 function withoutScheme(entry: string): OriginEntry {
-  const example = asciiAuthority(entry.startsWith(WILDCARD) ? entry.slice(2) : entry)
+  const example = parseWrittenAuthority(entry.startsWith(WILDCARD) ? entry.slice(2) : entry)
     ? entry
     : 'app.example.com';
   return problem(`the scheme is missing; write https://${example}`);
-}
-
-/**
- * Reads host and port. Browsers send A-labels (xn--…), people write U-labels: those are converted here, once.
- * Only names that hold other than ASCII are converted, and never into an address, because domainToASCII also
- * decodes percent signs and reads historic address spellings.
- */
-function asciiAuthority(text: string): Authority | undefined {
-  if (isVisibleAscii(text)) return parseAuthority(text);
-  const colon = text.indexOf(':');
-  const name = colon === -1 ? text : text.slice(0, colon);
-  if (!hasOnlyNameBytes(name)) return undefined;
-  const authority = parseAuthority(domainToASCII(name) + text.slice(name.length));
-  return authority?.host.kind === 'name' ? authority : undefined;
-}
-
-/** True when all ASCII in `name` may stand in a host name. */
-function hasOnlyNameBytes(name: string): boolean {
-  for (let index = 0; index < name.length; index += 1) {
-    const code = name.charCodeAt(index);
-    if (code < 0x80 && !isAlphanumeric(code) && code !== 0x2d && code !== 0x2e && code !== 0x5f) return false;
-  }
-  return true;
 }
 
 function problem(text: string): OriginEntry {

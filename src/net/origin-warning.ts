@@ -1,5 +1,5 @@
 import { BlockList } from 'node:net';
-import { type Host, isLoopback } from './host-grammar.ts';
+import { type Host, isLoopback } from './host.ts';
 import type { OriginScheme } from './origin-grammar.ts';
 
 /**

@@ -1,4 +1,4 @@
-import { type Authority, isAlphanumeric, isLetter, parseAuthority } from './host-grammar.ts';
+import { type Authority, isAlphanumeric, isLetter, parseAuthority } from './host.ts';
 
 /** A browser's longest origin: 8 for `https://`, 253 for the name, 6 for the port. The rest is slack. */
 export const MAX_ORIGIN_LENGTH = 300;
