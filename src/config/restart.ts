@@ -2,10 +2,15 @@
 import type { Config } from './config.ts';
 import type { Change, Settings } from './settings.ts';
 
-/** Sockets that listen stay where they are, and ws takes the number of its zlib threads once. */
-const FIXED = ['listen.address', 'admin.address', 'compression.concurrency'];
-/** Node decides when it makes the server whether there is TLS, and whether clients are asked for certificates. */
-const SWITCHES = ['listen.tls.certFile', 'listen.tls.clientCaFile'];
+/**
+ * `values`: sockets that listen stay where they are, and ws takes the number of its zlib threads once. `switches`: Node
+ * decides when it makes the server whether there is TLS, and whether clients are asked for certificates; another value
+ * reloads. The chart rolls its pods by the same list (scripts/chart/facts.ts).
+ */
+export const RESTART_KEYS = {
+  values: ['listen.address', 'admin.address', 'compression.concurrency'],
+  switches: ['listen.tls.certFile', 'listen.tls.clientCaFile'],
+} as const satisfies Record<string, readonly string[]>;
 
 /** Those of the changes that a running process cannot make. */
 export function needRestart(
@@ -14,8 +19,9 @@ export function needRestart(
   after: Settings,
 ): readonly Change[] {
   const isSet = (settings: Settings, key: string): boolean => settings.get(key)?.value !== '';
-  const switched = SWITCHES.some((key) => isSet(before, key) !== isSet(after, key));
-  return changes.filter(({ key }) => FIXED.includes(key) || (switched && key.startsWith('listen.tls.')));
+  const fixed: readonly string[] = RESTART_KEYS.values;
+  const switched = RESTART_KEYS.switches.some((key) => isSet(before, key) !== isSet(after, key));
+  return changes.filter(({ key }) => fixed.includes(key) || (switched && key.startsWith('listen.tls.')));
 }
 
 /** `next` with what waits for a restart as it is in `running`: the very same objects. */

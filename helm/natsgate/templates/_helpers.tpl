@@ -89,29 +89,17 @@ annotations:
 {{- end -}}
 {{- end -}}
 
-{{/* One key of the gateway's configuration: (list root section key default). For sections without a short form. */}}
-{{- define "natsgate.configKey" -}}
-{{- $section := index (index . 0).Values.config (index . 1) -}}
-{{- $value := index . 3 -}}
-{{- if hasKey $section (index . 2) -}}{{- $value = index $section (index . 2) -}}{{- end -}}
-{{- $value | toString -}}
-{{- end -}}
-
-{{/* A duration of the gateway's configuration (500ms, 1.5s, 5m, 0) in whole seconds, rounded up. */}}
-{{- define "natsgate.seconds" -}}
-{{- $number := regexFind "^[0-9.]+" . | float64 -}}
-{{- if hasSuffix "ms" . -}}{{- divf $number 1000 | ceil | int -}}
-{{- else if hasSuffix "h" . -}}{{- mulf $number 3600 | ceil | int -}}
-{{- else if hasSuffix "m" . -}}{{- mulf $number 60 | ceil | int -}}
-{{- else -}}{{- $number | ceil | int -}}
+{{/* Seconds that the kubelet sleeps before SIGTERM. */}}
+{{- define "natsgate.sleepSeconds" -}}
+{{- if .Values.diagnosticMode.enabled -}}0
+{{- else if .Values.lifecycle -}}{{- dig "preStop" "sleep" "seconds" 0 .Values.lifecycle | int -}}
+{{- else -}}{{- int .Values.preStopSleepSeconds -}}
 {{- end -}}
 {{- end -}}
 
 {{/* Seconds from the end of a pod's life that are promised to its clients: sleep, then delay, then timeout. */}}
 {{- define "natsgate.drainSeconds" -}}
-{{- $delay := include "natsgate.seconds" (include "natsgate.configKey" (list . "drain" "delay" "5s")) | int -}}
-{{- $timeout := include "natsgate.seconds" (include "natsgate.configKey" (list . "drain" "timeout" "30s")) | int -}}
-{{- add .Values.preStopSleepSeconds $delay $timeout -}}
+{{- add (include "natsgate.sleepSeconds" . | int) (include "natsgate.seconds" (list . "drain.delay") | int) (include "natsgate.seconds" (list . "drain.timeout") | int) -}}
 {{- end -}}
 
 {{- define "natsgate.gracePeriod" -}}
@@ -119,39 +107,22 @@ annotations:
 {{- if kindIs "invalid" $own -}}{{- add (include "natsgate.drainSeconds" . | int) 10 -}}{{- else -}}{{- int $own -}}{{- end -}}
 {{- end -}}
 
+{{/*
+The longest drain that this pod has time for, whatever a later reload says: its grace period is fixed, drain is not.
+At most a day, which is the most that the gateway takes.
+*/}}
+{{- define "natsgate.drainBudget" -}}
+{{- printf "%ds" (sub (include "natsgate.gracePeriod" . | int) (add (include "natsgate.sleepSeconds" . | int) 5) | max 1 | min 86400) -}}
+{{- end -}}
+
 {{/* Sessions of a pod at which another one is wanted. */}}
 {{- define "natsgate.sessionsTarget" -}}
 {{- $own := .Values.autoscaling.sessions.averageValue -}}
 {{- if kindIs "invalid" $own -}}
-{{- $limit := include "natsgate.configKey" (list . "limits" "sessions" "auto") -}}
+{{- $limit := include "natsgate.setting" (list . "limits.sessions") -}}
 {{- $limit = ternary "10000" $limit (eq $limit "auto") -}}
 {{- mulf ($limit | float64) 0.65 | floor | int -}}
 {{- else -}}{{- $own -}}{{- end -}}
-{{- end -}}
-
-{{/* What the gateway reads: the values' config, and what the chart knows better. */}}
-{{- define "natsgate.config" -}}
-{{- $config := deepCopy .Values.config -}}
-{{- if not (kindIs "map" $config.upstream) -}}{{- $_ := set $config "upstream" (dict "servers" $config.upstream) -}}{{- end -}}
-{{- if .Values.tls.enabled -}}
-{{- $tls := dict "certFile" (printf "/etc/natsgate/tls/%s" .Values.tls.certKey) "keyFile" (printf "/etc/natsgate/tls/%s" .Values.tls.keyKey) -}}
-{{- with .Values.tls.clientCaKey -}}{{- $_ := set $tls "clientCaFile" (printf "/etc/natsgate/tls/%s" .) -}}{{- end -}}
-{{- $config = mergeOverwrite $config (dict "listen" (dict "tls" $tls)) -}}
-{{- end -}}
-{{- if .Values.upstreamTls.existingSecret -}}
-{{- $tls := dict -}}
-{{- range $key, $file := dict "caFile" .Values.upstreamTls.caKey "certFile" .Values.upstreamTls.certKey "keyFile" .Values.upstreamTls.keyKey -}}
-{{- if $file -}}{{- $_ := set $tls $key (printf "/etc/natsgate/upstream-tls/%s" $file) -}}{{- end -}}
-{{- end -}}
-{{- $config = mergeOverwrite $config (dict "upstream" (dict "tls" $tls)) -}}
-{{- end -}}
-{{- if include "natsgate.proxySeedSecret" . -}}
-{{- $config = mergeOverwrite $config (dict "upstream" (dict "proxySeedFile" (printf "/etc/natsgate/proxy-seed/%s" .Values.proxySeed.key))) -}}
-{{- end -}}
-{{- if include "natsgate.adminTokenSecret" . -}}
-{{- $config = mergeOverwrite $config (dict "admin" (dict "tokenFile" (printf "/etc/natsgate/admin-token/%s" .Values.adminToken.key))) -}}
-{{- end -}}
-{{- toPrettyJson $config -}}
 {{- end -}}
 
 {{- define "natsgate.proxySeedSecret" -}}
@@ -164,13 +135,6 @@ annotations:
 {{- if .Values.adminToken.existingSecret -}}{{- .Values.adminToken.existingSecret -}}
 {{- else if .Values.adminToken.value -}}{{- include "natsgate.fullname" . -}}
 {{- end -}}
-{{- end -}}
-
-{{/* Origins that may connect, whatever form they were written in: one a line. */}}
-{{- define "natsgate.origins" -}}
-{{- $origins := .Values.config.origins -}}
-{{- if kindIs "map" $origins -}}{{- $origins = $origins.allow -}}{{- end -}}
-{{- join "\n" $origins -}}
 {{- end -}}
 
 {{- define "natsgate.scheme" -}}

@@ -64,7 +64,7 @@ args:
   {{- end }}
 {{- end }}
 env:
-  {{- $env := dict "NODE_OPTIONS" (printf "--max-old-space-size-percentage=%d" (int .Values.heapPercentage)) }}
+  {{- $env := dict "NODE_OPTIONS" (printf "--max-old-space-size-percentage=%d" (int .Values.heapPercentage)) "NATSGATE_DRAIN_BUDGET" (include "natsgate.drainBudget" .) }}
   {{- range $name, $value := mergeOverwrite $env .Values.extraEnv }}
   {{- if not (kindIs "invalid" $value) }}
   - name: {{ $name | quote }}

@@ -1,0 +1,106 @@
+{{/* What the chart knows of the gateway's own keys; written by npm run build:schema. */}}
+{{- define "natsgate.facts" -}}
+{{- .Files.Get "files/gateway.json" -}}
+{{- end -}}
+
+{{/*
+The values' config as the gateway reads it, as JSON {value}: on and off, which are booleans to Helm, by their words
+(the gateway has no other booleans), and without what is empty, as of a section whose keys are all comments.
+*/}}
+{{- define "natsgate.plain" -}}
+{{- $new := .value -}}
+{{- if kindIs "map" .value -}}
+{{- $new = dict -}}
+{{- range $key, $value := .value -}}
+{{- if not (kindIs "invalid" $value) -}}{{- $_ := set $new $key (include "natsgate.plain" (dict "value" $value) | fromJson).value -}}{{- end -}}
+{{- end -}}
+{{- else if kindIs "slice" .value -}}
+{{- $new = list -}}
+{{- range .value -}}{{- $new = append $new (include "natsgate.plain" (dict "value" .) | fromJson).value -}}{{- end -}}
+{{- else if kindIs "bool" .value -}}{{- $new = ternary "on" "off" .value -}}
+{{- end -}}
+{{- toJson (dict "value" $new) -}}
+{{- end -}}
+
+{{/* The same with what the gateway cannot do without: an example that lets nobody real in, and nats-server's usual name. */}}
+{{- define "natsgate.written" -}}
+{{- $config := (include "natsgate.plain" (dict "value" (default dict .Values.config)) | fromJson).value -}}
+{{- toJson (merge $config (dict "origins" (list "https://app.example.com") "upstream" "nats://nats:4222")) -}}
+{{- end -}}
+
+{{/* One value of a configuration: (dict "config" map "key" "drain.delay"), or nothing. No section on the way has a short form that matters. */}}
+{{- define "natsgate.at" -}}
+{{- $value := .config -}}
+{{- range splitList "." .key -}}
+{{- $value = ternary (get (ternary $value dict (kindIs "map" $value)) .) "" (kindIs "map" $value) -}}
+{{- end -}}
+{{- kindIs "string" $value | ternary $value (toJson $value) -}}
+{{- end -}}
+
+{{/* The same of the values' config, else the gateway's default: (list root "drain.delay"). */}}
+{{- define "natsgate.setting" -}}
+{{- $root := index . 0 -}}
+{{- $key := index . 1 -}}
+{{- $written := include "natsgate.at" (dict "config" (include "natsgate.written" $root | fromJson) "key" $key) -}}
+{{- default (index (include "natsgate.facts" $root | fromJson).defaults $key) $written -}}
+{{- end -}}
+
+{{/* A duration of the gateway's configuration (500ms, 1.5s, 1m30s, 0) in whole seconds, rounded up: (list root key). */}}
+{{- define "natsgate.seconds" -}}
+{{- $sum := 0.0 -}}
+{{- range regexFindAll "[0-9.]+(ms|s|m|h)" (include "natsgate.setting" .) -1 -}}
+{{- $number := regexFind "^[0-9.]+" . | float64 -}}
+{{- if hasSuffix "ms" . -}}{{- $sum = addf $sum (divf $number 1000) -}}
+{{- else if hasSuffix "h" . -}}{{- $sum = addf $sum (mulf $number 3600) -}}
+{{- else if hasSuffix "m" . -}}{{- $sum = addf $sum (mulf $number 60) -}}
+{{- else -}}{{- $sum = addf $sum $number -}}
+{{- end -}}
+{{- end -}}
+{{- $sum | ceil | int -}}
+{{- end -}}
+
+{{/* What the gateway reads: the values' config, and what the chart knows better. */}}
+{{- define "natsgate.config" -}}
+{{- $config := include "natsgate.written" . | fromJson -}}
+{{- if not (kindIs "map" $config.upstream) -}}{{- $_ := set $config "upstream" (dict "servers" $config.upstream) -}}{{- end -}}
+{{- if .Values.tls.enabled -}}
+{{- $tls := dict "certFile" (printf "/etc/natsgate/tls/%s" .Values.tls.certKey) "keyFile" (printf "/etc/natsgate/tls/%s" .Values.tls.keyKey) -}}
+{{- with .Values.tls.clientCaKey -}}{{- $_ := set $tls "clientCaFile" (printf "/etc/natsgate/tls/%s" .) -}}{{- end -}}
+{{- $config = mergeOverwrite $config (dict "listen" (dict "tls" $tls)) -}}
+{{- end -}}
+{{- if .Values.upstreamTls.existingSecret -}}
+{{- $tls := dict -}}
+{{- range $key, $file := dict "caFile" .Values.upstreamTls.caKey "certFile" .Values.upstreamTls.certKey "keyFile" .Values.upstreamTls.keyKey -}}
+{{- if $file -}}{{- $_ := set $tls $key (printf "/etc/natsgate/upstream-tls/%s" $file) -}}{{- end -}}
+{{- end -}}
+{{- $config = mergeOverwrite $config (dict "upstream" (dict "tls" $tls)) -}}
+{{- end -}}
+{{- if include "natsgate.proxySeedSecret" . -}}
+{{- $config = mergeOverwrite $config (dict "upstream" (dict "proxySeedFile" (printf "/etc/natsgate/proxy-seed/%s" .Values.proxySeed.key))) -}}
+{{- end -}}
+{{- if include "natsgate.adminTokenSecret" . -}}
+{{- $config = mergeOverwrite $config (dict "admin" (dict "tokenFile" (printf "/etc/natsgate/admin-token/%s" .Values.adminToken.key))) -}}
+{{- end -}}
+{{- toPrettyJson $config -}}
+{{- end -}}
+
+{{/*
+Stands in the pod template, so that pods roll when something changes that a running gateway cannot take over: client
+certificates switched on, above all. The keys are the gateway's own list.
+*/}}
+{{- define "natsgate.restartChecksum" -}}
+{{- $config := include "natsgate.config" . | fromJson -}}
+{{- $restart := (include "natsgate.facts" . | fromJson).restart -}}
+{{- $seen := dict -}}
+{{- range $key := concat $restart.values $restart.switches -}}
+{{- with include "natsgate.at" (dict "config" $config "key" $key) -}}{{- $_ := set $seen $key (ternary "set" . (has $key $restart.switches)) -}}{{- end -}}
+{{- end -}}
+{{- toJson $seen | sha256sum -}}
+{{- end -}}
+
+{{/* Origins that may connect, whatever form they were written in: one a line. */}}
+{{- define "natsgate.origins" -}}
+{{- $origins := (include "natsgate.written" . | fromJson).origins -}}
+{{- if kindIs "map" $origins -}}{{- $origins = $origins.allow -}}{{- end -}}
+{{- join "\n" $origins -}}
+{{- end -}}
