@@ -90,7 +90,6 @@ export const KINDS: Readonly<Record<string, Json>> = {
   lifecycle: object,
   resources: closed({ requests: map(quantity), limits: map(quantity), claims: objects }),
   heapPercentage: { type: 'integer', minimum: 10, maximum: 100 },
-  nofile: whole,
   'autoscaling.minReplicas': positive,
   'autoscaling.maxReplicas': positive,
   'autoscaling.sessions.averageValue': { type: ['integer', 'string', 'null'] },

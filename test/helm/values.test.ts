@@ -135,7 +135,7 @@ test('every switch of the values is turned in some file of ci/', () => {
     // Numbers that only pass through, and what the guards and the property test turn.
     .filter(
       (path) =>
-        !/thresholds\.|podMonitor\.|^test\.|Probe$|^certificate\.(d|r|u|p)|^keda\.(q|p|f)|heapPercentage|^min|^revision|^autoscaling\.|^resources|^securityContext|\.(sampleLimit|labelLimit|port)$|^proxySeed\.key|^adminToken\.key|^upstreamTls\.caKey|^dashboard\.label|unhealthy|keyKey|^pdb\.max|^nofile|trafficDistribution|^test$/.test(
+        !/thresholds\.|podMonitor\.|^test\.|Probe$|^certificate\.(d|r|u|p)|^keda\.(q|p|f)|heapPercentage|^min|^revision|^autoscaling\.|^resources|^securityContext|\.(sampleLimit|labelLimit|port)$|^proxySeed\.key|^adminToken\.key|^upstreamTls\.caKey|^dashboard\.label|unhealthy|keyKey|^pdb\.max|trafficDistribution|^test$/.test(
           path,
         ),
     );
