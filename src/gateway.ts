@@ -395,6 +395,7 @@ export class Gateway {
       slot.accepted();
       this.#sessions.add(session, slot);
       session.start(upstream);
+      this.#reporter.sessionBegan(facts, opening.seconds);
       if (this.#state === 'draining') session.announceDrain();
       begun = true;
     });

@@ -181,7 +181,8 @@ export type RouteLimits = Pick<
 };
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
-export type LogConfig = { readonly level: LogLevel; readonly format: 'json' | 'text' };
+/** `auto`: text at a terminal, JSON otherwise. */
+export type LogConfig = { readonly level: LogLevel; readonly format: 'auto' | 'json' | 'text' };
 
 export type Config = {
   readonly listen: ListenConfig;

@@ -275,7 +275,11 @@ const schema = section('its keys, at least origins and upstream', {
       'error',
       'silent',
     ]),
-    format: words('Each line as a JSON object, or to be read by people.', 'json', ['json', 'text']),
+    format: words('A JSON object in each line, or text for people; auto: text at a terminal.', 'auto', [
+      'auto',
+      'json',
+      'text',
+    ]),
   })
     .prefault({})
     .meta({ description: 'The log on standard output.' }),

@@ -42,7 +42,7 @@ const DEFAULTS = {
   },
   timeouts: { handshakeMs: 5000, pingMs: 25_000, silenceMs: 300_000, stallMs: 30_000, closeMs: 2000 },
   drain: { delayMs: 5000, timeoutMs: 30_000, budgetMs: 0 },
-  log: { level: 'info', format: 'json' },
+  log: { level: 'info', format: 'auto' },
   routes: [],
 };
 
@@ -322,7 +322,7 @@ admin: {address: "\${V}", tokenFile: "\${V}", hosts: ["\${V} x"]}
 origins: {allow: ["\${V}"], missing: '\${V}'}
 upstream:
   - nats://\${V}:\${V}
-  - \${V}
+  - \${V}/path
   - tls://\${V}
 limits: {sessions: "\${V}", frameBytes: "\${V}", sessionAge: "5\${V}"}
 timeouts:

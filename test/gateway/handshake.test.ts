@@ -767,7 +767,9 @@ describe('X-Forwarded-For', () => {
       for (const [index, [chain, client]] of CHAINS.entries()) {
         await using session = await RawClient.open(gateway.port, { headers: { 'X-Forwarded-For': chain } });
         session.send(closeFrame(1000));
-        const end = await gateway.log.find((one) => one['session'] === index + 1);
+        const end = await gateway.log.find(
+          (one) => one['session'] === index + 1 && one.message === 'session ended',
+        );
         assert.equal(end['client'], trustedProxies === TRUSTED ? client : '127.0.0.1', String(chain));
       }
     });
