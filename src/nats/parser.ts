@@ -55,13 +55,10 @@ const WORDS_FROM_BYTES = 12;
 /** Four bytes, the first in the lowest place. */
 const MSG_BLANK = 0x2047_534d;
 const PUB_BLANK = 0x2042_5550;
-/** Larger sizes have nine digits, and are read one by one. */
-const MAX_PLAIN_SIZE = 99_999_999;
 const REFUSED = -2;
 
 const HEADER_START = Buffer.from('NATS/1.0');
-/** `NATS/1.0`, two line ends. */
-const MIN_HEADER_BYTES = 12;
+const HEADER_END = Buffer.from('\r\n\r\n');
 
 /** Told of operations by a parser; their parts are read off the parser during the call. */
 export type OperationSink = {
@@ -74,13 +71,13 @@ export type ParserOptions = {
   readonly maxLineBytes?: number;
   readonly sink?: OperationSink;
   /**
-   * The sink is told of messages too, but for those of strict runs (`plainRun`); without this only of those whose line
-   * it must put together (`wholeLines`).
+   * The sink is told of messages too, but for those of runs (`plainRun`); without this only of those whose line it must
+   * put together (`wholeLines`).
    */
   readonly everyMessage?: boolean;
   /** Lines are told of when they are whole; without this PING, PONG and +OK are counted before their line ends. */
   readonly wholeLines?: boolean;
-  /** Header blocks of HPUB must be lines from `NATS/1.0` to the one empty line. */
+  /** Header blocks of HPUB must begin with `NATS/1.0` and end with an empty line. */
   readonly checkHeaders?: boolean;
 };
 
@@ -89,12 +86,9 @@ export class NatsParser {
   readonly counts = new Float64Array(12);
   /** Bytes of payloads whose control line was complete, headers included. */
   payloadBytes = 0;
-  /** The server's max_payload; larger messages from a client are an error. */
-  maxPayloadBytes = Number.POSITIVE_INFINITY;
   /**
-   * From the next piece on this reads whole runs of messages, where they lie in its memory: those that the sink is not
-   * told of anyway, and of an `everyMessage` sink those in which an enforcer finds nothing to look at. The memory must go
-   * on for 32 bytes behind each piece.
+   * From the next piece on this reads whole runs of messages, where they lie in its memory. No sink is told of these. The
+   * memory must go on for 32 bytes behind each piece.
    */
   plainRun: PlainRun | undefined;
   /** Set once, by the first thing that cannot be read; nothing is read after that. */
@@ -137,8 +131,6 @@ export class NatsParser {
   #state = LINE;
   #left = 0;
   #headerSeen = 0;
-  /** Bytes of CR LF CR LF that the header block so far ends with. */
-  #headerLineEnd = 0;
   /** The incomplete control line. */
   #line: Buffer | undefined;
   #lineLength = 0;
@@ -294,7 +286,7 @@ export class NatsParser {
     this.error = {
       problem: 'policy',
       offset: this.#consumed + offset,
-      expected: 'a header block from NATS/1.0 to an empty line',
+      expected: 'a header block that begins with NATS/1.0 and ends with an empty line',
       found: shown(bytes, pos, end),
     };
     return pos;
@@ -439,7 +431,7 @@ export class NatsParser {
     if (tokens !== least && tokens !== least + 1) return NOT_PLAIN;
     const next = at + 2;
     const size = sizeAt(bytes, start, at);
-    if (size < 0 || size > this.maxPayloadBytes || next - pos > this.#maxLineBytes) return NOT_PLAIN;
+    if (size < 0 || next - pos > this.#maxLineBytes) return NOT_PLAIN;
     const verb = this.#toClient ? VERB.MSG : VERB.PUB;
     this.tokens = tokens;
     this.firstStart = pos + 4;
@@ -466,8 +458,6 @@ export class NatsParser {
       this.#plainVerb,
       toClient ? 3 : 2,
       this.#maxLineBytes,
-      Math.min(this.maxPayloadBytes, MAX_PLAIN_SIZE),
-      this.#everyMessage ? 1 : 0,
       found.byteOffset,
     );
     const messages = found[0] as number;
@@ -505,9 +495,6 @@ export class NatsParser {
         pos,
         end,
       );
-    }
-    if (size > this.maxPayloadBytes) {
-      return this.#refusal('payload_too_big', `at most ${this.maxPayloadBytes} bytes`, bytes, pos, end);
     }
     return this.#beginMessage(verb, bytes, pos, next, size, headerSize);
   }
@@ -654,34 +641,23 @@ export class NatsParser {
   }
 
   /**
-   * `NATS/1.0`, a blank or a line end, lines that end with CR LF, and the only empty one at the very end: whoever looks
-   * for the empty line and whoever counts must find the same header fields.
+   * What lies in between is for the readers of the message: nats.net lets line feeds into a value, nats.py empty lines
+   * too. Only a few bytes are looked at, so a long block costs no more than a short one.
    */
   #headersGoOn(bytes: Buffer, start: number, end: number): boolean {
-    const size = this.headerSize;
-    if (size < MIN_HEADER_BYTES) return false;
-    let seen = this.#headerSeen;
-    let lineEnd = seen === 0 ? 0 : this.#headerLineEnd;
-    for (let at = start; at < end && seen < size; at++, seen++) {
-      const byte = bytes[at] as number;
-      if (seen < HEADER_START.length) {
-        if (byte !== HEADER_START[seen]) return false;
-        continue;
-      }
-      if (seen === HEADER_START.length && byte !== BLANK && byte !== CR) return false;
-      if (byte === CR || byte === LF) {
-        // CR LF CR LF: steps of 1, and LF at the odd ones.
-        if ((byte === LF) !== (lineEnd % 2 === 1)) return false;
-        lineEnd++;
-        if (lineEnd === 4 && seen !== size - 1) return false;
-      } else {
-        if (lineEnd % 2 === 1 || seen === size - 1) return false;
-        lineEnd = 0;
-      }
+    const seen = this.#headerSeen;
+    const stop = Math.min(this.headerSize, seen + end - start);
+    const endsFrom = this.headerSize - HEADER_END.length;
+    if (endsFrom < HEADER_START.length) return false;
+    for (let at = seen; at < stop; at++) {
+      if (at > HEADER_START.length && at < endsFrom) at = Math.min(endsFrom, stop);
+      if (at === stop) break;
+      const byte = bytes[start + at - seen];
+      if (at < HEADER_START.length && byte !== HEADER_START[at]) return false;
+      if (at === HEADER_START.length && byte !== BLANK && byte !== CR) return false;
+      if (at >= endsFrom && byte !== HEADER_END[at - endsFrom]) return false;
     }
-    if (seen === size && lineEnd !== 4) return false;
-    this.#headerSeen = seen;
-    this.#headerLineEnd = lineEnd;
+    this.#headerSeen = stop;
     return true;
   }
 
