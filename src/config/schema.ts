@@ -66,7 +66,7 @@ const origins = section(
   ORIGINS,
   {
     allow: requiredList(
-      'Pages that may connect: origins, one-label wildcards, self, or * in quotes.',
+      'Pages that may connect: origins, one-label wildcards, self, localhost, or * in quotes.',
       entry,
       ORIGINS,
     ),

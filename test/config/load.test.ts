@@ -385,13 +385,36 @@ limits: {frameBytes: 1MiB, sessions: 10, sessionsPerAddress: 11, handshakesPerSe
     [
       'gateway.yaml:2:11: origins: without listen.hosts the entry self only m',
       'gateway.yaml:2:17: origins: "*": every web page may connect, from the ',
-      "gateway.yaml:2:17: origins: '*' allows every origin, so the entries be",
+      "gateway.yaml:2:17: origins: '*' allows every web page, so the entries ",
       'gateway.yaml:2:41: origins: the entry is in the list twice',
       'gateway.yaml:3:22: upstream: the entry is in the list twice',
       'gateway.yaml:4:27: listen.trustedProxies: this network is every addres',
       'gateway.yaml:5:22: limits.frameBytes: a client may publish messages of',
       'gateway.yaml:5:62: limits.sessionsPerAddress: the cap for one address ',
       'gateway.yaml:5:97: limits.handshakesPerSecondPerAddress: the cap for o',
+    ],
+  );
+});
+
+test('localhost is one word, alone or in a list, and warned about; applications beside * are no mistake', async () => {
+  const warned =
+    /^gateway\.yaml:1:\d+: origins: "localhost": every page that any program .*; for development only$/;
+  for (const origins of ['localhost', '[https://app.example.com, localhost]']) {
+    const { config, warnings } = await load(`origins: ${origins}\nupstream: nats://n\n`);
+    assert.equal(config?.origins.allow.at(-1), 'localhost');
+    assert.match(warnings.join('\n'), warned);
+  }
+  const ported = await load('origins: [http://localhost:*]\nupstream: nats://n\n');
+  assert.match(
+    ported.lines.join('\n'),
+    /"http:\/\/localhost:\*": a port has no wildcard; write localhost alone/,
+  );
+  const any = await load(`origins: ['*', 'moz-extension://*', qrc://]\nupstream: nats://n\n`);
+  assert.deepEqual(
+    any.warnings.map((line) => line.slice(0, 55)),
+    [
+      'gateway.yaml:1:11: origins: "*": every web page may con',
+      'gateway.yaml:1:16: origins: "moz-extension://*": every ',
     ],
   );
 });
