@@ -5,9 +5,10 @@ import { check } from './cli/check.ts';
 import type { CommandName } from './cli/commands.ts';
 import { dev } from './cli/dev.ts';
 import { helpPage } from './cli/help.ts';
-import { probe } from './cli/probe.ts';
+import { probe, probeUrl, readAuthorities } from './cli/probe.ts';
 import { serve } from './cli/serve.ts';
 import { type ConfigSource, loadConfig } from './config/load.ts';
+import { duration } from './config/units.ts';
 import { type Gateway, startGateway } from './gateway.ts';
 import { createLog, standardOutput } from './log.ts';
 import { asText } from './log-text.ts';
@@ -75,11 +76,18 @@ const sourceOf = (flags: Flags): ConfigSource => ({
   groups: [process.getegid, process.getgroups].flatMap((of) => of?.() ?? []),
 });
 
-async function runProbe(url: string | undefined, flags: Flags): Promise<number> {
-  if (url === undefined) return wrongUsage('probe wants a URL, for instance ws://127.0.0.1:8080', 'probe');
-  const seconds = Number(flags.timeout ?? '5');
-  if (!(seconds > 0 && seconds <= 600)) return wrongUsage('--timeout wants seconds, for instance 5');
-  return probe(url, { origin: flags.origin?.[0], timeoutMs: seconds * 1000, say });
+async function runProbe(operand: string | undefined, flags: Flags): Promise<number> {
+  if (operand === undefined)
+    return wrongUsage('probe wants a URL, for instance ws://127.0.0.1:8080', 'probe');
+  const url = probeUrl(operand);
+  if ('problem' in url) return wrongUsage(url.problem, 'probe');
+  const { origin: [origin] = [], timeout = '5', ca, 'server-name': serverName } = flags;
+  // A number alone is in seconds.
+  const time = duration('10ms', '10m', '5s').read(/^[\d.]+$/.test(timeout) ? `${timeout}s` : timeout);
+  if (!time.ok) return wrongUsage(`--timeout: ${time.what}; write ${time.write}`, 'probe');
+  const authorities = ca === undefined ? undefined : await readAuthorities(ca);
+  if (authorities !== undefined && 'problem' in authorities) return wrongUsage(authorities.problem, 'probe');
+  return probe(url, { origin, timeoutMs: time.value, ca: authorities, serverName, say });
 }
 
 /** https://no-color.org: any value that is not empty. */
