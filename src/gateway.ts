@@ -171,12 +171,17 @@ export class Gateway {
   }
 
   get ready(): boolean {
-    return this.#state === 'ready' && this.#active.routes.ready;
+    return this.#state === 'ready' && this.#active.routes.ready && !this.#isFull;
   }
 
   /** For the admin port: what stands in the way. */
   get notReady(): string {
-    return this.#state === 'ready' ? 'upstream: no nats-server answers' : this.#state;
+    if (this.#state !== 'ready') return this.#state;
+    return this.#active.routes.ready ? 'capacity: no session has room' : 'upstream: no nats-server answers';
+  }
+
+  get #isFull(): boolean {
+    return this.#active.config.limits.readiness === 'capacity' && this.#admission.isFull;
   }
 
   get sessionCount(): number {

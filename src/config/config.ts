@@ -110,6 +110,8 @@ export type LimitsConfig = {
   readonly maxControlLineBytes: number;
   /** 0: no limit; ended with `session_expired`, spread by ± 10 %. */
   readonly sessionAgeMs: number;
+  /** Whether /readyz also says no while no session has room. */
+  readonly readiness: 'process' | 'capacity';
 };
 
 export type TimeoutsConfig = {

@@ -248,6 +248,10 @@ const schema = section('its keys, at least origins and upstream', {
     handshakesPerSecond: number('Handshakes a second; bursts of twice as many pass.', 300, 1e6),
     handshakesPerSecondPerAddress: number('The same for one address (IPv6: one /64).', 'off', 1e6),
     ...sessionLimitKeys,
+    readiness: words('What /readyz follows; capacity: 503 while no session has room.', 'process', [
+      'process',
+      'capacity',
+    ]),
   })
     .prefault({})
     .meta({ description: 'Caps.' }),

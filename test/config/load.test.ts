@@ -39,6 +39,7 @@ const DEFAULTS = {
     maxSentFrameBytes: 65_535,
     maxControlLineBytes: 4096,
     sessionAgeMs: 0,
+    readiness: 'process',
   },
   timeouts: { handshakeMs: 5000, pingMs: 25_000, silenceMs: 300_000, stallMs: 30_000, closeMs: 2000 },
   drain: { delayMs: 5000, timeoutMs: 30_000, budgetMs: 0 },
@@ -102,7 +103,7 @@ listen: {address: ":1", trustedProxies: 10.0.0.0/8, proxyProtocol: [10.1.0.0/16]
 admin: {address: 2, hosts: natsgate}
 origins: {allow: [self, "*"], missing: allow, opaque: allow}
 upstream: {servers: [nats://a, nats://b:1], connectTimeout: 2s, dialTimeout: 3s, order: least-sessions, health: {url: ["http://{host}:1/h", "http://b/h"], interval: 1m}, readiness: upstream, tls: {mode: first, serverName: "[::1]", minVersion: TLSv1.3}, proxyProtocol: v1}
-limits: {sessions: 5, sessionsPerAddress: 4, handshakesInFlight: 3, handshakesPerSecond: 2, handshakesPerSecondPerAddress: 1, frameBytes: 16MiB, sentFrameBytes: 1KiB, controlLineBytes: 8KiB, sessionAge: 12h}
+limits: {sessions: 5, sessionsPerAddress: 4, handshakesInFlight: 3, handshakesPerSecond: 2, handshakesPerSecondPerAddress: 1, frameBytes: 16MiB, sentFrameBytes: 1KiB, controlLineBytes: 8KiB, sessionAge: 12h, readiness: capacity}
 timeouts: {handshake: 4s, ping: 100ms, silence: 200ms, stall: 10ms, close: 20ms}
 drain: {delay: 0, timeout: 0s}
 engine: buffered
@@ -158,6 +159,7 @@ log: {level: silent, format: text}
         maxSentFrameBytes: 1024,
         maxControlLineBytes: 8192,
         sessionAgeMs: 43_200_000,
+        readiness: 'capacity',
       },
       timeouts: { handshakeMs: 4000, pingMs: 100, silenceMs: 200, stallMs: 10, closeMs: 20 },
       drain: { delayMs: 0, timeoutMs: 0, budgetMs: 0 },
