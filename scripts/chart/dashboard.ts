@@ -23,9 +23,8 @@ const quantiles = (metric: string): Query[] =>
     `p${q * 100}`,
   ]);
 const heat = (metric: string): Query[] => [[`sum by (le) (${rate(`${metric}_bucket`)})`, '{{le}}']];
-const FAULTS = 'outcome=~"over_capacity|upstream_[a-z_]+|internal_error|authorizer_unavailable"';
-const CLIENT_FAULTS_LEFT_OUT =
-  'outcome=~"accepted|draining|over_capacity|upstream_[a-z_]+|internal_error|authorizer_unavailable"';
+const FAULTS = 'outcome=~"over_capacity|upstream_[a-z_]+|internal_error"';
+const CLIENT_FAULTS_LEFT_OUT = 'outcome=~"accepted|draining|over_capacity|upstream_[a-z_]+|internal_error"';
 
 const ROWS: readonly Row[] = [
   {

@@ -9,7 +9,7 @@ import { stringify } from 'yaml';
 import { CHART, only, render, set } from '../support/helm.ts';
 import { findPromtool } from '../support/promtool.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
-import { exportedMetrics, metricsIn } from './exported-metrics.ts';
+import { exportedMetrics, metricsIn, unknownValues } from './exported-metrics.ts';
 
 type Target = {
   readonly refId: string;
@@ -132,6 +132,7 @@ test('every query names what the gateway exports', async () => {
       [],
       panel.title,
     );
+    assert.deepEqual(unknownValues(target.expr, exported), [], panel.title);
   }
 });
 
