@@ -1,3 +1,4 @@
+import { HeldLine } from './held-line.ts';
 import type { PlainRun } from './plain-run.ts';
 import {
   type Direction,
@@ -44,8 +45,6 @@ const BLANK = 0x20;
 const MAX_SIZE_DIGITS = 9;
 /** What a line may have besides its argument: verb, blanks, line end. More blanks than that nobody sends. */
 const LINE_SLACK_BYTES = 64;
-/** Room of a new line buffer. */
-const LINE_BUFFER_BYTES = 256;
 
 const INCOMPLETE = -1;
 /** The line is for the slow path. */
@@ -131,9 +130,7 @@ export class NatsParser {
   #state = LINE;
   #left = 0;
   #headerSeen = 0;
-  /** The incomplete control line. */
-  #line: Buffer | undefined;
-  #lineLength = 0;
+  readonly #held: HeldLine;
   /** Bytes of all pieces before this one. */
   #consumed = 0;
 
@@ -141,6 +138,7 @@ export class NatsParser {
     this.#toClient = direction === 'to_client';
     this.#maxLineBytes =
       options.maxLineBytes ?? (this.#toClient ? MAX_SERVER_LINE_BYTES : MAX_CONTROL_LINE_BYTES);
+    this.#held = new HeldLine(this.#toClient, this.#maxLineBytes + LINE_SLACK_BYTES);
     this.#sink = options.sink;
     this.#everyMessage = options.everyMessage === true;
     this.#checkHeaders = options.checkHeaders === true;
@@ -155,7 +153,7 @@ export class NatsParser {
 
   /** Bytes of an incomplete control line that are kept. */
   get heldBytes(): number {
-    return this.#lineLength;
+    return this.#held.length;
   }
 
   /**
@@ -206,7 +204,7 @@ export class NatsParser {
         }
         default: {
           if (pos === end) return this.#pause(start, end, pos);
-          const held = this.#lineLength;
+          const held = this.#held.length;
           let next = NOT_PLAIN;
           if (words !== undefined && held === 0 && end - pos >= WORDS_FROM_BYTES) {
             if (words.getInt32(bytes.byteOffset + pos, true) === this.#plainVerb) {
@@ -238,7 +236,7 @@ export class NatsParser {
             continue;
           }
           if (next === REFUSED) {
-            this.#forgetLine();
+            this.#held.forget();
             if (this.error !== undefined)
               this.error = { ...(this.error as ParseError), offset: this.#consumed + pos - start - held };
             return pos;
@@ -294,48 +292,29 @@ export class NatsParser {
 
   /** Appends to the line that was begun, and reads it when it is whole. */
   #finishLine(bytes: Buffer, pos: number, end: number): number {
-    let lineEnd = pos;
-    while (lineEnd < end && bytes[lineEnd] !== LF) lineEnd++;
+    const held = this.#held;
+    const lineEnd = held.endIn(bytes, pos, end);
     const whole = lineEnd < end;
     const stop = whole ? lineEnd + 1 : end;
-    const room = this.#maxLineBytes + LINE_SLACK_BYTES - this.#lineLength;
-    this.#keep(bytes, pos, Math.min(stop, pos + room));
-    const line = this.#line as Buffer;
-    const length = this.#lineLength;
-    if (stop - pos > room || !whole) {
+    const isTooLong = stop - pos > held.room;
+    held.keep(bytes, pos, isTooLong ? pos + held.room : stop);
+    const { bytes: line, length } = held;
+    if (isTooLong || !whole) {
       const verb = verbAt(line, 0, length, this.#toClient);
       if (this.#isSkipped(verb)) {
-        this.#forgetLine();
+        held.forget();
         this.#beginSkip(verb as Verb);
         return pos;
       }
-      return stop - pos > room ? this.#tooLong(line, 0, length) : this.#checkIncomplete(line, length);
+      return isTooLong ? this.#tooLong(line, 0, length) : this.#checkIncomplete(line, length);
     }
     this.wasSplit = true;
     this.resumeAt = stop;
     const next = this.#operation(line, 0, length);
     this.wasSplit = false;
     if (next === REFUSED) return REFUSED;
-    this.#forgetLine();
+    held.forget();
     return stop;
-  }
-
-  #keep(bytes: Buffer, start: number, end: number): void {
-    const length = this.#lineLength + end - start;
-    if (this.#line === undefined || this.#line.length < length) {
-      const most = this.#maxLineBytes + LINE_SLACK_BYTES;
-      // Of its own: a part of Node's shared slab would keep all of it alive.
-      const larger = Buffer.allocUnsafeSlow(Math.max(LINE_BUFFER_BYTES, Math.min(2 * length, most)));
-      if (this.#line !== undefined) this.#line.copy(larger, 0, 0, this.#lineLength);
-      this.#line = larger;
-    }
-    bytes.copy(this.#line, this.#lineLength, start, end);
-    this.#lineLength = length;
-  }
-
-  #forgetLine(): void {
-    this.#line = undefined;
-    this.#lineLength = 0;
   }
 
   /** Text behind PING, PONG and +OK has no limit, so nothing of it is kept. */
@@ -352,22 +331,21 @@ export class NatsParser {
 
   /** The line at `pos` is cut by the end of the piece: keeps it, unless it is wrong already. */
   #incomplete(bytes: Buffer, pos: number, end: number): number {
-    if (end - pos > this.#maxLineBytes + LINE_SLACK_BYTES) return this.#tooLong(bytes, pos, end);
-    this.#keep(bytes, pos, end);
-    return this.#checkIncomplete(this.#line as Buffer, this.#lineLength);
+    const held = this.#held;
+    if (end - pos > held.room) return this.#tooLong(bytes, pos, end);
+    held.endIn(bytes, pos, end);
+    held.keep(bytes, pos, end);
+    return this.#checkIncomplete(held.bytes, held.length);
   }
 
+  /** A few bytes, however long the line is. That it is too long shows when it ends, or has no room any more. */
   #checkIncomplete(line: Buffer, end: number): number {
     const verb = verbAt(line, 0, end, this.#toClient);
     if (verb === REFUSED) return this.#wrongVerb(line, 0, end);
     if (verb === INCOMPLETE) return INCOMPLETE;
-    const behindVerb = verbLength(verb as Verb);
-    let at = behindVerb;
-    while (at < end && isBlank(line[at])) at++;
-    if (at === behindVerb && at < end && NEEDS_BLANK[verb] === 1) return this.#noBlank(line, 0, end);
-    // A CR at the very end may belong to the line end.
-    const argument = end - at - (line[end - 1] === CR ? 1 : 0);
-    return argument > this.#maxLineBytes ? this.#tooLong(line, 0, end) : INCOMPLETE;
+    const at = verbLength(verb as Verb);
+    if (at < end && !isBlank(line[at]) && NEEDS_BLANK[verb] === 1) return this.#noBlank(line, 0, end);
+    return INCOMPLETE;
   }
 
   /** Reads one whole control line at `pos`; returns the offset behind it. */
@@ -567,7 +545,10 @@ export class NatsParser {
     return this.error === undefined;
   }
 
-  /** Tokens between blanks up to the line end; returns the offset behind LF. */
+  /**
+   * Tokens between blanks up to the line end; returns the offset behind LF. Towards the client an LF in the subject, the
+   * first token, is a byte of it, see `HeldLine.endIn`.
+   */
   #scan(bytes: Buffer, lineStart: number, end: number, behindVerb: number): number {
     let at = behindVerb;
     if (at >= end) return INCOMPLETE;
@@ -587,7 +568,7 @@ export class NatsParser {
         if (at >= end) return INCOMPLETE;
         byte = bytes[at] as number;
       }
-      if (byte === LF) {
+      if (byte === LF && (tokens > 0 || !this.#toClient)) {
         lineEnd = at;
         at++;
         break;
@@ -610,7 +591,11 @@ export class NatsParser {
         if (at >= end) return INCOMPLETE;
         byte = bytes[at] as number;
         if (byte > BLANK) continue;
-        if (byte === BLANK || byte === TAB || byte === LF) break;
+        if (byte === BLANK || byte === TAB) break;
+        if (byte === LF) {
+          if (tokens === 1 && this.#toClient) continue;
+          break;
+        }
         if (byte !== CR) continue;
         if (at + 1 >= end) return INCOMPLETE;
         if (bytes[at + 1] === LF) break;

@@ -139,6 +139,19 @@ const SERVER: readonly Row[] = [
   ['MSG ob.a 1 0002\r\nhi\r\n', ['MSG 3: ob.a|1|0002 0/2']],
   ['MSG ob\r.a 1 2\r\nhi\r\n', ['MSG 3: ob\r.a|1|2 0/2']],
   ['MSG \r 1 2\r\nhi\r\n', ['MSG 3: \r|1|2 0/2']],
+  // A publisher's LF: first, or moved by an import or a mapping.
+  ['MSG \na.x 1 2\r\nhi\r\n', ['MSG 3: \na.x|1|2 0/2']],
+  ['MSG pre.\na.x 1 reply 2\r\nhi\r\n', ['MSG 4: pre.\na.x|reply|2 0/2']],
+  ['MSG out.\n 1 2\r\nhi\r\n', ['MSG 3: out.\n|1|2 0/2']],
+  ['MSG \n\ra\n\n.x\r 1 2\r\nhi\r\n', ['MSG 3: \n\ra\n\n.x\r|1|2 0/2']],
+  ['msg \t\na.x\t1 2\nhi\r\n', ['MSG 3: \na.x|1|2 0/2']],
+  ['HMSG \na 1 12 14\r\nNATS/1.0\r\n\r\nhi\r\n', ['HMSG 4: \na|12|14 12/14']],
+  ['HMSG pre.\na 1 r 0 2\r\nhi\r\n', ['HMSG 5: pre.\na|0|2 0/2']],
+  ['MSG \r\nPING\r\n', 'ambiguous'],
+  ['MSG \n\r\nPING\r\n', 'arguments'],
+  ['MSG a\nPING\r\n', 'arguments'],
+  ['MSG a 1\nPING\r\n', 'arguments'],
+  [`MSG ${'\n'.repeat(66_000)} 1 2\r\n`, 'line_too_long'],
   ['MSG a\0\xff\x0b 1 2\r\nhi\r\n', ['MSG 3: a\0\xff\x0b|1|2 0/2']],
   ['MSG a 1 0\r\n\r\n', ['MSG 3: a|1|0 0/0']],
   ['MSG a 1 9\r\nINFO {}\r\n\r\n', ['MSG 3: a|1|9 0/9']],
@@ -260,7 +273,7 @@ const OPERATIONS = {
       .map((text) => `MSG a\r.b 9 ${text.length}\r\n${text}\r\n`),
     fc
       .string({ unit: 'binary-ascii', maxLength: 40 })
-      .map((text) => `HMSG a 9 r 0 ${text.length}\r\n${text}\r\n`),
+      .map((text) => `HMSG \na.\n 9 r 0 ${text.length}\r\n${text}\r\n`),
   ),
 } as const satisfies Record<Direction, unknown>;
 
@@ -361,7 +374,7 @@ describe('an error', () => {
   });
 
   test('a long line in two pieces shows its beginning, not the second piece', () => {
-    const error = errorOf('to_upstream', 'SUB abc', long, 'zzz');
+    const error = errorOf('to_upstream', 'SUB abc', long, 'z'.repeat(64));
     assert.equal(error?.problem, 'line_too_long');
     assert.equal(error?.offset, 0);
     assert.match(error?.found ?? '', /^SUB \.{28}…$/);

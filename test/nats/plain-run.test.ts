@@ -88,6 +88,15 @@ for (const direction of ['to_client', 'to_upstream'] as const)
       assert.ok(count > 600);
     });
 
+    test('with a line feed in a subject', () => {
+      for (const text of streams(direction)) {
+        if (text.length > 120) continue;
+        const second = text.indexOf('\r\n', text.indexOf('filler')) + 2;
+        for (let at = second + 4; at < text.indexOf(' ', second + 4); at++)
+          assertSame(`${text.slice(0, at)}\n${text.slice(at)}`);
+      }
+    });
+
     test('with a byte too many, and one too few', () => {
       for (const text of streams(direction)) {
         if (text.length > 90) continue;
