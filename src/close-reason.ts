@@ -195,7 +195,13 @@ export const HANDSHAKE_OUTCOMES = {
   header_too_large: {
     status: 431,
     class: 'client_fault',
-    sentence: 'The request head is over 8 KiB or 64 lines. Send fewer or smaller headers and cookies.',
+    sentence:
+      'The header fields are over limits.headBytes or limits.headLines. Send fewer or smaller headers and cookies.',
+  },
+  target_too_long: {
+    status: 414,
+    class: 'client_fault',
+    sentence: 'The request target is over 8,000 bytes. Send a shorter path and query.',
   },
   timeout: {
     status: 408,
@@ -273,8 +279,7 @@ export const HANDSHAKE_OUTCOMES = {
   origin_scheme: {
     status: 403,
     class: 'client_fault',
-    sentence:
-      'The scheme of the Origin is not http or https, and it is not in origins. Add it as it is, or all of its scheme as scheme://*.',
+    sentence: 'The scheme of the Origin is not http or https.',
   },
   origin_not_listed: {
     status: 403,

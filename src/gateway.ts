@@ -5,7 +5,7 @@ import { Metrics } from './admin/metrics.ts';
 import { isCapLow, Places } from './budget.ts';
 import { BufferPool } from './buffer-pool.ts';
 import { HANDSHAKE_OUTCOMES, type HandshakeOutcome } from './close-reason.ts';
-import type { Config, ListenAddress, RouteConfig, UpstreamConfig } from './config/config.ts';
+import type { Config, InspectLevel, ListenAddress, RouteConfig, UpstreamConfig } from './config/config.ts';
 import { drainTimes } from './config/drain.ts';
 import { fingerprint } from './config/fingerprint.ts';
 import type { ValidConfig } from './config/load.ts';
@@ -15,9 +15,11 @@ import { DEFAULT_ROUTE } from './config/routes.ts';
 import { InspectionTotals } from './inspect/inspection-totals.ts';
 import { type InspectionRules, Inspector } from './inspect/inspector.ts';
 import { Admission, type AdmissionLimits, type AdmissionSlot } from './listener/admission.ts';
-import { Listener, type ListenerLimits, TLS_OUTCOMES } from './listener/listener.ts';
+import { Listener, type ListenerLimits } from './listener/listener.ts';
 import type { Opening, OpeningFacts } from './listener/opening.ts';
-import type { Log } from './log.ts';
+import { DROP_REASONS, type DropReason, pendingLimits } from './listener/pending.ts';
+import { TLS_OUTCOMES } from './listener/tls-outcome.ts';
+import { foreignText, type Log } from './log.ts';
 import { isCutThrough, type Prepared, prepare } from './prepare.ts';
 import { encodeProxyHeader } from './proxy-protocol.ts';
 import { Reporter } from './reporter.ts';
@@ -25,7 +27,6 @@ import { type Route, Routes, RouteTotals } from './routes.ts';
 import { Session, type SessionObserver, type SessionSummary } from './session/session.ts';
 import { Sessions } from './session/sessions.ts';
 import { TimerWheel } from './timer-wheel.ts';
-import { AnnouncedWarnings } from './upstream/announced.ts';
 import type { DialContext, Upstream } from './upstream/connect.ts';
 import { CONNECT_OUTCOMES, type ConnectOutcome } from './upstream/connect-outcome.ts';
 import { DialError } from './upstream/dial-error.ts';
@@ -114,8 +115,11 @@ export class Gateway {
   #state: GatewayState = 'starting';
   /** The drain delay is over (or the end has come): nobody is let in any more. */
   #closedToNew = false;
-  #droppedConnections = 0;
-  readonly #announced: AnnouncedWarnings;
+  readonly #droppedConnections = Object.fromEntries(DROP_REASONS.map((reason) => [reason, 0])) as Record<
+    DropReason,
+    number
+  >;
+  #warnedOfConnectUrls = false;
   #address: ListenAddress | undefined;
   #adminAddress: ListenAddress | undefined;
   #drained: Promise<void> | undefined;
@@ -125,7 +129,6 @@ export class Gateway {
     const { config, certificate, rules, proxies } = prepared;
     this.#options = options;
     this.#log = options.log;
-    this.#announced = new AnnouncedWarnings(options.log);
     this.#reporter = new Reporter(options.log, DEFAULT_ROUTE);
     this.#wheel = options.timerWheel ?? new TimerWheel();
     this.#admission = new Admission(admissionLimits(prepared), () => performance.now());
@@ -137,7 +140,7 @@ export class Gateway {
       onOutcome: (outcome, seconds, facts) => this.#onOutcome(outcome, seconds, facts),
       onHttpAnswer: (status) => this.#metrics.httpAnswered(status),
       onTlsHandshake: (outcome) => this.#metrics.tlsHandshake(outcome),
-      onDropped: () => this.#onDropped(),
+      onDropped: (reason) => this.#onDropped(reason),
     });
     this.#metrics = new Metrics(
       {
@@ -171,17 +174,12 @@ export class Gateway {
   }
 
   get ready(): boolean {
-    return this.#state === 'ready' && this.#active.routes.ready && !this.#isFull;
+    return this.#state === 'ready' && this.#active.routes.ready;
   }
 
   /** For the admin port: what stands in the way. */
   get notReady(): string {
-    if (this.#state !== 'ready') return this.#state;
-    return this.#active.routes.ready ? 'capacity: no session has room' : 'upstream: no nats-server answers';
-  }
-
-  get #isFull(): boolean {
-    return this.#active.config.limits.readiness === 'capacity' && this.#admission.isFull;
+    return this.#state === 'ready' ? 'upstream: no nats-server answers' : this.#state;
   }
 
   get sessionCount(): number {
@@ -306,7 +304,6 @@ export class Gateway {
     before.routes.retire(active.routes);
     this.#forgetRoutes(active.routes, before.routes);
     this.#log.configure(config.log);
-    this.#announced.forget();
     if (next.cutThrough !== before.cutThrough) this.#warnOfEngine();
   }
 
@@ -403,7 +400,6 @@ export class Gateway {
       slot.accepted();
       this.#sessions.add(session, slot);
       session.start(upstream);
-      this.#reporter.sessionBegan(facts, opening.seconds);
       if (this.#state === 'draining') session.announceDrain();
       begun = true;
     });
@@ -418,7 +414,9 @@ export class Gateway {
     config: RouteConfig,
   ): Inspector | undefined {
     const { name, inspect: level, info, limits } = config;
-    this.#announced.check(upstream.info, config);
+    // Only `enforce` can change INFO: who has that and keeps the addresses means it.
+    if (level !== 'enforce' && upstream.info.connectUrls.length > 0)
+      this.#warnOfConnectUrls(upstream.info.connectUrls, level);
     if (level === 'off') return undefined;
     const signer = config.upstream.proxySigner;
     // All that the functions below may keep: `upstream` holds an INFO line, of up to 64 KiB.
@@ -442,11 +440,20 @@ export class Gateway {
     });
   }
 
+  #warnOfConnectUrls(urls: readonly string[], level: InspectLevel): void {
+    if (this.#warnedOfConnectUrls) return;
+    this.#warnedOfConnectUrls = true;
+    this.#log.warn(
+      { announced: urls.slice(0, 4).map((url) => foreignText(url)) },
+      `nats-server announces addresses of its cluster, and browsers will try to reconnect there, past this gateway; write "info:" and below it "  connectUrls: drop"${level === 'off' ? '' : ', and "inspect: enforce"'}`,
+    );
+  }
+
   // Told to the outside
 
-  #onDropped(): void {
-    this.#droppedConnections++;
-    this.#reporter.connectionDropped('cap');
+  #onDropped(reason: DropReason): void {
+    this.#droppedConnections[reason]++;
+    this.#reporter.connectionDropped(reason);
   }
 
   #onOutcome(outcome: HandshakeOutcome, seconds: number, facts: OpeningFacts): void {
@@ -568,6 +575,7 @@ export class Gateway {
       serverStates: SERVER_STATES,
       upstreamServers: routes.servers(),
       routes: totals.routes(routes.names, this.#sessionsByRoute()),
+      pendingConnections: this.#listener.pending,
       droppedConnections: this.#droppedConnections,
       droppedLogLines: this.#options.droppedLogLines?.() ?? 0,
       engines: {
@@ -633,6 +641,8 @@ const admissionLimits = ({ config, budget }: Prepared): AdmissionLimits => ({
 const listenerLimits = ({ config, budget }: Prepared): ListenerLimits => ({
   handshakeMs: config.timeouts.handshakeMs,
   maxConnections: budget.maxConnections,
+  pending: pendingLimits(budget.pendingConnections),
+  head: { headBytes: 8192, headLines: 64 },
 });
 
 const DRAINING = { admitted: false, outcome: 'draining' } as const;

@@ -30,13 +30,13 @@ const isPackage = (target: string): boolean => !target.endsWith('.ts');
 const LEAVES = [
   'errors.ts',
   'log.ts',
-  'log-text.ts',
   'printable.ts',
   'close-reason.ts',
   'timer-wheel.ts',
   'buffer-pool.ts',
   'proxy-protocol.ts',
   'budget.ts',
+  'http-head.ts',
   'reporter.ts',
 ];
 

@@ -6,6 +6,7 @@ export type MetricsSource = {
   readonly draining: boolean;
   readonly sessions: Population;
   readonly handshakesInFlight: number;
+  readonly pendingConnections: number;
   readonly bytes: Directions;
   readonly wireBytes: Directions;
   /** By opcode. */
@@ -18,7 +19,8 @@ export type MetricsSource = {
   readonly serverStates: readonly string[];
   readonly upstreamServers: readonly UpstreamServerNumbers[];
   readonly routes: readonly RouteNumbers[];
-  readonly droppedConnections: number;
+  /** By reason. */
+  readonly droppedConnections: Numbers;
   readonly droppedLogLines: number;
   /** 1 for the engine at work, 0 for the other. */
   readonly engines: Numbers;
@@ -232,9 +234,13 @@ export const COPIED_METRICS: Readonly<Record<string, CopiedMetric>> = {
     {},
     'upstream,server',
   ),
+  natsgate_pending_connections: gauge(
+    'Connections without a whole request yet, or answered and not closed.',
+    (s) => s.pendingConnections,
+  ),
   natsgate_connections_dropped_total: counter(
     'Connections closed unanswered, because too many were open.',
-    (s) => ({ cap: s.droppedConnections }),
+    (s) => s.droppedConnections,
     {},
     'reason',
   ),
@@ -439,8 +445,8 @@ export const EVENT_HISTOGRAMS = {
   },
   natsgate_session_duration_seconds: {
     help: 'Lifetime of finished sessions.',
-    labelNames: ['listener', 'initiator'],
-    values: ['client', 'upstream', 'gateway'].map((initiator) => ({ ...LISTENER, initiator })),
+    labelNames: ['listener'],
+    values: [LISTENER],
     buckets: SESSION_SECONDS,
   },
   natsgate_ping_rtt_seconds: {

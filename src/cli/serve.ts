@@ -1,6 +1,5 @@
 import type { ConfigSource, LoadedConfig } from '../config/load.ts';
 import { formatProblem } from '../config/load.ts';
-import { counted } from '../config/text.ts';
 import { type Gateway, type GatewayOptions, startGateway } from '../gateway.ts';
 import { createLog, type StandardOutput } from '../log.ts';
 
@@ -20,7 +19,7 @@ export async function serve(source: ConfigSource, options: ServeOptions): Promis
   if (!loaded.ok) {
     for (const problem of loaded.problems) options.complain(formatProblem(problem));
     options.complain(
-      `natsgate: ${counted(loaded.problems.length, 'problem')} in the configuration; not started`,
+      `natsgate: ${loaded.problems.length === 1 ? 'one problem' : `${loaded.problems.length} problems`} in the configuration; not started`,
     );
     return undefined;
   }

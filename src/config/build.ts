@@ -25,7 +25,6 @@ export function buildConfig(values: Values, references: References): Config {
       handshakesPerSecond: limits.handshakesPerSecond,
       handshakesPerSecondPerAddress: limits.handshakesPerSecondPerAddress,
       ...sessionLimits(limits),
-      readiness: limits.readiness,
     },
     timeouts: {
       handshakeMs: timeouts.handshake,

@@ -4,25 +4,38 @@ import { refusalResponse } from './http-refusal.ts';
 
 /** A client gets this long to read its answer and close. */
 const LINGER_MS = 1000;
+/** What a client still sends is read, but not for ever: a flood shall wait in the kernel. */
+const MAX_DROPPED_BYTES = 256 * 1024;
 
 /** How long to stay away when we are full or leaving; drawn anew each time, so that clients do not return together. */
 const RETRY_AFTER_SECONDS = { least: 1, most: 10 } as const;
 
 const ANSWERED = new WeakSet<Socket>();
 
-/** True once a refusal was written; no further request on this connection may reach a rule. */
+/** True once an answer was written; no further request on this connection may reach a rule. */
 export const isAnswered = (socket: Socket): boolean => ANSWERED.has(socket);
 
-/**
- * Writes the constant answer of a refusal, ends the connection, reads and drops what the client still sends (a
- * close with unread input would reset the connection and could take the answer along), and destroys it after a
- * second. The first answer of a connection is its last.
- */
+/** Writes the constant answer of a refusal, as the last of this connection. */
 export function answer(socket: Socket, outcome: Refusal, options: { readonly head?: boolean } = {}): void {
+  answerWith(socket, refusalResponse(outcome, { ...options, retryAfterSeconds: retryAfterSeconds() }));
+}
+
+/**
+ * Writes `response`, ends the connection, reads and drops what the client still sends (a close with unread input would
+ * reset the connection and could take the answer along), and destroys it after a second. The first answer of a
+ * connection is its last: whoever read it before reads it no more, a parser least of all.
+ */
+export function answerWith(socket: Socket, response: Buffer): void {
   if (ANSWERED.has(socket) || socket.destroyed) return;
   ANSWERED.add(socket);
   socket.on('error', () => {});
-  socket.end(refusalResponse(outcome, { ...options, retryAfterSeconds: retryAfterSeconds() }));
+  socket.end(response);
+  socket.removeAllListeners('data');
+  let dropped = 0;
+  socket.on('data', (chunk: Buffer) => {
+    dropped += chunk.length;
+    if (dropped > MAX_DROPPED_BYTES) socket.pause();
+  });
   socket.resume();
   const linger = setTimeout(() => socket.destroy(), LINGER_MS);
   socket.once('close', () => clearTimeout(linger));

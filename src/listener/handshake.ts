@@ -5,6 +5,7 @@
  */
 
 import type { Refusal } from '../close-reason.ts';
+import { MAX_TARGET_BYTES } from '../http-head.ts';
 import { type Authority, isLoopback, parseAuthority } from '../net/host.ts';
 import type { TrustedProxies } from '../net/networks.ts';
 import { defaultPort } from '../net/origin-grammar.ts';
@@ -13,18 +14,12 @@ import { judgeOrigin, type OriginPolicy, type SelfOrigin } from './origin.ts';
 import { headerLines, listElements } from './raw-headers.ts';
 import { fitsHost, parseTarget } from './request-target.ts';
 
-/** A browser's handshake is under 1 KiB; 8 KiB leaves room for cookies, as most servers and proxies do. */
-const MAX_HEAD_BYTES = 8192;
-const MAX_HEADER_LINES = 64;
-
 export type HandshakeRequest = {
   readonly method: string;
   readonly target: string;
   readonly httpVersion: string;
   /** Names and values in turn, as Node lists them. */
   readonly rawHeaders: readonly string[];
-  /** The whole head from the first byte of the connection: empty lines in front, request line, final CRLF CRLF. */
-  readonly headBytes: number;
   /** Bytes that arrived behind the head. */
   readonly earlyBytes: number;
   readonly tls: boolean;
@@ -96,13 +91,12 @@ type Found = {
 /** The route of a request that is an opening handshake, or the first rule that it breaks. */
 function place(request: HandshakeRequest, rules: HandshakeRules): Found | Refusal {
   const { rawHeaders } = request;
-  if (request.headBytes > MAX_HEAD_BYTES || rawHeaders.length > 2 * MAX_HEADER_LINES)
-    return 'header_too_large';
   // RFC 9110 §7.8: Upgrade in an HTTP/1.0 request is to be ignored, so this one asks for no upgrade.
   if (request.httpVersion === '1.0') return 'not_upgrade';
   if (request.httpVersion !== '1.1') return 'http_version';
   if (request.method !== 'GET') return 'method';
   if (hasBody(rawHeaders)) return 'body';
+  if (request.target.length > MAX_TARGET_BYTES) return 'target_too_long';
   const target = parseTarget(request.target);
   if (target === undefined) return 'target';
   const host = hostOf(rawHeaders);
@@ -173,9 +167,7 @@ function hostOf(rawHeaders: readonly string[]): Authority | undefined {
 
 /**
  * The origin of a page that the browser got from where it got us. The scheme is that of the listener, and the
- * authority that of Host, unless a trusted proxy says otherwise. Undefined for a host that is not ours. A proxy may
- * take the port out of Host (nginx does with $host) and tell it in X-Forwarded-Port, which others fill with a port of
- * their own; so where Host has none, both that port and the usual one count.
+ * authority that of Host, unless a trusted proxy says otherwise. Undefined for a host that is not ours.
  */
 function selfOrigin(
   { tls }: HandshakeRequest,
@@ -186,11 +178,7 @@ function selfOrigin(
   const authority = forwarded.authority ?? host;
   const known = hosts.length === 0 ? isLoopback(authority.host) : hosts.includes(authority.host.text);
   if (!known) return undefined;
-  const ports =
-    authority.port === undefined
-      ? [defaultPort(scheme), ...(forwarded.port === undefined ? [] : [forwarded.port])]
-      : [authority.port];
-  return { scheme, host: authority.host.text, ports };
+  return { scheme, host: authority.host.text, port: authority.port ?? defaultPort(scheme) };
 }
 
 /** RFC 6455 §4.2.1 point 8: tokens, none twice, in the order of the client; undefined when they are not. */
@@ -198,8 +186,7 @@ function subprotocolsOf(rawHeaders: readonly string[]): readonly string[] | unde
   const lines = headerLines(rawHeaders, 'sec-websocket-protocol');
   if (lines.length === 0) return [];
   const names = listElements(lines);
-  const valid =
-    names.length > 0 && new Set(names).size === names.length && names.every((name) => TOKEN.test(name));
+  const valid = new Set(names).size === names.length && names.every((name) => TOKEN.test(name));
   return valid ? names : undefined;
 }
 

@@ -1,27 +1,27 @@
 import {
   createServer as createHttpServer,
+  type Server as HttpServer,
   type IncomingMessage,
-  type Server,
-  type ServerOptions,
+  type ServerResponse,
 } from 'node:http';
-import { createServer as createHttpsServer } from 'node:https';
-import { type AddressInfo, Socket } from 'node:net';
-import { type TLSSocket, type TlsOptions, Server as TlsServer } from 'node:tls';
+import { type AddressInfo, createServer, type Server, Socket } from 'node:net';
+import { TLSSocket, type TlsOptions, Server as TlsServer } from 'node:tls';
 import { HANDSHAKE_OUTCOMES, type Refusal } from '../close-reason.ts';
 import type { ListenAddress } from '../config/config.ts';
+import type { HeadLimits } from '../http-head.ts';
 import type { TrustedProxies } from '../net/networks.ts';
-import { answer, isAnswered } from './answer.ts';
+import { answer } from './answer.ts';
+import { addressKey } from './client-address.ts';
 import { type HandshakeRules, judgeHandshake } from './handshake.ts';
+import { readOneHead } from './one-head.ts';
 import { Opening, type OpeningFacts, type OpeningObserver } from './opening.ts';
-import { ProxyGate } from './proxy-gate.ts';
+import { type DropReason, PendingConnection, PendingConnections, type PendingLimits } from './pending.ts';
+import { takeProxyHeader } from './proxy-gate.ts';
+import { type TlsOutcome, tlsOutcome } from './tls-outcome.ts';
 
-export const MAX_HEAD_BYTES = 8 * 1024;
 const BACKLOG = 1024;
-/** Node enforces its header deadline only at this grain. */
-const DEADLINE_CHECK_MS = 1000;
-
-export const TLS_OUTCOMES = ['ok', 'no_cert', 'bad_cert', 'protocol', 'timeout', 'other'] as const;
-export type TlsOutcome = (typeof TLS_OUTCOMES)[number];
+/** Above any limit of ours: those are kept before the parser. */
+const PARSER_HEAD_BYTES = 128 * 1024;
 
 export type ListenerObserver = OpeningObserver & {
   /** A handshake passed the rules; it is answered through the opening, sooner or later. */
@@ -29,28 +29,44 @@ export type ListenerObserver = OpeningObserver & {
   /** An HTTP answer other than 101. */
   onHttpAnswer(status: number): void;
   onTlsHandshake(outcome: TlsOutcome): void;
-  /** More connections than the last fence lets in; this one was closed without a word. */
-  onDropped(): void;
+  /** There was no room; a connection was closed without a word. */
+  onDropped(reason: DropReason): void;
 };
 
-export type ListenerLimits = { readonly handshakeMs: number; readonly maxConnections: number };
+export type ListenerLimits = {
+  readonly handshakeMs: number;
+  /** The last fence: connections of any kind. */
+  readonly maxConnections: number;
+  readonly pending: PendingLimits;
+  readonly head: HeadLimits;
+};
 
 /**
- * The public port: an HTTP or HTTPS server that answers everything by itself but for opening handshakes which
- * pass the rules. Every answer but 101 is a constant text, closes the connection, and is its last.
+ * The public port. It answers everything by itself but for opening handshakes which pass the rules; every answer but
+ * 101 is a constant text, closes the connection, and is its last.
+ *
+ * ```
+ *  accept ─▶ pending ─▶ PROXY header ─▶ TLS ─▶ one head ─▶ rules ─▶ Opening
+ *            (oldest first, one deadline)      (Node's HTTP parser)
+ * ```
  */
 export class Listener {
   readonly #server: Server;
+  /** Neither of them listens: they are given connections. */
+  readonly #tls: TlsServer | undefined;
+  readonly #http: HttpServer;
   #rules: HandshakeRules;
+  /** Whose connections must begin with a PROXY header. */
+  #proxies: TrustedProxies;
+  #limits: ListenerLimits;
   readonly #observer: ListenerObserver;
-  #handshakeMs: number;
-  /** When each connection came; the handshake deadline counts from there. */
-  readonly #acceptedAtMs = new WeakMap<Socket, number>();
-  readonly #secure: boolean;
-  readonly #gate: ProxyGate;
+  readonly #pending: PendingConnections;
+  readonly #bySocket = new WeakMap<Socket, PendingConnection>();
+  /** Connections whose TLS socket does not exist yet, by their two addresses. */
+  readonly #beforeTls = new Map<string, PendingConnection>();
 
   /**
-   * With `tls` an HTTPS server. `proxies`: whose connections must begin with a PROXY header.
+   * With `tls` for wss. `proxies`: whose connections must begin with a PROXY header.
    *
    * @throws when the certificate does not fit its key.
    */
@@ -61,46 +77,60 @@ export class Listener {
     limits: ListenerLimits,
     observer: ListenerObserver,
   ) {
-    const options: ServerOptions = {
-      maxHeaderSize: MAX_HEAD_BYTES,
-      headersTimeout: limits.handshakeMs,
-      requestTimeout: limits.handshakeMs,
-      connectionsCheckingInterval: Math.min(DEADLINE_CHECK_MS, limits.handshakeMs),
-      // The rules answer a missing Host themselves, with their own words.
-      requireHostHeader: false,
-      // With 1 byte, `drain` is certain whenever the kernel did not take all of a write (buffer-pool.ts).
-      highWaterMark: 1,
-      // No TCP keepalive: WebSocket pings do its work, and its four system calls are 3 % of a handshake.
-      noDelay: true,
-    };
-    const secure = tls !== undefined;
-    const server = secure ? createHttpsServer({ ...options, ...tls }) : createHttpServer(options);
-    server.maxConnections = limits.maxConnections;
-    // No silent cut: the 8 KiB bound the number of lines, and the rules count them.
-    server.maxHeadersCount = 0;
-    this.#server = server;
-    this.#secure = secure;
     this.#rules = rules;
-    this.#handshakeMs = limits.handshakeMs;
+    this.#proxies = proxies;
+    this.#limits = limits;
     this.#observer = observer;
-    this.#gate = new ProxyGate(server, {
-      networks: proxies,
-      secure,
-      onRefused: (socket, cause) => this.#onNoProxyHeader(socket, cause),
+    this.#pending = new PendingConnections(limits.pending, limits.handshakeMs, {
+      onDropped: (connection, reason) => {
+        connection.socket.destroy();
+        observer.onDropped(reason);
+      },
+      onExpired: (connection) => this.#refuse(connection, 'timeout'),
     });
-    server.on(secure ? 'secureConnection' : 'connection', (socket: Socket) => this.#onConnection(socket));
-    server.on('upgrade', (request, stream, head) => this.#onRequest(request, stream, head.length, true));
-    server.on('request', (request) => this.#onRequest(request, request.socket, 0, false));
-    server.on('checkContinue', (request) => this.#onRequest(request, request.socket, 0, false));
-    server.on('checkExpectation', (request) => this.#onRequest(request, request.socket, 0, false));
-    server.on('connect', (request, stream) => this.#onRequest(request, stream, 0, false));
-    server.on('clientError', (error: NodeJS.ErrnoException, socket) =>
-      this.#onClientError(error, socket as Socket),
-    );
-    server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: TLSSocket) =>
-      observer.onTlsHandshake(tlsOutcome(error, socket)),
-    );
-    server.on('drop', () => observer.onDropped());
+    // No TCP keepalive: WebSocket pings do its work, and its four system calls are 3 % of a handshake. With a mark of
+    // 1 byte, `drain` is certain whenever the kernel did not take all of a write (buffer-pool.ts).
+    const options = { allowHalfOpen: tls === undefined, noDelay: true, highWaterMark: 1 };
+    this.#server = createServer(options, (socket) => this.#onConnection(socket));
+    this.#server.maxConnections = limits.maxConnections;
+    this.#server.on('drop', () => observer.onDropped('cap'));
+    this.#tls = tls && this.#makeTlsServer(tls);
+    this.#http = this.#makeHttpServer();
+  }
+
+  #makeTlsServer(options: TlsOptions): TlsServer {
+    const server = new TlsServer(options, (socket) => this.#onSecure(socket));
+    return server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: TLSSocket) => {
+      this.#observer.onTlsHandshake(tlsOutcome(error, socket));
+      socket.destroy();
+    });
+  }
+
+  #makeHttpServer(): HttpServer {
+    // The rules answer a missing Host themselves, with their own words.
+    const server = createHttpServer({ maxHeaderSize: PARSER_HEAD_BYTES, requireHostHeader: false });
+    // No silent cut: the lines are counted before the parser.
+    server.maxHeadersCount = 0;
+    const onRequest = (request: IncomingMessage, _response: ServerResponse): void =>
+      this.#onRequest(request, request.socket, false);
+    return server
+      .on('upgrade', (request, stream) => {
+        // With a body it is a stream of Node's own, which fails when the socket has ended before it.
+        if (stream !== request.socket) stream.on('error', ignore);
+        this.#onRequest(request, stream, true);
+      })
+      .on('request', onRequest)
+      .on('checkContinue', onRequest)
+      .on('checkExpectation', onRequest)
+      .on('connect', (request, stream) => this.#onRequest(request, stream, false))
+      .on('clientError', (error: NodeJS.ErrnoException, socket) =>
+        this.#onClientError(error, socket as Socket),
+      );
+  }
+
+  /** Connections that are no handshakes yet, or have their answer and are not closed. */
+  get pending(): number {
+    return this.#pending.size;
   }
 
   /** Resolves with the address that the system gave. @throws the system's error, for instance EADDRINUSE. */
@@ -109,6 +139,7 @@ export class Listener {
     this.#server.once('error', reject);
     this.#server.listen({ host: address.host, port: address.port, backlog: BACKLOG }, () => {
       this.#server.off('error', reject);
+      this.#pending.start();
       const bound = this.#server.address() as AddressInfo;
       resolve({ host: bound.address, port: bound.port });
     });
@@ -118,65 +149,113 @@ export class Listener {
   /** Other rules and limits from the next request on, other proxies from the next connection on. The deadline of TLS itself stays: Node sets it only once. */
   configure(rules: HandshakeRules, proxies: TrustedProxies, limits: ListenerLimits): void {
     this.#rules = rules;
-    this.#gate.networks = proxies;
-    this.#handshakeMs = limits.handshakeMs;
-    this.#server.headersTimeout = limits.handshakeMs;
-    this.#server.requestTimeout = limits.handshakeMs;
+    this.#proxies = proxies;
+    this.#limits = limits;
+    this.#pending.configure(limits.pending, limits.handshakeMs);
     this.#server.maxConnections = limits.maxConnections;
   }
 
   /** Another certificate from the next connection on. @throws when it does not fit its key; the old one then stays. */
   present(tls: TlsOptions): void {
-    if (this.#server instanceof TlsServer) this.#server.setSecureContext(tls);
+    this.#tls?.setSecureContext(tls);
   }
 
   /** Stops listening and drops connections that are no sessions yet. Sessions are not touched. */
   async close(): Promise<void> {
-    // Its callback would wait for upgraded sockets too, and those are the live set's to end.
+    // Its callback would wait for sessions too, and those are the live set's to end.
     this.#server.close();
-    this.#gate.close();
-    this.#server.closeAllConnections();
+    this.#pending.close();
   }
 
   #onConnection(socket: Socket): void {
-    this.#acceptedAtMs.set(socket, performance.now());
-    if (!this.#secure) return;
-    this.#gate.secured(socket);
-    this.#observer.onTlsHandshake('ok');
+    const connection = new PendingConnection(socket, performance.now(), () => {
+      this.#pending.delete(connection);
+      if (connection.inTls) this.#beforeTls.delete(connection.key);
+    });
+    this.#bySocket.set(socket, connection);
+    // A reset is followed by `close`; unheard it would end the process.
+    socket.on('error', ignore).on('close', connection.onClose);
+    const address = withoutZone(socket.remoteAddress ?? '');
+    const speaksProxy = this.#proxies.has(address);
+    if (!speaksProxy && !this.#rules.trustedProxies.has(address)) connection.address = addressKey(address);
+    this.#pending.add(connection);
+    if (!speaksProxy) return this.#begin(connection, NOTHING);
+    takeProxyHeader(socket, {
+      onRefused: (cause) => this.#refuse(connection, 'proxy_header', { cause }),
+      onHeader: (named, rest) => {
+        connection.named = named;
+        if (named !== undefined) this.#pending.setAddress(connection, addressKey(named.peer.address));
+        this.#begin(connection, rest);
+      },
+    });
   }
 
-  #onRequest(request: IncomingMessage, stream: unknown, earlyBytes: number, upgrade: boolean): void {
-    const socket = request.socket;
-    if (isAnswered(socket)) return;
-    // A handshake that waits for its answer is upgraded, so a second request can only follow a plain one.
-    const startedAtMs = this.#acceptedAtMs.get(socket) ?? performance.now();
-    const { peer, reached, headerBytes } = this.#gate.arrival(socket);
+  /** What follows a PROXY header, or the accept. `rest` was read with the header. */
+  #begin(connection: PendingConnection, rest: Buffer): void {
+    if (this.#tls === undefined) return this.#readHead(connection, rest);
+    const { socket } = connection;
+    // The TLS socket that the server makes of it is another object, with the same addresses.
+    connection.key = keyOf(socket);
+    this.#beforeTls.set(connection.key, connection);
+    this.#pending.beginTls(connection);
+    // TLS fetches by itself what was put back.
+    if (rest.length > 0) socket.unshift(rest);
+    this.#tls.emit('connection', socket);
+  }
+
+  #onSecure(socket: TLSSocket): void {
+    this.#observer.onTlsHandshake('ok');
+    const key = keyOf(socket);
+    const connection = this.#beforeTls.get(key);
+    // It was dropped in this very turn.
+    if (connection === undefined) return void socket.destroy();
+    this.#beforeTls.delete(key);
+    connection.socket = socket.on('error', ignore);
+    this.#bySocket.set(socket, connection);
+    this.#readHead(connection, NOTHING);
+    this.#pending.endTls(connection);
+  }
+
+  #readHead(connection: PendingConnection, rest: Buffer): void {
+    readOneHead(connection, this.#http, this.#limits.head, (breach) => this.#refuse(connection, breach));
+    if (rest.length > 0) connection.onData(rest);
+    connection.socket.resume();
+  }
+
+  #onRequest(request: IncomingMessage, stream: unknown, upgrade: boolean): void {
+    const { socket } = request;
+    const connection = this.#bySocket.get(socket);
+    if (connection === undefined || connection.judged) return;
+    const { peer, reached } = connection.arrival;
     const verdict = judgeHandshake(
       {
         method: request.method ?? '',
         target: request.url ?? '',
         httpVersion: request.httpVersion,
         rawHeaders: request.rawHeaders,
-        headBytes: headBytes(request, earlyBytes + (this.#secure ? 0 : headerBytes), upgrade),
-        earlyBytes,
-        tls: this.#secure,
+        earlyBytes: connection.earlyBytes,
+        tls: this.#tls !== undefined,
         peerAddress: peer.address,
       },
       this.#rules,
     );
     const head = request.method === 'HEAD';
-    if (!verdict.accept) return this.#refuse(socket, verdict.outcome, startedAtMs, verdict, head);
+    if (!verdict.accept) return this.#refuse(connection, verdict.outcome, verdict, head);
     // With a body Node may hand over a stream that is not the socket; the body rule has refused those, and
     // whatever else is not a bare socket after a good verdict is nothing that can be carried.
-    if (!upgrade || stream !== socket) return this.#refuse(socket, 'upgrade', startedAtMs, verdict, head);
+    if (!upgrade || stream !== socket) return this.#refuse(connection, 'upgrade', verdict, head);
     if (!(socket instanceof Socket) || !socket.writable || !socket.readable) {
-      return this.#refuse(socket, 'client_abort', startedAtMs, verdict, head);
+      return this.#refuse(connection, 'client_abort', verdict, head);
     }
-    this.#gate.forget(socket);
-    const timeLeftMs = Math.max(0, this.#handshakeMs - (performance.now() - startedAtMs));
+    connection.judged = true;
+    socket.off('data', connection.onData);
+    this.#pending.delete(connection);
+    const timeLeftMs = this.#limits.handshakeMs - (performance.now() - connection.acceptedAtMs);
     const observer: OpeningObserver = {
       onOutcome: (outcome, seconds, facts) => {
-        if (outcome !== 'accepted') this.#countAnswer(outcome);
+        if (outcome === 'accepted') this.#forget(connection);
+        else this.#countAnswer(outcome);
+        if (outcome !== 'accepted' && !socket.destroyed) this.#pending.answered(connection);
         this.#observer.onOutcome(outcome, seconds, facts);
       },
     };
@@ -191,37 +270,49 @@ export class Listener {
           clientPort: peer.port || (socket.remotePort ?? 0),
           reached,
         },
-        startedAtMs,
-        timeLeftMs,
+        connection.acceptedAtMs,
+        Math.max(0, timeLeftMs),
         observer,
       ),
     );
   }
 
   #onClientError(error: NodeJS.ErrnoException, socket: Socket): void {
-    const outcome = parserOutcome(error);
-    // A failed TLS handshake and a reset leave nobody to answer.
-    if (outcome === undefined || !socket.writable || isAnswered(socket)) {
+    const connection = this.#bySocket.get(socket);
+    // A reset leaves nobody to answer.
+    if (connection === undefined || error.code?.startsWith('HPE_') !== true || !socket.writable) {
       socket.destroy();
       return;
     }
-    const facts = { clientAddress: this.#gate.arrival(socket).peer.address, origin: undefined };
-    this.#refuse(socket, outcome, this.#acceptedAtMs.get(socket) ?? performance.now(), facts, false);
+    this.#refuse(connection, 'bad_request');
   }
 
-  #onNoProxyHeader(socket: Socket, cause: string): void {
-    const facts = { clientAddress: socket.remoteAddress ?? '', origin: undefined, cause };
-    const startedAtMs = this.#acceptedAtMs.get(socket) ?? performance.now();
-    if (!this.#secure) return this.#refuse(socket, 'proxy_header', startedAtMs, facts, false);
+  #refuse(
+    connection: PendingConnection,
+    outcome: Refusal,
+    facts: Partial<OpeningFacts> = {},
+    head = false,
+  ): void {
+    const { socket } = connection;
+    if (connection.judged) return;
+    connection.judged = true;
+    const seconds = (performance.now() - connection.acceptedAtMs) / 1000;
     // Whoever waits for TLS could not read an answer.
-    socket.destroy();
-    this.#observer.onOutcome('proxy_header', (performance.now() - startedAtMs) / 1000, facts);
+    if (this.#tls !== undefined && !(socket instanceof TLSSocket)) socket.destroy();
+    else {
+      answer(socket, outcome, { head });
+      this.#countAnswer(outcome);
+      this.#pending.answered(connection);
+    }
+    const clientAddress = connection.arrival.peer.address;
+    this.#observer.onOutcome(outcome, seconds, { clientAddress, origin: undefined, ...facts });
   }
 
-  #refuse(socket: Socket, outcome: Refusal, startedAtMs: number, facts: OpeningFacts, head: boolean): void {
-    answer(socket, outcome, { head });
-    this.#countAnswer(outcome);
-    this.#observer.onOutcome(outcome, (performance.now() - startedAtMs) / 1000, facts);
+  /** Nothing of a handshake survives its 101. */
+  #forget({ accepted, socket, onClose }: PendingConnection): void {
+    accepted.off('close', onClose);
+    this.#bySocket.delete(accepted);
+    this.#bySocket.delete(socket);
   }
 
   #countAnswer(outcome: Refusal): void {
@@ -230,33 +321,15 @@ export class Listener {
   }
 }
 
-/**
- * Bytes of the request head. On an upgrade the socket's own count (over TLS of what was decrypted) is exact, less
- * what was no part of the head, and includes what came before the request line; elsewhere bodies and further requests may have been read with it,
- * so the lines are added up.
- */
-function headBytes(request: IncomingMessage, otherBytes: number, upgrade: boolean): number {
-  if (upgrade) return request.socket.bytesRead - otherBytes;
-  // `METHOD target HTTP/1.1` CR LF, then `name: value` CR LF each, then CR LF.
-  let bytes = (request.method?.length ?? 0) + (request.url?.length ?? 0) + 14;
-  for (let index = 0; index < request.rawHeaders.length; index += 2) {
-    bytes += (request.rawHeaders[index]?.length ?? 0) + (request.rawHeaders[index + 1]?.length ?? 0) + 4;
-  }
-  return bytes;
-}
+function ignore(): void {}
 
-function parserOutcome(error: NodeJS.ErrnoException): Refusal | undefined {
-  if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') return 'timeout';
-  if (error.code === 'HPE_HEADER_OVERFLOW') return 'header_too_large';
-  return error.code?.startsWith('HPE_') === true ? 'bad_request' : undefined;
-}
+const NOTHING = Buffer.alloc(0);
 
-function tlsOutcome(error: NodeJS.ErrnoException, socket: TLSSocket): TlsOutcome {
-  const code = error.code ?? '';
-  // A certificate that another CA signed: Node hangs up by itself and reports a reset.
-  if (socket.authorizationError) return 'bad_cert';
-  if (code === 'ERR_TLS_HANDSHAKE_TIMEOUT') return 'timeout';
-  if (code === 'ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE') return 'no_cert';
-  if (code.includes('CERT')) return 'bad_cert';
-  return code.startsWith('ERR_SSL_') ? 'protocol' : 'other';
+const keyOf = ({ remoteAddress, remotePort, localAddress }: Socket): string =>
+  `${remoteAddress} ${remotePort} ${localAddress}`;
+
+/** A peer in a link-local network may be reported with its interface: fe80::1%eth0. */
+function withoutZone(address: string): string {
+  const zone = address.indexOf('%');
+  return zone === -1 ? address : address.slice(0, zone);
 }

@@ -73,7 +73,7 @@ export class Opening {
     if (outcome === 'client_abort') this.socket.destroy();
     else answer(this.socket, outcome);
     const facts = cause === undefined ? this.facts : { ...this.facts, cause };
-    this.#observer.onOutcome(outcome, this.seconds, facts);
+    this.#observer.onOutcome(outcome, this.#seconds(), facts);
     this.#abort.abort(outcome);
   }
 
@@ -84,7 +84,7 @@ export class Opening {
   accept(upgrade: () => boolean): boolean {
     if (!this.#settle()) return false;
     const accepted = upgrade();
-    this.#observer.onOutcome(accepted ? 'accepted' : 'client_abort', this.seconds, this.facts);
+    this.#observer.onOutcome(accepted ? 'accepted' : 'client_abort', this.#seconds(), this.facts);
     return accepted;
   }
 
@@ -97,18 +97,13 @@ export class Opening {
       .off('end', this.#onGone)
       .off('close', this.#onGone)
       .off('error', this.#onGone);
-    // Until the next owner listens an error must not go unheard; this listener holds nothing alive.
-    this.socket.on('error', ignore);
     return true;
   }
 
-  /** Since the connection was accepted. */
-  get seconds(): number {
+  #seconds(): number {
     return (performance.now() - this.#startedAtMs) / 1000;
   }
 
   #onData = (): void => this.refuse('early_data');
   #onGone = (): void => this.refuse('client_abort');
 }
-
-function ignore(): void {}

@@ -1,9 +1,6 @@
 import { type Authority, parseAuthority } from '../net/host.ts';
 import { defaultPort, isVisibleAscii, type OriginScheme } from '../net/origin-grammar.ts';
 
-/** Far above the longest path that a route has, far below the limit of the request head. */
-const MAX_TARGET_LENGTH = 2048;
-
 export type RequestTarget = {
   /** Up to the query, byte for byte as received: never decoded, never normalised. */
   readonly path: string;
@@ -13,7 +10,7 @@ export type RequestTarget = {
 
 /** Reads a target in origin form or in absolute form with http or https (RFC 9112 §3.2). Undefined for all else. */
 export function parseTarget(target: string): RequestTarget | undefined {
-  if (target.length > MAX_TARGET_LENGTH || !isVisibleAscii(target) || target.includes('#')) return undefined;
+  if (!isVisibleAscii(target) || target.includes('#')) return undefined;
   if (target.startsWith('/')) return { path: withoutQuery(target), absolute: undefined };
   const scheme = absoluteScheme(target);
   if (scheme === undefined) return undefined;

@@ -62,6 +62,7 @@ export const PARSE_PROBLEMS = [
   'arguments',
   'size',
   'payload_end',
+  'payload_too_big',
   'line_too_long',
   'ambiguous',
   'policy',
@@ -79,7 +80,9 @@ export type ParseError = {
 
 /** What nats-server answers to such an error, as clients recognise it. */
 export function serverText(problem: ParseProblem): string {
-  return problem === 'line_too_long' ? 'maximum control line exceeded' : 'Unknown Protocol Operation';
+  if (problem === 'line_too_long') return 'maximum control line exceeded';
+  if (problem === 'payload_too_big') return 'Maximum Payload Violation';
+  return 'Unknown Protocol Operation';
 }
 
 const MAX_SHOWN_BYTES = 32;

@@ -45,9 +45,9 @@ const set = (name: string, value: string | readonly string[] | undefined): strin
 const raw = (bytes: string): Buffer => Buffer.from(`${cutThrough(good)}${bytes}\r\n`, 'latin1');
 const lines = (count: number): string =>
   Array.from({ length: count }, (_, index) => `X-${index}: x\r\n`).join('');
-/** The good request, filled up to exactly so many bytes. */
+/** The good request, its header fields filled up to exactly so many bytes. */
 const ofLength = (bytes: number): string =>
-  set('X-Fill', 'x'.repeat(bytes - good.length - 'X-Fill: \r\n'.length));
+  set('X-Fill', 'x'.repeat(bytes - (good.length - 'GET / HTTP/1.1\r\n'.length) - 'X-Fill: \r\n'.length));
 
 const vector = (name: string, send: string | Buffer, ...answers: string[]): Vector => ({
   name,
@@ -83,7 +83,10 @@ const VECTORS: readonly Vector[] = [
   vector('H3 HTTP/1.11', line('GET / HTTP/1.11'), '400 bad_request'),
 
   vector('H4 blank inside the target', line('GET /a b HTTP/1.1'), '400 bad_request', '400 target'),
-  vector('H4 two blanks after GET', line('GET  / HTTP/1.1'), '101', '400 bad_request'),
+  vector('H4 two blanks after GET', line('GET  / HTTP/1.1'), '400 bad_request'),
+  vector('H4 two blanks before the version', line('GET /  HTTP/1.1'), '400 bad_request'),
+  vector('H4 LF before GET', `\n${good}`, '400 bad_request'),
+  vector('H4 CR before GET', `\r${good}`, '400 bad_request'),
 
   vector('H5 absolute form, authority of Host', line('GET http://gw.example.com/ HTTP/1.1'), '101'),
   vector('H5 other authority', line('GET http://other.example.com/ HTTP/1.1'), '400 target'),
@@ -94,7 +97,10 @@ const VECTORS: readonly Vector[] = [
     '400 target',
     '400 bad_request',
   ),
-  vector('H5 8,000 bytes', line(`GET /${'x'.repeat(7999)} HTTP/1.1`), '431 header_too_large', '400 target'),
+  vector('H5 8,000 bytes', line(`GET /?${'x'.repeat(7998)} HTTP/1.1`), '101'),
+  vector('H5 8,001 bytes', line(`GET /?${'x'.repeat(7999)} HTTP/1.1`), '414 target_too_long'),
+  vector('H5 100,000 bytes', line(`GET /?${'x'.repeat(99_998)} HTTP/1.1`), '414 target_too_long'),
+  vector('H5 a target that never ends', `GET /${'x'.repeat(9000)}`, '414 target_too_long'),
 
   vector('H6 two slashes', line('GET // HTTP/1.1'), '404 no_route'),
   vector('H6 dot segments', line('GET /a/../ HTTP/1.1'), '404 no_route'),
@@ -139,9 +145,7 @@ const VECTORS: readonly Vector[] = [
   ),
 
   vector('H14 blank in a subprotocol', set(PROTOCOL, 'na ts'), '400 subprotocol'),
-  vector('H14 no subprotocol at all', set(PROTOCOL, ' , ,'), '400 subprotocol'),
-  vector('H14 empty elements', set(PROTOCOL, ', nats,'), '101'),
-  vector('H9 empty elements', set('Connection', ', keep-alive,, Upgrade ,'), '101'),
+  vector('H14 empty subprotocol', set(PROTOCOL, 'nats,'), '400 subprotocol'),
 
   vector('H15 Content-Length: 5 and 5 bytes', `${set('Content-Length', '5')}abcde`, '400 body'),
   vector('H15 chunked', `${set('Transfer-Encoding', 'chunked')}0\r\n\r\n`, '400 body'),
@@ -155,7 +159,8 @@ const VECTORS: readonly Vector[] = [
 
   vector('H17 names of object members', raw('__proto__: x\r\nconstructor: x\r\n'), '101'),
   vector('H17 cookie with an escaped CRLF', set('Cookie', 'a=%0d%0aX: y'), '101'),
-  vector('H17 two empty lines first', `\r\n\r\n${good}`, '101', '400 bad_request'),
+  vector('H17 two empty lines first', `\r\n\r\n${good}`, '101'),
+  vector('H17 five empty lines first', `${'\r\n'.repeat(5)}${good}`, '400 bad_request'),
 
   vector('H18 one header of 20,000 bytes', set('X-Big', 'x'.repeat(20_000)), '431 header_too_large'),
   vector('H18 150 lines', raw(lines(150)), '431 header_too_large'),
@@ -169,13 +174,7 @@ const VECTORS: readonly Vector[] = [
   vector('H18 65 lines', raw(lines(59)), '431 header_too_large'),
   vector('H18 64 lines', raw(lines(58)), '101'),
 
-  vector(
-    'H19 50,000 empty lines, then a request',
-    '\r\n'.repeat(50_000) + good,
-    '400 bad_request',
-    '431 header_too_large',
-    'close',
-  ),
+  vector('H19 50,000 empty lines, then a request', '\r\n'.repeat(50_000) + good, '400 bad_request'),
   vector('H19 TLS ClientHello on the plain port', clientHello(), '400 bad_request', 'close'),
   vector('H19 PROXY v1', `PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n${good}`, '400 bad_request', 'close'),
   vector(
@@ -388,12 +387,13 @@ describe('H21 time', () => {
     });
   }
 
-  test('a drip of empty lines does not move the deadline', async () => {
+  test('a drip of header lines does not move the deadline', async () => {
     await using upstream = await FakeUpstream.start();
     await using gateway = await startTestGateway(upstream.port, DEADLINE);
     await using client = await connect(gateway.port);
     const startMs = performance.now();
-    const drip = setInterval(() => client.send('\r\n'), 50);
+    client.send('GET / HTTP/1.1\r\n');
+    const drip = setInterval(() => client.send('X-Drip: 1\r\n'), 50);
     const answer = await answerOf(client);
     clearInterval(drip);
     assert.ok(['408 timeout', 'close'].includes(answer), answer);
@@ -560,7 +560,7 @@ describe('H21 TLS', () => {
       [plainGet, '426 not_upgrade'],
       [set('Origin', 'https://evil.example'), '403 origin_not_listed'],
       [line('GET // HTTP/1.1'), '404 no_route'],
-      [`\r\n${'\r\n'.repeat(50_000)}${good}`, '431 header_too_large'],
+      [`\r\n${'\r\n'.repeat(50_000)}${good}`, '400 bad_request'],
       [ofLength(8193), '431 header_too_large'],
       [good + good, '400 early_data'],
       ['HELO there\r\n\r\n', '400 bad_request'],
@@ -753,7 +753,7 @@ describe('X-Forwarded-For', () => {
     ['unknown', '127.0.0.1'],
     ['203.0.113.9, unknown', '127.0.0.1'],
     ['unknown, 10.0.0.7', '10.0.0.7'],
-    ['203.0.113.9,', '203.0.113.9'],
+    ['203.0.113.9,', '127.0.0.1'],
     ['203.0.113.9, evil.example', '127.0.0.1'],
     ['0x7f.1', '127.0.0.1'],
     [`203.0.113.9${', 10.0.0.7'.repeat(40)}`, '10.0.0.7'],
@@ -769,9 +769,7 @@ describe('X-Forwarded-For', () => {
       for (const [index, [chain, client]] of CHAINS.entries()) {
         await using session = await RawClient.open(gateway.port, { headers: { 'X-Forwarded-For': chain } });
         session.send(closeFrame(1000));
-        const end = await gateway.log.find(
-          (one) => one['session'] === index + 1 && one.message === 'session ended',
-        );
+        const end = await gateway.log.find((one) => one['session'] === index + 1);
         assert.equal(end['client'], trustedProxies === TRUSTED ? client : '127.0.0.1', String(chain));
       }
     });

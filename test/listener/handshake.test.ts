@@ -42,7 +42,6 @@ function request({ set = {}, add = [], ...parts }: Change = {}): HandshakeReques
     target: '/',
     httpVersion: '1.1',
     rawHeaders: [...lines, ...add].flat(),
-    headBytes: 300,
     earlyBytes: 0,
     tls: false,
     peerAddress: '203.0.113.5',
@@ -89,7 +88,6 @@ const NO_UPGRADE = {
   [VERSION]: undefined,
   Origin: undefined,
 };
-const many = (count: number): Lines => Array.from({ length: count }, (_, index) => [`X-${index}`, 'x']);
 
 const VECTORS: readonly [name: string, change: Change, outcome: HandshakeOutcome][] = [
   ['H1 nothing changed', {}, 'accepted'],
@@ -159,14 +157,9 @@ const VECTORS: readonly [name: string, change: Change, outcome: HandshakeOutcome
   ['H5 backslash authority', { target: 'http://gw.example.com\\@evil.example/' }, 'target'],
   ['H5 raw byte', { target: '/\xfc' }, 'target'],
   ['H5 DEL', { target: '/\x7f' }, 'target'],
-  ['H5 2,048 bytes', { target: `/?${'x'.repeat(2046)}` }, 'accepted'],
-  ['H5 2,049 bytes', { target: `/?${'x'.repeat(2047)}` }, 'target'],
-  ['H5 8,000 bytes', { target: `/${'x'.repeat(7999)}`, headBytes: 8190 }, 'target'],
-  [
-    'H5 8,000 bytes, over the head limit',
-    { target: `/${'x'.repeat(7999)}`, headBytes: 8300 },
-    'header_too_large',
-  ],
+  ['H5 8,000 bytes', { target: `/?${'x'.repeat(7998)}` }, 'accepted'],
+  ['H5 8,001 bytes', { target: `/?${'x'.repeat(7999)}` }, 'target_too_long'],
+  ['H5 8,001 bytes of anything', { target: '*'.repeat(8001) }, 'target_too_long'],
   ['H5 wrong target before a missing Host', { target: '*', set: { Host: undefined } }, 'target'],
   ['H5 absolute form without Host', { target: 'http://gw.example.com/', set: { Host: undefined } }, 'host'],
 
@@ -258,8 +251,7 @@ const VECTORS: readonly [name: string, change: Change, outcome: HandshakeOutcome
   ['H13 length', { set: { Origin: `https://${'a'.repeat(300)}` } }, 'origin_too_long'],
 
   ['H14 blank in a token', { add: [[PROTOCOL, 'na ts']] }, 'subprotocol'],
-  ['H14 empty elements do not count', { add: [[PROTOCOL, ', nats, ,']] }, 'accepted'],
-  ['H14 nothing but commas', { add: [[PROTOCOL, ' , ,']] }, 'subprotocol'],
+  ['H14 empty element', { add: [[PROTOCOL, 'nats,']] }, 'subprotocol'],
   ['H14 empty', { add: [[PROTOCOL, '']] }, 'subprotocol'],
   ['H14 twice in a list', { add: [[PROTOCOL, 'nats, nats']] }, 'subprotocol'],
   [
@@ -326,17 +318,6 @@ const VECTORS: readonly [name: string, change: Change, outcome: HandshakeOutcome
   ],
   ['H17 cookie with escapes', { add: [['Cookie', 'a=%0d%0aX: y']] }, 'accepted'],
 
-  ['H18 150 lines', { add: many(144) }, 'header_too_large'],
-  ['H18 65 lines', { add: many(59) }, 'header_too_large'],
-  ['H18 64 lines', { add: many(58) }, 'accepted'],
-  ['H18 head of 8,193 bytes', { headBytes: 8193 }, 'header_too_large'],
-  ['H18 head of 8,192 bytes', { headBytes: 8192 }, 'accepted'],
-  [
-    'H18 size comes before all other rules',
-    { headBytes: 8193, method: 'POST', httpVersion: '1.0' },
-    'header_too_large',
-  ],
-
   ['H20 a byte behind the head', { earlyBytes: 1 }, 'early_data'],
   ['H20 plain GET with bytes behind it', { earlyBytes: 80, set: NO_UPGRADE }, 'not_upgrade'],
   ['H20 early data comes before the route', { earlyBytes: 1, target: '/x' }, 'early_data'],
@@ -348,7 +329,6 @@ for (const [name, change, outcome] of VECTORS) {
 
 test('the first broken rule names the outcome, in the order of the table', () => {
   const steps: readonly [Change, Refusal][] = [
-    [{ headBytes: 9000 }, 'header_too_large'],
     [{ httpVersion: '2.0' }, 'http_version'],
     [{ method: 'POST' }, 'method'],
     [{ add: [['Transfer-Encoding', 'chunked']] }, 'body'],
@@ -438,8 +418,7 @@ test('where subprotocols are spoken an offer must hold one of them', () => {
   assert.equal(outcomeOf({}, mqtt), 'accepted');
   assert.equal(offer('mqtt'), 'accepted');
   assert.equal(offer('amqp, mqttv3.1'), 'accepted');
-  for (const value of ['amqp', 'MQTT', 'mqtt, mqtt', 'mqtt,,(', ','])
-    assert.equal(offer(value), 'subprotocol');
+  for (const value of ['amqp', 'MQTT', 'mqtt, mqtt', 'mqtt,,(']) assert.equal(offer(value), 'subprotocol');
 });
 
 const SELF_ROWS: readonly [
@@ -451,7 +430,6 @@ const SELF_ROWS: readonly [
     peerAddress?: string;
     proto?: string;
     forwardedHost?: string;
-    forwardedPort?: string;
     hosts?: readonly string[];
   },
   outcome: HandshakeOutcome,
@@ -479,48 +457,6 @@ const SELF_ROWS: readonly [
     'https://gw.example.com',
     'gw.example.com',
     { peerAddress: '10.0.0.1', proto: 'https, http' },
-    'origin_not_listed',
-  ],
-  [
-    'two trusted proxies that agree',
-    'https://gw.example.com',
-    'pod-7',
-    { peerAddress: '10.0.0.1', proto: 'https, https', forwardedHost: 'gw.example.com, gw.example.com' },
-    'accepted',
-  ],
-  [
-    'a proxy that takes the port out of Host and says it',
-    'https://gw.example.com:8443',
-    'gw.example.com',
-    { peerAddress: '10.0.0.1', proto: 'https', forwardedPort: '8443' },
-    'accepted',
-  ],
-  [
-    'a proxy that says a port of its own',
-    'https://gw.example.com',
-    'gw.example.com',
-    { peerAddress: '10.0.0.1', proto: 'https', forwardedPort: '8080' },
-    'accepted',
-  ],
-  [
-    'a port in Host and another one beside it',
-    'https://gw.example.com:8443',
-    'gw.example.com:9443',
-    { peerAddress: '10.0.0.1', proto: 'https', forwardedPort: '8443' },
-    'origin_not_listed',
-  ],
-  [
-    'a third port',
-    'https://gw.example.com:9443',
-    'gw.example.com',
-    { peerAddress: '10.0.0.1', proto: 'https', forwardedPort: '8443' },
-    'origin_not_listed',
-  ],
-  [
-    'X-Forwarded-Port of anybody else',
-    'http://gw.example.com:8443',
-    'gw.example.com',
-    { forwardedPort: '8443' },
     'origin_not_listed',
   ],
   [
@@ -567,7 +503,6 @@ for (const [name, origin, host, parts, outcome] of SELF_ROWS) {
     const add: (readonly [string, string])[] = [];
     if (parts.proto !== undefined) add.push(['X-Forwarded-Proto', parts.proto]);
     if (parts.forwardedHost !== undefined) add.push(['X-Forwarded-Host', parts.forwardedHost]);
-    if (parts.forwardedPort !== undefined) add.push(['X-Forwarded-Port', parts.forwardedPort]);
     const underRules = rules({
       allow: ['self'],
       hosts: parts.hosts ?? ['gw.example.com'],

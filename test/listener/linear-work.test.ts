@@ -61,7 +61,6 @@ function judged(parts: Partial<HandshakeRequest>): unknown {
     target: '/',
     httpVersion: '1.1',
     rawHeaders: [],
-    headBytes: 300,
     earlyBytes: 0,
     tls: false,
     peerAddress: '10.0.0.1',

@@ -21,6 +21,7 @@ export function readPieces(
   direction: Direction,
   pieces: readonly Buffer[],
   options: Omit<ParserOptions, 'sink'> & {
+    readonly maxPayloadBytes?: number;
     readonly plainRun?: PlainRun | undefined;
   } = {},
 ): Reading {
@@ -30,6 +31,7 @@ export function readPieces(
     ...options,
     sink: { onOperation: (line) => void events.push(told(line)) },
   });
+  if (options.maxPayloadBytes !== undefined) parser.maxPayloadBytes = options.maxPayloadBytes;
   parser.plainRun = options.plainRun;
   let boundary = 0;
   let offset = 0;

@@ -59,7 +59,6 @@ export function testConfig(upstreamPort: number, overrides: ConfigOverrides = {}
       maxSentFrameBytes: 65_535,
       maxControlLineBytes: 4096,
       sessionAgeMs: 0,
-      readiness: 'process',
       ...overrides.limits,
     },
     timeouts: {
