@@ -279,7 +279,8 @@ export const HANDSHAKE_OUTCOMES = {
   origin_scheme: {
     status: 403,
     class: 'client_fault',
-    sentence: 'The scheme of the Origin is not http or https.',
+    sentence:
+      'The scheme of the Origin is not http or https, and it is not in origins. Add it as it is, or all of its scheme as scheme://*.',
   },
   origin_not_listed: {
     status: 403,

@@ -5,7 +5,7 @@ import { Metrics } from './admin/metrics.ts';
 import { isCapLow, Places } from './budget.ts';
 import { BufferPool } from './buffer-pool.ts';
 import { HANDSHAKE_OUTCOMES, type HandshakeOutcome } from './close-reason.ts';
-import type { Config, InspectLevel, ListenAddress, RouteConfig, UpstreamConfig } from './config/config.ts';
+import type { Config, ListenAddress, RouteConfig, UpstreamConfig } from './config/config.ts';
 import { drainTimes } from './config/drain.ts';
 import { fingerprint } from './config/fingerprint.ts';
 import type { ValidConfig } from './config/load.ts';
@@ -19,7 +19,7 @@ import { Listener, type ListenerLimits } from './listener/listener.ts';
 import type { Opening, OpeningFacts } from './listener/opening.ts';
 import { DROP_REASONS, type DropReason, pendingLimits } from './listener/pending.ts';
 import { TLS_OUTCOMES } from './listener/tls-outcome.ts';
-import { foreignText, type Log } from './log.ts';
+import type { Log } from './log.ts';
 import { isCutThrough, type Prepared, prepare } from './prepare.ts';
 import { encodeProxyHeader } from './proxy-protocol.ts';
 import { Reporter } from './reporter.ts';
@@ -27,6 +27,7 @@ import { type Route, Routes, RouteTotals } from './routes.ts';
 import { Session, type SessionObserver, type SessionSummary } from './session/session.ts';
 import { Sessions } from './session/sessions.ts';
 import { TimerWheel } from './timer-wheel.ts';
+import { AnnouncedWarnings } from './upstream/announced.ts';
 import type { DialContext, Upstream } from './upstream/connect.ts';
 import { CONNECT_OUTCOMES, type ConnectOutcome } from './upstream/connect-outcome.ts';
 import { DialError } from './upstream/dial-error.ts';
@@ -119,7 +120,7 @@ export class Gateway {
     DropReason,
     number
   >;
-  #warnedOfConnectUrls = false;
+  readonly #announced: AnnouncedWarnings;
   #address: ListenAddress | undefined;
   #adminAddress: ListenAddress | undefined;
   #drained: Promise<void> | undefined;
@@ -129,6 +130,7 @@ export class Gateway {
     const { config, certificate, rules, proxies } = prepared;
     this.#options = options;
     this.#log = options.log;
+    this.#announced = new AnnouncedWarnings(options.log);
     this.#reporter = new Reporter(options.log, DEFAULT_ROUTE);
     this.#wheel = options.timerWheel ?? new TimerWheel();
     this.#admission = new Admission(admissionLimits(prepared), () => performance.now());
@@ -174,12 +176,17 @@ export class Gateway {
   }
 
   get ready(): boolean {
-    return this.#state === 'ready' && this.#active.routes.ready;
+    return this.#state === 'ready' && this.#active.routes.ready && !this.#isFull;
   }
 
   /** For the admin port: what stands in the way. */
   get notReady(): string {
-    return this.#state === 'ready' ? 'upstream: no nats-server answers' : this.#state;
+    if (this.#state !== 'ready') return this.#state;
+    return this.#active.routes.ready ? 'capacity: no session has room' : 'upstream: no nats-server answers';
+  }
+
+  get #isFull(): boolean {
+    return this.#active.config.limits.readiness === 'capacity' && this.#admission.isFull;
   }
 
   get sessionCount(): number {
@@ -304,6 +311,7 @@ export class Gateway {
     before.routes.retire(active.routes);
     this.#forgetRoutes(active.routes, before.routes);
     this.#log.configure(config.log);
+    this.#announced.forget();
     if (next.cutThrough !== before.cutThrough) this.#warnOfEngine();
   }
 
@@ -400,6 +408,7 @@ export class Gateway {
       slot.accepted();
       this.#sessions.add(session, slot);
       session.start(upstream);
+      this.#reporter.sessionBegan(facts, opening.seconds);
       if (this.#state === 'draining') session.announceDrain();
       begun = true;
     });
@@ -414,9 +423,7 @@ export class Gateway {
     config: RouteConfig,
   ): Inspector | undefined {
     const { name, inspect: level, info, limits } = config;
-    // Only `enforce` can change INFO: who has that and keeps the addresses means it.
-    if (level !== 'enforce' && upstream.info.connectUrls.length > 0)
-      this.#warnOfConnectUrls(upstream.info.connectUrls, level);
+    this.#announced.check(upstream.info, config);
     if (level === 'off') return undefined;
     const signer = config.upstream.proxySigner;
     // All that the functions below may keep: `upstream` holds an INFO line, of up to 64 KiB.
@@ -438,15 +445,6 @@ export class Gateway {
       // Whoever runs now shall know, whichever pool the session came from.
       onLameDuck: () => this.#active.routes.get(name)?.upstreams.markLameDuck(server),
     });
-  }
-
-  #warnOfConnectUrls(urls: readonly string[], level: InspectLevel): void {
-    if (this.#warnedOfConnectUrls) return;
-    this.#warnedOfConnectUrls = true;
-    this.#log.warn(
-      { announced: urls.slice(0, 4).map((url) => foreignText(url)) },
-      `nats-server announces addresses of its cluster, and browsers will try to reconnect there, past this gateway; write "info:" and below it "  connectUrls: drop"${level === 'off' ? '' : ', and "inspect: enforce"'}`,
-    );
   }
 
   // Told to the outside

@@ -1,15 +1,21 @@
+import { isatty } from 'node:tty';
 import { pino } from 'pino';
 import type { LogConfig } from './config/config.ts';
-import { printable, printableJson } from './printable.ts';
+import { asText } from './log-text.ts';
+import { printableJson } from './printable.ts';
 
 /** What the parts of the gateway log with: pino's call form, fields first. */
-export type Log = Pick<pino.Logger, 'debug' | 'info' | 'warn' | 'error'> & {
+export type Log = Pick<pino.Logger, 'debug' | 'info' | 'warn' | 'error' | 'isLevelEnabled'> & {
   /** Another level or format, from the next line on. */
   configure(config: LogConfig): void;
 };
 
 /** Where lines go. A write never throws, never blocks and never queues without bound. */
-export type LogDestination = { write(line: string): void };
+export type LogDestination = {
+  write(line: string): void;
+  /** Somebody looks at a terminal, with or without colours; absent: a file, a pipe, a collector. */
+  readonly terminal?: { readonly colour: boolean } | undefined;
+};
 
 export type StandardOutput = LogDestination & {
   /** Lines dropped because the reader was too slow, or gone. */
@@ -37,8 +43,9 @@ const MAX_FOREIGN_CHARACTERS = 128;
 /**
  * A log destination on a file descriptor that survives a closed, frozen or full reader: lines that cannot be
  * written are dropped and counted, and writing goes on when it works again (a closed pipe stays closed).
+ * `colour`: whether a terminal gets colours.
  */
-export function standardOutput(fileDescriptor: number): StandardOutput {
+export function standardOutput(fileDescriptor: number, colour = false): StandardOutput {
   let droppedLines = 0;
   let readerGone = false;
   const stream = pino.destination({
@@ -71,6 +78,7 @@ export function standardOutput(fileDescriptor: number): StandardOutput {
     stream.write(lines);
   };
   return {
+    terminal: isatty(fileDescriptor) ? { colour } : undefined,
     write: (line) => {
       if (readerGone) {
         droppedLines++;
@@ -95,11 +103,14 @@ export function standardOutput(fileDescriptor: number): StandardOutput {
   };
 }
 
-/** The program's one logger. JSON lines with a word for the level and ISO time; `text` is for people at a terminal. */
+/** The program's one logger. JSON lines with a word for the level and ISO time, or text for people. */
 export function createLog(config: LogConfig, destination: LogDestination): Log {
-  let { format } = config;
+  const { terminal } = destination;
+  const isText = ({ format }: LogConfig): boolean =>
+    format === 'auto' ? terminal !== undefined : format === 'text';
+  let text = isText(config);
   const target: LogDestination = {
-    write: (line) => destination.write(format === 'text' ? asText(line) : printableJson(line)),
+    write: (line) => destination.write(text ? asText(line, terminal?.colour) : printableJson(line)),
   };
   const logger = pino(
     {
@@ -114,7 +125,7 @@ export function createLog(config: LogConfig, destination: LogDestination): Log {
   return Object.assign(logger, {
     configure: (next: LogConfig): void => {
       logger.level = next.level;
-      format = next.format;
+      text = isText(next);
     },
   });
 }
@@ -132,17 +143,6 @@ function isoTime(): string {
     return isoTime();
   }
   return `,"time":"${secondText}${String(ms).padStart(3, '0')}Z"`;
-}
-
-/** A JSON log line as people read it at a terminal, line feed included; no other control character is in it. */
-export function asText(line: string): string {
-  const { level, time, message, ...fields } = JSON.parse(line) as Record<string, unknown>;
-  const clock = String(time).slice(11, 23);
-  const rest = Object.entries(fields).map(
-    ([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
-  );
-  const text = `${clock} ${String(level).padEnd(5)} ${message ?? ''} ${rest.join(' ')}`;
-  return printable(text.trimEnd()).concat('\n');
 }
 
 /**

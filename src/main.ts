@@ -1,14 +1,17 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { COMMANDS, didYouMean, type Flags, readArguments } from './cli/arguments.ts';
+import { type Flags, isCommand, readArguments, unknownCommand } from './cli/arguments.ts';
 import { check } from './cli/check.ts';
+import type { CommandName } from './cli/commands.ts';
 import { dev } from './cli/dev.ts';
-import { probe } from './cli/probe.ts';
+import { helpPage } from './cli/help.ts';
+import { probe, probeUrl, readAuthorities } from './cli/probe.ts';
 import { serve } from './cli/serve.ts';
 import { type ConfigSource, loadConfig } from './config/load.ts';
-import { quote } from './config/text.ts';
+import { duration } from './config/units.ts';
 import { type Gateway, startGateway } from './gateway.ts';
-import { asText, createLog, standardOutput } from './log.ts';
+import { createLog, standardOutput } from './log.ts';
+import { asText } from './log-text.ts';
 import { printable } from './printable.ts';
 
 /**
@@ -18,95 +21,80 @@ import { printable } from './printable.ts';
  * Exit codes: 0 done, or drained on a signal · 1 could not start, a check or probe failed · 2 wrong usage ·
  * 70 a fault inside the gateway · 128 + signal when a second signal cut the drain short.
  */
-const USAGE = `natsgate: the WebSocket edge of NATS
-
-  natsgate [options]              run the gateway
-  natsgate check [options]        validate the configuration, say what to mend, exit 0 or 1
-  natsgate probe URL [options]    open a session like a client, wait for INFO and PONG, exit 0 or 1
-  natsgate dev                    a private nats-server, the gateway and a demo page on this machine
-
-Options
-  --config FILE      configuration file (YAML); also NATSGATE_CONFIG
-  --upstream URL     nats://host:port, repeatable; also NATSGATE_UPSTREAM
-  --origin ORIGIN    an allowed browser origin, repeatable; also NATSGATE_ORIGINS
-  --listen ADDRESS   public address, default 0.0.0.0:8080; also NATSGATE_LISTEN
-  --admin ADDRESS    private address, default 127.0.0.1:8081; also NATSGATE_ADMIN
-  --drain-budget TIME  the most that drain.delay and drain.timeout may take together; also NATSGATE_DRAIN_BUDGET
-  --timeout SECONDS  for probe: how long all of it may take, default 5
-  --version          print the version
-  --help             print this
-
-Without a file, two options are enough:
-  natsgate --upstream nats://127.0.0.1:4222 --origin https://app.example.com
-
-Signals: SIGHUP reads the configuration again; SIGTERM and SIGINT drain.
-Configuration keys: docs/configuration.md. Close reasons: docs/close-reasons.md.
-`;
-
 const complain = (line: string): void => void process.stderr.write(`${printable(line)}\n`);
 const say = (line: string): void => void process.stdout.write(`${printable(line)}\n`);
 
 async function main(args: string[]): Promise<number> {
   const parsed = readArguments(args);
-  if ('problem' in parsed) return wrongUsage(parsed.problem);
-  const { flags, positionals } = parsed;
-  const [command = 'serve', ...rest] = positionals;
-  if (flags.help === true || command === 'help') {
-    process.stdout.write(USAGE);
-    return 0;
-  }
-  if (flags.version === true) {
+  if ('problem' in parsed) return wrongUsage(parsed.problem, parsed.command);
+  const { command, flags, operands } = parsed;
+  const [operand] = operands;
+  if (flags.help === true && command !== 'help') return help(command);
+  if (flags.version === true || command === 'version') {
     say(`natsgate ${version()}`);
     return 0;
   }
   switch (command) {
+    case undefined:
     case 'serve':
-      return rest.length === 0 ? runServe(flags) : wrongUsage(`unexpected argument ${quote(rest[0] ?? '')}`);
+      return runServe(flags);
     case 'check':
-      if (rest.length > 0)
-        return wrongUsage(`check takes a file by --config FILE, not ${quote(rest[0] ?? '')}`);
-      return check(sourceOf(flags), { out: say, err: complain }, fileDescriptorLimit());
+      return runCheck(operand, flags);
     case 'probe':
-      return runProbe(rest, flags);
+      return runProbe(operand, flags);
     case 'dev':
-      if (rest.length > 0 || Object.keys(flags).length > 0) return wrongUsage('dev takes no options');
       return runDev();
-    default:
-      return wrongUsage(`unknown command ${quote(command)}${didYouMean(command, COMMANDS)}`);
+    case 'help':
+      if (operand !== undefined && !isCommand(operand)) return wrongUsage(unknownCommand(operand));
+      return help(operand);
   }
 }
 
-function wrongUsage(what: string): number {
-  complain(`natsgate: ${what}; see natsgate --help`);
+function help(command: CommandName | undefined): number {
+  process.stdout.write(helpPage(command));
+  return 0;
+}
+
+function wrongUsage(what: string, command?: CommandName): number {
+  complain(`natsgate: ${what}; see natsgate ${command === undefined ? '' : `${command} `}--help`);
   return 2;
 }
 
-function sourceOf(flags: Flags): ConfigSource {
-  const { config, upstream, origin, listen, admin, 'drain-budget': drainBudget } = flags;
-  return {
-    ...(config === undefined ? {} : { file: config }),
-    flags: {
-      ...(upstream === undefined ? {} : { upstream }),
-      ...(origin === undefined ? {} : { origin }),
-      ...(listen === undefined ? {} : { listen }),
-      ...(admin === undefined ? {} : { admin }),
-      ...(drainBudget === undefined ? {} : { 'drain-budget': drainBudget }),
-    },
-    env: process.env,
-    groups: [process.getegid, process.getgroups].flatMap((of) => of?.() ?? []),
-  };
+function runCheck(file: string | undefined, flags: Flags): Promise<number> | number {
+  if (file !== undefined && flags.config !== undefined)
+    return wrongUsage('check takes one file, FILE or --config FILE', 'check');
+  const source = sourceOf(file === undefined ? flags : { ...flags, config: file });
+  const { json, quiet, strict } = flags;
+  const options = { fileDescriptorLimit: fileDescriptorLimit(), json, quiet, strict };
+  return check(source, { out: say, err: complain }, options);
 }
 
-async function runProbe([url, ...more]: string[], flags: Flags): Promise<number> {
-  if (url === undefined || more.length > 0)
-    return wrongUsage('probe wants one URL, for instance ws://127.0.0.1:8080');
-  const seconds = Number(flags.timeout ?? '5');
-  if (!(seconds > 0 && seconds <= 600)) return wrongUsage('--timeout wants seconds, for instance 5');
-  return probe(url, { origin: flags.origin?.[0], timeoutMs: seconds * 1000, say });
+const sourceOf = (flags: Flags): ConfigSource => ({
+  ...(flags.config === undefined ? {} : { file: flags.config }),
+  flags,
+  env: process.env,
+  groups: [process.getegid, process.getgroups].flatMap((of) => of?.() ?? []),
+});
+
+async function runProbe(operand: string | undefined, flags: Flags): Promise<number> {
+  if (operand === undefined)
+    return wrongUsage('probe wants a URL, for instance ws://127.0.0.1:8080', 'probe');
+  const url = probeUrl(operand);
+  if ('problem' in url) return wrongUsage(url.problem, 'probe');
+  const { origin: [origin] = [], timeout = '5', ca, 'server-name': serverName } = flags;
+  // A number alone is in seconds.
+  const time = duration('10ms', '10m', '5s').read(/^[\d.]+$/.test(timeout) ? `${timeout}s` : timeout);
+  if (!time.ok) return wrongUsage(`--timeout: ${time.what}; write ${time.write}`, 'probe');
+  const authorities = ca === undefined ? undefined : await readAuthorities(ca);
+  if (authorities !== undefined && 'problem' in authorities) return wrongUsage(authorities.problem, 'probe');
+  return probe(url, { origin, timeoutMs: time.value, ca: authorities, serverName, say });
 }
+
+/** https://no-color.org: any value that is not empty. */
+const wantsColour = (): boolean => !process.env['NO_COLOR'] && process.env['TERM'] !== 'dumb';
 
 async function runServe(flags: Flags): Promise<number> {
-  const output = standardOutput(process.stdout.fd);
+  const output = standardOutput(process.stdout.fd, wantsColour());
   let running: Gateway | undefined;
   // Before the start, too: by default this signal would end the process.
   process.on('SIGHUP', () => void running?.reload('signal'));
@@ -140,7 +128,7 @@ async function runDev(): Promise<number> {
       say,
       startGateway: async (config, onLogLine) => {
         const write = (line: string): void => {
-          process.stdout.write(asText(line));
+          process.stdout.write(asText(line, process.stdout.isTTY && wantsColour()));
           onLogLine(line);
         };
         const log = createLog(config.log, { write });

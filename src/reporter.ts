@@ -55,7 +55,8 @@ export type ParserStop = {
 };
 
 /**
- * Writes the two kinds of line that operators live by (a session ended, a handshake was refused) and counts both.
+ * Writes the two kinds of line that operators live by (a session ended, a handshake was refused) and counts both; at
+ * debug also that a session began.
  * Every field is named here; nothing of a request but its Origin and address is ever logged.
  */
 export class Reporter {
@@ -155,6 +156,26 @@ export class Reporter {
 
   #routeField(route: string | undefined): { route?: string } {
     return route === undefined || route === this.#defaultRoute ? {} : { route };
+  }
+
+  /** `seconds`: from the client's connection to its 101. Costs nothing unless somebody debugs. */
+  sessionBegan(facts: EndedSession['facts'], seconds: number): void {
+    if (!this.#log.isLevelEnabled('debug')) return;
+    const suppressed = this.#ordinaryEnds.pass('began', this.#nowMs());
+    if (suppressed === undefined) return;
+    this.#log.debug(
+      {
+        session: facts.id,
+        client: facts.clientAddress,
+        ...originField(facts.origin),
+        ...this.#routeField(facts.route),
+        upstream: facts.upstream,
+        ...(facts.natsClientId === undefined ? {} : { natsClientId: facts.natsClientId }),
+        milliseconds: Math.round(seconds * 1000),
+        ...suppressedField(suppressed),
+      },
+      'session began',
+    );
   }
 
   sessionEnded(session: EndedSession): void {

@@ -30,6 +30,7 @@ const isPackage = (target: string): boolean => !target.endsWith('.ts');
 const LEAVES = [
   'errors.ts',
   'log.ts',
+  'log-text.ts',
   'printable.ts',
   'close-reason.ts',
   'timer-wheel.ts',

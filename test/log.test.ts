@@ -15,15 +15,73 @@ test('a line is one JSON object with level word, ISO time and message', () => {
   assert.match(String(line['time']), /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
 });
 
-test('text format is for people, and levels below the configured one are silent', () => {
+const DATE = String.raw`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z`;
+
+function textOf(fields: Record<string, unknown>, message: string): string {
+  const lines: string[] = [];
+  createLog({ level: 'debug', format: 'text' }, { write: (line) => lines.push(line) }).warn(fields, message);
+  assert.equal(lines.length, 1);
+  const [, rest] = new RegExp(`^${DATE} warn  (.*)\n$`).exec(String(lines[0])) ?? [];
+  assert.ok(rest !== undefined, String(lines[0]));
+  return rest;
+}
+
+test('levels below the configured one are silent', () => {
   const lines: string[] = [];
   const log = createLog({ level: 'warn', format: 'text' }, { write: (line) => lines.push(line) });
   log.info({}, 'quiet');
-  log.warn({ reason: 'slow_consumer', bytes: 3 }, 'session ended');
-  assert.equal(lines.length, 1);
-  assert.match(
-    lines[0] ?? '',
-    /^\d\d:\d\d:\d\d\.\d{3} warn {2}session ended reason=slow_consumer bytes=3\n$/,
+  assert.deepEqual(lines, []);
+});
+
+test('text has the whole date, and values with blanks in quotes', () => {
+  assert.equal(
+    textOf({ reason: 'slow_consumer', bytes: 3 }, 'session ended'),
+    'session ended reason=slow_consumer bytes=3',
+  );
+  assert.equal(
+    textOf({ hint: 'This Origin is not allowed.', found: 'PUB ....', none: '', said: 'a="b"' }, 'x'),
+    'x hint="This Origin is not allowed." found="PUB ...." none="" said="a=\\"b\\""',
+  );
+});
+
+test('text shows lists of words as one value, and what is nested as a pair for each value', () => {
+  assert.equal(textOf({ upstream: ['a:1', 'b:2'], none: [] }, 'ready'), 'ready upstream=a:1,b:2 none=""');
+  assert.equal(
+    textOf({ changes: { origins: '[a] -> [b]' }, problems: ['f:1: bad; write x', 'y'] }, 'm'),
+    'm changes.origins="[a] -> [b]" problems[0]="f:1: bad; write x" problems[1]=y',
+  );
+});
+
+test('text ends no line early and moves no cursor, colours or not', () => {
+  for (const terminal of [undefined, { colour: false }, { colour: true }]) {
+    const lines: string[] = [];
+    const log = createLog({ level: 'info', format: 'text' }, { write: (line) => lines.push(line), terminal });
+    log.error({ stack: 'a\n  b\u001b[2J\u202e', 'na\u001bme': 1 }, 'fa\u0007ult');
+    const [line = ''] = lines;
+    const bare = terminal?.colour ? line.replace('\u001b[31merror\u001b[0m', 'error') : line;
+    assert.match(
+      bare,
+      new RegExp(
+        `^${DATE} error fa\\\\u\\{7\\}ult stack="a\\\\n  b\\\\u001b\\[2J\\\\u\\{202e\\}" na\\\\u\\{1b\\}me=1\n$`,
+      ),
+    );
+  }
+});
+
+test('auto is text at a terminal and JSON elsewhere, also from a reload on', () => {
+  const lines: string[] = [];
+  const write = (line: string) => lines.push(line);
+  const terminal = createLog({ level: 'info', format: 'auto' }, { write, terminal: { colour: false } });
+  const pipe = createLog({ level: 'info', format: 'auto' }, { write });
+  terminal.info('a');
+  pipe.info('b');
+  terminal.configure({ level: 'info', format: 'json' });
+  terminal.info('c');
+  terminal.configure({ level: 'info', format: 'auto' });
+  terminal.info('d');
+  assert.deepEqual(
+    lines.map((line) => line.startsWith('{')),
+    [false, true, true, false],
   );
 });
 

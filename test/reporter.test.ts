@@ -107,3 +107,19 @@ test('connections that are closed unanswered: one line for each reason, and one 
     ],
   );
 });
+
+test('a session that begins is a line at debug, bounded like its end', () => {
+  const log = new LogCapture();
+  const reporter = new Reporter(createLog({ level: 'debug', format: 'json' }, log), 'default', () => 0);
+  for (let id = 0; id < FLOOD; id++) reporter.sessionBegan({ ...ended('client_closed', id).facts }, 0.0123);
+  assert.equal(log.lines.length, 1000);
+  const { time: _, ...first } = log.lines[0] ?? { message: '' };
+  assert.deepEqual(first, {
+    level: 'debug',
+    session: 0,
+    client: '192.0.2.1',
+    upstream: 'n:4222',
+    milliseconds: 12,
+    message: 'session began',
+  });
+});

@@ -20,6 +20,7 @@ const quantity: Json = { type: ['string', 'number'], pattern: '^[0-9.]+(m|k|Ki|M
 const goDuration: Json = { type: 'string', pattern: '^([0-9]+(ms|s|m|h))+$' };
 const perhapsDuration: Json = { type: 'string', pattern: '^(([0-9]+(ms|s|m|h))+)?$' };
 const hostName: Json = { type: 'string', pattern: '^(\\*\\.)?[a-z0-9]([-a-z0-9.]*[a-z0-9])?$' };
+const labelValue: Json = { type: 'string', minLength: 1 };
 const labels = map({ type: ['string', 'number', 'boolean'] });
 
 const probe = closed({
@@ -194,6 +195,9 @@ export const KINDS: Readonly<Record<string, Json>> = {
   ...monitor('metrics.serviceMonitor'),
   ...monitor('metrics.podMonitor'),
   'prometheusRule.disabled': texts,
+  'prometheusRule.runbookBaseUrl': { type: 'string', pattern: '^(https?://\\S+)?$' },
+  'prometheusRule.severities.page': labelValue,
+  'prometheusRule.severities.ticket': labelValue,
   ...Object.fromEntries(
     [
       'errorBudget',
@@ -202,13 +206,15 @@ export const KINDS: Readonly<Record<string, Json>> = {
       'eventLoopUtilization',
       'memory',
       'fileDescriptors',
+      'massDisconnectShare',
+      'limitedShare',
     ].map((name) => [`prometheusRule.thresholds.${name}`, ratio]),
   ),
   ...Object.fromEntries(
     [
       'minimumRate',
       'dialSeconds',
-      'massDisconnectFactor',
+      'massDisconnectSessions',
       'unresponsiveRate',
       'pausedSessions',
       'eventLoopDelaySeconds',

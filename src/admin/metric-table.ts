@@ -445,8 +445,8 @@ export const EVENT_HISTOGRAMS = {
   },
   natsgate_session_duration_seconds: {
     help: 'Lifetime of finished sessions.',
-    labelNames: ['listener'],
-    values: [LISTENER],
+    labelNames: ['listener', 'initiator'],
+    values: ['client', 'upstream', 'gateway'].map((initiator) => ({ ...LISTENER, initiator })),
     buckets: SESSION_SECONDS,
   },
   natsgate_ping_rtt_seconds: {

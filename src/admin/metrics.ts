@@ -115,12 +115,9 @@ export class Metrics {
 
   /** `code` is the session's close code; 1006 when no close frame travelled. */
   sessionEnded(reason: CloseReason, code: number, seconds: number): void {
-    this.#count('natsgate_sessions_closed_total', {
-      ...LISTENER,
-      initiator: CLOSE_REASONS[reason].initiator,
-      reason,
-    });
-    this.#observe('natsgate_session_duration_seconds', LISTENER, seconds);
+    const { initiator } = CLOSE_REASONS[reason];
+    this.#count('natsgate_sessions_closed_total', { ...LISTENER, initiator, reason });
+    this.#observe('natsgate_session_duration_seconds', { ...LISTENER, initiator }, seconds);
     const frameLabel = closeCodeLabel(code);
     if (reason === 'client_closed')
       this.#count('natsgate_close_frames_total', { direction: 'received', code: frameLabel });

@@ -1,8 +1,20 @@
 import type { Config, ListenAddress, RouteConfig } from '../config/config.ts';
-import { type ConfigSource, formatProblem, loadConfig } from '../config/load.ts';
+import { type ConfigSource, formatProblem, loadConfig, type Problem } from '../config/load.ts';
+import { counted } from '../config/text.ts';
 import { type Prepared, prepare } from '../prepare.ts';
+import { printableJson } from '../printable.ts';
 
 export type CheckOutput = { out(line: string): void; err(line: string): void };
+
+export type CheckOptions = {
+  readonly fileDescriptorLimit?: number | undefined;
+  /** One JSON object in place of lines. */
+  readonly json?: boolean | undefined;
+  /** Nothing but problems and warnings. */
+  readonly quiet?: boolean | undefined;
+  /** A warning fails the check. */
+  readonly strict?: boolean | undefined;
+};
 
 /**
  * `natsgate check`: says everything that is wrong with the configuration, or what it will do. The answer is the
@@ -12,30 +24,43 @@ export type CheckOutput = { out(line: string): void; err(line: string): void };
 export async function check(
   source: ConfigSource,
   io: CheckOutput,
-  fileDescriptorLimit?: number,
+  { fileDescriptorLimit, json = false, quiet = false, strict = false }: CheckOptions = {},
 ): Promise<number> {
   const loaded = await loadConfig(source);
-  if (!loaded.ok) {
-    for (const problem of loaded.problems) io.err(formatProblem(problem));
+  const { warnings } = loaded;
+  let prepared: Prepared | undefined;
+  let problems: readonly Problem[] = [];
+  if (!loaded.ok) problems = loaded.problems;
+  else {
+    try {
+      prepared = await prepare(loaded.config, fileDescriptorLimit);
+    } catch (error) {
+      problems = [{ where: 'start', key: '', text: (error as Error).message }];
+    }
+  }
+  const code = problems.length === 0 && !(strict && warnings.length > 0) ? 0 : 1;
+  const advice = prepared === undefined ? [] : recommendations(prepared.config);
+  if (json) {
+    const verdict = { valid: prepared !== undefined, problems, warnings, advice };
+    for (const line of printableJson(JSON.stringify(verdict, undefined, 2)).split('\n')) io.out(line);
+    return code;
+  }
+  if (prepared === undefined) {
+    for (const problem of problems) io.err(problem.key === '' ? problem.text : formatProblem(problem));
     // Warnings can wait: they stand in the way of nothing, and some go away with the problems.
-    io.err(`natsgate: ${counted(loaded.problems.length, 'problem')} in the configuration`);
-    return 1;
+    io.err(`natsgate: ${counted(problems.length, 'problem')} in the configuration`);
+    return code;
   }
-  let prepared: Prepared;
-  try {
-    prepared = await prepare(loaded.config, fileDescriptorLimit);
-  } catch (error) {
-    io.err((error as Error).message);
-    io.err('natsgate: 1 problem in the configuration');
-    return 1;
+  if (!quiet) {
+    io.out('natsgate: the configuration is valid');
+    for (const line of summary(prepared.config)) io.out(`  ${line}`);
+    io.out(`  compared   as ${prepared.rules.routes[0]?.origins.entries.join(', ')}`);
   }
-  io.out('natsgate: the configuration is valid');
-  for (const line of summary(loaded.config)) io.out(`  ${line}`);
-  const [main] = prepared.rules.routes;
-  io.out(`  compared   as ${main?.origins.entries.join(', ')}`);
-  for (const warning of loaded.warnings) io.err(`warning: ${formatProblem(warning)}`);
-  for (const advice of recommendations(loaded.config)) io.out(`advice: ${advice}`);
-  return 0;
+  for (const warning of warnings) io.err(`warning: ${formatProblem(warning)}`);
+  if (strict && warnings.length > 0)
+    io.err(`natsgate: ${counted(warnings.length, 'warning')} in the configuration`);
+  if (!quiet) for (const one of advice) io.out(`advice: ${one}`);
+  return code;
 }
 
 /** What the gateway will do, in a few lines and without any secret. */
@@ -82,7 +107,7 @@ function summary({
     `           frames up to ${limits.maxFrameBytes} bytes; session age ${limits.sessionAgeMs === 0 ? 'off' : durationText(limits.sessionAgeMs)}`,
     `timeouts   handshake ${durationText(timeouts.handshakeMs)}, ping ${durationText(timeouts.pingMs)}, silence ${durationText(timeouts.silenceMs)}, stall ${durationText(timeouts.stallMs)}`,
     `drain      after ${durationText(drain.delayMs)}, over ${durationText(drain.timeoutMs)}${drain.budgetMs === 0 ? '' : `, within ${durationText(drain.budgetMs)}`}`,
-    `log        ${log.level}, ${log.format}`,
+    `log        ${log.level}, ${log.format === 'auto' ? 'text at a terminal, else JSON' : log.format}`,
     ...routes.flatMap(routeLines),
   ];
 }
@@ -148,8 +173,4 @@ function durationText(ms: number): string {
     if (ms % length === 0) return `${ms / length}${unit}`;
   }
   return `${ms}ms`;
-}
-
-function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }

@@ -164,6 +164,7 @@ function gatewayConfig(natsPort: number, origin: string, port: number, adminPort
       maxSentFrameBytes: 65_535,
       maxControlLineBytes: 4096,
       sessionAgeMs: 0,
+      readiness: 'process',
     },
     timeouts: { handshakeMs: 5_000, pingMs: 25_000, silenceMs: 300_000, stallMs: 30_000, closeMs: 500 },
     drain: { delayMs: 0, timeoutMs: 500, budgetMs: 0 },

@@ -1,5 +1,6 @@
 import type { ConfigSource, LoadedConfig } from '../config/load.ts';
 import { formatProblem } from '../config/load.ts';
+import { counted } from '../config/text.ts';
 import { type Gateway, type GatewayOptions, startGateway } from '../gateway.ts';
 import { createLog, type StandardOutput } from '../log.ts';
 
@@ -19,7 +20,7 @@ export async function serve(source: ConfigSource, options: ServeOptions): Promis
   if (!loaded.ok) {
     for (const problem of loaded.problems) options.complain(formatProblem(problem));
     options.complain(
-      `natsgate: ${loaded.problems.length === 1 ? 'one problem' : `${loaded.problems.length} problems`} in the configuration; not started`,
+      `natsgate: ${counted(loaded.problems.length, 'problem')} in the configuration; not started`,
     );
     return undefined;
   }

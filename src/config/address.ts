@@ -120,13 +120,13 @@ export const subprotocol: Reader<string> = {
 };
 
 /**
- * `nats://host[:port]`, or `tcp://host:port` for what is not read. No message ever quotes the text: when it is not well
- * formed, nothing tells which part of it is a password.
+ * `nats://host[:port]` or `host[:port]`, or `tcp://host:port` for what is not read. No message ever quotes the text: when
+ * it is not well formed, nothing tells which part of it is a password.
  */
 export const upstreamUrl: Reader<UpstreamServer> = {
   expected: 'a URL such as nats://host:4222',
   read(text) {
-    const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(text);
+    const [prefix, scheme] = /^([a-z][a-z0-9+.-]*):\/\//i.exec(text) ?? ['', 'nats'];
     if (text === '') return wrong('the URL is empty', this.expected);
     if (/[\s,;]/.test(text)) return wrong('several servers stand in one value', 'a list with one URL each');
     if (text.includes('@')) {
@@ -135,15 +135,15 @@ export const upstreamUrl: Reader<UpstreamServer> = {
         'nats://host:port alone',
       );
     }
-    if (scheme === null) return wrong('the URL has no scheme', 'nats://host:port');
-    const name = (scheme[1] ?? '').toLowerCase();
+    if (/^\d+$/.test(text)) return wrong('a port alone names no server', 'host:port');
+    const name = (scheme ?? '').toLowerCase();
     if (name !== 'nats' && name !== 'tcp') {
       const known = Object.hasOwn(OTHER_SCHEMES, name) ? OTHER_SCHEMES[name] : undefined;
       const what =
         known === undefined ? 'the scheme of the URL is not nats' : `${name}:// cannot be used: ${known}`;
       return wrong(what, name.startsWith('mqtt') ? 'tcp://host:port' : 'nats://host:port');
     }
-    const authority = text.slice(scheme[0].length);
+    const authority = text.slice(prefix.length);
     if (/[/?#\\]/.test(authority)) return wrong('the URL has a path', `only ${name}://host:port`);
     return server(authority, this.expected, name === 'tcp');
   },

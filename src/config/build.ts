@@ -25,6 +25,7 @@ export function buildConfig(values: Values, references: References): Config {
       handshakesPerSecond: limits.handshakesPerSecond,
       handshakesPerSecondPerAddress: limits.handshakesPerSecondPerAddress,
       ...sessionLimits(limits),
+      readiness: limits.readiness,
     },
     timeouts: {
       handshakeMs: timeouts.handshake,

@@ -110,6 +110,8 @@ export type LimitsConfig = {
   readonly maxControlLineBytes: number;
   /** 0: no limit; ended with `session_expired`, spread by ± 10 %. */
   readonly sessionAgeMs: number;
+  /** Whether /readyz also says no while no session has room. */
+  readonly readiness: 'process' | 'capacity';
 };
 
 export type TimeoutsConfig = {
@@ -181,7 +183,8 @@ export type RouteLimits = Pick<
 };
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
-export type LogConfig = { readonly level: LogLevel; readonly format: 'json' | 'text' };
+/** `auto`: text at a terminal, JSON otherwise. */
+export type LogConfig = { readonly level: LogLevel; readonly format: 'auto' | 'json' | 'text' };
 
 export type Config = {
   readonly listen: ListenConfig;

@@ -8,11 +8,13 @@ export type ConfigSource = {
   /** From --config; otherwise NATSGATE_CONFIG names the file, and without either there is none. */
   readonly file?: string;
   readonly flags: {
-    readonly upstream?: readonly string[];
-    readonly origin?: readonly string[];
-    readonly listen?: string;
-    readonly admin?: string;
-    readonly 'drain-budget'?: string;
+    readonly upstream?: readonly string[] | undefined;
+    readonly origin?: readonly string[] | undefined;
+    readonly listen?: string | undefined;
+    readonly admin?: string | undefined;
+    readonly 'drain-budget'?: string | undefined;
+    readonly 'log-level'?: string | undefined;
+    readonly 'log-format'?: string | undefined;
   };
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Groups of the process: a secret that one of them may read is not open to others. */
@@ -27,6 +29,8 @@ const OVERRIDES = [
   { section: 'admin', key: 'address', flag: 'admin', variable: 'NATSGATE_ADMIN', many: false },
   // Outlives every reload: the time that a process gets from whoever ends it cannot change while it runs.
   { section: 'drain', key: 'budget', flag: 'drain-budget', variable: 'NATSGATE_DRAIN_BUDGET', many: false },
+  { section: 'log', key: 'level', flag: 'log-level', variable: 'NATSGATE_LOG_LEVEL', many: false },
+  { section: 'log', key: 'format', flag: 'log-format', variable: 'NATSGATE_LOG_FORMAT', many: false },
 ] as const;
 
 /** The flag and the variable by which a section can be given without a file. */

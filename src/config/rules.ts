@@ -184,10 +184,10 @@ function checkRoute({ listen, timeouts }: Values, route: Served, voice: Voice): 
   ]) {
     if (repeated) warning(path, 'the entry is in the list twice; write it once');
   }
-  if (origins.allow.includes('*') && origins.allow.length > 1) {
+  if (origins.allow.includes('*') && origins.allow.some(isOfWebPages)) {
     warning(
       ['origins', 'allow', origins.allow.indexOf('*')],
-      "'*' allows every origin, so the entries beside it change nothing; write them without '*', or '*' alone",
+      "'*' allows every web page, so the entries of web pages beside it change nothing; write them without '*', or '*' without them",
     );
   }
   if (
@@ -326,6 +326,11 @@ function sameSocket(one: ListenAddress, other: ListenAddress): boolean {
 function comparedAs(origin: string): string {
   const parsed = parseOriginEntry(origin);
   return parsed.kind === 'problem' ? origin : parsed.text;
+}
+
+/** What '*' lets in as well; applications it does not. */
+function isOfWebPages(origin: string): boolean {
+  return ['exact', 'wildcard', 'self', 'localhost'].includes(parseOriginEntry(origin).kind);
 }
 
 function repetitions(entries: readonly string[], path: Path): [Path, boolean][] {

@@ -66,7 +66,7 @@ const origins = section(
   ORIGINS,
   {
     allow: requiredList(
-      'Pages that may connect: origins, one-label wildcards, self, or * in quotes.',
+      'Pages that may connect: origins, one-label wildcards, self, localhost, or * in quotes.',
       entry,
       ORIGINS,
     ),
@@ -248,6 +248,10 @@ const schema = section('its keys, at least origins and upstream', {
     handshakesPerSecond: number('Handshakes a second; bursts of twice as many pass.', 300, 1e6),
     handshakesPerSecondPerAddress: number('The same for one address (IPv6: one /64).', 'off', 1e6),
     ...sessionLimitKeys,
+    readiness: words('What /readyz follows; capacity: 503 while no session has room.', 'process', [
+      'process',
+      'capacity',
+    ]),
   })
     .prefault({})
     .meta({ description: 'Caps.' }),
@@ -275,7 +279,11 @@ const schema = section('its keys, at least origins and upstream', {
       'error',
       'silent',
     ]),
-    format: words('Each line as a JSON object, or to be read by people.', 'json', ['json', 'text']),
+    format: words('A JSON object in each line, or text for people; auto: text at a terminal.', 'auto', [
+      'auto',
+      'json',
+      'text',
+    ]),
   })
     .prefault({})
     .meta({ description: 'The log on standard output.' }),

@@ -10,7 +10,7 @@ export function nearest(typed: string, candidates: Iterable<string>): string | u
   let best: string | undefined;
   let bestDistance = Math.min(3, Math.floor(wanted.length / 3)) + 1;
   for (const candidate of candidates) {
-    const distance = levenshtein(wanted, fold(candidate));
+    const distance = editDistance(wanted, fold(candidate));
     if (distance < bestDistance) {
       best = candidate;
       bestDistance = distance;
@@ -23,15 +23,21 @@ function fold(word: string): string {
   return word.toLowerCase().replace(/[-_ ]/g, '');
 }
 
-/** Edits (insert, delete, replace, one each) from one word to the other. */
-export function levenshtein(from: string, to: string): number {
+/** Edits from one word to the other: a letter more, one less, another one, or two neighbours exchanged. */
+export function editDistance(from: string, to: string): number {
+  let beforePrevious: readonly number[] = [];
   let previous = Array.from({ length: to.length + 1 }, (_, column) => column);
   for (let row = 1; row <= from.length; row++) {
     const current = [row];
     for (let column = 1; column <= to.length; column++) {
       const replaced = at(previous, column - 1) + (from[row - 1] === to[column - 1] ? 0 : 1);
-      current.push(Math.min(replaced, at(previous, column) + 1, at(current, column - 1) + 1));
+      const exchanged =
+        from[row - 1] === to[column - 2] && from[row - 2] === to[column - 1]
+          ? at(beforePrevious, column - 2) + 1
+          : Number.POSITIVE_INFINITY;
+      current.push(Math.min(replaced, exchanged, at(previous, column) + 1, at(current, column - 1) + 1));
     }
+    beforePrevious = previous;
     previous = current;
   }
   return at(previous, to.length);

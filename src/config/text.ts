@@ -34,6 +34,11 @@ export function hasControls(text: string): boolean {
   return /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u.test(text);
 }
 
+/** `1 problem`, `2 problems`. */
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
+
 function hideCredentials(text: string): string {
   const at = text.lastIndexOf('@');
   if (at === -1) return text;

@@ -6,7 +6,15 @@ import { type InfoRules, rewriteInfo } from '../nats/info-rewrite.ts';
 import { keptText } from '../nats/kept-text.ts';
 import { NatsParser, type OperationSink } from '../nats/parser.ts';
 import { plainRunIn } from '../nats/plain-run.ts';
-import { type Direction, type ParseError, serverText, VERB, VERB_NAMES, VERBS_OF } from '../nats/protocol.ts';
+import {
+  type Direction,
+  MAX_SERVER_LINE_BYTES,
+  type ParseError,
+  serverText,
+  VERB,
+  VERB_NAMES,
+  VERBS_OF,
+} from '../nats/protocol.ts';
 import { isNonce } from '../nats/proxy-signature.ts';
 import { connectionTypeHint } from '../nats/user-jwt.ts';
 import { lineBreach } from './line-policy.ts';
@@ -122,7 +130,12 @@ export class Inspector {
       wholeLines: this.#enforce,
       checkHeaders: this.#enforce,
     });
-    this.down = new NatsParser('to_client', { sink: downSink, wholeLines: this.#enforce });
+    this.down = new NatsParser('to_client', {
+      // A MSG line holds another client's line, and the sid of this one.
+      maxLineBytes: Math.max(MAX_SERVER_LINE_BYTES, 2 * rules.maxLineBytes),
+      sink: downSink,
+      wholeLines: this.#enforce,
+    });
     this.down.plainRun = plainRunIn(pool.memory, pool.scratch);
     if (!this.#enforce) this.up.plainRun = this.down.plainRun;
   }
@@ -393,7 +406,6 @@ export class Inspector {
       this.#server = knownOf(info);
       this.#infoLine = bytes;
       if (isNonce(info.nonce)) this.#nonce = info.nonce;
-      if (info.maxPayload !== undefined && info.maxPayload > 0) this.up.maxPayloadBytes = info.maxPayload;
     }
     if (!this.#enforce) return;
     const rewritten = rewriteInfo(bytes, this.#rules.info);

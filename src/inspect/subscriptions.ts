@@ -11,6 +11,8 @@ const ENTRY_BYTES = 128;
 const MAX_SID_BYTES = 256;
 /** Of a subject, for the live view. */
 const MAX_SUBJECT_CHARACTERS = 256;
+const DOT = 0x2e;
+const GREATER = 0x3e;
 
 /**
  * The subscriptions of one session. As on the server a repeated sid changes nothing. One with a maximum counts until
@@ -49,7 +51,8 @@ export class Subscriptions {
       return;
     }
     const sid = sidOf(bytes, line.lastStart, line.lastEnd);
-    if (this.#bySid.has(sid)) return;
+    // The server answers `Invalid Subject` and goes on.
+    if (this.#bySid.has(sid) || !isPattern(bytes, line.firstStart, line.firstEnd)) return;
     const subscription = {
       subject: text(line.firstStart, line.firstEnd),
       queue: line.tokens === 3 ? text(line.previousStart, line.previousEnd) : undefined,
@@ -67,6 +70,18 @@ export class Subscriptions {
 /** Any bytes, one character for each: sids that differ must not meet in the replacement character. */
 const sidOf = (bytes: Buffer, start: number, end: number): string =>
   bytes.toString('latin1', start, Math.min(end, start + MAX_SID_BYTES + 1));
+
+/** No empty token, and `>` as the last one only. */
+function isPattern(bytes: Buffer, start: number, end: number): boolean {
+  let tokenStart = start;
+  for (let at = start; at <= end; at++) {
+    if (at < end && bytes[at] !== DOT) continue;
+    if (at === tokenStart) return false;
+    if (at < end && at === tokenStart + 1 && bytes[tokenStart] === GREATER) return false;
+    tokenStart = at + 1;
+  }
+  return true;
+}
 
 /** At most: text beyond Latin-1 takes two bytes a character. */
 const bytesOf = (sid: string, { subject, queue = '' }: Subscription): number =>

@@ -13,6 +13,9 @@ export type AdmissionLimits = {
   readonly handshakesPerSecondPerAddress: number;
 };
 
+/** Share of the session cap below which a gateway that was full has room again. */
+const ROOM_AGAIN = 0.95;
+
 export type AdmissionRefusal = 'too_many_sessions' | 'too_many_handshakes' | 'over_capacity';
 
 export type AdmissionVerdict =
@@ -35,6 +38,7 @@ export type AdmissionVerdict =
 export class Admission {
   #limits: AdmissionLimits;
   readonly #nowMs: () => number;
+  #isFull = false;
   #rate: TokenBucket;
   #addressRates: AddressRates;
   readonly #population: Population = {
@@ -72,6 +76,16 @@ export class Admission {
 
   get handshakesInFlight(): number {
     return this.#population.handshakesInFlight;
+  }
+
+  /**
+   * No session has room, or too few have left since: a twentieth must be free again, so that readiness does not come
+   * and go with every session.
+   */
+  get isFull(): boolean {
+    const taken = this.#population.sessions + this.#population.handshakesInFlight;
+    this.#isFull = taken >= this.#limits.sessions * (this.#isFull ? ROOM_AGAIN : 1);
+    return this.#isFull;
   }
 
   /** Entries of the per-address tables; for tests of their bounds. */

@@ -9,10 +9,10 @@
  * ```
  */
 
-import { type Authority, parseAuthority } from '../net/host.ts';
+import { type Authority, parseAuthority, parsePort } from '../net/host.ts';
 import { formatIpv6, ipv6Groups, parseIpAddress } from '../net/ip-address.ts';
 import type { TrustedProxies } from '../net/networks.ts';
-import { headerLines, trimBlanks } from './raw-headers.ts';
+import { headerLines, listElements, trimBlanks } from './raw-headers.ts';
 
 /** No honest chain of proxies is longer; what a client puts further left is not even looked at. */
 const MAX_HOPS = 32;
@@ -23,6 +23,7 @@ const MAX_HOP_LENGTH = 64;
 export type ForwardedOrigin = {
   readonly scheme: 'http' | 'https' | undefined;
   readonly authority: Authority | undefined;
+  readonly port: number | undefined;
 };
 
 /**
@@ -34,6 +35,8 @@ export function clientAddress(peer: string, rawHeaders: readonly string[], trust
   let client = parseIpAddress(peerAddress)?.text ?? peerAddress;
   if (!trusted.has(client)) return client;
   for (const hop of hopsFromRight(headerLines(rawHeaders, 'x-forwarded-for'))) {
+    // RFC 9110 §5.6.1.2: an empty element is none.
+    if (trimBlanks(hop) === '') continue;
     const address = hopAddress(hop);
     if (address === undefined) return client;
     client = address;
@@ -43,19 +46,38 @@ export function clientAddress(peer: string, rawHeaders: readonly string[], trust
 }
 
 /**
- * Scheme and authority by X-Forwarded-Proto and X-Forwarded-Host of a trusted peer. One line with one value
- * each; with more, nobody can tell which of them the proxy wrote, and the header is ignored.
+ * Scheme, authority and port by X-Forwarded-Proto, -Host and -Port of a trusted peer. Where several proxies have written
+ * a value each, they must agree: of different ones nobody can tell which the browser made, and the header is ignored.
  */
 export function forwardedOrigin(
   peer: string,
   rawHeaders: readonly string[],
   trusted: TrustedProxies,
 ): ForwardedOrigin {
-  if (!trusted.has(withoutZone(peer))) return { scheme: undefined, authority: undefined };
-  const scheme = FORWARDED_SCHEMES.get(onlyLine(rawHeaders, 'x-forwarded-proto').toLowerCase());
-  // A comma is in no host name, so a list fails the grammar by itself.
-  const authority = parseAuthority(onlyLine(rawHeaders, 'x-forwarded-host'));
-  return { scheme, authority };
+  if (!trusted.has(withoutZone(peer))) return NOTHING_FORWARDED;
+  const agreed = <T>(name: string, read: (value: string) => T | undefined, same: (value: T) => unknown) =>
+    agreedValue(listElements(headerLines(rawHeaders, name)), read, same);
+  return {
+    scheme: agreed('x-forwarded-proto', (value) => FORWARDED_SCHEMES.get(value.toLowerCase()), String),
+    authority: agreed('x-forwarded-host', parseAuthority, ({ host, port }) => `${host.text}:${port ?? ''}`),
+    port: agreed('x-forwarded-port', parsePort, Number),
+  };
+}
+
+const NOTHING_FORWARDED: ForwardedOrigin = { scheme: undefined, authority: undefined, port: undefined };
+
+/** What all of `values` say; undefined for none, for one that cannot be read, and where two differ. */
+function agreedValue<T>(
+  values: readonly string[],
+  read: (value: string) => T | undefined,
+  same: (value: T) => unknown,
+): T | undefined {
+  const [first = '', ...others] = values;
+  const value = read(first);
+  if (value === undefined) return undefined;
+  const agrees = (other: T | undefined): boolean => other !== undefined && same(other) === same(value);
+  // Equal texts, nearly always, are not read twice.
+  return others.every((other) => other === first || agrees(read(other))) ? value : undefined;
 }
 
 /**
@@ -100,11 +122,6 @@ function hopAddress(hop: string): string | undefined {
   const authority = parseAuthority(text);
   if (authority === undefined || authority.host.kind === 'name') return undefined;
   return parseIpAddress(authority.host.text.replace(/^\[|\]$/g, ''))?.text;
-}
-
-function onlyLine(rawHeaders: readonly string[], name: string): string {
-  const [line, ...more] = headerLines(rawHeaders, name);
-  return more.length === 0 ? (line ?? '') : '';
 }
 
 /** A peer in a link-local network may be reported with its interface: fe80::1%eth0. */

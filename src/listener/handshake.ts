@@ -167,7 +167,9 @@ function hostOf(rawHeaders: readonly string[]): Authority | undefined {
 
 /**
  * The origin of a page that the browser got from where it got us. The scheme is that of the listener, and the
- * authority that of Host, unless a trusted proxy says otherwise. Undefined for a host that is not ours.
+ * authority that of Host, unless a trusted proxy says otherwise. Undefined for a host that is not ours. A proxy may
+ * take the port out of Host (nginx does with $host) and tell it in X-Forwarded-Port, which others fill with a port of
+ * their own; so where Host has none, both that port and the usual one count.
  */
 function selfOrigin(
   { tls }: HandshakeRequest,
@@ -178,7 +180,11 @@ function selfOrigin(
   const authority = forwarded.authority ?? host;
   const known = hosts.length === 0 ? isLoopback(authority.host) : hosts.includes(authority.host.text);
   if (!known) return undefined;
-  return { scheme, host: authority.host.text, port: authority.port ?? defaultPort(scheme) };
+  const ports =
+    authority.port === undefined
+      ? [defaultPort(scheme), ...(forwarded.port === undefined ? [] : [forwarded.port])]
+      : [authority.port];
+  return { scheme, host: authority.host.text, ports };
 }
 
 /** RFC 6455 §4.2.1 point 8: tokens, none twice, in the order of the client; undefined when they are not. */
@@ -186,7 +192,8 @@ function subprotocolsOf(rawHeaders: readonly string[]): readonly string[] | unde
   const lines = headerLines(rawHeaders, 'sec-websocket-protocol');
   if (lines.length === 0) return [];
   const names = listElements(lines);
-  const valid = new Set(names).size === names.length && names.every((name) => TOKEN.test(name));
+  const valid =
+    names.length > 0 && new Set(names).size === names.length && names.every((name) => TOKEN.test(name));
   return valid ? names : undefined;
 }
 

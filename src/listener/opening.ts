@@ -73,7 +73,7 @@ export class Opening {
     if (outcome === 'client_abort') this.socket.destroy();
     else answer(this.socket, outcome);
     const facts = cause === undefined ? this.facts : { ...this.facts, cause };
-    this.#observer.onOutcome(outcome, this.#seconds(), facts);
+    this.#observer.onOutcome(outcome, this.seconds, facts);
     this.#abort.abort(outcome);
   }
 
@@ -84,7 +84,7 @@ export class Opening {
   accept(upgrade: () => boolean): boolean {
     if (!this.#settle()) return false;
     const accepted = upgrade();
-    this.#observer.onOutcome(accepted ? 'accepted' : 'client_abort', this.#seconds(), this.facts);
+    this.#observer.onOutcome(accepted ? 'accepted' : 'client_abort', this.seconds, this.facts);
     return accepted;
   }
 
@@ -100,7 +100,8 @@ export class Opening {
     return true;
   }
 
-  #seconds(): number {
+  /** Since the connection was accepted. */
+  get seconds(): number {
     return (performance.now() - this.#startedAtMs) / 1000;
   }
 

@@ -1,5 +1,6 @@
 import type { Refusal } from '../close-reason.ts';
 import type { OriginsConfig } from '../config/config.ts';
+import { isLoopback } from '../net/host.ts';
 import { parseOriginEntry, wildcardKey } from '../net/origin-entry.ts';
 import { isVisibleAscii, MAX_ORIGIN_LENGTH, originKey, parseOrigin } from '../net/origin-grammar.ts';
 
@@ -14,14 +15,24 @@ export type OriginPolicy = {
   readonly exact: ReadonlySet<string>;
   readonly wildcards: ReadonlySet<string>;
   readonly applications: ReadonlySet<string>;
+  /** Those of which every application may connect. */
+  readonly schemes: ReadonlySet<string>;
   readonly allowsSelf: boolean;
+  readonly allowsLocalhost: boolean;
   readonly allowsAny: boolean;
   readonly allowsMissing: boolean;
   readonly allowsOpaque: boolean;
 };
 
-/** The origin under which the browser reached the gateway. `host` is canonical: lower case, IPv6 in brackets. */
-export type SelfOrigin = { readonly scheme: 'http' | 'https'; readonly host: string; readonly port: number };
+/**
+ * The origin under which the browser reached the gateway. `host` is canonical: lower case, IPv6 in brackets. `ports`:
+ * one, or two where proxies say so.
+ */
+export type SelfOrigin = {
+  readonly scheme: 'http' | 'https';
+  readonly host: string;
+  readonly ports: readonly number[];
+};
 
 export type OriginVerdict =
   | { readonly allow: true }
@@ -35,6 +46,7 @@ export function compileOrigins(config: OriginsConfig): OriginPolicy {
   const exact = new Set<string>();
   const wildcards = new Set<string>();
   const applications = new Set<string>();
+  const schemes = new Set<string>();
   const entries = new Set<string>();
   const duplicates: string[] = [];
   for (const written of config.allow) {
@@ -45,6 +57,7 @@ export function compileOrigins(config: OriginsConfig): OriginPolicy {
     if (entry.kind === 'exact') exact.add(entry.key);
     if (entry.kind === 'wildcard') wildcards.add(entry.key);
     if (entry.kind === 'application') applications.add(entry.key);
+    if (entry.kind === 'scheme') schemes.add(entry.key);
   }
   return {
     entries: [...entries],
@@ -52,7 +65,9 @@ export function compileOrigins(config: OriginsConfig): OriginPolicy {
     exact,
     wildcards,
     applications,
+    schemes,
     allowsSelf: entries.has('self'),
+    allowsLocalhost: entries.has('localhost'),
     allowsAny: entries.has('*'),
     allowsMissing: config.missing === 'allow',
     allowsOpaque: config.opaque === 'allow',
@@ -78,14 +93,16 @@ export function judgeOrigin(
   if (policy.applications.has(value)) return ALLOWED;
   const origin = parseOrigin(value);
   if (origin.kind === 'malformed') return refuse('origin_malformed');
-  if (origin.kind === 'foreign_scheme') return refuse('origin_scheme');
+  if (origin.kind === 'foreign_scheme')
+    return origin.named && policy.schemes.has(origin.scheme) ? ALLOWED : refuse('origin_scheme');
   const { scheme, authority } = origin;
   const { host, port } = authority;
   const key = originKey(scheme, host.text, port);
   if (policy.exact.has(key)) return ALLOWED;
   if (policy.wildcards.has(wildcardKey(scheme, parentOf(host.text), port))) return ALLOWED;
-  if (policy.allowsSelf && self !== undefined && key === originKey(self.scheme, self.host, self.port))
+  if (policy.allowsSelf && self?.ports.some((one) => key === originKey(self.scheme, self.host, one)))
     return ALLOWED;
+  if (policy.allowsLocalhost && isLoopback(authority.host)) return ALLOWED;
   return policy.allowsAny ? ALLOWED : refuse('origin_not_listed');
 }
 

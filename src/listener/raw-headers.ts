@@ -18,12 +18,15 @@ export function headerLines(rawHeaders: readonly string[], lowerCaseName: string
 
 const NO_LINES: readonly string[] = [];
 
-/** Elements of a comma-separated list over all its lines (RFC 9110 §5.3), blanks around each removed. */
+/**
+ * Elements of a comma-separated list over all its lines (RFC 9110 §5.3), blanks around each removed. Empty elements
+ * do not count (§5.6.1.2): proxies that take an element away may leave its comma.
+ */
 export function listElements(lines: readonly string[]): readonly string[] {
   const [only] = lines;
   if (only === undefined) return NO_LINES;
-  if (lines.length === 1 && !only.includes(',')) return lines;
-  return lines.flatMap((line) => line.split(',').map(trimBlanks));
+  if (lines.length === 1 && only !== '' && !only.includes(',')) return lines;
+  return lines.flatMap((line) => line.split(',').map(trimBlanks)).filter((element) => element !== '');
 }
 
 /** Removes SP and TAB at both ends, the only blanks of RFC 9110 §5.6.3 (String.trim removes many more). */

@@ -1,3 +1,4 @@
+import { HeldLine } from './held-line.ts';
 import type { PlainRun } from './plain-run.ts';
 import {
   type Direction,
@@ -44,8 +45,6 @@ const BLANK = 0x20;
 const MAX_SIZE_DIGITS = 9;
 /** What a line may have besides its argument: verb, blanks, line end. More blanks than that nobody sends. */
 const LINE_SLACK_BYTES = 64;
-/** Room of a new line buffer. */
-const LINE_BUFFER_BYTES = 256;
 
 const INCOMPLETE = -1;
 /** The line is for the slow path. */
@@ -55,13 +54,10 @@ const WORDS_FROM_BYTES = 12;
 /** Four bytes, the first in the lowest place. */
 const MSG_BLANK = 0x2047_534d;
 const PUB_BLANK = 0x2042_5550;
-/** Larger sizes have nine digits, and are read one by one. */
-const MAX_PLAIN_SIZE = 99_999_999;
 const REFUSED = -2;
 
 const HEADER_START = Buffer.from('NATS/1.0');
-/** `NATS/1.0`, two line ends. */
-const MIN_HEADER_BYTES = 12;
+const HEADER_END = Buffer.from('\r\n\r\n');
 
 /** Told of operations by a parser; their parts are read off the parser during the call. */
 export type OperationSink = {
@@ -74,13 +70,13 @@ export type ParserOptions = {
   readonly maxLineBytes?: number;
   readonly sink?: OperationSink;
   /**
-   * The sink is told of messages too, but for those of strict runs (`plainRun`); without this only of those whose line
-   * it must put together (`wholeLines`).
+   * The sink is told of messages too, but for those of runs (`plainRun`); without this only of those whose line it must
+   * put together (`wholeLines`).
    */
   readonly everyMessage?: boolean;
   /** Lines are told of when they are whole; without this PING, PONG and +OK are counted before their line ends. */
   readonly wholeLines?: boolean;
-  /** Header blocks of HPUB must be lines from `NATS/1.0` to the one empty line. */
+  /** Header blocks of HPUB must begin with `NATS/1.0` and end with an empty line. */
   readonly checkHeaders?: boolean;
 };
 
@@ -89,12 +85,9 @@ export class NatsParser {
   readonly counts = new Float64Array(12);
   /** Bytes of payloads whose control line was complete, headers included. */
   payloadBytes = 0;
-  /** The server's max_payload; larger messages from a client are an error. */
-  maxPayloadBytes = Number.POSITIVE_INFINITY;
   /**
-   * From the next piece on this reads whole runs of messages, where they lie in its memory: those that the sink is not
-   * told of anyway, and of an `everyMessage` sink those in which an enforcer finds nothing to look at. The memory must go
-   * on for 32 bytes behind each piece.
+   * From the next piece on this reads whole runs of messages, where they lie in its memory. No sink is told of these. The
+   * memory must go on for 32 bytes behind each piece.
    */
   plainRun: PlainRun | undefined;
   /** Set once, by the first thing that cannot be read; nothing is read after that. */
@@ -137,11 +130,7 @@ export class NatsParser {
   #state = LINE;
   #left = 0;
   #headerSeen = 0;
-  /** Bytes of CR LF CR LF that the header block so far ends with. */
-  #headerLineEnd = 0;
-  /** The incomplete control line. */
-  #line: Buffer | undefined;
-  #lineLength = 0;
+  readonly #held: HeldLine;
   /** Bytes of all pieces before this one. */
   #consumed = 0;
 
@@ -149,6 +138,7 @@ export class NatsParser {
     this.#toClient = direction === 'to_client';
     this.#maxLineBytes =
       options.maxLineBytes ?? (this.#toClient ? MAX_SERVER_LINE_BYTES : MAX_CONTROL_LINE_BYTES);
+    this.#held = new HeldLine(this.#toClient, this.#maxLineBytes + LINE_SLACK_BYTES);
     this.#sink = options.sink;
     this.#everyMessage = options.everyMessage === true;
     this.#checkHeaders = options.checkHeaders === true;
@@ -163,7 +153,7 @@ export class NatsParser {
 
   /** Bytes of an incomplete control line that are kept. */
   get heldBytes(): number {
-    return this.#lineLength;
+    return this.#held.length;
   }
 
   /**
@@ -214,7 +204,7 @@ export class NatsParser {
         }
         default: {
           if (pos === end) return this.#pause(start, end, pos);
-          const held = this.#lineLength;
+          const held = this.#held.length;
           let next = NOT_PLAIN;
           if (words !== undefined && held === 0 && end - pos >= WORDS_FROM_BYTES) {
             if (words.getInt32(bytes.byteOffset + pos, true) === this.#plainVerb) {
@@ -246,7 +236,7 @@ export class NatsParser {
             continue;
           }
           if (next === REFUSED) {
-            this.#forgetLine();
+            this.#held.forget();
             if (this.error !== undefined)
               this.error = { ...(this.error as ParseError), offset: this.#consumed + pos - start - held };
             return pos;
@@ -294,7 +284,7 @@ export class NatsParser {
     this.error = {
       problem: 'policy',
       offset: this.#consumed + offset,
-      expected: 'a header block from NATS/1.0 to an empty line',
+      expected: 'a header block that begins with NATS/1.0 and ends with an empty line',
       found: shown(bytes, pos, end),
     };
     return pos;
@@ -302,48 +292,29 @@ export class NatsParser {
 
   /** Appends to the line that was begun, and reads it when it is whole. */
   #finishLine(bytes: Buffer, pos: number, end: number): number {
-    let lineEnd = pos;
-    while (lineEnd < end && bytes[lineEnd] !== LF) lineEnd++;
+    const held = this.#held;
+    const lineEnd = held.endIn(bytes, pos, end);
     const whole = lineEnd < end;
     const stop = whole ? lineEnd + 1 : end;
-    const room = this.#maxLineBytes + LINE_SLACK_BYTES - this.#lineLength;
-    this.#keep(bytes, pos, Math.min(stop, pos + room));
-    const line = this.#line as Buffer;
-    const length = this.#lineLength;
-    if (stop - pos > room || !whole) {
+    const isTooLong = stop - pos > held.room;
+    held.keep(bytes, pos, isTooLong ? pos + held.room : stop);
+    const { bytes: line, length } = held;
+    if (isTooLong || !whole) {
       const verb = verbAt(line, 0, length, this.#toClient);
       if (this.#isSkipped(verb)) {
-        this.#forgetLine();
+        held.forget();
         this.#beginSkip(verb as Verb);
         return pos;
       }
-      return stop - pos > room ? this.#tooLong(line, 0, length) : this.#checkIncomplete(line, length);
+      return isTooLong ? this.#tooLong(line, 0, length) : this.#checkIncomplete(line, length);
     }
     this.wasSplit = true;
     this.resumeAt = stop;
     const next = this.#operation(line, 0, length);
     this.wasSplit = false;
     if (next === REFUSED) return REFUSED;
-    this.#forgetLine();
+    held.forget();
     return stop;
-  }
-
-  #keep(bytes: Buffer, start: number, end: number): void {
-    const length = this.#lineLength + end - start;
-    if (this.#line === undefined || this.#line.length < length) {
-      const most = this.#maxLineBytes + LINE_SLACK_BYTES;
-      // Of its own: a part of Node's shared slab would keep all of it alive.
-      const larger = Buffer.allocUnsafeSlow(Math.max(LINE_BUFFER_BYTES, Math.min(2 * length, most)));
-      if (this.#line !== undefined) this.#line.copy(larger, 0, 0, this.#lineLength);
-      this.#line = larger;
-    }
-    bytes.copy(this.#line, this.#lineLength, start, end);
-    this.#lineLength = length;
-  }
-
-  #forgetLine(): void {
-    this.#line = undefined;
-    this.#lineLength = 0;
   }
 
   /** Text behind PING, PONG and +OK has no limit, so nothing of it is kept. */
@@ -360,22 +331,21 @@ export class NatsParser {
 
   /** The line at `pos` is cut by the end of the piece: keeps it, unless it is wrong already. */
   #incomplete(bytes: Buffer, pos: number, end: number): number {
-    if (end - pos > this.#maxLineBytes + LINE_SLACK_BYTES) return this.#tooLong(bytes, pos, end);
-    this.#keep(bytes, pos, end);
-    return this.#checkIncomplete(this.#line as Buffer, this.#lineLength);
+    const held = this.#held;
+    if (end - pos > held.room) return this.#tooLong(bytes, pos, end);
+    held.endIn(bytes, pos, end);
+    held.keep(bytes, pos, end);
+    return this.#checkIncomplete(held.bytes, held.length);
   }
 
+  /** A few bytes, however long the line is. That it is too long shows when it ends, or has no room any more. */
   #checkIncomplete(line: Buffer, end: number): number {
     const verb = verbAt(line, 0, end, this.#toClient);
     if (verb === REFUSED) return this.#wrongVerb(line, 0, end);
     if (verb === INCOMPLETE) return INCOMPLETE;
-    const behindVerb = verbLength(verb as Verb);
-    let at = behindVerb;
-    while (at < end && isBlank(line[at])) at++;
-    if (at === behindVerb && at < end && NEEDS_BLANK[verb] === 1) return this.#noBlank(line, 0, end);
-    // A CR at the very end may belong to the line end.
-    const argument = end - at - (line[end - 1] === CR ? 1 : 0);
-    return argument > this.#maxLineBytes ? this.#tooLong(line, 0, end) : INCOMPLETE;
+    const at = verbLength(verb as Verb);
+    if (at < end && !isBlank(line[at]) && NEEDS_BLANK[verb] === 1) return this.#noBlank(line, 0, end);
+    return INCOMPLETE;
   }
 
   /** Reads one whole control line at `pos`; returns the offset behind it. */
@@ -439,7 +409,7 @@ export class NatsParser {
     if (tokens !== least && tokens !== least + 1) return NOT_PLAIN;
     const next = at + 2;
     const size = sizeAt(bytes, start, at);
-    if (size < 0 || size > this.maxPayloadBytes || next - pos > this.#maxLineBytes) return NOT_PLAIN;
+    if (size < 0 || next - pos > this.#maxLineBytes) return NOT_PLAIN;
     const verb = this.#toClient ? VERB.MSG : VERB.PUB;
     this.tokens = tokens;
     this.firstStart = pos + 4;
@@ -466,8 +436,6 @@ export class NatsParser {
       this.#plainVerb,
       toClient ? 3 : 2,
       this.#maxLineBytes,
-      Math.min(this.maxPayloadBytes, MAX_PLAIN_SIZE),
-      this.#everyMessage ? 1 : 0,
       found.byteOffset,
     );
     const messages = found[0] as number;
@@ -505,9 +473,6 @@ export class NatsParser {
         pos,
         end,
       );
-    }
-    if (size > this.maxPayloadBytes) {
-      return this.#refusal('payload_too_big', `at most ${this.maxPayloadBytes} bytes`, bytes, pos, end);
     }
     return this.#beginMessage(verb, bytes, pos, next, size, headerSize);
   }
@@ -580,7 +545,10 @@ export class NatsParser {
     return this.error === undefined;
   }
 
-  /** Tokens between blanks up to the line end; returns the offset behind LF. */
+  /**
+   * Tokens between blanks up to the line end; returns the offset behind LF. Towards the client an LF in the subject, the
+   * first token, is a byte of it, see `HeldLine.endIn`.
+   */
   #scan(bytes: Buffer, lineStart: number, end: number, behindVerb: number): number {
     let at = behindVerb;
     if (at >= end) return INCOMPLETE;
@@ -600,7 +568,7 @@ export class NatsParser {
         if (at >= end) return INCOMPLETE;
         byte = bytes[at] as number;
       }
-      if (byte === LF) {
+      if (byte === LF && (tokens > 0 || !this.#toClient)) {
         lineEnd = at;
         at++;
         break;
@@ -623,7 +591,11 @@ export class NatsParser {
         if (at >= end) return INCOMPLETE;
         byte = bytes[at] as number;
         if (byte > BLANK) continue;
-        if (byte === BLANK || byte === TAB || byte === LF) break;
+        if (byte === BLANK || byte === TAB) break;
+        if (byte === LF) {
+          if (tokens === 1 && this.#toClient) continue;
+          break;
+        }
         if (byte !== CR) continue;
         if (at + 1 >= end) return INCOMPLETE;
         if (bytes[at + 1] === LF) break;
@@ -654,34 +626,23 @@ export class NatsParser {
   }
 
   /**
-   * `NATS/1.0`, a blank or a line end, lines that end with CR LF, and the only empty one at the very end: whoever looks
-   * for the empty line and whoever counts must find the same header fields.
+   * What lies in between is for the readers of the message: nats.net lets line feeds into a value, nats.py empty lines
+   * too. Only a few bytes are looked at, so a long block costs no more than a short one.
    */
   #headersGoOn(bytes: Buffer, start: number, end: number): boolean {
-    const size = this.headerSize;
-    if (size < MIN_HEADER_BYTES) return false;
-    let seen = this.#headerSeen;
-    let lineEnd = seen === 0 ? 0 : this.#headerLineEnd;
-    for (let at = start; at < end && seen < size; at++, seen++) {
-      const byte = bytes[at] as number;
-      if (seen < HEADER_START.length) {
-        if (byte !== HEADER_START[seen]) return false;
-        continue;
-      }
-      if (seen === HEADER_START.length && byte !== BLANK && byte !== CR) return false;
-      if (byte === CR || byte === LF) {
-        // CR LF CR LF: steps of 1, and LF at the odd ones.
-        if ((byte === LF) !== (lineEnd % 2 === 1)) return false;
-        lineEnd++;
-        if (lineEnd === 4 && seen !== size - 1) return false;
-      } else {
-        if (lineEnd % 2 === 1 || seen === size - 1) return false;
-        lineEnd = 0;
-      }
+    const seen = this.#headerSeen;
+    const stop = Math.min(this.headerSize, seen + end - start);
+    const endsFrom = this.headerSize - HEADER_END.length;
+    if (endsFrom < HEADER_START.length) return false;
+    for (let at = seen; at < stop; at++) {
+      if (at > HEADER_START.length && at < endsFrom) at = Math.min(endsFrom, stop);
+      if (at === stop) break;
+      const byte = bytes[start + at - seen];
+      if (at < HEADER_START.length && byte !== HEADER_START[at]) return false;
+      if (at === HEADER_START.length && byte !== BLANK && byte !== CR) return false;
+      if (at >= endsFrom && byte !== HEADER_END[at - endsFrom]) return false;
     }
-    if (seen === size && lineEnd !== 4) return false;
-    this.#headerSeen = seen;
-    this.#headerLineEnd = lineEnd;
+    this.#headerSeen = stop;
     return true;
   }
 

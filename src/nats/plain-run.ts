@@ -1,17 +1,16 @@
 import { PLAIN_RUN_MODULE } from './plain-run.wasm.ts';
 
 /**
- * Reads messages whose lines are as all libraries write them: capitals, one blank between arguments, a size of one to
- * eight digits, CR LF. SIMD over the bytes where they lie: half the time of a loop in JavaScript, which is what keeps
- * observation below 5 % of the pipe (bench/README.md).
+ * Reads messages whose lines are as all libraries write them: capitals, one blank between arguments of visible ASCII, a
+ * size of one to eight digits without leading zeros, CR LF. SIMD over the bytes where they lie: half the time of a loop
+ * in JavaScript, which is what keeps observation below 5 % of the pipe (bench/README.md).
  *
  * From `from` to `end`, offsets in the memory: messages that begin with `verb`, four bytes as a little-endian number,
- * have `least` arguments or one more, a line of at most `maxLineBytes` and a size of at most `maxSize`. Returns the
- * offset behind the last one, or behind the line of one that is cut in its payload or line end. Whatever is otherwise
- * ends the run in front of it, for a reader that knows all forms. `strict`: so does what an enforcer has to look at,
- * which is all but subjects of visible ASCII without wildcards and empty tokens, and sizes without leading zeros.
+ * have `least` arguments or one more, and a line of at most `maxLineBytes`. Returns the offset after the last one, or
+ * after the line of one that is cut in its payload or line end. Whatever is otherwise ends the run before it, for a
+ * reader that knows all forms. This is grammar alone: what a message may say is for policies to judge.
  *
- * What was found stands in `found` until the next call. May read up to 32 bytes behind `end`.
+ * What was found stands in `found` until the next call. May read up to 32 bytes after `end`.
  */
 export type PlainRun = {
   /** The bytes must lie in here. */
@@ -22,8 +21,6 @@ export type PlainRun = {
     verb: number,
     least: number,
     maxLineBytes: number,
-    maxSize: number,
-    strict: 0 | 1,
     result: number,
   ) => number;
   /** Messages, a cut one among them; bytes of their payloads; size of the cut one, or -1; where it begins. */

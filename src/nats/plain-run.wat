@@ -5,16 +5,13 @@
     (param $from i32) (param $end i32)
     (param $verb i32)      ;; the first four bytes of each message
     (param $least i32)     ;; arguments, one more may stand among them
-    (param $maxLine i32) (param $maxSize i32)
-    (param $strict i32)    ;; 1: only what src/inspect/line-policy.ts lets pass
+    (param $maxLine i32)
     (param $result i32)    ;; where messages, payload bytes, size of the last one if it is cut (else -1) and its start go
     (result i32)
     (local $pos i32) (local $messages i32) (local $payload i32)
     (local $block i32) (local $first v128) (local $second v128)
-    (local $blanks i32) (local $controls i32) (local $below i32)
-    (local $gap i32)       ;; 1: the byte in front of the block is a blank
-    (local $dots i32) (local $others i32)
-    (local $dot i32)       ;; 1: the byte in front of the block is a dot
+    (local $blanks i32) (local $others i32)
+    (local $gap i32)       ;; 1: the byte before the block is a blank
     (local $arguments i32) (local $lastBlank i32)
     (local $lineEnd i32) (local $digits i32) (local $number i64) (local $size i32) (local $next i32)
 
@@ -26,10 +23,9 @@
         (local.set $block (i32.add (local.get $pos) (i32.const 4)))
         (local.set $lastBlank (i32.add (local.get $pos) (i32.const 3)))
         (local.set $gap (i32.const 1))
-        (local.set $dot (i32.const 0))
         (local.set $arguments (i32.const 1))
 
-        ;; One bit for each of 32 bytes, those behind the first control byte left out.
+        ;; One bit for each of 32 bytes.
         (loop $scan
           (local.set $first (v128.load align=1 (local.get $block)))
           (local.set $second (v128.load offset=16 align=1 (local.get $block)))
@@ -39,70 +35,37 @@
               (i32.shl
                 (i8x16.bitmask (i8x16.eq (local.get $second) (i8x16.splat (i32.const 0x20))))
                 (i32.const 16))))
-          (local.set $controls
+          ;; Neither a blank nor visible ASCII: one more than these is below 0x21, where 0x80 and above are negative.
+          (local.set $others
             (i32.or
-              (i8x16.bitmask (i8x16.lt_u (local.get $first) (i8x16.splat (i32.const 0x20))))
+              (i8x16.bitmask
+                (i8x16.lt_s
+                  (i8x16.add (local.get $first) (i8x16.splat (i32.const 1)))
+                  (i8x16.splat (i32.const 0x21))))
               (i32.shl
-                (i8x16.bitmask (i8x16.lt_u (local.get $second) (i8x16.splat (i32.const 0x20))))
+                (i8x16.bitmask
+                  (i8x16.lt_s
+                    (i8x16.add (local.get $second) (i8x16.splat (i32.const 1)))
+                    (i8x16.splat (i32.const 0x21))))
                 (i32.const 16))))
-          ;; All ones where there is no control byte.
-          (local.set $below
+          ;; Those before the first of the others; all if there is none.
+          (local.set $blanks
             (i32.and
-              (i32.sub (local.get $controls) (i32.const 1))
-              (i32.xor (local.get $controls) (i32.const -1))))
-          (local.set $blanks (i32.and (local.get $blanks) (local.get $below)))
+              (local.get $blanks)
+              (i32.and
+                (i32.sub (local.get $others) (i32.const 1))
+                (i32.xor (local.get $others) (i32.const -1)))))
           ;; Two blanks in a row.
           (br_if $done
             (i32.and
               (local.get $blanks)
               (i32.or (i32.shl (local.get $blanks) (i32.const 1)) (local.get $gap))))
-          (if (local.get $strict)
-            (then
-              (local.set $dots
-                (i32.and
-                  (i32.or
-                    (i8x16.bitmask (i8x16.eq (local.get $first) (i8x16.splat (i32.const 0x2e))))
-                    (i32.shl
-                      (i8x16.bitmask (i8x16.eq (local.get $second) (i8x16.splat (i32.const 0x2e))))
-                      (i32.const 16)))
-                  (local.get $below)))
-              ;; Wildcards, DEL and what is not ASCII.
-              (local.set $others
-                (i32.or
-                  (i8x16.bitmask
-                    (v128.or
-                      (i8x16.ge_u (local.get $first) (i8x16.splat (i32.const 0x7f)))
-                      (v128.or
-                        (i8x16.eq (local.get $first) (i8x16.splat (i32.const 0x2a)))
-                        (i8x16.eq (local.get $first) (i8x16.splat (i32.const 0x3e))))))
-                  (i32.shl
-                    (i8x16.bitmask
-                      (v128.or
-                        (i8x16.ge_u (local.get $second) (i8x16.splat (i32.const 0x7f)))
-                        (v128.or
-                          (i8x16.eq (local.get $second) (i8x16.splat (i32.const 0x2a)))
-                          (i8x16.eq (local.get $second) (i8x16.splat (i32.const 0x3e))))))
-                    (i32.const 16))))
-              (br_if $done (i32.and (local.get $others) (local.get $below)))
-              ;; A dot behind a blank or a dot.
-              (br_if $done
-                (i32.and
-                  (local.get $dots)
-                  (i32.or
-                    (i32.shl (i32.or (local.get $blanks) (local.get $dots)) (i32.const 1))
-                    (i32.or (local.get $gap) (local.get $dot)))))
-              ;; A blank behind a dot. What stands in front of the line end is a digit in any case.
-              (br_if $done
-                (i32.and
-                  (local.get $blanks)
-                  (i32.or (i32.shl (local.get $dots) (i32.const 1)) (local.get $dot))))
-              (local.set $dot (i32.shr_u (local.get $dots) (i32.const 31)))))
           (local.set $arguments (i32.add (local.get $arguments) (i32.popcnt (local.get $blanks))))
           (if (local.get $blanks)
             (then
               (local.set $lastBlank
                 (i32.add (local.get $block) (i32.sub (i32.const 31) (i32.clz (local.get $blanks)))))))
-          (if (i32.eqz (local.get $controls))
+          (if (i32.eqz (local.get $others))
             (then
               (local.set $gap (i32.shr_u (local.get $blanks) (i32.const 31)))
               (local.set $block (i32.add (local.get $block) (i32.const 32)))
@@ -110,7 +73,7 @@
               (br $scan))))
 
         (local.set $lineEnd
-          (i32.add (local.get $block) (i32.add (i32.ctz (local.get $controls)) (i32.const 2))))
+          (i32.add (local.get $block) (i32.add (i32.ctz (local.get $others)) (i32.const 2))))
         (local.set $digits
           (i32.sub (i32.sub (local.get $lineEnd) (i32.const 3)) (local.get $lastBlank)))
         (br_if $done (i32.gt_s (local.get $lineEnd) (local.get $end)))
@@ -125,12 +88,10 @@
         ;; A size with leading zeros.
         (br_if $done
           (i32.and
-            (local.get $strict)
-            (i32.and
-              (i32.gt_s (local.get $digits) (i32.const 1))
-              (i32.eq
-                (i32.load8_u (i32.add (local.get $lastBlank) (i32.const 1)))
-                (i32.const 0x30)))))
+            (i32.gt_s (local.get $digits) (i32.const 1))
+            (i32.eq
+              (i32.load8_u (i32.add (local.get $lastBlank) (i32.const 1)))
+              (i32.const 0x30))))
         ;; Nothing stands in front of the memory.
         (br_if $done (i32.lt_s (local.get $lineEnd) (i32.const 10)))
         ;; The eight bytes in front of the line end as digits of a number, those that are none of its digits 0.
@@ -169,7 +130,6 @@
                   (i64.and (i64.shr_u (local.get $number) (i64.const 16)) (i64.const 0x000000ff000000ff))
                   (i64.const 0x0000271000000001)))
               (i64.const 32))))
-        (br_if $done (i32.gt_s (local.get $size) (local.get $maxSize)))
 
         (local.set $next
           (i32.add (local.get $lineEnd) (i32.add (local.get $size) (i32.const 2))))

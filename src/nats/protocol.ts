@@ -62,7 +62,6 @@ export const PARSE_PROBLEMS = [
   'arguments',
   'size',
   'payload_end',
-  'payload_too_big',
   'line_too_long',
   'ambiguous',
   'policy',
@@ -80,9 +79,7 @@ export type ParseError = {
 
 /** What nats-server answers to such an error, as clients recognise it. */
 export function serverText(problem: ParseProblem): string {
-  if (problem === 'line_too_long') return 'maximum control line exceeded';
-  if (problem === 'payload_too_big') return 'Maximum Payload Violation';
-  return 'Unknown Protocol Operation';
+  return problem === 'line_too_long' ? 'maximum control line exceeded' : 'Unknown Protocol Operation';
 }
 
 const MAX_SHOWN_BYTES = 32;

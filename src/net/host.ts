@@ -60,7 +60,8 @@ export function isLetter(code: number): boolean {
   return (code >= 0x61 && code <= 0x7a) || (code >= 0x41 && code <= 0x5a);
 }
 
-function parsePort(text: string): number | undefined {
+/** A port from 1 to 65535 without leading zeros. */
+export function parsePort(text: string): number | undefined {
   if (text.length === 0 || text.length > 5 || text.startsWith('0')) return undefined;
   for (let index = 0; index < text.length; index += 1) {
     if (!isDigit(text.charCodeAt(index))) return undefined;

@@ -1,4 +1,4 @@
-import type { Authority } from './host.ts';
+import { type Authority, isLoopback } from './host.ts';
 import {
   endOfScheme,
   isVisibleAscii,
@@ -13,26 +13,33 @@ import { parseWrittenAuthority } from './written-authority.ts';
 /** One entry of `origins.allow`, understood. `text` is its canonical spelling, `key` what requests are looked up by. */
 export type OriginEntry =
   | {
-      readonly kind: 'exact' | 'wildcard' | 'application';
+      /** `scheme`: every application of one scheme; its key is that scheme. */
+      readonly kind: 'exact' | 'wildcard' | 'application' | 'scheme';
       readonly key: string;
       readonly text: string;
       readonly warning?: string;
     }
-  | { readonly kind: 'self' | 'any'; readonly text: string; readonly warning?: string }
+  /** `localhost`: every page of the machine itself, whatever its port. */
+  | { readonly kind: 'self' | 'any' | 'localhost'; readonly text: string; readonly warning?: string }
   | { readonly kind: 'problem'; readonly problem: string };
 
 const WILDCARD = '*.';
+const LOCALHOST = 'localhost alone, which is every port of the machine itself';
+/** Schemes whose origin without a name is that of every local file or document. */
+const OF_FILES: readonly string[] = ['file', 'content'];
 
 /** Reads an entry as written in the configuration; a problem says what is wrong and what to write. */
 export function parseOriginEntry(entry: string): OriginEntry {
   if (entry === 'self') return { kind: 'self', text: 'self' };
   if (entry === '*') return anyOrigin();
+  if (entry === 'localhost') return localhost();
   const word = entry.toLowerCase();
   if (entry === '') return problem('the entry is empty; write an origin such as https://app.example.com');
   if (/\s/.test(entry)) return problem('an origin holds no blanks; write one origin in each entry');
   if (word === 'null')
     return problem('null is not an origin; write origins.opaque: allow to let such pages in');
-  if (word === 'self') return problem('the word is written in lower case; write self');
+  if (word === 'self' || word === 'localhost')
+    return problem(`the word is written in lower case; write ${word}`);
   const schemeEnd = endOfScheme(entry);
   if (schemeEnd === 0 || !entry.startsWith('://', schemeEnd)) return withoutScheme(entry);
   const scheme = word.slice(0, schemeEnd);
@@ -58,6 +65,7 @@ function webEntry(scheme: OriginScheme, rest: string): OriginEntry {
   if (/[/?#\\]/.test(rest))
     return problem(`an origin has no path; write only ${scheme}://host or ${scheme}://host:port`);
   if (rest.includes('@')) return problem('an origin holds no user name; write only scheme, host and port');
+  if (rest.endsWith(':*')) return everyPort(rest.slice(0, -2));
   const wildcard = rest.startsWith(WILDCARD);
   const plain = wildcard ? rest.slice(WILDCARD.length) : rest;
   if (plain.includes('*')) {
@@ -85,6 +93,7 @@ function exactEntry(scheme: OriginScheme, { host, port }: Authority): OriginEntr
 
 function wildcardEntry(scheme: OriginScheme, { host, port }: Authority): OriginEntry {
   if (host.kind !== 'name') return problem('addresses have no wildcards; write each origin out');
+  if (isLoopback(host)) return problem(`*.${host.text} has no form of its own; write ${LOCALHOST}`);
   const labels = host.text.split('.').filter((label) => label !== '');
   if (labels.length < 2) {
     return problem(
@@ -99,20 +108,26 @@ function wildcardEntry(scheme: OriginScheme, { host, port }: Authority): OriginE
   };
 }
 
-/** Origins of browser extensions and application shells; compared byte for byte, as no grammar binds them. */
+/**
+ * Origins of browser extensions and application shells; compared byte for byte, as no grammar binds them. Some have no
+ * name behind the scheme (qrc://), some another one in each installation (vscode-webview://*).
+ */
 function applicationEntry(entry: string, scheme: string, rest: string): OriginEntry {
-  if (!isVisibleAscii(entry) || entry.length > MAX_ORIGIN_LENGTH || /[/?#\\@*,"]/.test(rest)) {
+  if (rest === '*') {
+    const warning = `every extension or application with this scheme may connect, whoever made it; write names where they do not change`;
+    return { kind: 'scheme', key: scheme, text: `${scheme}://*`, warning };
+  }
+  if (rest.includes('*'))
+    return problem(`* stands for the whole name of an application; write ${scheme}://*`);
+  if (rest.endsWith('/') && !rest.slice(0, -1).includes('/'))
+    return problem(`an origin ends without a slash; write ${scheme}://${rest.slice(0, -1)}`);
+  if (!isVisibleAscii(entry) || entry.length > MAX_ORIGIN_LENGTH || /[/?#\\@,"]/.test(rest)) {
     return problem(
       `the origin of an application is ${scheme}:// and its name; write it exactly as the application sends it`,
     );
   }
-  if (rest === '' && scheme !== 'file') {
-    return problem(
-      `the name behind ${scheme}:// is missing; write the origin exactly as the application sends it`,
-    );
-  }
   const application = { kind: 'application', key: entry, text: entry } as const;
-  if (scheme !== 'file') return application;
+  if (rest !== '' || !OF_FILES.includes(scheme)) return application;
   return { ...application, warning: 'every file opened in a web view that sends this origin may connect' };
 }
 
@@ -122,11 +137,25 @@ function anyOrigin(): OriginEntry {
   return { kind: 'any', text: '*', warning };
 }
 
+function localhost(): OriginEntry {
+  const warning =
+    'every page that any program on the machine of a visitor serves may connect; for development only';
+  return { kind: 'localhost', text: 'localhost', warning };
+}
+
+function everyPort(host: string): OriginEntry {
+  const authority = parseWrittenAuthority(host.startsWith(WILDCARD) ? host.slice(WILDCARD.length) : host);
+  return authority !== undefined && isLoopback(authority.host)
+    ? problem(`a port has no wildcard; write ${LOCALHOST}`)
+    : problem('a port has no wildcard; write one entry for each port');
+}
+
 function withoutScheme(entry: string): OriginEntry {
-  const example = parseWrittenAuthority(entry.startsWith(WILDCARD) ? entry.slice(2) : entry)
-    ? entry
-    : 'app.example.com';
-  return problem(`the scheme is missing; write https://${example}`);
+  if (entry.endsWith(':*')) return everyPort(entry.slice(0, -2));
+  const authority = parseWrittenAuthority(entry.startsWith(WILDCARD) ? entry.slice(2) : entry);
+  return authority !== undefined && isLoopback(authority.host)
+    ? problem(`the scheme is missing; write http://${entry}, or ${LOCALHOST}`)
+    : problem(`the scheme is missing; write https://${authority ? entry : 'app.example.com'}`);
 }
 
 function problem(text: string): OriginEntry {

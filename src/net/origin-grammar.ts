@@ -7,20 +7,25 @@ export type OriginScheme = 'http' | 'https';
 
 export type ParsedOrigin =
   | { readonly kind: 'web'; readonly scheme: OriginScheme; readonly authority: Authority }
-  | { readonly kind: 'foreign_scheme' }
+  /** Of an application. `scheme` as it was sent; `named`: something follows it. */
+  | { readonly kind: 'foreign_scheme'; readonly scheme: string; readonly named: boolean }
   | { readonly kind: 'malformed' };
 
 /**
- * Reads `scheme://host[:port]` and nothing else: no path, no userinfo, no blank (RFC 6454 §6.2). Scheme and
+ * Reads `scheme://host[:port]`, of applications also `scheme://`, and nothing else: no path, no userinfo, no blank (RFC 6454 §6.2). Scheme and
  * host may be in any case. One pass over the value; work grows with its length only.
  */
 export function parseOrigin(value: string): ParsedOrigin {
   const schemeEnd = endOfScheme(value);
   if (schemeEnd === 0 || !value.startsWith('://', schemeEnd)) return { kind: 'malformed' };
-  const authority = parseAuthority(value.slice(schemeEnd + 3));
+  const rest = value.slice(schemeEnd + 3);
+  const authority = parseAuthority(rest);
+  const sent = value.slice(0, schemeEnd);
+  const scheme = sent.toLowerCase();
+  const isWeb = scheme === 'http' || scheme === 'https';
+  if (!isWeb && rest === '') return { kind: 'foreign_scheme', scheme: sent, named: false };
   if (authority === undefined) return { kind: 'malformed' };
-  const scheme = value.slice(0, schemeEnd).toLowerCase();
-  if (scheme !== 'http' && scheme !== 'https') return { kind: 'foreign_scheme' };
+  if (!isWeb) return { kind: 'foreign_scheme', scheme: sent, named: true };
   return { kind: 'web', scheme, authority };
 }
 

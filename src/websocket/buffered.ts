@@ -6,6 +6,7 @@ import { DeflateGate } from './deflate-gate.ts';
 import type { FrameCounters } from './frame-counters.ts';
 import { sentHeaderLength } from './frame-header.ts';
 import { FrameMeter } from './frame-meter.ts';
+import { dropEmptyElements } from './header-lists.ts';
 import { confirmer } from './subprotocol.ts';
 
 /**
@@ -55,6 +56,7 @@ export function bufferedEngine(options: BufferedEngineOptions): Engine {
   } as ConstructorParameters<typeof WebSocketServer>[0]);
   return {
     upgrade(request, socket, onOpen) {
+      dropEmptyElements(request);
       // Bytes behind the request were refused long before, so the head is always empty.
       server.handleUpgrade(request, socket, NO_HEAD, (webSocket) => {
         onOpen(new BufferedSocket(webSocket as TellingWebSocket, socket, options));

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import * as ws from 'ws';
 import { type BufferedEngineOptions, bufferedEngine } from './buffered.ts';
 import type { Engine } from './byte-socket.ts';
+import { dropEmptyElements } from './header-lists.ts';
 
 export type CompressionLimits = {
   /** Messages towards clients that are shorter go uncompressed. */
@@ -61,6 +62,7 @@ export class Compression {
    * cannot be read is no offer.
    */
   engineFor(request: IncomingMessage): Engine | undefined {
+    dropEmptyElements(request);
     const result = this.#judge(request.headers['sec-websocket-extensions']);
     if (result === 'compressed') return this.#engine;
     this.#results[result]++;

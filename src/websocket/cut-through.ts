@@ -7,6 +7,7 @@ import { ControlFrameLimit } from './control-frame-limit.ts';
 import type { FrameCounters } from './frame-counters.ts';
 import { FrameReader } from './frame-reader.ts';
 import { closeFrame, framedLength, PING_FRAME, pongFrame, putBinaryFrames } from './frame-writer.ts';
+import { dropEmptyElements } from './header-lists.ts';
 import { readInto } from './socket-reads.ts';
 import { confirmer } from './subprotocol.ts';
 import { fastestUnmask } from './unmask.ts';
@@ -46,6 +47,7 @@ export function cutThroughEngine(options: CutThroughOptions): Engine {
   const shared: Shared = { ...options, unmask: fastestUnmask(options.pool.bytes, options.pool.memory) };
   return {
     upgrade(request, socket, onOpen) {
+      dropEmptyElements(request);
       // The 101 and the first message leave together. Not on TLS, where nothing would tell when a slot is free again.
       if (!(socket instanceof TLSSocket)) socket.cork();
       // Bytes behind the request were refused long before, so the head is always empty.

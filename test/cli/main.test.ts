@@ -1,86 +1,45 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { helpPage } from '../../src/cli/help.ts';
 import { FakeUpstream } from '../support/fake-upstream.ts';
 import { startTestGateway } from '../support/gateway.ts';
 import { realNatsServer } from '../support/nats.ts';
+import { natsgate } from '../support/program.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
-const MAIN = join(import.meta.dirname, '..', '..', 'src', 'main.ts');
 const VERSION = (
   JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
 ).version;
 
-type Result = { readonly code: number | null; readonly out: string; readonly err: string };
-
-/** Runs the program to its end, at most 20 s. */
-async function natsgate(args: readonly string[], env: Record<string, string> = {}): Promise<Result> {
-  const child = spawn(process.execPath, [MAIN, ...args], {
-    env: { PATH: process.env['PATH'] ?? '', ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: 20_000,
-  });
-  let out = '';
-  let err = '';
-  child.stdout.setEncoding('utf8').on('data', (text: string) => (out += text));
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (err += text));
-  const [code] = (await once(child, 'close')) as [number | null];
-  return { code, out, err };
-}
-
 describe('usage', () => {
-  test('--version and --help', async () => {
-    assert.deepEqual(await natsgate(['--version']), { code: 0, out: `natsgate ${VERSION}\n`, err: '' });
+  test('the version: by option, by its letters, by command', async () => {
+    for (const word of ['--version', '-v', '-V', 'version'])
+      assert.deepEqual(await natsgate([word]), { code: 0, out: `natsgate ${VERSION}\n`, err: '' }, word);
+  });
+
+  test('--help and help are the page of the program', async () => {
     const help = await natsgate(['--help']);
     assert.equal(help.code, 0);
-    for (const word of [
-      'check',
-      'probe URL',
-      'dev',
-      '--config',
-      '--upstream',
-      '--origin',
-      '--listen',
-      '--admin',
-    ]) {
-      assert.ok(help.out.includes(word), word);
-    }
+    assert.equal(help.out, helpPage());
+    assert.deepEqual(await natsgate(['help']), help);
   });
 
-  for (const [args, what] of [
-    [['chekc'], /^natsgate: unknown command "chekc"; see natsgate --help$/m],
-    [['chek'], /^natsgate: unknown command "chek" \(did you mean check\?\); see natsgate --help$/m],
-    [
-      ['--upstraem', 'x'],
-      /^natsgate: unknown option "--upstraem" \(did you mean --upstream\?\); see natsgate --help$/m,
-    ],
-    [['-config', 'x'], /^natsgate: unknown option "-config" \(did you mean --config\?\); see/m],
-    [['--tls=SECRET'], /^natsgate: unknown option "--tls"; see natsgate --help$/m],
-    [['--toString'], /^natsgate: unknown option "--toString"; see natsgate --help$/m],
-    [['--a\u009b\u202e\n'], /^natsgate: unknown option "--a\\x9b\\u202e\\x0a"; see natsgate --help$/m],
-    [['check', '--config'], /^natsgate: --config wants a value; see natsgate --help$/m],
-    [['check', '--config='], /^natsgate: --config wants a value; see natsgate --help$/m],
-    [
-      ['--config', '--listen', '1'],
-      /^natsgate: --config wants a value; one that begins with a dash is written --config=VALUE; see/m,
-    ],
-    [['--version=1'], /^natsgate: --version takes no value; see natsgate --help$/m],
-    [['probe'], /probe wants one URL/],
-    [['serve', 'x'], /unexpected argument "x"/],
-    [['probe', 'ws://127.0.0.1:1', '--timeout', 'soon'], /--timeout wants seconds/],
-  ] as const) {
-    test(`natsgate ${args.join(' ')}: exit 2, one line`, async () => {
-      const { code, out, err } = await natsgate(args);
-      assert.deepEqual([code, out], [2, '']);
-      assert.match(err, what);
-      assert.equal(err.trim().split('\n').length, 1);
-    });
-  }
+  test('help of one command, both ways', async () => {
+    const page = await natsgate(['help', 'probe']);
+    assert.deepEqual(page, { code: 0, out: helpPage('probe'), err: '' });
+    assert.deepEqual(await natsgate(['probe', '--help']), page);
+  });
+
+  test('wrong usage: exit 2, one line that says where there is help', async () => {
+    const { code, out, err } = await natsgate(['check', '--timeout', '5s']);
+    assert.deepEqual([code, out], [2, '']);
+    assert.equal(err, 'natsgate: check takes no --timeout; see natsgate check --help\n');
+  });
 });
 
 describe('a start that cannot be', () => {
@@ -112,6 +71,24 @@ describe('a start that cannot be', () => {
 });
 
 describe('check', () => {
+  test('takes the file with -c, --config, or alone', async () => {
+    const example = join(import.meta.dirname, '..', '..', 'config.example.yaml');
+    const alone = await natsgate(['check', example]);
+    assert.deepEqual([alone.code, alone.err], [0, '']);
+    assert.deepEqual(await natsgate(['check', '-c', example]), alone);
+    assert.deepEqual(await natsgate(['check', '--config', example]), alone);
+    assert.deepEqual(await natsgate(['check', example, '--quiet']), { code: 0, out: '', err: '' });
+    const json = await natsgate(['check', example, '--json']);
+    assert.deepEqual(JSON.parse(json.out), { valid: true, problems: [], warnings: [], advice: [] });
+  });
+
+  test('the count of problems has one form, here and at a start', async () => {
+    const check = await natsgate(['check', '--origin', 'self']);
+    assert.match(check.err, /^natsgate: 1 problem in the configuration$/m);
+    const serve = await natsgate(['--origin', 'self']);
+    assert.match(serve.err, /^natsgate: 1 problem in the configuration; not started$/m);
+  });
+
   test('the example file passes', async () => {
     const { code, err } = await natsgate([
       'check',
@@ -156,33 +133,28 @@ describe('probe', () => {
     const good = await natsgate(['probe', url, '--origin', 'https://app.example.com']);
     assert.equal(good.code, 0, good.out);
     assert.match(good.out, /^probe: ok, .* answered in \d+ ms\n$/);
-    const refused = await natsgate(['probe', url]);
+    const refused = await natsgate(['probe', url, '--timeout', '5s']);
     assert.equal(refused.code, 1);
     assert.match(refused.out, /HTTP 403 origin_missing: /);
   });
 
-  test('a server that wants a login is alive', async () => {
-    await using server = await realNatsServer({
-      config: ['authorization { user: a, password: b }'].join('\n'),
-    } as never);
-    await using gateway = await startTestGateway(server.port);
-    const { code, out } = await natsgate(['probe', `ws://127.0.0.1:${gateway.port}`]);
-    assert.equal(code, 0, out);
-    assert.match(out, /asks for a login/);
-  });
-
-  test('no server behind the gateway, nobody at the address, a silent peer, no URL: exit 1 and why', async () => {
-    await using silent = await FakeUpstream.start({ greeting: '' });
-    await using gateway = await startTestGateway(1);
+  test('what is no URL, no time and no authority is wrong usage: exit 2, one line', async () => {
     for (const [args, what] of [
-      [[`ws://127.0.0.1:${gateway.port}`], /HTTP 502 upstream_refused/],
-      [['ws://127.0.0.1:1'], /ECONNREFUSED/],
-      [[`ws://127.0.0.1:${silent.port}`, '--timeout', '0.5'], /within 500 ms|timed out/],
-      [['gateway.example.com'], /is not a WebSocket URL/],
+      [['gateway.example.com'], /"gateway\.example\.com" is no URL; write ws:\/\/host:port/],
+      [['http://127.0.0.1:1'], /http:\/\/ opens no WebSocket; write ws:\/\/; see natsgate probe --help$/m],
+      [
+        ['ws://127.0.0.1:1', '--timeout', 'soon'],
+        /--timeout: "soon" is not a duration; write a duration from/,
+      ],
+      [
+        ['ws://127.0.0.1:1', '--ca', '/nonexistent'],
+        /--ca: "\/nonexistent" cannot be read: there is no such file/,
+      ],
     ] as const) {
-      const { code, out } = await natsgate(['probe', ...args]);
-      assert.equal(code, 1, out);
-      assert.match(out, what);
+      const { code, out, err } = await natsgate(['probe', ...args]);
+      assert.deepEqual([code, out], [2, '']);
+      assert.match(err, what);
+      assert.equal(err.trim().split('\n').length, 1);
     }
   });
 

@@ -48,10 +48,16 @@ test('upstream URLs', () => {
     ['nats://127.0.0.1', { host: '127.0.0.1', port: 4222, name: '127.0.0.1:4222' }],
     ['nats://[::1]', { host: '::1', port: 4222, name: '[::1]:4222' }],
     ['nats://[::1]:5222', { host: '::1', port: 5222, name: '[::1]:5222' }],
+    // As the tools of NATS take it, without a scheme.
+    ['localhost:4222', { host: 'localhost', port: 4222, name: 'localhost:4222' }],
+    ['nats', { host: 'nats', port: 4222, name: 'nats:4222' }],
+    ['nats:5222', { host: 'nats', port: 5222, name: 'nats:5222' }],
+    ['10.0.0.1:4222', { host: '10.0.0.1', port: 4222, name: '10.0.0.1:4222' }],
+    ['[::1]:4222', { host: '::1', port: 4222, name: '[::1]:4222' }],
+    ['[2001:db8::1]', { host: '2001:db8::1', port: 4222, name: '[2001:db8::1]:4222' }],
   ]);
   refuse(upstreamUrl, [
     ['', /empty/, /nats:/],
-    ['nats:4222', /no scheme/, /^nats:\/\/host:port$/],
     ['tls://nats:4222', /^tls:\/\/ cannot be used: TLS/, /nats:/],
     ['ws://nats:80', /WebSocket/, /nats:/],
     ['http://nats:8222', /monitoring port/, /nats:/],
@@ -71,6 +77,12 @@ test('upstream URLs', () => {
     ['nats://nats?a', /path/, /./],
     ['nats://a,nats://b', /several servers/, /a list/],
     ['nats://1234', /neither a name/, /./],
+    ['4222', /a port alone/, /^host:port$/],
+    ['::1', /no brackets/, /./],
+    ['localhost:CANARY', /the port/, /./],
+    ['nats:/CANARY', /path/, /./],
+    ['//CANARY', /path/, /./],
+    ['user:CANARY@nats:4222', /password does not belong/, /./],
     ['nats://0x7f.1', /neither a name/, /./],
     ['nats://a..b', /neither a name/, /./],
   ]);

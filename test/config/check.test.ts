@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { check } from '../../src/cli/check.ts';
+import { type CheckOptions, check } from '../../src/cli/check.ts';
 import type { ConfigSource } from '../../src/config/load.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { REQUIRED } from './support.ts';
@@ -16,7 +16,7 @@ type Run = { readonly code: number; readonly out: string[]; readonly err: string
 async function run(
   content: string | undefined,
   flags: ConfigSource['flags'] = {},
-  fileDescriptorLimit?: number,
+  options: CheckOptions = {},
 ): Promise<Run> {
   await using folder = await temporaryFolder();
   const file = join(folder.path, 'gateway.yaml');
@@ -31,7 +31,7 @@ async function run(
     err: (line: string) => void err.push(bare(line)),
   };
   const source = { ...(content === undefined ? {} : { file }), flags, env: {} };
-  const code = await check(source, io, fileDescriptorLimit);
+  const code = await check(source, io, options);
   return { code, out, err };
 }
 
@@ -81,7 +81,7 @@ test('a valid configuration is described, without secrets, and exit 0', async ()
     '             frames up to 8388608 bytes; session age 90m',
     '  timeouts   handshake 5s, ping 1500ms, silence 5m, stall 30s',
     '  drain      after 0s, over 30s',
-    '  log        info, json',
+    '  log        info, text at a terminal, else JSON',
     '  compared   as https://app.example.com',
   ]);
 });
@@ -152,8 +152,43 @@ test('a green check promises the start: what a start would refuse, check refuses
     assert.match(err[0] ?? '', expected);
   }
   const many = `${REQUIRED}limits: {sessions: 1000}\n`;
-  assert.equal((await run(many, {}, 4096)).code, 0);
-  const { code, out, err } = await run(many, {}, 1024);
+  assert.equal((await run(many, {}, { fileDescriptorLimit: 4096 })).code, 0);
+  const { code, out, err } = await run(many, {}, { fileDescriptorLimit: 1024 });
   assert.deepEqual([code, out], [1, []]);
   assert.match(err[0] ?? '', /^limits\.sessions: 1000 sessions need/);
+});
+
+const WARNED = 'origins: "*"\nupstream: nats://n\n';
+
+test('--json is one object with problems, warnings and advice', async () => {
+  const bad = await run(
+    'origins: nonsense\nupstream: nats://n\nlisten: {trustedProxies: 0.0.0.0/0}\n',
+    {},
+    { json: true },
+  );
+  assert.deepEqual([bad.code, bad.err], [1, []]);
+  const { problems, warnings, ...rest } = JSON.parse(bad.out.join('\n'));
+  assert.deepEqual(rest, { valid: false, advice: [] });
+  assert.deepEqual(problems, [
+    {
+      where: 'gateway.yaml:1:10',
+      key: 'origins',
+      text: '"nonsense": the scheme is missing; write https://nonsense',
+    },
+  ]);
+  assert.equal(warnings.length, 1);
+  const good = await run(`${REQUIRED}listen: {trustedProxies: 10.0.0.0/8}\n`, {}, { json: true });
+  const parsed = JSON.parse(good.out.join('\n'));
+  assert.deepEqual([good.code, parsed.valid, parsed.problems, parsed.advice.length], [0, true, [], 2]);
+});
+
+test('--quiet says warnings alone, --strict makes them fail', async () => {
+  assert.deepEqual(await run(REQUIRED, {}, { quiet: true }), { code: 0, out: [], err: [] });
+  const warned = await run(WARNED, {}, { quiet: true });
+  assert.deepEqual([warned.code, warned.out, warned.err.length], [0, [], 1]);
+  const strict = await run(WARNED, {}, { quiet: true, strict: true });
+  assert.equal(strict.code, 1);
+  assert.deepEqual(strict.err.slice(1), ['natsgate: 1 warning in the configuration']);
+  assert.equal((await run(WARNED, {}, { json: true, strict: true })).code, 1);
+  assert.equal((await run(REQUIRED, {}, { strict: true })).code, 0);
 });

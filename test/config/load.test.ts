@@ -39,10 +39,11 @@ const DEFAULTS = {
     maxSentFrameBytes: 65_535,
     maxControlLineBytes: 4096,
     sessionAgeMs: 0,
+    readiness: 'process',
   },
   timeouts: { handshakeMs: 5000, pingMs: 25_000, silenceMs: 300_000, stallMs: 30_000, closeMs: 2000 },
   drain: { delayMs: 5000, timeoutMs: 30_000, budgetMs: 0 },
-  log: { level: 'info', format: 'json' },
+  log: { level: 'info', format: 'auto' },
   routes: [],
 };
 
@@ -102,7 +103,7 @@ listen: {address: ":1", trustedProxies: 10.0.0.0/8, proxyProtocol: [10.1.0.0/16]
 admin: {address: 2, hosts: natsgate}
 origins: {allow: [self, "*"], missing: allow, opaque: allow}
 upstream: {servers: [nats://a, nats://b:1], connectTimeout: 2s, dialTimeout: 3s, order: least-sessions, health: {url: ["http://{host}:1/h", "http://b/h"], interval: 1m}, readiness: upstream, tls: {mode: first, serverName: "[::1]", minVersion: TLSv1.3}, proxyProtocol: v1}
-limits: {sessions: 5, sessionsPerAddress: 4, handshakesInFlight: 3, handshakesPerSecond: 2, handshakesPerSecondPerAddress: 1, frameBytes: 16MiB, sentFrameBytes: 1KiB, controlLineBytes: 8KiB, sessionAge: 12h}
+limits: {sessions: 5, sessionsPerAddress: 4, handshakesInFlight: 3, handshakesPerSecond: 2, handshakesPerSecondPerAddress: 1, frameBytes: 16MiB, sentFrameBytes: 1KiB, controlLineBytes: 8KiB, sessionAge: 12h, readiness: capacity}
 timeouts: {handshake: 4s, ping: 100ms, silence: 200ms, stall: 10ms, close: 20ms}
 drain: {delay: 0, timeout: 0s}
 engine: buffered
@@ -158,6 +159,7 @@ log: {level: silent, format: text}
         maxSentFrameBytes: 1024,
         maxControlLineBytes: 8192,
         sessionAgeMs: 43_200_000,
+        readiness: 'capacity',
       },
       timeouts: { handshakeMs: 4000, pingMs: 100, silenceMs: 200, stallMs: 10, closeMs: 20 },
       drain: { delayMs: 0, timeoutMs: 0, budgetMs: 0 },
@@ -322,7 +324,7 @@ admin: {address: "\${V}", tokenFile: "\${V}", hosts: ["\${V} x"]}
 origins: {allow: ["\${V}"], missing: '\${V}'}
 upstream:
   - nats://\${V}:\${V}
-  - \${V}
+  - \${V}/path
   - tls://\${V}
 limits: {sessions: "\${V}", frameBytes: "\${V}", sessionAge: "5\${V}"}
 timeouts:
@@ -385,13 +387,36 @@ limits: {frameBytes: 1MiB, sessions: 10, sessionsPerAddress: 11, handshakesPerSe
     [
       'gateway.yaml:2:11: origins: without listen.hosts the entry self only m',
       'gateway.yaml:2:17: origins: "*": every web page may connect, from the ',
-      "gateway.yaml:2:17: origins: '*' allows every origin, so the entries be",
+      "gateway.yaml:2:17: origins: '*' allows every web page, so the entries ",
       'gateway.yaml:2:41: origins: the entry is in the list twice',
       'gateway.yaml:3:22: upstream: the entry is in the list twice',
       'gateway.yaml:4:27: listen.trustedProxies: this network is every addres',
       'gateway.yaml:5:22: limits.frameBytes: a client may publish messages of',
       'gateway.yaml:5:62: limits.sessionsPerAddress: the cap for one address ',
       'gateway.yaml:5:97: limits.handshakesPerSecondPerAddress: the cap for o',
+    ],
+  );
+});
+
+test('localhost is one word, alone or in a list, and warned about; applications beside * are no mistake', async () => {
+  const warned =
+    /^gateway\.yaml:1:\d+: origins: "localhost": every page that any program .*; for development only$/;
+  for (const origins of ['localhost', '[https://app.example.com, localhost]']) {
+    const { config, warnings } = await load(`origins: ${origins}\nupstream: nats://n\n`);
+    assert.equal(config?.origins.allow.at(-1), 'localhost');
+    assert.match(warnings.join('\n'), warned);
+  }
+  const ported = await load('origins: [http://localhost:*]\nupstream: nats://n\n');
+  assert.match(
+    ported.lines.join('\n'),
+    /"http:\/\/localhost:\*": a port has no wildcard; write localhost alone/,
+  );
+  const any = await load(`origins: ['*', 'moz-extension://*', qrc://]\nupstream: nats://n\n`);
+  assert.deepEqual(
+    any.warnings.map((line) => line.slice(0, 55)),
+    [
+      'gateway.yaml:1:11: origins: "*": every web page may con',
+      'gateway.yaml:1:16: origins: "moz-extension://*": every ',
     ],
   );
 });

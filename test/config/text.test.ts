@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { interpolate } from '../../src/config/interpolate.ts';
-import { levenshtein, nearest } from '../../src/config/suggest.ts';
+import { editDistance, nearest } from '../../src/config/suggest.ts';
 import { escapeControls, hasControls, plain, quote } from '../../src/config/text.ts';
 
 test('the nearest known word', () => {
@@ -14,7 +14,7 @@ test('the nearest known word', () => {
     ['FRAMEBYTES', 'frameBytes'],
     ['session', 'sessions'],
     ['sesions', 'sessions'],
-    ['tsl', undefined],
+    ['tsl', 'tls'],
     ['x', undefined],
     ['', undefined],
     ['entirely', undefined],
@@ -22,9 +22,13 @@ test('the nearest known word', () => {
   ] as const) {
     assert.equal(nearest(typed, keys), meant, typed.slice(0, 20));
   }
-  assert.equal(levenshtein('kitten', 'sitting'), 3);
-  assert.equal(levenshtein('', 'abc'), 3);
-  assert.equal(levenshtein('abc', ''), 3);
+  assert.equal(editDistance('kitten', 'sitting'), 3);
+  assert.equal(editDistance('', 'abc'), 3);
+  assert.equal(editDistance('abc', ''), 3);
+  // Two letters exchanged are one slip of the fingers.
+  assert.equal(editDistance('chekc', 'check'), 1);
+  assert.equal(editDistance('ab', 'ba'), 1);
+  assert.equal(nearest('chekc', ['check', 'probe']), 'check');
 });
 
 test('foreign text in messages', () => {

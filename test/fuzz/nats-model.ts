@@ -24,6 +24,8 @@ export class Model {
   readonly answers: string[][] = [];
   /** The stream came to something that this model, or the parser, leaves to the server. */
   left: string | undefined;
+  /** `error` is about a message that only the server refuses: its max_payload is its own to judge. */
+  isOverMaxPayload = false;
   readonly #user: string;
   readonly #subs = new Map<string, Sub>();
   /** Bytes of the message under way, its CR LF included, that are still to come. */
@@ -37,7 +39,6 @@ export class Model {
       wholeLines: false,
       sink: { onOperation: (line) => this.#on(line) },
     });
-    this.parser.maxPayloadBytes = MAX_PAYLOAD_BYTES;
     this.#subs.set(BASE_SID, { sid: BASE_SID, tokens: ['>'], queue: '', delivered: 0, max: 0, deaf: false });
   }
 
@@ -113,6 +114,11 @@ export class Model {
         return;
       case VERB.PUB:
       case VERB.HPUB: {
+        if (line.size > MAX_PAYLOAD_BYTES) {
+          this.isOverMaxPayload = true;
+          line.refuse('size', `at most ${MAX_PAYLOAD_BYTES} bytes`);
+          return;
+        }
         const withHeaders = line.verb === VERB.HPUB;
         const tokens = text(line.firstStart, line.lastEnd).split(/[ \t]+/);
         const reply = tokens.length === (withHeaders ? 4 : 3) ? ` ${tokens[1]}` : '';

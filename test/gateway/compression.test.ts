@@ -71,6 +71,8 @@ describe('who gets permessage-deflate', () => {
       'compressed',
     ],
     ['x-webkit-deflate-frame, permessage-deflate', '; server_max_window_bits=13', 'compressed'],
+    [', permessage-deflate,, x-other ,', '; server_max_window_bits=13', 'compressed'],
+    [' , ', undefined, 'not_offered'],
     ['permessage-deflate; server_max_window_bits=9', undefined, 'unacceptable'],
     ['permessage-deflate; server_max_window_bits=99', undefined, 'unacceptable'],
     ['permessage-deflate; unheard_of', undefined, 'unacceptable'],

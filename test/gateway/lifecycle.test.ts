@@ -105,6 +105,27 @@ test('stop during a drain cuts what is left and counts it', async () => {
   for (const client of clients) client.socket.destroy();
 });
 
+test('a full gateway stays ready, unless its readiness follows its capacity: then until 5 % are free', async () => {
+  await using upstream = await FakeUpstream.start();
+  await using plain = await startTestGateway(upstream.port, { limits: { sessions: 1 } });
+  await using _ = await RawClient.open(plain.port);
+  assert.equal(plain.gateway.ready, true);
+
+  const limits = { sessions: 40, readiness: 'capacity' } as const;
+  await using own = await startTestGateway(upstream.port, { limits });
+  const clients: RawClient[] = [];
+  for (let count = 0; count < 40; count++) {
+    assert.equal(own.gateway.ready, true, `${count} sessions`);
+    clients.push(await RawClient.open(own.port));
+  }
+  assert.deepEqual([own.gateway.ready, own.gateway.notReady], [false, 'capacity: no session has room']);
+  for (const [left, client] of clients.entries()) {
+    assert.equal(own.gateway.ready, left > 2, `${left} have left`);
+    await client[Symbol.asyncDispose]();
+    while (own.gateway.sessionCount > 39 - left) await once(own.log, 'line');
+  }
+});
+
 test('the drain deadline cuts a client that does not answer its close frame', async () => {
   await using upstream = await FakeUpstream.start();
   await using gateway = await startTestGateway(upstream.port, { drain: { delayMs: 0, timeoutMs: 300 } });

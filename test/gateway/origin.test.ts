@@ -54,7 +54,7 @@ const VECTORS: readonly Vector[] = [
   ['O9 empty', '', 'origin_bad_byte'],
   ['O9 null', 'null', 'origin_opaque'],
   ['O9 NULL', 'NULL', 'origin_malformed'],
-  ['O10 file', 'file://', 'origin_malformed'],
+  ['O10 file', 'file://', 'origin_scheme'],
   ['O10 blob', 'blob:https://app.example.com/uuid', 'origin_malformed'],
   ['O10 wss', 'wss://app.example.com', 'origin_scheme'],
   ['O10 extension', 'chrome-extension://abcdef', 'origin_scheme'],
@@ -141,6 +141,30 @@ describe('O9, O10 by policy', () => {
       ],
     ],
     [
+      'applications without a name, and with one that changes',
+      { allow: ['qrc://', 'content://', 'chrome-extension://*'], missing: 'deny' },
+      [
+        ['Qt', 'qrc://', 'accepted'],
+        ['Android', 'content://', 'accepted'],
+        ['any extension', 'chrome-extension://abcdefghijklmnopabcdefghijklmnop', 'accepted'],
+        ['none', 'chrome-extension://', 'origin_scheme'],
+        ['another scheme', 'moz-extension://abcdef', 'origin_scheme'],
+        ['a page', 'https://whoever.example', 'origin_not_listed'],
+      ],
+    ],
+    [
+      'localhost',
+      { allow: ['localhost'], missing: 'deny' },
+      [
+        ['a development server', 'http://localhost:5173', 'accepted'],
+        ['over TLS', 'https://127.0.0.1:8443', 'accepted'],
+        ['IPv6', 'http://[::1]:3000', 'accepted'],
+        ['an application', 'capacitor://localhost', 'origin_scheme'],
+        ['a lookalike', 'http://localhost.evil.example', 'origin_not_listed'],
+        ['null', 'null', 'origin_opaque'],
+      ],
+    ],
+    [
       "'*'",
       { allow: ['*'], missing: 'deny' },
       [
@@ -148,7 +172,8 @@ describe('O9, O10 by policy', () => {
         ['O19 any over http', 'http://192.0.2.1:8080', 'accepted'],
         ['O19 null', 'null', 'origin_opaque'],
         ['O19 path', 'https://whoever.example/x', 'origin_malformed'],
-        ['O19 another scheme', 'file://', 'origin_malformed'],
+        ['O19 another scheme', 'file://', 'origin_scheme'],
+        ['O19 an extension', 'chrome-extension://abcdef', 'origin_scheme'],
         ['O19 no line', undefined, 'origin_missing'],
         ['O19 two lines', ['https://whoever.example', 'https://other.example'], 'origin_multiple'],
       ],
@@ -245,6 +270,12 @@ describe('O18 self', () => {
       ['X-Forwarded-Proto twice', { ...https, 'X-Forwarded-Proto': ['https', 'http'] }, 'origin_not_listed'],
       ['X-Forwarded-Proto as a list', { ...https, 'X-Forwarded-Proto': 'https, http' }, 'origin_not_listed'],
       ['no X-Forwarded-Proto', https, 'origin_not_listed'],
+      ['equal values', { ...https, 'X-Forwarded-Proto': ['https, https', 'https'] }, 'accepted'],
+      [
+        'X-Forwarded-Port',
+        { Origin: 'https://gw.example.com:8443', 'X-Forwarded-Proto': 'https', 'X-Forwarded-Port': '8443' },
+        'accepted',
+      ],
       ['plain', { Origin: 'http://gw.example.com' }, 'accepted'],
       [
         'X-Forwarded-Host on the list',

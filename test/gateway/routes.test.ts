@@ -76,6 +76,9 @@ for (const engine of ['cut-through', 'buffered'])
       };
       assert.deepEqual(await confirmed('/mqtt', 'mqttv3.1, mqtt'), [101, 'mqttv3.1']);
       assert.deepEqual(await confirmed('/mqtt', 'other, mqtt'), [101, 'mqtt']);
+      // ws alone would refuse these, after the upstream was dialled.
+      assert.deepEqual(await confirmed('/mqtt', ', mqtt ,,'), [101, 'mqtt']);
+      assert.deepEqual(await confirmed('/', 'mqtt,'), [101, undefined]);
       assert.deepEqual(await confirmed('/mqtt', undefined), [101, undefined]);
       assert.deepEqual(await confirmed('/mqtt', 'other'), [400, undefined]);
       assert.deepEqual(await confirmed('/', 'mqtt'), [101, undefined]);

@@ -167,7 +167,9 @@ describe('secrets', () => {
         await client.closeReceived();
       }
       client.socket.resetAndDestroy();
-      const line = await gateway.log.find((one) => one['session'] === index + 1);
+      const line = await gateway.log.find(
+        (one) => one['session'] === index + 1 && one.message === 'session ended',
+      );
       assert.equal(line['reason'], reason);
     }
 

@@ -26,6 +26,11 @@ const PATIENCE_MS = 60_000;
 const RATE_INTERVAL = '5s';
 
 type Target = { readonly expr: string; readonly legendFormat: string };
+type Panel = {
+  readonly title: string;
+  readonly targets?: readonly Target[];
+  readonly panels?: readonly Panel[];
+};
 type Query = Target & { readonly title: string };
 type Sample = {
   readonly metric: Readonly<Record<string, string>>;
@@ -33,16 +38,20 @@ type Sample = {
 };
 
 const dashboard = JSON.parse(readFileSync(join(CHART, 'files', 'dashboards', 'natsgate.json'), 'utf8')) as {
-  readonly panels: readonly { readonly title: string; readonly targets?: readonly Target[] }[];
+  readonly panels: readonly Panel[];
+  readonly templating: { readonly list: readonly { readonly name: string; readonly allValue?: string }[] };
   readonly annotations: { readonly list: readonly { readonly name: string; readonly expr?: string }[] };
 };
-const queries: readonly Query[] = dashboard.panels.flatMap(({ title, targets = [] }) =>
-  targets.map((target) => ({ ...target, title })),
-);
+const queries: readonly Query[] = dashboard.panels
+  .flatMap((panel) => [panel, ...(panel.panels ?? [])])
+  .flatMap(({ title, targets = [] }) => targets.map((target) => ({ ...target, title })));
 
 /** As Grafana does with "All" of every variable. */
 const filled = (expr: string): string =>
-  expr.replaceAll('$__rate_interval', RATE_INTERVAL).replaceAll(/\$[a-z]+/g, '.*');
+  expr.replaceAll('$__rate_interval', RATE_INTERVAL).replaceAll(/\$([a-z]+)/g, (_, name) => {
+    if (name === 'budget') return '0.001';
+    return dashboard.templating.list.find((one) => one.name === name)?.allValue ?? assert.fail(name);
+  });
 
 test('every query of every panel gives data', { timeout: 2 * PATIENCE_MS }, async () => {
   const server = await realNatsServer();

@@ -3,8 +3,11 @@ import { FakeUpstream } from '../support/fake-upstream.ts';
 import { startTestGateway } from '../support/gateway.ts';
 import { RawClient } from '../support/raw-client.ts';
 
-/** Names that a live gateway exports: one with TLS and one with a session, so that nothing is missing. */
-export async function exportedMetrics(): Promise<Set<string>> {
+/** Values of each label, by metric. */
+export type Exported = ReadonlyMap<string, ReadonlyMap<string, ReadonlySet<string>>>;
+
+/** What a live gateway exports: one with TLS and one with a session, so that nothing is missing. */
+export async function exportedMetrics(): Promise<Exported> {
   await using upstream = await FakeUpstream.start({ echo: true });
   await using certificates = await makeCertificates();
   const tls = {
@@ -13,18 +16,43 @@ export async function exportedMetrics(): Promise<Set<string>> {
     clientCaFile: undefined,
     minVersion: 'TLSv1.2',
   } as const;
-  const names = new Set<string>();
+  const all = new Map<string, Map<string, Set<string>>>();
+  const metric = (name: string): Map<string, Set<string>> => {
+    const labels = all.get(name) ?? new Map<string, Set<string>>();
+    all.set(name, labels);
+    return labels;
+  };
   for (const listen of [{}, { tls }]) {
     await using gateway = await startTestGateway(upstream.port, { listen });
     await using client = 'tls' in listen ? undefined : await RawClient.open(gateway.port);
     const { body } = await gateway.gateway.metrics(false);
-    for (const [, name = ''] of body.matchAll(/^([a-z]\w*)(?:\{| )/gm)) names.add(name);
+    for (const [, name = '', list = ''] of body.matchAll(/^([a-z]\w*)(?:\{(.*)\})? /gm)) {
+      const labels = metric(name);
+      for (const [, label = '', value = ''] of list.matchAll(/(\w+)="([^"]*)"/g))
+        labels.set(label, (labels.get(label) ?? new Set()).add(value));
+    }
     // One without samples yet (no garbage was collected) is there all the same.
     for (const [, name = ''] of body.matchAll(/^# TYPE (\w+) histogram$/gm))
-      for (const part of ['bucket', 'sum', 'count']) names.add(`${name}_${part}`);
+      for (const part of ['bucket', 'sum', 'count']) metric(`${name}_${part}`);
     if (client?.closed) throw new Error('the session ended');
   }
-  return names;
+  return all;
+}
+
+/** Label values in an expression that no series has: matchers on them are always silent, or always true. */
+export function unknownValues(expression: string, exported: Exported): string[] {
+  return [...expression.matchAll(/\b(natsgate_\w+)\{([^}]*)\}/g)].flatMap(([, name = '', matchers = '']) =>
+    [...matchers.matchAll(/(\w+)(=~|!~|!=|=)"([^"]*)"/g)].flatMap(([, label = '', , pattern = '']) => {
+      const values = exported.get(name)?.get(label);
+      // What the scrape adds is not the gateway's, Prometheus writes bounds in its own way, and a certificate has a
+      // series only where its file is configured.
+      if (['cluster', 'namespace', 'job', 'instance', 'pod', 'le', 'role'].includes(label)) return [];
+      return pattern
+        .split('|')
+        .filter((one) => ![...(values ?? [])].some((value) => new RegExp(`^(${one})$`).test(value)))
+        .map((one) => `${name}{${label}="${one}"}`);
+    }),
+  );
 }
 
 /** Names of our own metrics and records in an expression. */

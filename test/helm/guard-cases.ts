@@ -44,6 +44,19 @@ export const REFUSED: readonly (readonly [values: object, says: RegExp, kube?: s
   [{ 'networkPolicy.enabled': true }, /networkPolicy\.upstream/],
   [{ 'metrics.serviceMonitor.enabled': true, 'metrics.podMonitor.enabled': true }, /scraped twice/],
   [{ 'metrics.serviceMonitor.enabled': true, 'metrics.service.enabled': false }, /needs metrics\.service/],
+  [{ 'prometheusRule.enabled': true }, /prometheusRule\.enabled without a monitor/],
+  [
+    { 'prometheusRule.alertLabels': { severity: 'critical' } },
+    /alertLabels\.severity would be the same .* prometheusRule\.severities/,
+  ],
+  [
+    {
+      'prometheusRule.enabled': true,
+      'prometheusRule.selector': 'job="own"',
+      'prometheusRule.disabled': ['NatsgateDwon'],
+    },
+    /there is no alert NatsgateDwon/,
+  ],
   [{ terminationGracePeriodSeconds: 39 }, /terminationGracePeriodSeconds 39 is below .* = 40/],
   [{ terminationGracePeriodSeconds: 49, preStopSleepSeconds: 10 }, /49 is below .* = 50/],
   [
@@ -117,6 +130,9 @@ export const ACCEPTED: readonly (readonly [values: object, kube?: string])[] = [
   [{ 'autoscaling.minReplicas': 11 }],
   [{ 'autoscaling.sessions.enabled': false, 'autoscaling.cpu.enabled': false }],
   [{ 'metrics.service.enabled': false }],
+  [{ 'prometheusRule.enabled': true, 'prometheusRule.selector': 'job="own"' }],
+  [{ 'prometheusRule.enabled': true, 'metrics.podMonitor.enabled': true }],
+  [{ 'prometheusRule.alertLabels': { team: 'edge' } }],
   [{ lifecycle: { preStop: { exec: { command: ['x'] } } } }],
   [{ enabled: true, 'global.anything': { of: 'a parent' } }],
   [

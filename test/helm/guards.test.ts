@@ -22,7 +22,7 @@ test('what is close to it and works is not', { timeout: 60_000 }, async () => {
 });
 
 test('every sentence of the guards has a case here', () => {
-  const text = ['validate.yaml', '_patch.tpl']
+  const text = ['validate.yaml', '_patch.tpl', 'prometheusrule.yaml']
     .map((file) => readFileSync(join(CHART, 'templates', file), 'utf8'))
     .join('');
   const sentences = [...text.matchAll(/fail (?:\(printf )?"((?:[^"\\]|\\.)*)"/g)].map(([, one = '']) => one);
@@ -33,6 +33,7 @@ test('every sentence of the guards has a case here', () => {
       .replaceAll('= %d:', '= 40:')
       .replace('%d is below', '39 is below')
       .replace('minAvailable %d', 'minAvailable 2')
+      .replace('no alert %s', 'no alert NatsgateDwon')
       .replace('there is no %q', 'there is no "nothing"')
       .replace('no entry %s', 'no entry 1')
       .replace('%s is not %s', '/spec/replicas is not 3');

@@ -103,6 +103,8 @@ function mended(drawn: Readonly<Record<string, unknown>>): Record<string, unknow
   all['ingress.hosts'] = ['gw.example.com'];
   if (all['metrics.service.enabled'] === false) all['metrics.serviceMonitor.enabled'] = false;
   if (all['metrics.serviceMonitor.enabled'] === true) all['metrics.podMonitor.enabled'] = false;
+  if (all['metrics.serviceMonitor.enabled'] !== true && all['metrics.podMonitor.enabled'] !== true)
+    all['prometheusRule.selector'] = 'job="own"';
   return all;
 }
 

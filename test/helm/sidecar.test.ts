@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
-import { cpSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { parse } from 'yaml';
 import { formatProblem, loadConfig } from '../../src/config/load.ts';
 import { CHART, helm, type Manifest, manifests, only, set } from '../support/helm.ts';
-import { type TemporaryFolder, temporaryFolder } from '../support/temporary-folder.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+import { NatsChart, OVERLAYS, overlaid, plainObjects } from './nats-chart.ts';
 import { checkPod } from './rules.ts';
 import { checkShape } from './shapes.ts';
 
@@ -12,33 +13,19 @@ import { checkShape } from './shapes.ts';
  * The overlays for the official nats chart, on a stand-in with that chart's contract, and on the chart itself where
  * NATS_CHART names a copy of it (it is not part of this repository).
  */
-const ROOT = join(import.meta.dirname, '..', '..');
-const OVERLAYS = join(ROOT, 'helm', 'overlays', 'nats-sidecar');
-const EXAMPLE = join(ROOT, 'examples', 'sidecar');
-
-let folder: TemporaryFolder;
+let standIn: NatsChart;
 const charts: string[] = [];
 
 before(async () => {
-  folder = await temporaryFolder();
-  const standIn = join(folder.path, 'nats');
-  cpSync(join(import.meta.dirname, 'nats-stand-in'), standIn, { recursive: true });
-  // One implementation of JSON Patch is enough.
-  cpSync(join(CHART, 'templates', '_patch.tpl'), join(standIn, 'templates', '_patch.tpl'));
-  charts.push(standIn);
+  standIn = await NatsChart.standIn();
+  charts.push(standIn.path);
   const real = process.env['NATS_CHART'];
   if (real === undefined)
     console.error('NATS_CHART is not set: the overlays are tested on the stand-in for the nats chart alone');
   else charts.push(real);
 });
-after(() => folder[Symbol.asyncDispose]());
+after(() => standIn[Symbol.asyncDispose]());
 
-const overlaid = async (chart: string, files: readonly string[], ...more: string[]): Promise<Manifest[]> => {
-  const args = files.flatMap((file) => ['-f', join(OVERLAYS, file)]);
-  const { code, stdout, stderr } = await helm('template', 'nats', chart, ...args, ...more);
-  assert.equal(code, 0, stderr);
-  return manifests(stdout);
-};
 const ADDED = ['BackendTLSPolicy', 'HTTPRoute', 'NetworkPolicy'];
 const podOf = (objects: readonly Manifest[]) => only(objects, 'StatefulSet')['spec'].template;
 type Named = { readonly name: string };
@@ -47,6 +34,7 @@ const named = <T extends Named>(all: readonly T[], name: string): T => {
   assert.ok(found, `no ${name} among ${all.map((one) => one.name).join(', ')}`);
   return found;
 };
+const namesOf = (all: readonly Named[]): string[] => all.map(({ name }) => name);
 /** natsgate's own words about the environment of the pod; the rest belongs to nats. */
 const natsgateVolumes = (pod: { spec: { volumes: Named[] } }) =>
   pod.spec.volumes.filter(({ name }) => name.startsWith('natsgate-'));
@@ -68,17 +56,73 @@ for (const file of ['values.yaml', 'native.yaml']) {
       );
       assert.equal(pod.spec.terminationGracePeriodSeconds, 90);
       assert.ok(pod.spec.volumes.length >= 4, 'the volumes of nats stay');
-      const port = named<Named & { targetPort: string; appProtocol: string }>(
-        only(objects, 'Service', 'nats')['spec'].ports,
-        'ws-gw',
+      // Browsers have a Service of their own: what is published of it does not publish NATS as well.
+      assert.deepEqual(namesOf(only(objects, 'Service', 'nats')['spec'].ports), ['nats']);
+      const { selector, ports } = only(objects, 'Service', 'nats-natsgate')['spec'];
+      const [port] = ports;
+      // A number: before Kubernetes 1.33 names of ports of init containers are not found.
+      assert.deepEqual(
+        [ports.length, port.name, port.port, port.targetPort, port.appProtocol],
+        [1, 'ws-gw', 443, 8443, 'kubernetes.io/wss'],
       );
-      assert.deepEqual([port.targetPort, port.appProtocol], ['ws-gw', 'kubernetes.io/wss']);
-      named(only(objects, 'Service', 'nats')['spec'].ports, 'nats');
+      for (const [name, value] of Object.entries(selector)) assert.equal(pod.metadata.labels[name], value);
       for (const object of objects) assert.deepEqual(checkShape(object), []);
       assert.deepEqual(restrictions(natsgate), []);
     }
   });
 }
+
+test('objects of natsgate go where those of nats go', async () => {
+  for (const chart of charts) {
+    for (const files of [['values.yaml'], ['native.yaml'], ['values.yaml', 'extras.yaml']]) {
+      const objects = await overlaid(chart, files, '--namespace', 'mine', '--set', 'namespaceOverride=other');
+      for (const { kind, metadata } of objects.filter(({ kind }) => kind !== 'Pod'))
+        assert.equal(metadata.namespace, 'other', `${kind} ${metadata.name}`);
+      const plain = await overlaid(chart, files, '--namespace', 'mine');
+      assert.equal(only(plain, 'ConfigMap', 'nats-natsgate').metadata.namespace, 'mine');
+    }
+  }
+});
+
+test('port, TLS and authorities of nats-server are those of its own values', async () => {
+  const own = {
+    'config.nats': { port: 4333, tls: { enabled: true, secretName: 'nats-tls' } },
+    tlsCA: { enabled: true, configMapName: 'authorities' },
+  };
+  for (const chart of charts) {
+    for (const file of ['values.yaml', 'native.yaml']) {
+      const objects = await overlaid(chart, [file, 'extras.yaml'], ...set(own));
+      const config = parse(only(objects, 'ConfigMap', 'nats-natsgate')['data']['natsgate.yaml']) as object;
+      assert.deepEqual((config as { upstream: object }).upstream, {
+        servers: 'nats://127.0.0.1:4333',
+        tls: { mode: 'after-info', serverName: 'nats', caFile: '/etc/nats-ca-cert/ca.crt' },
+      });
+      const { spec } = podOf(objects);
+      const natsgate = named<Named & { volumeMounts: Named[] }>(
+        [...spec.containers, ...(spec.initContainers ?? [])],
+        'natsgate',
+      );
+      assert.deepEqual(namesOf(natsgate.volumeMounts), ['natsgate-config', 'natsgate-tls', 'tls-ca']);
+      assert.ok(namesOf(spec.volumes).includes('tls-ca'));
+      const [, clients] = only(objects, 'NetworkPolicy')['spec'].ingress;
+      assert.equal(clients.ports[0].port, 4333);
+    }
+    const alone = await overlaid(chart, ['values.yaml'], ...set({ 'config.nats.port': 4333 }));
+    const text: string = only(alone, 'ConfigMap', 'nats-natsgate')['data']['natsgate.yaml'];
+    assert.match(text, /^upstream: nats:\/\/127\.0\.0\.1:4333$/m);
+  }
+});
+
+test('a podTemplate.patch of a later file cannot take the native sidecar away unnoticed', async () => {
+  for (const chart of charts) {
+    const patch = [{ op: 'add', path: '/spec/priorityClassName', value: 'high' }];
+    const { spec } = podOf(await overlaid(chart, ['native.yaml'], ...set({ 'podTemplate.patch': patch })));
+    assert.deepEqual(namesOf(spec.initContainers), ['natsgate']);
+    assert.equal(spec.terminationGracePeriodSeconds, 90);
+    // What is gone is its volumes, and a pod that mounts what is not there is refused by the API.
+    assert.match(checkPod({ name: 'nats', labels: {}, spec }).join(), /no volume natsgate-config/);
+  }
+});
 
 test('both overlays say the same of natsgate', async () => {
   const [chart = ''] = charts;
@@ -90,7 +134,7 @@ test('both overlays say the same of natsgate', async () => {
 test('the plain manifests say the same of natsgate as the overlay', async () => {
   const [chart = ''] = charts;
   const overlay = await overlaid(chart, ['values.yaml']);
-  const plain = manifests(readFileSync(join(EXAMPLE, 'sidecar.yaml'), 'utf8'));
+  const plain = plainObjects('sidecar.yaml');
   const [a, b] = [podOf(overlay), podOf(plain)];
   assert.deepEqual(named(a.spec.containers, 'natsgate'), named(b.spec.containers, 'natsgate'));
   assert.equal(a.spec.terminationGracePeriodSeconds, b.spec.terminationGracePeriodSeconds);
@@ -100,13 +144,17 @@ test('the plain manifests say the same of natsgate as the overlay', async () => 
     only(overlay, 'ConfigMap', 'nats-natsgate')['data'],
     only(plain, 'ConfigMap', 'natsgate-config')['data'],
   );
-  const port = (objects: Manifest[]) => named(only(objects, 'Service', 'nats')['spec'].ports, 'ws-gw');
-  assert.deepEqual(port(overlay), port(plain));
+  const [one, other] = [
+    only(overlay, 'Service', 'nats-natsgate')['spec'],
+    only(plain, 'Service', 'natsgate')['spec'],
+  ];
+  assert.deepEqual(one.ports, other.ports);
+  assert.deepEqual(other.selector, b.metadata.labels);
 });
 
 test('the plain manifests keep the rules, and their PodMonitor finds the pod', () => {
-  const plain = manifests(readFileSync(join(EXAMPLE, 'sidecar.yaml'), 'utf8'));
-  const monitor = manifests(readFileSync(join(EXAMPLE, 'pod-monitor.yaml'), 'utf8'));
+  const plain = plainObjects('sidecar.yaml');
+  const monitor = plainObjects('pod-monitor.yaml');
   for (const object of [...plain, ...monitor]) assert.deepEqual(checkShape(object), []);
   const pod = podOf(plain);
   assert.deepEqual(checkPod({ name: 'nats', labels: {}, spec: pod.spec }), []);
@@ -177,16 +225,16 @@ test('extras.yaml adds a route and a policy, and keeps the configuration', async
       for (const labels of [policy.podSelector, policy.ingress[2].from[0].podSelector])
         for (const [name, value] of Object.entries(labels.matchLabels))
           assert.equal(pod.metadata.labels[name], value);
-      const ports = [...pod.spec.containers, ...(pod.spec.initContainers ?? [])].flatMap(
-        (one: { ports?: Named[] }) => (one.ports ?? []).map(({ name }) => name),
+      // Numbers alone, as in the Service.
+      const allowed = policy.ingress.flatMap(({ ports }: { ports: { port: number }[] }) =>
+        ports.map(({ port }) => port),
       );
-      for (const { port } of policy.ingress.flatMap(({ ports: named }: { ports: object[] }) => named))
-        assert.ok(typeof port === 'number' || ports.includes(port), `no port ${port}`);
-      const service = only(objects, 'Service', 'nats')['spec'].ports as (Named & { port: number })[];
+      assert.deepEqual(allowed, [8443, 4222, 6222, 8081, 8222, 7777]);
+      const [port] = only(objects, 'Service', 'nats-natsgate')['spec'].ports;
       const [{ backendRefs }] = only(objects, 'HTTPRoute')['spec'].rules;
-      assert.deepEqual(backendRefs, [{ name: 'nats', port: named(service, 'ws-gw').port }]);
+      assert.deepEqual(backendRefs, [{ name: 'nats-natsgate', port: port.port }]);
       const [target] = only(objects, 'BackendTLSPolicy')['spec'].targetRefs;
-      assert.deepEqual([target.name, target.sectionName], ['nats', 'ws-gw']);
+      assert.deepEqual([target.name, target.sectionName], ['nats-natsgate', port.name]);
     }
   }
 });
@@ -196,13 +244,12 @@ test('route and policy of the plain manifests say the same', async () => {
   const overlay = await overlaid(chart, ['values.yaml', 'extras.yaml']);
   const labels = JSON.stringify(podOf(overlay).metadata.labels);
   for (const file of ['http-route.yaml', 'network-policy.yaml']) {
-    for (const object of manifests(readFileSync(join(EXAMPLE, file), 'utf8'))) {
+    for (const object of plainObjects(file)) {
       assert.deepEqual(checkShape(object), []);
       // Labels that the chart adds to its own.
-      const text = JSON.stringify(only(overlay, object.kind)['spec']).replaceAll(
-        labels,
-        JSON.stringify({ 'app.kubernetes.io/name': 'nats' }),
-      );
+      const text = JSON.stringify(only(overlay, object.kind)['spec'])
+        .replaceAll(labels, JSON.stringify({ 'app.kubernetes.io/name': 'nats' }))
+        .replaceAll('"nats-natsgate"', '"natsgate"');
       assert.deepEqual(JSON.parse(text), object['spec'], file);
     }
   }
@@ -221,7 +268,9 @@ test('monitoring-values.yaml: rules and dashboard for the sidecar', async () => 
   const rules = JSON.stringify(only(objects, 'PrometheusRule')['spec']);
   assert.doesNotMatch(rules, /\[\[|HpaAtMax/);
   // The StatefulSet's pods and natsgate's container in them; the scrape's own labels.
-  assert.match(rules, /pod=~\\"nats-\.\*\\",container=\\"natsgate\\"/);
+  const pods = /pod=~\\"([^"]*)\\",container=\\"natsgate\\"/.exec(rules)?.[1] ?? '';
+  assert.match('nats-0', new RegExp(`^(${pods})$`));
+  assert.doesNotMatch('nats-box-7d9f5c8b4d-x2x9k', new RegExp(`^(${pods})$`));
   // Recorded series have no other labels, so a matcher of another would silence the alerts on them.
   const selector = /natsgate:handshakes:rate5m\{([^}]*)\}/.exec(rules)?.[1];
   assert.equal(selector, 'namespace=\\"nats\\",job=\\"nats/natsgate\\"');
@@ -230,7 +279,7 @@ test('monitoring-values.yaml: rules and dashboard for the sidecar', async () => 
   const [{ sourceLabels, targetLabel, replacement }] = endpoint.relabelings;
   assert.deepEqual([sourceLabels, targetLabel], [['__meta_kubernetes_namespace'], 'job']);
   assert.equal(replacement.replace('$1', 'nats'), 'nats/natsgate');
-  const [plain] = manifests(readFileSync(join(EXAMPLE, 'pod-monitor.yaml'), 'utf8'));
+  const [plain] = plainObjects('pod-monitor.yaml');
   assert.equal(`nats/${plain?.metadata.name}`, 'nats/natsgate');
 });
 

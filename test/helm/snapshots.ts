@@ -17,7 +17,7 @@ export async function everything({ args, name }: Case): Promise<string> {
   assert.equal(installed.code, 0, installed.stderr);
   const notes = installed.stdout.slice(installed.stdout.indexOf('\nNOTES:'));
   const text = `${manifests}---\n${notes}`.replaceAll(
-    /^( {2}(?:natsgate\.)?json: )(.*)$/gm,
+    /^( {2}(?:natsgate_[a-z0-9_-]*\.)?json: )(.*)$/gm,
     (_, key, json) => {
       return `${key}${sha256(json)}`;
     },

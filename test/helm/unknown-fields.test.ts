@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { readdirSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { type Manifest, only, render } from '../support/helm.ts';
 import { CASES, forEachOf } from './cases.ts';
+import { EXAMPLE, NatsChart, overlaid, plainObjects } from './nats-chart.ts';
 import { asTypeScript } from './shapes.ts';
 
 /**
@@ -42,6 +44,28 @@ test('no object has a field that its API does not know', { timeout: 180_000 }, a
       all.set(JSON.stringify(object), object);
   });
   assert.equal(await compile([...all.values()]), '');
+});
+
+const SIDECARS = [
+  ['values.yaml', 'extras.yaml', 'pod-monitor.yaml', 'proxy-protocol.yaml'],
+  ['native.yaml', 'extras.yaml'],
+];
+
+test('nor has one of the overlays and of the plain manifests', { timeout: 180_000 }, async () => {
+  await using chart = await NatsChart.standIn();
+  const rendered = await Promise.all(SIDECARS.map((files) => overlaid(chart.path, files)));
+  const plain = readdirSync(EXAMPLE).filter((file) => file.endsWith('.yaml'));
+  assert.ok(plain.length >= 4);
+  assert.equal(await compile([...rendered.flat(), ...plain.flatMap(plainObjects)]), '');
+});
+
+test('a misspelt probe of a sidecar would be noticed, wherever it stands', { timeout: 180_000 }, async () => {
+  await using chart = await NatsChart.standIn();
+  const rendered = await Promise.all(SIDECARS.map((files) => overlaid(chart.path, files)));
+  for (const objects of [...rendered, plainObjects('sidecar.yaml')]) {
+    const text = JSON.stringify(objects).replaceAll('failureThreshold', 'failureTreshold');
+    assert.match(await compile(JSON.parse(text) as Manifest[]), /failureTreshold/);
+  }
 });
 
 test('a misspelt field would be noticed', { timeout: 180_000 }, async () => {

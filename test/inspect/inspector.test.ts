@@ -231,11 +231,15 @@ describe('INFO', () => {
     assert.equal(inspected.down, lame + lame);
   });
 
-  test('a new maximum holds from then on', () => {
-    const inspected = Inspected.connected('enforce');
-    inspected.toClient(Buffer.from(INFO.replace('65536', '5')));
-    inspected.toUpstream(Buffer.from('PUB a 6\r\n'));
-    assert.equal(inspected.inspector.refusal, 'Maximum Payload Violation');
+  test('max_payload is for the server to judge: a reload may have raised it without an INFO', () => {
+    for (const level of ['observe', 'enforce'] as const) {
+      const inspected = Inspected.connected(level);
+      inspected.toClient(Buffer.from(INFO.replace('65536', '5')));
+      const text = `PUB a 6\r\nabcdef\r\nPUB a 70000\r\n${'x'.repeat(50_000)}`;
+      inspected.toUpstream(Buffer.from(text));
+      assert.equal(inspected.up, text);
+      assert.deepEqual(inspected.stops, []);
+    }
   });
 });
 
@@ -317,16 +321,16 @@ describe('messages are read in whole runs', () => {
     assert.equal(early.stops[0]?.[1].expected, 'CONNECT as the first operation');
     const bad = new Inspected('enforce');
     bad.inspector.firstInfo(Buffer.from(INFO));
-    bad.toUpstream(Buffer.from(`${CONNECT}${pubs}PUB a.* 0\r\n\r\n`));
-    assert.equal(bad.stops[0]?.[1].expected, 'a subject without wildcards');
+    bad.toUpstream(Buffer.from(`${CONNECT}${pubs}PUB a\0 0\r\n\r\n`));
+    assert.equal(bad.stops[0]?.[1].expected, 'names without control bytes');
     assert.ok(bad.up.endsWith(pubs.toString()));
   });
 
   test('enforce: what may not pass in the middle of a run does not, and what came before it does', () => {
     const inspected = Inspected.connected('enforce');
-    inspected.toUpstream(Buffer.from(`${pubs}PUB a.> 2\r\nno\r\n${pubs}`));
+    inspected.toUpstream(Buffer.from(`${pubs}PUB a\0 2\r\nno\r\n${pubs}`));
     assert.equal(inspected.up, pubs.toString());
-    assert.equal(inspected.stops[0]?.[1].expected, 'a subject without wildcards');
+    assert.equal(inspected.stops[0]?.[1].expected, 'names without control bytes');
     assert.notEqual(inspected.inspector.refusal, undefined);
   });
 });

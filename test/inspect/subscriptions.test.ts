@@ -51,6 +51,12 @@ test('a long subject is kept in part', () => {
 });
 
 test('one that an enforcer refuses is none', () => {
-  const inspected = Inspected.connected('enforce').toUpstream(Buffer.from('SUB a 1\r\nSUB a..b 2\r\n'));
+  const inspected = Inspected.connected('enforce').toUpstream(Buffer.from('SUB a 1\r\nSUB a\0b 2\r\n'));
   assert.equal(inspected.inspector.subscriptions.alive, 1);
+});
+
+test('one that the server answers with Invalid Subject is none', () => {
+  const refused = ['user..x', 'a.', '.a', '.', 'a.>.b', '>.a'].map((subject, sid) => `SUB ${subject} ${sid}`);
+  assert.equal(after(...refused).alive, 0);
+  assert.equal(after('SUB a.> 1', 'SUB > 2', 'SUB a>.b 3', 'SUB a.>b.c 4', 'SUB *.* 5').alive, 5);
 });

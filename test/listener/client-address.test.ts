@@ -37,8 +37,9 @@ const CHAINS: readonly [name: string, peer: string, lines: readonly string[], cl
   ['garbage between', '10.0.0.1', ['203.0.113.5, unknown, 10.0.0.2'], '10.0.0.2'],
   ['garbage on the left is never reached', '10.0.0.1', ['<script>, 203.0.113.5'], '203.0.113.5'],
   ['empty line', '10.0.0.1', [''], '10.0.0.1'],
-  ['empty hop', '10.0.0.1', ['203.0.113.5,,10.0.0.2'], '10.0.0.2'],
-  ['comma at the end', '10.0.0.1', ['203.0.113.5,'], '10.0.0.1'],
+  ['empty hop', '10.0.0.1', ['203.0.113.5,,10.0.0.2'], '203.0.113.5'],
+  ['comma at the end', '10.0.0.1', ['203.0.113.5, ,'], '203.0.113.5'],
+  ['an empty line after it', '10.0.0.1', ['203.0.113.5', ''], '203.0.113.5'],
   ['comma in front', '10.0.0.1', [',10.0.0.2'], '10.0.0.2'],
   ['historic spelling', '10.0.0.1', ['0xcb.0.0x71.5'], '10.0.0.1'],
   ['zone', '10.0.0.1', ['fe80::1%eth0'], '10.0.0.1'],
@@ -106,12 +107,13 @@ test('T82 no forwarding header means anything unless the peer is trusted', () =>
     const trusted = TRUSTED.has(peer);
     for (const [name, value] of headers) {
       const client = clientAddress(peer, [name, value], TRUSTED);
-      const { scheme, authority } = forwardedOrigin(peer, [name, value], TRUSTED);
+      const { scheme, authority, port } = forwardedOrigin(peer, [name, value], TRUSTED);
       const own = parseIpAddress(peer)?.text;
       assert.equal(client, trusted && name === 'X-Forwarded-For' ? '198.51.100.1' : own, `${peer} ${name}`);
       assert.equal(scheme, trusted && name === 'X-Forwarded-Proto' ? 'https' : undefined, `${peer} ${name}`);
       const host = trusted && name === 'X-Forwarded-Host' ? 'gw.example.com' : undefined;
       assert.equal(authority?.host.text, host, `${peer} ${name}`);
+      assert.equal(port, trusted && name === 'X-Forwarded-Port' ? 8443 : undefined, `${peer} ${name}`);
     }
   }
 });
@@ -120,6 +122,7 @@ const FORWARDED: readonly [
   headers: readonly string[],
   scheme: string | undefined,
   authority: string | undefined,
+  port?: number,
 ][] = [
   [[], undefined, undefined],
   [['X-Forwarded-Proto', 'HTTPS'], 'https', undefined],
@@ -127,7 +130,11 @@ const FORWARDED: readonly [
   [['X-Forwarded-Proto', 'wss'], 'https', undefined],
   [['X-Forwarded-Proto', 'ws'], 'http', undefined],
   [['X-Forwarded-Proto', 'https,http'], undefined, undefined],
-  [['X-Forwarded-Proto', 'https', 'x-forwarded-proto', 'https'], undefined, undefined],
+  [['X-Forwarded-Proto', 'https', 'x-forwarded-proto', 'https'], 'https', undefined],
+  [['X-Forwarded-Proto', 'https, https'], 'https', undefined],
+  [['X-Forwarded-Proto', 'wss, https,'], 'https', undefined],
+  [['X-Forwarded-Proto', 'https, h2'], undefined, undefined],
+  [['X-Forwarded-Proto', 'h2, https'], undefined, undefined],
   [['X-Forwarded-Proto', 'h2'], undefined, undefined],
   [['X-Forwarded-Proto', 'constructor'], undefined, undefined],
   [['X-Forwarded-Proto', ''], undefined, undefined],
@@ -136,14 +143,22 @@ const FORWARDED: readonly [
   [['X-Forwarded-Host', '[2001:DB8::1]:8443'], undefined, '[2001:db8::1]:8443'],
   [['X-Forwarded-Host', 'gw.example.com, evil.example'], undefined, undefined],
   [['X-Forwarded-Host', 'gw.example.com', 'X-Forwarded-Host', 'evil.example'], undefined, undefined],
+  [['X-Forwarded-Host', 'gw.example.com, GW.example.com'], undefined, 'gw.example.com:undefined'],
+  [['X-Forwarded-Host', 'gw.example.com, gw.example.com:8443'], undefined, undefined],
   [['X-Forwarded-Host', 'a@gw.example.com'], undefined, undefined],
+  [['X-Forwarded-Port', '8443'], undefined, undefined, 8443],
+  [['X-Forwarded-Port', '8443, 8443'], undefined, undefined, 8443],
+  [['X-Forwarded-Port', '443, 8443'], undefined, undefined],
+  [['X-Forwarded-Port', '0'], undefined, undefined],
+  [['X-Forwarded-Port', '08443'], undefined, undefined],
+  [['X-Forwarded-Port', 'x'], undefined, undefined],
   [['X-Forwarded-Proto', 'https', 'X-Forwarded-Host', 'gw.example.com'], 'https', 'gw.example.com:undefined'],
 ];
 
-for (const [headers, scheme, authority] of FORWARDED) {
+for (const [headers, scheme, authority, port] of FORWARDED) {
   test(`a trusted proxy that says ${JSON.stringify(headers)}`, () => {
     const forwarded = forwardedOrigin('10.0.0.1', headers, TRUSTED);
-    assert.equal(forwarded.scheme, scheme);
+    assert.deepEqual([forwarded.scheme, forwarded.port], [scheme, port]);
     const said = forwarded.authority;
     assert.equal(said === undefined ? undefined : `${said.host.text}:${said.port}`, authority);
   });

@@ -251,7 +251,8 @@ const VECTORS: readonly [name: string, change: Change, outcome: HandshakeOutcome
   ['H13 length', { set: { Origin: `https://${'a'.repeat(300)}` } }, 'origin_too_long'],
 
   ['H14 blank in a token', { add: [[PROTOCOL, 'na ts']] }, 'subprotocol'],
-  ['H14 empty element', { add: [[PROTOCOL, 'nats,']] }, 'subprotocol'],
+  ['H14 empty elements do not count', { add: [[PROTOCOL, ', nats, ,']] }, 'accepted'],
+  ['H14 nothing but commas', { add: [[PROTOCOL, ' , ,']] }, 'subprotocol'],
   ['H14 empty', { add: [[PROTOCOL, '']] }, 'subprotocol'],
   ['H14 twice in a list', { add: [[PROTOCOL, 'nats, nats']] }, 'subprotocol'],
   [
@@ -418,7 +419,8 @@ test('where subprotocols are spoken an offer must hold one of them', () => {
   assert.equal(outcomeOf({}, mqtt), 'accepted');
   assert.equal(offer('mqtt'), 'accepted');
   assert.equal(offer('amqp, mqttv3.1'), 'accepted');
-  for (const value of ['amqp', 'MQTT', 'mqtt, mqtt', 'mqtt,,(']) assert.equal(offer(value), 'subprotocol');
+  for (const value of ['amqp', 'MQTT', 'mqtt, mqtt', 'mqtt,,(', ','])
+    assert.equal(offer(value), 'subprotocol');
 });
 
 const SELF_ROWS: readonly [
@@ -430,6 +432,7 @@ const SELF_ROWS: readonly [
     peerAddress?: string;
     proto?: string;
     forwardedHost?: string;
+    forwardedPort?: string;
     hosts?: readonly string[];
   },
   outcome: HandshakeOutcome,
@@ -457,6 +460,48 @@ const SELF_ROWS: readonly [
     'https://gw.example.com',
     'gw.example.com',
     { peerAddress: '10.0.0.1', proto: 'https, http' },
+    'origin_not_listed',
+  ],
+  [
+    'two trusted proxies that agree',
+    'https://gw.example.com',
+    'pod-7',
+    { peerAddress: '10.0.0.1', proto: 'https, https', forwardedHost: 'gw.example.com, gw.example.com' },
+    'accepted',
+  ],
+  [
+    'a proxy that takes the port out of Host and says it',
+    'https://gw.example.com:8443',
+    'gw.example.com',
+    { peerAddress: '10.0.0.1', proto: 'https', forwardedPort: '8443' },
+    'accepted',
+  ],
+  [
+    'a proxy that says a port of its own',
+    'https://gw.example.com',
+    'gw.example.com',
+    { peerAddress: '10.0.0.1', proto: 'https', forwardedPort: '8080' },
+    'accepted',
+  ],
+  [
+    'a port in Host and another one beside it',
+    'https://gw.example.com:8443',
+    'gw.example.com:9443',
+    { peerAddress: '10.0.0.1', proto: 'https', forwardedPort: '8443' },
+    'origin_not_listed',
+  ],
+  [
+    'a third port',
+    'https://gw.example.com:9443',
+    'gw.example.com',
+    { peerAddress: '10.0.0.1', proto: 'https', forwardedPort: '8443' },
+    'origin_not_listed',
+  ],
+  [
+    'X-Forwarded-Port of anybody else',
+    'http://gw.example.com:8443',
+    'gw.example.com',
+    { forwardedPort: '8443' },
     'origin_not_listed',
   ],
   [
@@ -503,6 +548,7 @@ for (const [name, origin, host, parts, outcome] of SELF_ROWS) {
     const add: (readonly [string, string])[] = [];
     if (parts.proto !== undefined) add.push(['X-Forwarded-Proto', parts.proto]);
     if (parts.forwardedHost !== undefined) add.push(['X-Forwarded-Host', parts.forwardedHost]);
+    if (parts.forwardedPort !== undefined) add.push(['X-Forwarded-Port', parts.forwardedPort]);
     const underRules = rules({
       allow: ['self'],
       hosts: parts.hosts ?? ['gw.example.com'],

@@ -64,12 +64,19 @@ const VECTORS: readonly [name: string, values: readonly string[], verdict: Verdi
   ['O9 spellings of null', ['NULL', 'Null', '"null"', "'null'"], 'origin_malformed'],
   [
     'O10 no origin of that scheme',
-    ['file://', 'blob:https://app.example.com/uuid', 'data:'],
+    ['blob:https://app.example.com/uuid', 'data:', 'chrome-extension://abc/', 'x://%41', '://', 'null://a@b'],
     'origin_malformed',
   ],
   [
     'O10 foreign schemes',
-    ['wss://app.example.com', 'chrome-extension://abcdef', 'ftp://app.example.com:443'],
+    [
+      'wss://app.example.com',
+      'chrome-extension://abcdef',
+      'ftp://app.example.com:443',
+      'file://',
+      'qrc://',
+      'wss://',
+    ],
     'origin_scheme',
   ],
   [
@@ -202,6 +209,92 @@ test('O10 an application origin matches byte for byte when it is listed', () => 
   assert.equal(judge(origins, ['capacitor://LOCALHOST']), 'origin_scheme');
 });
 
+const APPLICATIONS: readonly [allow: readonly string[], rows: readonly (readonly [string, Verdict])[]][] = [
+  [
+    // Qt WebEngine, Android WebView.
+    ['qrc://', 'content://'],
+    [
+      ['qrc://', 'allow'],
+      ['content://', 'allow'],
+      ['QRC://', 'origin_scheme'],
+      ['qrc://x', 'origin_scheme'],
+      ['qrc:///', 'origin_malformed'],
+      ['qrc:', 'origin_malformed'],
+      ['file://', 'origin_scheme'],
+    ],
+  ],
+  [
+    // The name is another one in each installation.
+    ['moz-extension://*', 'Vscode-Webview://*', 'tauri://localhost'],
+    [
+      ['moz-extension://3c4a0f1e-94a2-4a5c-8f4b-0d6f1f1b7a52', 'allow'],
+      ['vscode-webview://0o8f2q9c1d7h3k5m6n4p', 'allow'],
+      ['tauri://localhost', 'allow'],
+      ['moz-extension://a.b:80', 'allow'],
+      ['tauri://other', 'origin_scheme'],
+      ['moz-extension://', 'origin_scheme'],
+      ['Moz-Extension://3c4a0f1e', 'origin_scheme'],
+      ['chrome-extension://abcdef', 'origin_scheme'],
+      ['moz-extension://a/b', 'origin_malformed'],
+      ['moz-extension://*', 'origin_malformed'],
+      ['moz-extension://a@b', 'origin_malformed'],
+      ['https://app.example.com', 'origin_not_listed'],
+      ['null', 'origin_opaque'],
+    ],
+  ],
+  [
+    // '*' is every web page; applications are written out beside it.
+    ['*', 'chrome-extension://*'],
+    [
+      ['https://whoever.example', 'allow'],
+      ['chrome-extension://abcdef', 'allow'],
+      ['capacitor://localhost', 'origin_scheme'],
+      ['qrc://', 'origin_scheme'],
+    ],
+  ],
+  [
+    ['localhost'],
+    [
+      ['http://localhost:3000', 'allow'],
+      ['https://localhost:5173', 'allow'],
+      ['http://localhost', 'allow'],
+      ['HTTP://LOCALHOST:1', 'allow'],
+      ['http://app.localhost:8080', 'allow'],
+      ['http://127.0.0.1:3000', 'allow'],
+      ['https://127.255.0.9', 'allow'],
+      ['http://[::1]:3000', 'allow'],
+      ['http://[0::1]:3000', 'allow'],
+      ['http://notlocalhost', 'origin_not_listed'],
+      ['http://localhost.evil.example', 'origin_not_listed'],
+      ['http://localhost.', 'origin_not_listed'],
+      ['http://127.0.0.1.evil.example', 'origin_not_listed'],
+      ['http://128.0.0.1', 'origin_not_listed'],
+      ['http://0.0.0.0:3000', 'origin_not_listed'],
+      ['http://[::]:3000', 'origin_not_listed'],
+      ['http://[::ffff:127.0.0.1]', 'origin_not_listed'],
+      ['http://192.168.0.1', 'origin_not_listed'],
+      ['http://127.1', 'origin_malformed'],
+      ['capacitor://localhost', 'origin_scheme'],
+      ['wss://localhost:3000', 'origin_scheme'],
+      ['null', 'origin_opaque'],
+    ],
+  ],
+  [
+    ['https://app.example.com', 'localhost'],
+    [
+      ['https://app.example.com', 'allow'],
+      ['http://localhost:3000', 'allow'],
+      ['http://app.example.com', 'origin_not_listed'],
+    ],
+  ],
+];
+
+for (const [allow, rows] of APPLICATIONS) {
+  for (const [value, verdict] of rows)
+    test(`under ${allow.join(', ')}: ${value} → ${verdict}`, () =>
+      assert.equal(judge(config({ allow }), [value]), verdict));
+}
+
 test('O13 a wildcard entry with a port asks for that port', () => {
   const origins = config({ allow: ['https://*.preview.example.com:8443'] });
   assert.equal(judge(origins, ['https://a.preview.example.com:8443']), 'allow');
@@ -215,12 +308,12 @@ test('O14 U-labels are converted behind a wildcard too', () => {
 
 test('O18 self is the whole triple, and nothing without a known host', () => {
   const origins = config({ allow: ['self'] });
-  const self: SelfOrigin = { scheme: 'https', host: 'gw.example.com', port: 443 };
+  const self: SelfOrigin = { scheme: 'https', host: 'gw.example.com', ports: [443] };
   assert.equal(judge(origins, ['https://gw.example.com'], self), 'allow');
   assert.equal(judge(origins, ['https://GW.example.com:443'], self), 'allow');
   assert.equal(judge(origins, ['http://gw.example.com'], self), 'origin_not_listed');
   assert.equal(judge(origins, ['https://gw.example.com:8443'], self), 'origin_not_listed');
-  assert.equal(judge(origins, ['https://gw.example.com:8443'], { ...self, port: 8443 }), 'allow');
+  assert.equal(judge(origins, ['https://gw.example.com:8443'], { ...self, ports: [443, 8443] }), 'allow');
   assert.equal(judge(origins, ['https://rebound.attacker.example'], undefined), 'origin_not_listed');
   assert.equal(judge(origins, [], self), 'origin_missing');
   assert.equal(judge(config(), ['https://gw.example.com'], self), 'origin_not_listed');
@@ -281,9 +374,22 @@ const PROBLEMS: readonly [entry: string, says: RegExp][] = [
   ['https://a.example https://b.example', /no blanks/],
   ['wss://app.example.com', /write https:\/\/app\.example\.com/],
   ['ws://app.example.com', /write http:\/\/app\.example\.com/],
-  ['capacitor://', /is missing/],
   ['capacitor://localhost/x', /exactly as the application/],
-  ['chrome-extension://*', /exactly as the application/],
+  ['capacitor://localhost/', /without a slash; write capacitor:\/\/localhost$/],
+  ['qrc:///', /without a slash; write qrc:\/\/$/],
+  ['chrome-extension://*.x', /write chrome-extension:\/\/\*$/],
+  ['chrome-extension://a*', /write chrome-extension:\/\/\*$/],
+  ['Localhost', /write localhost$/],
+  ['http://localhost:*', /a port has no wildcard; write localhost alone/],
+  ['https://127.0.0.1:*', /write localhost alone/],
+  ['http://[::1]:*', /write localhost alone/],
+  ['http://*.localhost:*', /write localhost alone/],
+  ['http://*.localhost', /write localhost alone/],
+  ['localhost:*', /write localhost alone/],
+  ['localhost:3000', /write http:\/\/localhost:3000, or localhost alone/],
+  ['127.0.0.1', /write http:\/\/127\.0\.0\.1, or localhost alone/],
+  ['https://app.example.com:*', /one entry for each port/],
+  ['app.example.com:*', /one entry for each port/],
 ];
 
 for (const [entry, says] of PROBLEMS) {
@@ -317,7 +423,11 @@ const WARNINGS: readonly [entry: string, says: RegExp | undefined][] = [
   ['http://app.home.arpa', undefined],
   ['https://app.example.com.', /trailing dot/],
   ['file://', /every file/],
+  ['content://', /every file/],
+  ['qrc://', undefined],
   ['capacitor://localhost', undefined],
+  ['vscode-webview://*', /every extension or application/],
+  ['localhost', /for development/],
   ['self', undefined],
   [A, undefined],
 ];
@@ -340,16 +450,22 @@ function reference(value: string, listed: readonly string[]): Verdict {
   if (value.length > 300) return 'origin_too_long';
   if (!/^[\x21-\x7e]+$/.test(value)) return 'origin_bad_byte';
   if (value === 'null') return 'origin_opaque';
+  if (/^(?!https?:)[a-z][a-z0-9+.-]*:\/\/$/i.test(value)) return 'origin_scheme';
   const shape = /^([a-z][a-z0-9+.-]*):\/\/(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::([1-9][0-9]{0,4}))?$/.exec(
     value.toLowerCase(),
   );
   const [, scheme = '', name = '', port = scheme === 'https' ? '443' : '80'] = shape ?? [];
   const host = referenceHost(name);
   if (shape === null || host === undefined || Number(port) > 65_535) return 'origin_malformed';
-  if (scheme !== 'http' && scheme !== 'https') return 'origin_scheme';
+  if (scheme !== 'http' && scheme !== 'https')
+    return listed.some((entry) => entry === `${value.slice(0, scheme.length)}://*`)
+      ? 'allow'
+      : 'origin_scheme';
   const triple = `${scheme}://${host}:${port}`;
   for (const entry of listed) {
     if (entry === '*') return 'allow';
+    if (entry === 'localhost' && /:\/\/((.+\.)?localhost|127(\.\d+){3}|\[::1\]):\d+$/.test(triple))
+      return 'allow';
     const full = /:[0-9]+$/.test(entry) ? entry : `${entry}:${entry.startsWith('https') ? 443 : 80}`;
     if (triple === full) return 'allow';
     const pattern = full.replaceAll('.', '\\.').replace('*', '[^.]+');
@@ -444,6 +560,7 @@ test('D6 two independent implementations agree, and allow implies the form that 
   const lists = [
     ASCII_LISTED,
     [...ASCII_LISTED, '*'],
+    ['localhost', 'chrome-extension://*', 'https://app.example.com'],
     ['https://*.example.com', 'http://*.tenant.example.com:8443'],
   ];
   const policies = lists.map((allow) => ({ allow, policy: compileOrigins(config({ allow })) }));
@@ -460,6 +577,8 @@ test('D6 two independent implementations agree, and allow implies the form that 
 
 /** The URL parser finds nothing to repair but case, the spelling of IPv6 and a default port. */
 function assertCanonical(value: string): void {
+  // Of applications nothing more is known than scheme://name.
+  if (!/^https?:/i.test(value)) return assert.match(value, /^chrome-extension:\/\/[a-zA-Z0-9._:[\]-]+$/);
   // A-labels that decode to nothing are refused by the URL parser only; they are names all the same.
   if (/xn--(?!mnchen)/i.test(value)) return;
   const url = new URL(value);

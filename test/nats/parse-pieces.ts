@@ -21,7 +21,6 @@ export function readPieces(
   direction: Direction,
   pieces: readonly Buffer[],
   options: Omit<ParserOptions, 'sink'> & {
-    readonly maxPayloadBytes?: number;
     readonly plainRun?: PlainRun | undefined;
   } = {},
 ): Reading {
@@ -31,7 +30,6 @@ export function readPieces(
     ...options,
     sink: { onOperation: (line) => void events.push(told(line)) },
   });
-  if (options.maxPayloadBytes !== undefined) parser.maxPayloadBytes = options.maxPayloadBytes;
   parser.plainRun = options.plainRun;
   let boundary = 0;
   let offset = 0;

@@ -59,6 +59,7 @@ export function testConfig(upstreamPort: number, overrides: ConfigOverrides = {}
       maxSentFrameBytes: 65_535,
       maxControlLineBytes: 4096,
       sessionAgeMs: 0,
+      readiness: 'process',
       ...overrides.limits,
     },
     timeouts: {

@@ -1,5 +1,22 @@
 {{- define "nats.fullname" -}}{{ .Release.Name }}{{- end -}}
 
+{{- define "nats.namespace" -}}{{ default .Release.Namespace .Values.namespaceOverride }}{{- end -}}
+
+{{- define "nats.metadataNamespace" -}}
+{{- with .Values.namespaceOverride }}
+namespace: {{ . | quote }}
+{{- end }}
+{{- end }}
+
+{{- define "nats.tlsCAVolumeMount" -}}
+{{- with .Values.tlsCA }}
+{{- if and .enabled (or .configMapName .secretName) }}
+- name: tls-ca
+  mountPath: {{ .dir | quote }}
+{{- end }}
+{{- end }}
+{{- end }}
+
 {{- define "nats.selectorLabels" -}}
 app.kubernetes.io/name: nats
 app.kubernetes.io/instance: {{ .Release.Name | quote }}

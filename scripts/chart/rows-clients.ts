@@ -1,0 +1,151 @@
+import { byPod, gauge, heat, quantiles, type Row, rate, sumBy } from './panels.ts';
+
+const HANDSHAKES = 'natsgate_handshakes_total';
+const ENDS = 'natsgate_sessions_closed_total';
+
+/** What clients see: handshakes, limits, sessions. */
+export const CLIENT_ROWS: readonly Row[] = [
+  {
+    title: 'Handshakes',
+    open: true,
+    panels: [
+      {
+        title: 'Handshakes by outcome',
+        about: 'Every outcome is explained in docs/close-reasons.md.',
+        unit: 'ops',
+        width: 12,
+        queries: [[`sum by (outcome) (${rate(HANDSHAKES)}) > 0`, '{{outcome}}']],
+      },
+      {
+        title: 'Handshake latency',
+        about: 'From the connection to the answer, accepted or refused.',
+        unit: 's',
+        width: 12,
+        queries: quantiles('natsgate_handshake_duration_seconds'),
+      },
+      {
+        title: 'Handshake latency, heatmap',
+        about: 'The same as a distribution.',
+        unit: 's',
+        kind: 'heatmap',
+        width: 12,
+        queries: heat('natsgate_handshake_duration_seconds'),
+      },
+      {
+        title: 'TLS handshakes that fail',
+        about: 'Only where TLS ends in the pod.',
+        unit: 'ops',
+        width: 6,
+        queries: sumBy(['outcome'], rate('natsgate_tls_handshakes_total', 'outcome!="ok"')),
+      },
+      {
+        title: 'HTTP answers',
+        about: 'Answers other than 101.',
+        unit: 'ops',
+        width: 6,
+        queries: [[`sum by (code) (${rate('natsgate_http_requests_total')}) > 0`, '{{code}}']],
+      },
+    ],
+  },
+  {
+    title: 'Limits',
+    panels: [
+      {
+        title: 'Refused by limits',
+        about: '429: limits of rate or address. 503 over_capacity: the pod is full.',
+        unit: 'ops',
+        width: 8,
+        queries: sumBy(['outcome'], rate(HANDSHAKES, 'outcome=~"too_many_[a-z]+|over_capacity"')),
+      },
+      {
+        title: 'Connections dropped',
+        about: 'Closed unanswered, because too many were open.',
+        unit: 'ops',
+        width: 8,
+        queries: sumBy(['reason'], rate('natsgate_connections_dropped_total')),
+      },
+      {
+        title: 'Ends that the gateway decided',
+        about:
+          'Overload, slow or silent clients, rates, violations; without drains and sessions that reached their age.',
+        unit: 'ops',
+        width: 8,
+        queries: sumBy(['reason'], rate(ENDS, 'initiator="gateway",reason!~"draining|session_expired"')),
+      },
+      {
+        title: 'Handshakes in progress',
+        about: 'Not answered yet.',
+        unit: 'short',
+        width: 8,
+        queries: byPod(gauge('natsgate_handshakes_in_progress')),
+      },
+      {
+        title: 'File descriptors',
+        about: 'Open, of those that are allowed.',
+        unit: 'percentunit',
+        width: 8,
+        queries: byPod(`${gauge('process_open_fds')} / (${gauge('process_max_fds')} > 0)`),
+      },
+      {
+        title: 'Log lines dropped',
+        about: 'Lost because their reader was slow or gone.',
+        unit: 'ops',
+        width: 8,
+        queries: byPod(rate('natsgate_log_lines_dropped_total')),
+      },
+    ],
+  },
+  {
+    title: 'Sessions',
+    panels: [
+      {
+        title: 'Sessions of each pod',
+        about: 'Scaling out moves no session that is open.',
+        unit: 'short',
+        width: 8,
+        queries: byPod(gauge('natsgate_connections_active')),
+      },
+      {
+        title: 'Sessions that open and end',
+        about: 'A gap between both is growth.',
+        unit: 'ops',
+        width: 8,
+        queries: [
+          [`sum(${rate(HANDSHAKES, 'outcome="accepted"')})`, 'open'],
+          [`sum(${rate(ENDS)})`, 'end'],
+        ],
+      },
+      {
+        title: 'Ends by reason',
+        about: 'Who ended them and why, see docs/close-reasons.md.',
+        unit: 'ops',
+        width: 8,
+        queries: [[`sum by (initiator, reason) (${rate(ENDS)}) > 0`, '{{initiator}} {{reason}}']],
+      },
+      {
+        title: 'Close codes',
+        about: 'Close frames sent and received.',
+        unit: 'ops',
+        width: 8,
+        queries: [
+          [`sum by (direction, code) (${rate('natsgate_close_frames_total')}) > 0`, '{{direction}} {{code}}'],
+        ],
+      },
+      {
+        title: 'Length of sessions',
+        about: 'Of those that ended.',
+        unit: 's',
+        kind: 'heatmap',
+        width: 8,
+        queries: heat('natsgate_session_duration_seconds'),
+      },
+      {
+        title: 'Oldest session',
+        about: 'Age of the session that has been open longest.',
+        unit: 's',
+        width: 8,
+        queries: byPod(`time() - ${gauge('natsgate_session_oldest_start_timestamp_seconds')}`),
+      },
+    ],
+  },
+];

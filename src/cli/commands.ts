@@ -1,0 +1,200 @@
+/** The commands and their options, as data: what `arguments.ts` reads and `help.ts` shows. */
+
+export type Option = {
+  readonly type: 'string' | 'boolean';
+  readonly short?: string;
+  readonly multiple?: boolean;
+  /** The word that stands for the value in a help page. */
+  readonly value?: string;
+  readonly says: string;
+};
+
+/** In the form of `parseArgs` of node:util, which passes over what it does not know. */
+export const OPTIONS = {
+  config: { type: 'string', short: 'c', value: 'FILE', says: 'configuration file (NATSGATE_CONFIG)' },
+  upstream: {
+    type: 'string',
+    multiple: true,
+    value: 'URL',
+    says: 'nats-server, nats://host:4222 or host:4222; repeatable (NATSGATE_UPSTREAM)',
+  },
+  origin: {
+    type: 'string',
+    multiple: true,
+    value: 'ORIGIN',
+    says: 'origin of a page that may connect; repeatable (NATSGATE_ORIGINS)',
+  },
+  listen: {
+    type: 'string',
+    value: 'ADDRESS',
+    says: 'public address, default 0.0.0.0:8080 (NATSGATE_LISTEN)',
+  },
+  admin: {
+    type: 'string',
+    value: 'ADDRESS',
+    says: 'private address, default 127.0.0.1:8081 (NATSGATE_ADMIN)',
+  },
+  'drain-budget': {
+    type: 'string',
+    value: 'TIME',
+    says: 'most that drain.delay and drain.timeout may take together (NATSGATE_DRAIN_BUDGET)',
+  },
+  'log-level': {
+    type: 'string',
+    value: 'LEVEL',
+    says: 'debug, info, warn, error or silent (NATSGATE_LOG_LEVEL)',
+  },
+  'log-format': {
+    type: 'string',
+    value: 'FORMAT',
+    says: 'text, json, or auto: text at a terminal (NATSGATE_LOG_FORMAT)',
+  },
+  json: { type: 'boolean', says: 'print the result as one JSON object' },
+  quiet: { type: 'boolean', says: 'print problems and warnings only' },
+  strict: { type: 'boolean', says: 'count warnings as problems' },
+  timeout: { type: 'string', value: 'TIME', says: 'for all of it together, 500ms, 5s or 5; default 5s' },
+  ca: { type: 'string', value: 'FILE', says: 'trust the authorities in this PEM file, and no others' },
+  'server-name': {
+    type: 'string',
+    value: 'NAME',
+    says: 'name in the certificate, if not the host of the URL',
+  },
+  version: { type: 'boolean', short: 'v', says: 'print the version; also -V' },
+  help: { type: 'boolean', short: 'h', says: 'print help, also of one command' },
+} as const satisfies Record<string, Option>;
+
+export type OptionName = keyof typeof OPTIONS;
+
+export type Command = {
+  readonly usage: string;
+  readonly summary: string;
+  readonly options: readonly OptionName[];
+  /** Where an option means something else than in the other commands. */
+  readonly says?: Readonly<Partial<Record<OptionName, string>>>;
+  /** Most arguments behind the command that are no options. */
+  readonly operands: number;
+  /** What the help page says before the options, a paragraph each. */
+  readonly about: readonly string[];
+  readonly examples: readonly string[];
+  readonly exitCodes: readonly (readonly [code: string, meaning: string])[];
+};
+
+const GATEWAY = [
+  'config',
+  'upstream',
+  'origin',
+  'listen',
+  'admin',
+  'drain-budget',
+  'log-level',
+  'log-format',
+] as const;
+
+export const COMMANDS = {
+  serve: {
+    usage: 'natsgate [serve] [options]',
+    summary: 'run the gateway; the word serve may be left out',
+    options: GATEWAY,
+    operands: 0,
+    about: [
+      'A flag wins over an environment variable, and that over the file. Without a file, two options are enough.',
+      'Signals: SIGHUP reads the configuration again; SIGTERM and SIGINT drain, a second one stops at once.',
+    ],
+    examples: [
+      'natsgate --upstream localhost:4222 --origin http://localhost:5173',
+      'natsgate --config natsgate.yaml --log-level debug',
+    ],
+    exitCodes: [
+      ['0', 'drained'],
+      ['1', 'could not start'],
+      ['2', 'wrong usage'],
+      ['70', 'a fault inside natsgate'],
+      ['130, 143', 'a second SIGINT or SIGTERM cut the drain short'],
+    ],
+  },
+  check: {
+    usage: 'natsgate check [FILE] [options]',
+    summary: 'validate the configuration; every problem with its place and what to write',
+    options: [...GATEWAY, 'json', 'quiet', 'strict'],
+    operands: 1,
+    about: ['FILE is the same as --config FILE. Without problems it prints what the gateway would do.'],
+    examples: ['natsgate check natsgate.yaml', 'natsgate check natsgate.yaml --quiet --strict   # in CI'],
+    exitCodes: [
+      ['0', 'valid, perhaps with warnings'],
+      ['1', 'problems, or warnings with --strict'],
+      ['2', 'wrong usage'],
+    ],
+  },
+  probe: {
+    usage: 'natsgate probe URL [options]',
+    summary: 'open a session as a client does, wait for INFO and PONG, close it',
+    options: ['origin', 'timeout', 'ca', 'server-name'],
+    says: { origin: 'the Origin that a browser would send' },
+    operands: 1,
+    about: ['URL is ws://host:port or wss://host:port, with the path of a route if it has one.'],
+    examples: [
+      'natsgate probe ws://127.0.0.1:8080 --origin https://app.example.com',
+      'natsgate probe wss://127.0.0.1:8443 --ca ca.crt --server-name gw.example.com --timeout 2s',
+    ],
+    exitCodes: [
+      ['0', 'nats-server answered through the gateway; also when it asks for a login'],
+      ['1', 'it did not; one line says why'],
+      ['2', 'wrong usage'],
+    ],
+  },
+  dev: {
+    usage: 'natsgate dev',
+    summary: 'a private nats-server, the gateway and a demo page on this machine',
+    options: [],
+    operands: 0,
+    about: [
+      'Finds nats-server on this machine, or brings it into a cache folder. Nothing is left when it ends.',
+    ],
+    examples: ['natsgate dev', 'NATS_SERVER=/opt/nats/nats-server natsgate dev'],
+    exitCodes: [
+      ['0', 'ended by Ctrl-C or SIGTERM'],
+      ['1', 'could not start'],
+      ['2', 'wrong usage'],
+    ],
+  },
+  version: {
+    usage: 'natsgate version',
+    summary: 'print the version',
+    options: [],
+    operands: 0,
+    about: [],
+    examples: [],
+    exitCodes: [['0', 'always']],
+  },
+  help: {
+    usage: 'natsgate help [COMMAND]',
+    summary: 'print help, also of one command',
+    options: [],
+    operands: 1,
+    about: [],
+    examples: ['natsgate help probe'],
+    exitCodes: [
+      ['0', 'printed'],
+      ['2', 'there is no such command'],
+    ],
+  },
+} as const satisfies Record<string, Command>;
+
+export type CommandName = keyof typeof COMMANDS;
+
+/** What these commands are called in other programs. */
+export const OTHER_NAMES: Readonly<Record<string, CommandName>> = {
+  run: 'serve',
+  start: 'serve',
+  server: 'serve',
+  up: 'serve',
+  validate: 'check',
+  verify: 'check',
+  test: 'check',
+  lint: 'check',
+  ping: 'probe',
+  health: 'probe',
+  healthcheck: 'probe',
+  connect: 'probe',
+  demo: 'dev',
+};
