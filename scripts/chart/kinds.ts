@@ -93,6 +93,7 @@ export const KINDS: Readonly<Record<string, Json>> = {
   heapPercentage: { type: 'integer', minimum: 10, maximum: 100 },
   'autoscaling.minReplicas': positive,
   'autoscaling.maxReplicas': positive,
+  'autoscaling.sessions.targetRatio': ratio,
   'autoscaling.sessions.averageValue': { type: ['integer', 'string', 'null'] },
   'autoscaling.cpu.averageUtilization': positive,
   'autoscaling.behavior': closed({ scaleUp: scalingRules, scaleDown: scalingRules }),

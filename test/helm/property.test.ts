@@ -36,7 +36,7 @@ const values = fc.record(
     preStopSleepSeconds: fc.integer({ min: 0, max: 60 }),
     'config.drain': fc.record({
       delay: fc.constantFrom('0s', 0, '1.5s', '900ms', '2m'),
-      timeout: fc.constantFrom('0s', '59.9s', '5m', '1h', '1ms'),
+      timeout: fc.constantFrom('0s', '59.9s', '5m', '1h', '2001ms'),
     }),
     'config.limits': fc.record({ sessions: fc.constantFrom('auto', 1, 10_000, 1_000_000) }),
     'config.origins': fc.constantFrom(['*'], 'https://a.example', { allow: ['self'], missing: 'allow' }, [

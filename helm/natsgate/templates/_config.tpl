@@ -45,18 +45,19 @@ The values' config as the gateway reads it, as JSON {value}: on and off, which a
 {{- default (index (include "natsgate.facts" $root | fromJson).defaults $key) $written -}}
 {{- end -}}
 
-{{/* A duration of the gateway's configuration (500ms, 1.5s, 1m30s, 0) in whole seconds, rounded up: (list root key). */}}
-{{- define "natsgate.seconds" -}}
+{{/* A duration of the gateway's configuration (500ms, 1.5s, 1m30s, 0) in milliseconds: (list root key). */}}
+{{- define "natsgate.milliseconds" -}}
 {{- $sum := 0.0 -}}
 {{- range regexFindAll "[0-9.]+(ms|s|m|h)" (include "natsgate.setting" .) -1 -}}
-{{- $number := regexFind "^[0-9.]+" . | float64 -}}
-{{- if hasSuffix "ms" . -}}{{- $sum = addf $sum (divf $number 1000) -}}
-{{- else if hasSuffix "h" . -}}{{- $sum = addf $sum (mulf $number 3600) -}}
-{{- else if hasSuffix "m" . -}}{{- $sum = addf $sum (mulf $number 60) -}}
-{{- else -}}{{- $sum = addf $sum $number -}}
+{{- $unit := index (dict "ms" 1 "s" 1000 "m" 60000 "h" 3600000) (regexFind "[a-z]+" .) -}}
+{{- $sum = addf $sum (mulf (regexFind "[0-9.]+" . | float64) $unit) -}}
 {{- end -}}
+{{- round $sum 0 | int -}}
 {{- end -}}
-{{- $sum | ceil | int -}}
+
+{{/* The same in whole seconds, rounded up. */}}
+{{- define "natsgate.seconds" -}}
+{{- div (add (include "natsgate.milliseconds" . | int) 999) 1000 -}}
 {{- end -}}
 
 {{/* What the gateway reads: the values' config, and what the chart knows better. */}}

@@ -115,16 +115,6 @@ At most a day, which is the most that the gateway takes.
 {{- printf "%ds" (sub (include "natsgate.gracePeriod" . | int) (add (include "natsgate.sleepSeconds" . | int) 5) | max 1 | min 86400) -}}
 {{- end -}}
 
-{{/* Sessions of a pod at which another one is wanted. */}}
-{{- define "natsgate.sessionsTarget" -}}
-{{- $own := .Values.autoscaling.sessions.averageValue -}}
-{{- if kindIs "invalid" $own -}}
-{{- $limit := include "natsgate.setting" (list . "limits.sessions") -}}
-{{- $limit = ternary "10000" $limit (eq $limit "auto") -}}
-{{- mulf ($limit | float64) 0.65 | floor | int -}}
-{{- else -}}{{- $own -}}{{- end -}}
-{{- end -}}
-
 {{- define "natsgate.proxySeedSecret" -}}
 {{- if .Values.proxySeed.existingSecret -}}{{- .Values.proxySeed.existingSecret -}}
 {{- else if .Values.proxySeed.value -}}{{- include "natsgate.fullname" . -}}
