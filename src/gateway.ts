@@ -196,11 +196,12 @@ export class Gateway {
   /** Called once, by startGateway. */
   async start(): Promise<void> {
     if (this.#options.timerWheel === undefined) this.#wheel.start();
-    this.#active.routes.start();
     await this.#reloader?.start();
     const { config, budget, certificate } = this.#active;
     this.#adminAddress = await this.#admin.listen(config.admin.address);
     this.#address = await this.#listener.listen(config.listen.address);
+    // After the ports: a second gateway by mistake says that they are in use, and nothing of servers before that.
+    this.#active.routes.start();
     this.#state = 'ready';
     this.#log.info(
       {

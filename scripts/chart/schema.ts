@@ -74,37 +74,8 @@ function schemaOf({ path, value, children }: ValueKey): Json {
   throw new Error(`scripts/chart/kinds.ts does not say what ${path} may be`);
 }
 
-/**
- * The gateway's schema in draft-07, of which it uses no newer keyword. To Helm on and off are booleans and a section
- * without keys is null; templates turn both into what the gateway reads. Nothing is required: the chart has defaults.
- */
+/** The gateway's schema in draft-07, of which it uses no newer keyword. The chart has defaults, so it may be empty. */
 export function gatewaySchema(): Json {
-  const { $schema: _, required: __, ...schema } = forHelm(configJsonSchema()) as Json;
-  return schema;
-}
-
-function forHelm(json: unknown): unknown {
-  if (Array.isArray(json)) return json.map(forHelm);
-  if (typeof json !== 'object' || json === null) return json;
-  const inner = Object.fromEntries(Object.entries(json).map(([key, value]) => [key, forHelm(value)])) as Json;
-  const { type, description, default: preset, ...rest } = inner;
-  if (type === 'object' || type === 'array') return { ...inner, type: [type, 'null'] };
-  const more = switchOf(inner);
-  if (more === undefined) return inner;
-  const notes = {
-    ...(description === undefined ? {} : { description }),
-    ...(preset === undefined ? {} : { default: preset }),
-  };
-  const written = (rest['anyOf'] as Json[] | undefined) ?? [{ type, ...rest }];
-  return { ...notes, anyOf: [...written.map((one) => ({ type: type ?? 'string', ...one })), more] };
-}
-
-/** The booleans that stand for words which a value may be: one of a list, or one in a pattern. */
-function switchOf({ anyOf, pattern }: Json): Json | undefined {
-  const words = ((anyOf as Json[] | undefined) ?? []).flatMap(
-    (one) => (one['enum'] as string[] | undefined) ?? [],
-  );
-  if (words.includes('on')) return { type: 'boolean' };
-  const isOff = words.includes('off') || (typeof pattern === 'string' && pattern.includes('^off$'));
-  return isOff ? { const: false } : undefined;
+  const { $schema: _, required: __, ...schema } = configJsonSchema();
+  return { ...schema, type: ['object', 'null'] };
 }

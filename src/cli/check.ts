@@ -1,5 +1,11 @@
 import type { Config, ListenAddress, RouteConfig } from '../config/config.ts';
-import { type ConfigSource, formatProblem, loadConfig, type Problem } from '../config/load.ts';
+import {
+  type ConfigSource,
+  formatProblem,
+  loadConfig,
+  type Problem,
+  urgentWarnings,
+} from '../config/load.ts';
 import { counted } from '../config/text.ts';
 import { type Prepared, prepare } from '../prepare.ts';
 import { printableJson } from '../printable.ts';
@@ -35,7 +41,7 @@ export async function check(
     try {
       prepared = await prepare(loaded.config, fileDescriptorLimit);
     } catch (error) {
-      problems = [{ where: 'start', key: '', text: (error as Error).message }];
+      problems = [{ where: '', key: '', text: (error as Error).message }];
     }
   }
   const code = problems.length === 0 && !(strict && warnings.length > 0) ? 0 : 1;
@@ -46,8 +52,9 @@ export async function check(
     return code;
   }
   if (prepared === undefined) {
-    for (const problem of problems) io.err(problem.key === '' ? problem.text : formatProblem(problem));
-    // Warnings can wait: they stand in the way of nothing, and some go away with the problems.
+    for (const problem of problems) io.err(formatProblem(problem));
+    for (const warning of urgentWarnings(warnings)) io.err(`warning: ${formatProblem(warning)}`);
+    // Other warnings can wait: they prevent nothing, and some go away with the problems.
     io.err(`natsgate: ${counted(problems.length, 'problem')} in the configuration`);
     return code;
   }

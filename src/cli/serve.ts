@@ -1,5 +1,4 @@
-import type { ConfigSource, LoadedConfig } from '../config/load.ts';
-import { formatProblem } from '../config/load.ts';
+import { type ConfigSource, formatProblem, type LoadedConfig, urgentWarnings } from '../config/load.ts';
 import { counted } from '../config/text.ts';
 import { type Gateway, type GatewayOptions, startGateway } from '../gateway.ts';
 import { createLog, type StandardOutput } from '../log.ts';
@@ -19,20 +18,25 @@ export async function serve(source: ConfigSource, options: ServeOptions): Promis
   const loaded = await options.read(source);
   if (!loaded.ok) {
     for (const problem of loaded.problems) options.complain(formatProblem(problem));
+    for (const warning of urgentWarnings(loaded.warnings))
+      options.complain(`warning: ${formatProblem(warning)}`);
     options.complain(
       `natsgate: ${counted(loaded.problems.length, 'problem')} in the configuration; not started`,
     );
     return undefined;
   }
   const log = createLog(loaded.config.log, options.output);
-  for (const warning of loaded.warnings) log.warn({ where: warning.where, key: warning.key }, warning.text);
   try {
-    return await startGateway(loaded.config, {
+    const gateway = await startGateway(loaded.config, {
       ...options,
       log,
       source: { loaded, read: () => options.read(source) },
       droppedLogLines: () => options.output.droppedLines,
     });
+    // Only now: where a start fails, they would hide why.
+    for (const { where, key, text } of loaded.warnings)
+      log.warn({ where, ...(key === '' ? {} : { key }) }, text);
+    return gateway;
   } catch (error) {
     log.error({ error: whatToDo(error as NodeJS.ErrnoException) }, 'could not start');
     return undefined;

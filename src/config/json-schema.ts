@@ -7,6 +7,8 @@ type Json = Record<string, unknown>;
 export function configJsonSchema(): Json {
   return {
     ...withShortForms(longFormJsonSchema() as Json, KEYS),
+    type: 'object',
+    patternProperties: { ...IGNORED, '^\\$schema$': {} },
     title: 'natsgate configuration',
     description: 'Every key is explained in docs/configuration.md.',
   };
@@ -17,22 +19,26 @@ export function configJsonSchemaText(): string {
   return `${JSON.stringify(configJsonSchema(), undefined, 2)}\n`;
 }
 
-/** A list also takes one entry alone; a section with a short form also takes the value of its short key. */
+/** Keys that the gateway passes over, see load.ts. */
+const IGNORED = { '^x-': {} };
+
+/** What is empty is absent. A list also takes one entry alone; a section with a short form also takes the value of its short key. */
 function withShortForms(json: Json, shape: KeyShape): Json {
   if (shape.kind === 'value') return withNumericDefault(json);
   const { description, default: preset, ...long } = json;
   const notes = description === undefined ? {} : { description };
   if (shape.kind === 'list') {
     const note = preset === undefined ? notes : { ...notes, default: preset };
+    const list = { ...long, type: ['array', 'null'] };
     if (shape.item !== undefined)
-      return { ...note, ...long, items: asRoute(withShortForms(long['items'] as Json, shape.item)) };
-    return { ...note, anyOf: [long['items'], long] };
+      return { ...note, ...list, items: asRoute(withShortForms(long['items'] as Json, shape.item)) };
+    return { ...note, anyOf: [long['items'], list] };
   }
 
   const written = long['properties'] as Json;
   const properties: Json = {};
   for (const [key, inner] of shape.keys) properties[key] = withShortForms(written[key] as Json, inner);
-  const section = { ...long, properties };
+  const section = { ...long, type: ['object', 'null'], properties, patternProperties: IGNORED };
   if (shape.short === undefined) return { ...notes, ...section };
   return { ...notes, anyOf: [properties[shape.short], section] };
 }

@@ -14,16 +14,19 @@ import type { Config } from './config.ts';
 import { configText, type FileSeen, fileSeen, MAX_CONFIG_BYTES, readBounded } from './files.ts';
 import { withInheritance } from './inherit.ts';
 import { interpolate } from './interpolate.ts';
+import { otherFormat } from './other-formats.ts';
 import { overlaid, type ConfigSource as Source, setVariable } from './overlay.ts';
 import { checkReferences } from './references.ts';
-import { type Place, placesIn, Report, type Problem as ReportedProblem } from './report.ts';
+import { AFTER_FILE, type Place, placesIn, Report, type Problem as ReportedProblem } from './report.ts';
 import { checkRules } from './rules.ts';
 import { scan } from './scan.ts';
 import type { Finding } from './scan-cursor.ts';
 import { KEYS } from './schema.ts';
 import { type Settings, settingsOf } from './settings.ts';
+import { strangeCharacter } from './strange-character.ts';
 import { escapeControls, hasControls, plain } from './text.ts';
 import { type Entry, joined, longForm, type MapNode, type Node, numbered } from './tree.ts';
+import { unknownVariables } from './unknown-variables.ts';
 import { validate } from './validate.ts';
 import { yamlErrorText } from './yaml-errors.ts';
 
@@ -49,8 +52,10 @@ export type RefusedConfig = {
   readonly files: readonly FileSeen[];
 };
 
+const TYPOGRAPHIC_QUOTE = /^[\u00ab\u2018-\u201f\u2039]/;
+
 /** Problems that belong to no key. */
-const WHOLE_FILE = '(file)';
+const WHOLE_FILE = '';
 
 /** Reads file, flags and variables (and the files they name). Bad input of any kind is an answer, never a throw. */
 export async function loadConfig(source: ConfigSource): Promise<LoadedConfig> {
@@ -64,6 +69,8 @@ export async function loadConfig(source: ConfigSource): Promise<LoadedConfig> {
   const root = withInheritance(overlaid(long, source));
   const { values, failed } = validate(root, read.gaps, report);
   checkRules(values, root, failed, report);
+  for (const [name, text] of unknownVariables(source.env, read.variables))
+    report.warning({ where: plain(name), order: AFTER_FILE }, '', text);
   const references = await checkReferences(values, root, file, source.groups ?? [], failed, report);
   if (report.failed) return refused(report);
   const { warnings, files } = report;
@@ -76,15 +83,33 @@ export async function loadConfig(source: ConfigSource): Promise<LoadedConfig> {
   };
 }
 
+/** Warnings that no problem takes away, so that they are said beside problems: a misspelt variable may be the cause. */
+export const urgentWarnings = (warnings: readonly Problem[]): readonly Problem[] =>
+  warnings.filter(({ key }) => key === '');
+
 /** `file:line:column: key: what is wrong; what to write`, one line whatever the input held. */
 export function formatProblem(problem: Problem): string {
-  return escapeControls(`${problem.where}: ${problem.key}: ${problem.text}`);
+  const { where, key, text } = problem;
+  return escapeControls([where, key, text].filter((part) => part !== '').join(': '));
 }
 
-/** What a file says. `gaps`: its arrangement is wrong somewhere, so a key may only seem to be missing. */
-type FileTree = { readonly root: MapNode; readonly gaps: boolean };
+/** What is for other readers: notes and fragments as in compose files, and an editor's name of the schema. */
+const isIgnored = (key: string, path: string): boolean =>
+  key.startsWith('x-') || (path === '' && key === '$schema');
 
-const NO_FILE: FileTree = { root: { kind: 'map', entries: [], place: { where: '', order: 0 } }, gaps: false };
+/** What a file says. `gaps`: its arrangement is wrong somewhere, so a key may only seem to be missing. */
+type FileTree = {
+  readonly root: MapNode;
+  readonly gaps: boolean;
+  /** What the file wants to have put in. */
+  readonly variables: ReadonlySet<string>;
+};
+
+const NO_FILE: FileTree = {
+  root: { kind: 'map', entries: [], place: { where: '', order: 0 } },
+  gaps: false,
+  variables: new Set(),
+};
 
 function refused({ problems, warnings, files }: Report): RefusedConfig {
   return { ok: false, problems, warnings, files };
@@ -103,12 +128,18 @@ async function readTree(file: string, source: ConfigSource, report: Report): Pro
   }
   const placeAt = placesIn(file, read.text);
   const scanned = scan(read.text);
+  const other = scanned.findings.some(({ structural }) => structural) ? otherFormat(read.text) : undefined;
+  if (other !== undefined) {
+    report.problem(placeAt(other.offset), WHOLE_FILE, other.text);
+    return undefined;
+  }
   const reader = new TreeReader(scanned.findings, placeAt, source.env, report);
   const root = scanned.hopeless ? undefined : reader.read(scanned.text);
   for (const finding of scanned.findings) {
     report.problem(placeAt(finding.offset), reader.keyAt(finding) ?? WHOLE_FILE, finding.text);
   }
-  return root && { root, gaps: scanned.findings.some((finding) => finding.structural) };
+  const variables = new Set(Array.from(read.text.matchAll(/\$\{(\w+)/g), ([, name]) => name ?? ''));
+  return root && { root, gaps: scanned.findings.some((finding) => finding.structural), variables };
 }
 
 /** Turns YAML into a tree of places, with variables put in. */
@@ -176,8 +207,16 @@ class TreeReader {
       const isBroken = this.#findings.some(({ offset }) => offset >= start && offset < end);
       if (isBroken) return { kind: 'broken', place };
       const text = String(node.value);
-      const isEmpty = node.type === 'PLAIN' && /^(~|null|Null|NULL|)$/.test(text);
-      return isEmpty ? { kind: 'empty', place } : this.#text(text, place, path);
+      if (node.type !== 'PLAIN') return this.#text(text, place, path);
+      if (/^(~|null|Null|NULL|)$/.test(text)) return { kind: 'empty', place };
+      // Quotes as word processors write them are a part of the value to YAML, and of a host name even valid.
+      const strange = TYPOGRAPHIC_QUOTE.test(text) ? strangeCharacter(text) : undefined;
+      if (strange === undefined) return this.#text(text, place, path);
+      return this.#broken(
+        place,
+        path,
+        `the value begins with ${strange.name}; write ${strange.write} in its place`,
+      );
     }
     if (isSeq<ParsedNode>(node)) {
       const items = node.items.map((item, index) =>
@@ -187,7 +226,7 @@ class TreeReader {
     }
     // Aliases were taken out by the scan; should one remain, it is refused all the same.
     if (!isMap<ParsedNode, ParsedNode | null>(node))
-      return this.#broken(place, path, 'no YAML alias is used here');
+      return this.#broken(place, path, 'YAML aliases are not supported; write the value itself');
     const entries = node.items.flatMap((pair) => this.#entry(pair.key, pair.value, path));
     return { kind: 'map', entries, place };
   }
@@ -198,6 +237,7 @@ class TreeReader {
     const place = this.#placeAt(offset);
     const here = joined(path, plain(name));
     this.#keys.push({ offset, line: this.#lineAt(offset), path: here });
+    if (isIgnored(name, path)) return [];
     if (this.#findings.some((finding) => finding.offset === offset)) return [];
     return [{ key: name, place, value: value === null ? { kind: 'empty', place } : this.#node(value, here) }];
   }
@@ -208,7 +248,8 @@ class TreeReader {
     const { text, names } = result;
     if (!hasControls(text)) return { kind: 'text', text, names, place };
     const what = names === undefined ? 'the value' : `the value of ${names}`;
-    return this.#broken(place, path, `${what} holds a control character; write it without`);
+    const controls = [...text].filter(hasControls).join('');
+    return this.#broken(place, path, `${what} holds ${strangeCharacter(controls)?.name}; write it without`);
   }
 
   #broken(place: Place, path: string, text: string): Node {

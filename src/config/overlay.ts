@@ -33,6 +33,9 @@ const OVERRIDES = [
   { section: 'log', key: 'format', flag: 'log-format', variable: 'NATSGATE_LOG_FORMAT', many: false },
 ] as const;
 
+/** All variables that are ours. */
+export const VARIABLES: readonly string[] = ['NATSGATE_CONFIG', ...OVERRIDES.map(({ variable }) => variable)];
+
 /** The flag and the variable by which a section can be given without a file. */
 export function otherWays(
   section: unknown,

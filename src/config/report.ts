@@ -8,7 +8,7 @@ import { escapeControls } from './text.ts';
 export type Problem = {
   /** `file:line:column`, or the flag (`--origin`), or the variable (`NATSGATE_LISTEN`). */
   readonly where: string;
-  /** The key as the user wrote its path, such as `upstream.connectTimeout`. */
+  /** The key as the user wrote its path, such as `upstream.connectTimeout`; '' for what belongs to no key. */
   readonly key: string;
   /** `what is wrong; what to write`, without the value of any secret. */
   readonly text: string;

@@ -305,7 +305,7 @@ function checkPlace(route: RouteValues, before: readonly RouteValues[], { proble
     problem(
       key,
       [['path'], ['host']],
-      'these are the requests of the keys at the top; write another path, or a host',
+      'the keys at the top already serve path /; write another path here, or a host',
     );
   } else if (before.some(({ host, path }) => host === route.host && path === route.path)) {
     problem(

@@ -1,4 +1,5 @@
 /** The ground on which the scan stands: a place in a line, what was found, and the repaired text. */
+import { strangeCharacter } from './strange-character.ts';
 
 export type Finding = {
   readonly offset: number;
@@ -31,7 +32,7 @@ export class ScanCursor {
 
   constructor(text: string) {
     this.text = text.replace(CONTROLS, (found, offset: number) => {
-      this.find(offset, 'a control character stands here; remove it');
+      this.find(offset, `${strangeCharacter(found)?.name}, stands here; remove it`);
       return '_'.repeat(found.length);
     });
     this.repaired = this.text.split('');
@@ -53,6 +54,13 @@ export class ScanCursor {
     if (this.hopeless) return;
     this.findings.push({ offset, text, structural });
     this.hopeless ||= this.findings.length >= MAX_FINDINGS;
+  }
+
+  /** What was found in later lines follows from what stands at `offset`. */
+  protected forgetAfterLine(offset: number): void {
+    const end = this.text.indexOf('\n', offset);
+    const kept = this.findings.filter((finding) => end === -1 || finding.offset < end);
+    this.findings.splice(0, this.findings.length, ...kept);
   }
 
   /** A tilde or # stands alone in front of blanks; anything else fills the whole stretch. */

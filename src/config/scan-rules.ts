@@ -14,31 +14,31 @@ export type ValueRule = {
 export const VALUE_RULES: readonly ValueRule[] = [
   {
     pattern: /&[^\s,[\]{}]*/y,
-    text: '& begins a YAML anchor, which is not used here; remove it, or write the value in quotes',
+    text: '& begins a YAML anchor, which is not supported; remove it, or write the value in quotes',
     with: ' ',
     next: 'on',
   },
   {
     pattern: /![^\s,[\]{}]*/y,
-    text: '! begins a YAML tag, which is not used here; remove it, or write the value in quotes',
+    text: '! begins a YAML tag, which is not supported; remove it, or write the value in quotes',
     with: ' ',
     next: 'on',
   },
   {
     pattern: /\*[^\s,[\]{}]*/y,
-    text: "* begins a YAML alias, which is not used here; write '*' in quotes",
+    text: "* begins a YAML alias, which is not supported; write '*' in quotes",
     with: '~',
     next: 'done',
   },
   {
     pattern: /[|>]/y,
-    text: 'text over many lines is not used here; write the value in one line',
+    text: 'text over many lines is not supported; write the value in one line',
     with: '~',
     next: 'skip',
   },
   {
     pattern: /\?(?=\s|$)/y,
-    text: 'a key behind ? is not used here; write "key: value"',
+    text: 'a key after ? is not supported; write "key: value"',
     with: '#',
     next: 'skip',
   },

@@ -13,6 +13,7 @@
  */
 import type { Finding } from './scan-cursor.ts';
 import { ValueScanner } from './scan-value.ts';
+import { strangeCharacter } from './strange-character.ts';
 
 export type Scan = {
   /** As long as the input, and free of everything that was found. */
@@ -45,6 +46,7 @@ class Scanner extends ValueScanner {
     }
     const open = this.flows[0];
     if (open !== undefined && !this.hopeless) {
+      this.forgetAfterLine(open.offset);
       this.find(open.offset, `the bracket is never closed; write ${open.closer} at its end`, true);
       this.hopeless = true;
     }
@@ -66,9 +68,7 @@ class Scanner extends ValueScanner {
     if (indent === 0 && this.#isMarkOrDirective()) return;
     this.#begun = true;
     if (this.openValue !== undefined && indent > this.openValue.column) {
-      const text =
-        'the value of the line above goes on here; write "key: value" with a blank after the colon, indented like its neighbours';
-      this.find(this.at, text, true);
+      this.find(this.at, this.#tooDeep(indent, this.openValue.column), true);
       this.skipDeeperThan = this.openValue.column;
       this.openValue = undefined;
       return this.dropLine();
@@ -135,18 +135,33 @@ class Scanner extends ValueScanner {
       const remedy =
         beside?.keys === false ? '"- " before each entry' : '"key: value" with a blank after the colon';
       const reported = (this.findings.at(-1)?.offset ?? -1) >= this.start;
-      if (!reported) this.find(first, `no key stands in this line; write ${remedy}`, true);
+      if (!reported) this.find(first, this.#withoutKey(remedy), true);
       this.skipDeeperThan = indent;
       this.openValue = undefined;
       this.dropLine();
     }
   }
 
+  /** What to say of the line in hand, which is deeper than the key or entry above it, though that has its value. */
+  #tooDeep(indent: number, column: number): string {
+    const isEntry = /^(?:-|[^\s:]+:)(?:\s|$)/.test(this.text.slice(this.at, this.end));
+    return isEntry
+      ? `the line is indented by ${indent}, its neighbours by ${Math.max(column, 0)}; indent lines that belong together alike`
+      : 'the value of the line above goes on here; write it in one line';
+  }
+
+  /** What to say of the line in hand, in which no key was found. */
+  #withoutKey(remedy: string): string {
+    const strange = strangeCharacter(this.text.slice(this.start, this.end).replace(/\s#.*/, ''));
+    if (strange === undefined) return `no key stands in this line; write ${remedy}`;
+    return `${strange.name}, stands in this line; write ${strange.write} in its place`;
+  }
+
   /** Behind a key: the colon and the value. */
   #key(first: number): void {
     const column = this.#openBlock(true, first);
     if (this.text.slice(first, this.at).trimEnd() === '<<') {
-      this.find(first, 'YAML merge keys are not used here; write the keys themselves');
+      this.find(first, 'YAML merge keys are not supported; write the keys themselves');
     }
     this.at++;
     this.openValue = undefined;

@@ -19,11 +19,14 @@ import {
 import type { HideableField } from './config.ts';
 import { choice, count, duration, fileName, type Reader, size } from './units.ts';
 
-/** What the walk over the written keys must know. `short` is the key that a value alone stands for. */
+/**
+ * What the walk over the written keys must know. `short` is the key that a value alone stands for; `optional` says that
+ * nothing is missing without.
+ */
 export type KeyShape =
   | Section
   /** `item`: what each entry is, where that is a section; else a value. */
-  | { readonly kind: 'list'; readonly item?: Section }
+  | { readonly kind: 'list'; readonly item?: Section; readonly optional?: true }
   /** `preset` is the default as it would be written. */
   | { readonly kind: 'value'; readonly preset?: string };
 
@@ -31,6 +34,7 @@ export type Section = {
   readonly kind: 'section';
   readonly keys: ReadonlyMap<string, KeyShape>;
   readonly short: string | undefined;
+  readonly optional?: true;
 };
 
 /** One value that does not fit. `expected` says what would, and quotes nothing of what stood there. */
@@ -45,6 +49,10 @@ export type Values = z.output<typeof schema>;
 
 /** Lets editors accept what will be interpolated; they cannot know the value. */
 const INTERPOLATED = '\\$\\{';
+
+/** Of `off` beside other types, in JSON Schema: some readers make a boolean of the word. */
+const OR_FALSE = { type: ['string', 'integer', 'boolean'], not: { const: true } };
+const OFF_PATTERN = '^(off|false|no)$';
 
 const shortForms = z.registry<{ short: string }>();
 
@@ -332,8 +340,9 @@ function misfit(issue: z.core.$ZodIssue): Misfit {
 function shapeOf(type: z.core.$ZodType): KeyShape {
   if (type instanceof z.ZodPrefault || type instanceof z.ZodOptional) {
     const inner = shapeOf(type.def.innerType);
+    if (inner.kind !== 'value') return { ...inner, optional: true };
     const preset = type instanceof z.ZodPrefault ? type.def.defaultValue : undefined;
-    return inner.kind === 'value' && typeof preset === 'string' ? { ...inner, preset } : inner;
+    return typeof preset === 'string' ? { ...inner, preset } : inner;
   }
   if (type instanceof z.ZodArray) {
     const item = shapeOf(type.element);
@@ -399,8 +408,13 @@ function address(description: string, host: string, written: string) {
 }
 
 function words<const T extends string>(description: string, written: NoInfer<T>, known: readonly T[]) {
+  const isSwitch = known.some((word) => word === 'on');
+  const canBeOff = known.some((word) => word === 'off');
+  const spelled = `${isSwitch ? '^(true|yes)$|' : ''}${canBeOff ? '^(false|no)$|' : ''}${INTERPOLATED}`;
+  const boolean = isSwitch ? { type: 'boolean' } : { const: false };
   return preset(description, choice(known), written, {
-    anyOf: [{ enum: known }, { pattern: INTERPOLATED }],
+    ...(canBeOff ? { type: ['string', 'boolean'] } : {}),
+    anyOf: [{ enum: known }, { type: 'string', pattern: spelled }, ...(canBeOff ? [boolean] : [])],
   });
 }
 
@@ -409,7 +423,8 @@ function time(description: string, written: string, least: string, most: string,
   const zero = word === 'off' || least === '0s';
   return preset(description, duration(least, most, example, word), written, {
     ...(zero ? { type: ['string', 'integer'], minimum: 0, maximum: 0 } : {}),
-    pattern: `^(0|[1-9][0-9]*)([.][0-9]+)?(ms|s|m|h)$${word === undefined ? '' : `|^${word}$`}|${INTERPOLATED}`,
+    ...(word === 'off' ? OR_FALSE : {}),
+    pattern: `^((0|[1-9][0-9]*)([.][0-9]+)?(ms|s|m|h))+$${word === undefined ? '' : `|${OFF_PATTERN}`}|${INTERPOLATED}`,
   });
 }
 
@@ -426,9 +441,10 @@ function number(description: string, written: number | 'off' | 'auto', most: num
   const word = typeof written === 'string' ? written : undefined;
   return preset(description, count(1, most, word), written, {
     type: ['integer', 'string'],
+    ...(word === 'off' ? OR_FALSE : {}),
     minimum: word === 'off' ? 0 : 1,
     maximum: most,
-    pattern: word === undefined ? INTERPOLATED : `^${word}$|${INTERPOLATED}`,
+    pattern: `${word === undefined ? '' : `${word === 'off' ? OFF_PATTERN : `^${word}$`}|`}${INTERPOLATED}`,
   });
 }
 

@@ -17,9 +17,12 @@ export function plain(text: string): string {
   return cut(escapeControls(hideCredentials(text)));
 }
 
-/** Every character that could move the cursor, end the line or turn the reading direction, as \xNN or \uNNNN. */
+/**
+ * Every character that could move the cursor, end the line or turn the reading direction, as \xNN or \uNNNN; and spaces
+ * that only look like ordinary ones.
+ */
 export function escapeControls(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, (character) => {
+  return text.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]|(?! )\p{Zs}/gu, (character) => {
     const code = character.codePointAt(0) ?? 0;
     return code < 0x100
       ? `\\x${hex(code, 2)}`

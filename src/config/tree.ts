@@ -4,6 +4,7 @@
  */
 import type { Place, Report } from './report.ts';
 import type { KeyShape } from './schema.ts';
+import { strangeCharacter } from './strange-character.ts';
 import { nearest } from './suggest.ts';
 import { plain } from './text.ts';
 
@@ -147,26 +148,30 @@ function knownEntries(
   root: KeyShape,
 ): Node {
   if (node.entries.length > MAX_KEYS) {
-    report.problem(
-      node.place,
-      path === '' ? '(file)' : path,
-      `the map has more than ${MAX_KEYS} keys; write only known ones`,
-    );
+    report.problem(node.place, path, `the map has more than ${MAX_KEYS} keys; write only known ones`);
     return { kind: 'broken', place: node.place };
   }
   const entries = new Map<string, Entry>();
+  const seen = new Set<string>();
   for (const entry of node.entries) {
     const here = joined(path, plain(entry.key));
     const inner = shape.keys.get(entry.key);
     if (inner === undefined) {
       report.problem(entry.place, here, unknownKey(entry.key, shape, path, root));
-    } else if (entries.has(entry.key)) {
+    } else if (seen.has(entry.key)) {
       report.problem(entry.place, here, 'the key stands here a second time; write it once');
-    } else {
+    } else if (!isAbsent(entry.value, inner, path)) {
       entries.set(entry.key, { ...entry, value: longForm(entry.value, inner, here, report, root) });
     }
+    seen.add(entry.key);
   }
   return { ...node, entries: [...entries.values()] };
+}
+
+/** Keys are commented out one by one, until the one above them has nothing left. A route then inherits. */
+function isAbsent(value: Node, shape: KeyShape, path: string): boolean {
+  if (value.kind !== 'empty' || shape.kind === 'value') return false;
+  return shape.optional === true || (shape.kind === 'section' && path !== '');
 }
 
 function unknownKey(
@@ -175,6 +180,8 @@ function unknownKey(
   path: string,
   root: KeyShape,
 ): string {
+  const strange = strangeCharacter(key);
+  if (strange !== undefined) return `the key holds ${strange.name}; write ${strange.write} in its place`;
   const meant = nearest(key, shape.keys.keys());
   if (meant !== undefined) return `not a known key; did you mean ${meant}?`;
   if (path !== '' && root.kind === 'section' && root.keys.has(key)) {

@@ -19,7 +19,16 @@ const DURATION_UNITS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 } as const;
 /** 1024-based names only: with MB and kB nobody knows which thousand is meant. */
 const SIZE_UNITS = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 } as const;
 
-/** `10s`, `500ms`, `1.5s`, `5m`, `12h`: milliseconds. With `word` off, `off` and `0` read as 0. */
+/**
+ * The text of a switch in the gateway's words: a YAML 1.1 reader, Helm and JSON make booleans of `on` and `off`. Any
+ * other text is returned as it is.
+ */
+function switchWord(text: string): string {
+  if (/^(on|true|yes)$/i.test(text)) return 'on';
+  return /^(off|false|no)$/i.test(text) ? 'off' : text;
+}
+
+/** `10s`, `500ms`, `1.5s`, `5m`, `1m30s`: milliseconds. With `word` off, `off` and `0` read as 0. */
 export function duration(least: string, most: string, example: string, word?: 'off'): Reader<number> {
   const [leastMs, mostMs] = [must(scale(least, DURATION_UNITS)), must(scale(most, DURATION_UNITS))];
   const expected = `${word === 'off' ? 'off or ' : ''}a duration from ${least} to ${most}, such as ${example}`;
@@ -27,11 +36,11 @@ export function duration(least: string, most: string, example: string, word?: 'o
     expected,
     read(text) {
       if (text === '0' && (word === 'off' || leastMs === 0)) return { ok: true, value: 0 };
-      if (word === 'off' && text === 'off') return { ok: true, value: 0 };
+      if (word === 'off' && switchWord(text) === 'off') return { ok: true, value: 0 };
       if (/^\d+(\.\d+)?$/.test(text)) {
         return wrong(`${quote(text)} has no unit`, text.length > 12 ? expected : `${text}s or ${text}ms`);
       }
-      const value = scale(text, DURATION_UNITS);
+      const value = sumOf(text, DURATION_UNITS);
       if (value === undefined) return wrong(`${quote(text)} is not a duration`, expected);
       if (!Number.isSafeInteger(value))
         return wrong(`${quote(text)} is not a whole number of milliseconds`, expected);
@@ -68,21 +77,21 @@ export function count(least: number, most: number, word?: Word): Reader<number |
   return {
     expected,
     read(text) {
-      if (word !== undefined && text === word) return { ok: true, value: word === 'off' ? 0 : undefined };
-      if (word === 'off' && text === '0') return { ok: true, value: 0 };
+      if (word === 'off' && (text === '0' || switchWord(text) === 'off')) return { ok: true, value: 0 };
+      if (word === 'auto' && text === 'auto') return { ok: true, value: undefined };
       if (!isWhole(text)) return wrong(`${quote(text)} is not a whole number in plain digits`, expected);
       return ranged(text, Number(text), least, most, expected);
     },
   };
 }
 
-/** One of a few words, in exactly this spelling. */
+/** One of a few words, in exactly this spelling; `on` and `off` also as booleans are written. */
 export function choice<const T extends string>(words: readonly T[]): Reader<T> {
   const expected = words.length === 2 ? words.join(' or ') : `one of ${words.join(', ')}`;
   return {
     expected,
     read(text) {
-      const value = words.find((word) => word === text);
+      const value = words.find((word) => word === text) ?? words.find((word) => word === switchWord(text));
       if (value !== undefined) return { ok: true, value };
       // warning, 1.3: people write more of the word, or only its end.
       const meant =
@@ -107,6 +116,16 @@ export function wrong(what: string, write: string): { ok: false; what: string; w
 
 function isWhole(text: string): boolean {
   return /^(0|[1-9]\d*)$/.test(text);
+}
+
+/** Numbers with units one after the other, as Go writes durations. */
+function sumOf(text: string, units: Readonly<Record<string, number>>): number | undefined {
+  const parts = text.match(/[\d.]+[A-Za-z]+/g) ?? [];
+  if (parts.length === 0 || parts.join('') !== text) return undefined;
+  return parts.reduce<number | undefined>((sum, part) => {
+    const value = scale(part, units);
+    return sum === undefined || value === undefined ? undefined : sum + value;
+  }, 0);
 }
 
 /** Number and unit multiplied, undefined when the text has another form. Digits are bounded, so it is exact. */

@@ -3,6 +3,7 @@ import { parseOriginEntry } from '../net/origin-entry.ts';
 import { otherWays } from './overlay.ts';
 import { AFTER_FILE, type Place, type Report } from './report.ts';
 import { type Misfit, readValues, type Values } from './schema.ts';
+import { strangeCharacter } from './strange-character.ts';
 import { quote } from './text.ts';
 import { type Located, locate, type Node, plainValue } from './tree.ts';
 
@@ -76,6 +77,8 @@ function textOf({ node }: Located, { path, expected, detail }: Misfit): string {
   }
   if (detail !== undefined) {
     const names = node.kind === 'text' ? node.names : undefined;
+    const cause = node.kind === 'text' ? causeIn(node) : undefined;
+    if (cause !== undefined) return cause;
     return names === undefined
       ? `${detail.what}; write ${detail.write}`
       : `the value of ${names} does not fit; write ${expected}`;
@@ -93,6 +96,19 @@ function textOf({ node }: Located, { path, expected, detail }: Misfit): string {
   }
 }
 
+/** Why a value that does not fit may look right. */
+function causeIn({ text, names, place }: Extract<Node, { kind: 'text' }>): string | undefined {
+  const strange = strangeCharacter(text);
+  if (strange !== undefined) {
+    const what = names === undefined ? 'the value' : `the value of ${names}`;
+    return `${what} holds ${strange.name}; write ${strange.write} in its place`;
+  }
+  const [whole, name = ''] = /\$([A-Za-z_][A-Za-z0-9_]*)/.exec(text) ?? [];
+  // Nothing is put into flags and variables, and part of a value may be part of a password.
+  if (whole === undefined || names !== undefined || place.order >= AFTER_FILE) return undefined;
+  return `a variable stands in braces here; write \${${whole === text ? name : 'NAME'}}`;
+}
+
 function checkOrigin(entry: string, { node, place, key }: Located, report: Report): void {
   const parsed = parseOriginEntry(entry);
   const names = node?.kind === 'text' ? node.names : undefined;
@@ -100,12 +116,15 @@ function checkOrigin(entry: string, { node, place, key }: Located, report: Repor
   const quiet = names !== undefined || entry.includes('@') || Buffer.byteLength(entry) > MAX_REPEATED_BYTES;
   const shown = names === undefined ? quote(entry) : `the value of ${names}`;
   if (parsed.kind === 'problem') {
+    const cause = node?.kind === 'text' ? causeIn(node) : undefined;
     report.problem(
       place,
       key,
-      quiet
-        ? `${shown} is not an origin that can be allowed; write scheme, host and port, such as https://app.example.com`
-        : `${shown}: ${parsed.problem}`,
+      cause !== undefined
+        ? cause
+        : quiet
+          ? `${shown} is not an origin that can be allowed; write scheme, host and port, such as https://app.example.com`
+          : `${shown}: ${parsed.problem}`,
     );
   } else if (parsed.warning !== undefined) {
     const text = quiet

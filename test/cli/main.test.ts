@@ -50,23 +50,36 @@ describe('a start that cannot be', () => {
     assert.match(err, /upstream: /);
   });
 
-  test('port in use: says which, exit 1', async () => {
+  test('port in use: says which before all else, exit 1', async () => {
     const taken = createServer().listen(0, '127.0.0.1');
     await once(taken, 'listening');
     const { port } = taken.address() as { port: number };
-    const { code, out } = await natsgate([
-      '--upstream',
-      'nats://127.0.0.1:4222',
-      '--origin',
-      'https://a.example',
-      '--listen',
-      `127.0.0.1:${port}`,
-      '--admin',
-      '127.0.0.1:0',
-    ]);
+    await using folder = await temporaryFolder();
+    const file = join(folder.path, 'natsgate.yaml');
+    // Warned about when the start works: the origin, and a server whose name does not exist.
+    const config = {
+      listen: `127.0.0.1:${port}`,
+      admin: '127.0.0.1:0',
+      origins: '*',
+      upstream: { servers: 'nats.invalid', readiness: 'upstream' },
+    };
+    await writeFile(file, JSON.stringify(config));
+    const { code, out } = await natsgate(['--config', file]);
     taken.close();
     assert.equal(code, 1);
+    const lines = out.trim().split('\n');
+    assert.equal(lines.length, 1, out);
     assert.match(out, new RegExp(`127\\.0\\.0\\.1:${port} is in use by another program`));
+  });
+
+  test('a misspelt variable is said beside what is missing for it', async () => {
+    const { code, err } = await natsgate(['--origin', 'self'], { NATSGATE_UPSTREM: 'nats' });
+    assert.equal(code, 1);
+    assert.match(err, /^--upstream: upstream: the key is missing/);
+    assert.match(
+      err,
+      /^warning: NATSGATE_UPSTREM: natsgate has no such variable; did you mean NATSGATE_UPSTREAM\?$/m,
+    );
   });
 });
 

@@ -52,7 +52,7 @@ timeouts:
   assert.deepEqual(out, []);
   assert.deepEqual(err, [
     'gateway.yaml:1:9: listen: "0.0.0.0" has no port; write 0.0.0.0:8080',
-    "gateway.yaml:3:5: origins: * begins a YAML alias, which is not used here; write '*' in quotes",
+    "gateway.yaml:3:5: origins: * begins a YAML alias, which is not supported; write '*' in quotes",
     'gateway.yaml:4:5: origins: "nonsense": the scheme is missing; write https://nonsense',
     'gateway.yaml:5:11: upstream: tls:// cannot be used: TLS to nats-server is set by upstream.tls.mode, for all servers; write nats://host:port',
     'gateway.yaml:7:3: limits.framebytes: not a known key; did you mean frameBytes?',

@@ -47,7 +47,7 @@ const ROWS: readonly (readonly [string, string | Uint8Array, ...RegExp[]])[] = [
   [
     'C3 100000 keys, 1.2 MB',
     Array.from({ length: 100_000 }, (_, n) => `key${n}: val\n`).join(''),
-    /1:1: \(file\): .*over 256 KiB/,
+    /1:1: .*over 256 KiB/,
   ],
   ['C3 50000 entries, 0.5 MB', `origins:\n${'- entry678\n'.repeat(50_000)}`, /over 256 KiB/],
   [
@@ -60,7 +60,7 @@ const ROWS: readonly (readonly [string, string | Uint8Array, ...RegExp[]])[] = [
     Array.from({ length: 3000 }, (_, n) => `k${n}: 1\n`).join(''),
     /more than 2000 keys/,
   ],
-  ['C3 nothing but quotes', `a: ${'"'.repeat(200_000)}`, /\(file\)|a: /],
+  ['C3 nothing but quotes', `a: ${'"'.repeat(200_000)}`, /quote/],
   ['C3 nothing but brackets', ']'.repeat(200_000), /1:1/],
   ['C3 nothing but colons', `a: ${': '.repeat(100_000)}`, /1:4/],
   ['C3 nothing but backslashes', `a: "${'\\'.repeat(200_000)}`, /quote is not closed/],
@@ -126,8 +126,8 @@ const ROWS: readonly (readonly [string, string | Uint8Array, ...RegExp[]])[] = [
   ],
   ['C6 a tag', `${REQUIRED}log: !foo {level: info}\n`, /3:6: log: ! begins a YAML tag/],
   ['C6 a core tag', `${REQUIRED}limits: {sessions: !!int "5"}\n`, /3:20: limits\.sessions: ! begins/],
-  ['C6 a directive', `%YAML 1.1\n---\n${REQUIRED}`, /1:1: \(file\): % at the begin/],
-  ['C6 a second document', `${REQUIRED}---\n${REQUIRED}`, /3:1: \(file\): a second document/],
+  ['C6 a directive', `%YAML 1.1\n---\n${REQUIRED}`, /1:1: % at the begin/],
+  ['C6 a second document', `${REQUIRED}---\n${REQUIRED}`, /3:1: a second document/],
   [
     'C7 a public suffix',
     'origins: "https://*.com"\nupstream: nats://n\n',
@@ -136,8 +136,8 @@ const ROWS: readonly (readonly [string, string | Uint8Array, ...RegExp[]])[] = [
   ['C7 a bare star', 'origins: *\nupstream: nats://n\n', /1:10: origins: .*write '\*' in quotes/],
   ['C7 an empty list', 'origins: []\nupstream: nats://n\n', /1:10: origins: the list is empty; write/],
   ['C7 no value', 'origins:\nupstream: nats://n\n', /1:1: origins: no value stands here; write/],
-  ['C8 an empty file', '', /1:1: \(file\): the file is empty; write/],
-  ['C8 only comments', '# nothing\n\n  # here', /1:1: \(file\): the file is empty/],
+  ['C8 an empty file', '', /1:1: the file is empty; write/],
+  ['C8 only comments', '# nothing\n\n  # here', /1:1: the file is empty/],
   ['C8 UTF-16, little-endian', Buffer.from(`\ufeff${REQUIRED}`, 'utf16le'), /UTF-16; write it as UTF-8/],
   [
     'C8 UTF-16, big-endian',
@@ -148,16 +148,24 @@ const ROWS: readonly (readonly [string, string | Uint8Array, ...RegExp[]])[] = [
   [
     'C8 not UTF-8',
     Buffer.concat([Buffer.from('a: b\nc: dä'), Buffer.from([0xff, 0x0a])]),
-    /2:6: \(file\): a byte here is not UTF-8/,
+    /2:6: a byte here is not UTF-8/,
   ],
-  ['C8 a zero byte', `${REQUIRED}log: {level: in\0fo}\n`, /3:16: log\.level: a control character/],
+  [
+    'C8 a zero byte',
+    `${REQUIRED}log: {level: in\0fo}\n`,
+    /3:16: log\.level: U\+0000, a control character, stands here; remove/,
+  ],
   ['C8 an escape sequence', `${REQUIRED}"\x1b[31m": 1\n`, /3:2: .*a control character/],
   [
     'C8 an escaped control character',
     `${REQUIRED}log: {level: "a\\x1bb"}\n`,
-    /3:14: log\.level: the value holds a control character/,
+    /3:14: log\.level: the value holds U\+001B, a control character; write it without/,
   ],
-  ['C8 a reversing character in a key', `${REQUIRED}a\u202eb: 1\n`, /3:1: a\\u202eb: not a known key/],
+  [
+    'C8 a reversing character in a key',
+    `${REQUIRED}a\u202eb: 1\n`,
+    /3:1: a\\u202eb: the key holds U\+202E, an invisible character; write nothing/,
+  ],
   [
     'C9 a password in a URL',
     'upstream: nats://user:CANARY@nats:4222\norigins: nonsense\n',
@@ -186,7 +194,7 @@ const ROWS: readonly (readonly [string, string | Uint8Array, ...RegExp[]])[] = [
   [
     'C9 a password beside a YAML error',
     `${REQUIRED}log:\n  level: info\n CANARY: [x]\n`,
-    /5:2: \(file\): the line is indented like none above it/,
+    /5:2: the line is indented like none above it/,
   ],
   [
     'C9 a password behind a value',
@@ -199,8 +207,8 @@ const ROWS: readonly (readonly [string, string | Uint8Array, ...RegExp[]])[] = [
     /3:9: listen: "\*\*\*@0\.0\.0\.0:80"/,
   ],
   ['IPv6 without quotes', `${REQUIRED}listen: [::]:8080\n`, /3:9: listen: .*write '\[::\]:8080' in quotes/],
-  ['a list at the top', '- a\n- b\n', /1:1: \(file\): the file is not a map/],
-  ['a text at the top', 'just words', /1:1: \(file\): no key stands in this line/],
+  ['a list at the top', '- a\n- b\n', /1:1: the file is not a map/],
+  ['a text at the top', 'just words', /1:1: no line of this file has a key.*; write lines such as/],
   [
     'a list for a value',
     `${REQUIRED}log: {level: [info]}\n`,
@@ -212,7 +220,6 @@ const ROWS: readonly (readonly [string, string | Uint8Array, ...RegExp[]])[] = [
     /4:3: listen\.address: keys stand here; write/,
   ],
   ['a value for a section', `${REQUIRED}limits: 5\n`, /3:9: limits: a single value stands here; write/],
-  ['a section without keys', `${REQUIRED}limits:\n`, /3:1: limits: no value stands here; write/],
   [
     'a map for a list',
     'origins: {allow: {a: b}}\nupstream: nats://n\n',

@@ -141,7 +141,7 @@ const ROWS: readonly [name: string, routes: string, lines: readonly string[]][] 
   [
     'the default route again',
     '[{origins: https://b.example.com}]',
-    ['3:10: routes[0].path: these are the requests of the keys at the top; write another path, or a host'],
+    ['3:10: routes[0].path: the keys at the top already serve path /; write another path here, or a host'],
   ],
   [
     'one route twice',

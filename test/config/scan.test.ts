@@ -47,7 +47,7 @@ test('what a configuration does not need is found where it stands, and taken out
     ['a: "b\nc: d', 3, /quote is not closed.*write "/, 'a: ~ \nc: d'],
     ["a: 'b\nc: d", 3, /quote is not closed.*write '/, 'a: ~ \nc: d'],
     ['a: b\n  c\nd: e', 7, /goes on here/, 'a: b\n#  \nd: e'],
-    ['a: b\n  c: d\n  e: f\ng: h', 7, /goes on here/, 'a: b\n#     \n#     \ng: h'],
+    ['a: b\n  c: d\n  e: f\ng: h', 7, /indented by 2, its neighbours by 0/, 'a: b\n#     \n#     \ng: h'],
     ['a: b: c\nd: e', 3, /second colon/, 'a: ~   \nd: e'],
     ['a:b\nc: d', 0, /no key stands in this line; write "key: value"/, '#  \nc: d'],
     ['c: d\na:b', 5, /no key stands/, 'c: d\n#  '],
@@ -56,7 +56,7 @@ test('what a configuration does not need is found where it stands, and taken out
     ['a: b\0c\n', 4, /control character/, 'a: b_c\n'],
     ['a: b\rc\n', 4, /control character/, 'a: b_c\n'],
     ['a: \u0085\u2028b\n', 3, /control character/, 'a: __b\n'],
-    ['? a\n', 0, /behind \?/, '#  \n'],
+    ['? a\n', 0, /after \?/, '#  \n'],
     ['a: [b\n c]\n', 7, /write a comma between/, 'a: [b\n c]\n'],
     ['a: - b\n', 3, /a list entry begins within a line/, 'a: _ b\n'],
   ] as const) {
