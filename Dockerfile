@@ -15,6 +15,7 @@ WORKDIR /build
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY LICENSE ./
+COPY bin ./bin
 COPY scripts ./scripts
 COPY src ./src
 RUN node scripts/build-image.ts
@@ -36,4 +37,4 @@ WORKDIR /app
 USER 65532:65532
 EXPOSE 8080 8081
 STOPSIGNAL SIGTERM
-ENTRYPOINT ["/nodejs/bin/node", "--disable-proto=delete", "--report-on-fatalerror", "--report-exclude-network", "--report-exclude-env", "--report-filename=stderr", "/app/dist/natsgate.js"]
+ENTRYPOINT ["/nodejs/bin/node", "--disable-sigusr1", "--disable-proto=delete", "--report-on-fatalerror", "--report-exclude-network", "--report-exclude-env", "--report-filename=stderr", "/app/bin/natsgate.js"]

@@ -14,9 +14,9 @@ const COLLECTION_INTERVAL_MS = 1000;
 const REST_BYTES = 512 * 1024;
 const REST_TIMEOUT_MS = 20_000;
 
-/** For a Node program whose memory is measured: SIGUSR2 collects, and what was freed goes back to the system. */
+/** For a Node program whose memory is measured: SIGWINCH collects, and what was freed goes back to the system. */
 export const EXACT_MEMORY = {
-  flags: ['--expose-gc', '--import', "data:text/javascript,process.on('SIGUSR2',()=>{gc();gc()})"],
+  flags: ['--expose-gc', '--import', "data:text/javascript,process.on('SIGWINCH',()=>{gc();gc()})"],
   env: { MALLOC_MMAP_THRESHOLD_: '16384', MALLOC_TRIM_THRESHOLD_: '65536' },
 } as const;
 
@@ -34,7 +34,7 @@ export function residentBytes(pids: readonly number[]): number {
 export async function residentInUse(subject: Subject, collections = COLLECTIONS): Promise<number> {
   if (subject.collects) {
     for (let collection = 0; collection < collections; collection++) {
-      process.kill(subject.pid, 'SIGUSR2');
+      process.kill(subject.pid, 'SIGWINCH');
       await wait(COLLECTION_INTERVAL_MS);
     }
   }

@@ -1,6 +1,6 @@
 /**
- * What the container image holds, in dist/image: the program with all its packages as one file, their licences, and
- * a list of them (SBOM). The same sources give the same bytes.
+ * What the container image holds, in dist/image: the program with all its packages as one file, the file that starts
+ * it, licences, and a list of packages (SBOM). The same sources give the same bytes.
  */
 import { execFile } from 'node:child_process';
 import { cp, mkdir, mkdtempDisposable, readdir, readFile, rm, writeFile } from 'node:fs/promises';
@@ -42,6 +42,8 @@ export async function buildImageFiles(root: string): Promise<string> {
   const { name, version, license, type } = manifest;
   await writeFile(join(target, 'package.json'), json({ name, version, license, type }));
   await cp(join(root, 'LICENSE'), join(target, 'LICENSE'));
+  // What runs first: it hears signals while the program is still being read.
+  await cp(join(root, 'bin'), join(target, 'bin'), { recursive: true });
   await writeFile(join(target, 'THIRD-PARTY-LICENSES'), await licences(root, [...packages].toSorted()));
   await writeFile(join(target, 'sbom.cdx.json'), await billOfMaterials(root));
   return target;

@@ -228,14 +228,14 @@ export class Gateway {
   /**
    * Shuts down in order: not ready at once; new sessions are let in for `drain.delay`, while balancers notice;
    * then all sessions are closed with 1001, spread over `drain.timeout`. Resolves when stopped. The admin port
-   * answers to the end.
+   * answers to the end. `whileInUse`: no balancer has to notice, so the delay ends as soon as no session is open.
    */
-  drain(): Promise<void> {
-    this.#drained ??= this.#drain();
+  drain(options: { readonly whileInUse?: boolean } = {}): Promise<void> {
+    this.#drained ??= this.#drain(options.whileInUse === true);
     return this.#drained;
   }
 
-  async #drain(): Promise<void> {
+  async #drain(whileInUse: boolean): Promise<void> {
     const { drain, timeouts } = this.#active.config;
     const { delayMs, timeoutMs, shortened } = drainTimes(drain);
     this.#state = 'draining';
@@ -243,8 +243,11 @@ export class Gateway {
     this.#log.info({ sessions: this.#sessions.size, delayMs, timeoutMs }, 'draining');
     if (shortened)
       this.#log.warn({ ...drain }, 'drain.delay and drain.timeout are longer than drain.budget; shortened');
-    // stop() ends the wait; it is no failure.
-    await sleep(delayMs, undefined, { signal: this.#cutNow.signal }).catch(() => {});
+    const unused = new AbortController();
+    if (whileInUse) void this.#sessions.empty().then(() => unused.abort());
+    // stop() ends the wait, too; both are no failure.
+    const signal = AbortSignal.any([this.#cutNow.signal, unused.signal]);
+    await sleep(delayMs, undefined, { signal }).catch(() => {});
     this.#closeToNew();
     const cut = await this.#sessions.drain(timeoutMs, timeouts.closeMs, this.#cutNow.signal);
     this.#metrics.sessionsCut(cut);

@@ -1,3 +1,6 @@
+// Before all others: from here on signals are heard.
+import './signals.ts';
+
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { type Flags, isCommand, readArguments, unknownCommand } from './cli/arguments.ts';
@@ -13,11 +16,12 @@ import { type Gateway, startGateway } from './gateway.ts';
 import { createLog, standardOutput } from './log.ts';
 import { asText } from './log-text.ts';
 import { printable } from './printable.ts';
+import { type EndSignals, endAtOnce, endSignals, exitCodeOf } from './signals.ts';
 
 /**
- * The process edge: arguments, environment, signals and exit codes. Nothing else touches `process`.
+ * The process edge: arguments, environment and exit codes; with signals.ts nothing else touches `process`.
  *
- * Signals: SIGHUP reloads, SIGTERM and SIGINT drain.
+ * Signals: SIGHUP reloads; SIGTERM, SIGINT, SIGQUIT and SIGUSR2 drain; SIGUSR1 does nothing.
  * Exit codes: 0 done, or drained on a signal · 1 could not start, a check or probe failed · 2 wrong usage ·
  * 70 a fault inside the gateway · 128 + signal when a second signal cut the drain short.
  */
@@ -94,11 +98,10 @@ async function runProbe(operand: string | undefined, flags: Flags): Promise<numb
 const wantsColour = (): boolean => !process.env['NO_COLOR'] && process.env['TERM'] !== 'dumb';
 
 async function runServe(flags: Flags): Promise<number> {
-  const output = standardOutput(process.stdout.fd, wantsColour());
   let running: Gateway | undefined;
-  // Before the start, too: by default this signal would end the process.
-  process.on('SIGHUP', () => void running?.reload('signal'));
-  const gateway = await serve(sourceOf(flags), {
+  const ends = endSignals(() => void running?.reload('signal'));
+  const output = standardOutput(process.stdout.fd, wantsColour());
+  const starting = serve(sourceOf(flags), {
     read: loadConfig,
     output,
     complain,
@@ -106,26 +109,45 @@ async function runServe(flags: Flags): Promise<number> {
     version: version(),
     nodeVersion: process.versions.node,
   });
-  if (gateway === undefined) {
+  const started = await Promise.race([starting, ends.first]);
+  if (typeof started === 'string') {
+    // Nobody is connected yet, and what is open closes with the process.
+    complain(`natsgate: ended by ${started} before it was ready`);
+    return 0;
+  }
+  if (started === undefined) {
     await output.flush(500);
     return 1;
   }
-  running = gateway;
-  const code = await untilSignalled(
-    () => gateway.drain(),
-    () => gateway.stop(),
+  running = started;
+  const code = await untilEnded(
+    ends,
+    (signal) => drain(started, signal),
+    () => started.stop(),
   );
   await output.flush(500);
   return code;
 }
 
+function drain(gateway: Gateway, signal: NodeJS.Signals): Promise<void> {
+  // Somebody at a terminal: no balancer has to notice, and nobody knows yet how this can take so long.
+  const isPerson = signal === 'SIGINT';
+  if (isPerson && gateway.sessionCount > 0)
+    complain('natsgate: closing the sessions one after the other; press Ctrl-C again to end at once');
+  return gateway.drain({ whileInUse: isPerson });
+}
+
 async function runDev(): Promise<number> {
   const root = fileURLToPath(new URL('..', import.meta.url));
+  const ends = endSignals();
+  const interrupted = new AbortController();
+  void ends.first.then(() => interrupted.abort());
   try {
     const running = await dev({
       root,
       env: process.env,
       say,
+      signal: interrupted.signal,
       startGateway: async (config, onLogLine) => {
         const write = (line: string): void => {
           process.stdout.write(asText(line, process.stdout.isTTY && wantsColour()));
@@ -144,29 +166,33 @@ async function runDev(): Promise<number> {
         };
       },
     });
-    return await untilSignalled(
+    return await untilEnded(
+      ends,
       () => running.close(),
       async () => running.abort(),
     );
   } catch (error) {
+    if (interrupted.signal.aborted) return 0;
     complain(`natsgate dev: ${(error as Error).message}`);
     return 1;
   }
 }
 
-/** The first SIGTERM or SIGINT drains, the second stops at once. Resolves with the exit code. */
-async function untilSignalled(drain: () => Promise<void>, stop: () => Promise<void>): Promise<number> {
-  const { promise, resolve, reject } = Promise.withResolvers<number>();
+/** The first signal ends in order, the second at once. Resolves with the exit code. */
+async function untilEnded(
+  { first, second }: EndSignals,
+  end: (signal: NodeJS.Signals) => Promise<void>,
+  stop: () => Promise<void>,
+): Promise<number> {
+  const signal = await first;
   // A stop also ends the drain that is under way, so the code is kept apart from which of them settles first.
   let code = 0;
-  let signals = 0;
-  const onSignal = (signal: NodeJS.Signals): void => {
-    signals++;
-    if (signals === 2) code = 128 + (signal === 'SIGINT' ? 2 : 15);
-    (signals === 1 ? drain() : stop()).then(() => resolve(code), reject);
-  };
-  process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
-  return promise;
+  const stopped = second.then((again) => {
+    code = exitCodeOf(again);
+    return stop();
+  });
+  await Promise.race([end(signal), stopped]);
+  return code;
 }
 
 /** How many descriptors the kernel lets this process open; Node has raised the soft limit to the hard one. */
@@ -198,7 +224,10 @@ process.on('uncaughtException', (error) => {
   process.exit(70);
 });
 
-const exitCode = await main(process.argv.slice(2));
+const running = main(process.argv.slice(2));
+// Commands that end in order have taken the signals by now.
+endAtOnce();
+const exitCode = await running;
 // What was written to a pipe may still be on its way; a reader that stopped reading gets a second.
 await Promise.race([
   new Promise((resolve) => process.stdout.write('', resolve)),

@@ -5,7 +5,7 @@ export type Subject = Target & {
   readonly pid: number;
   /** All its processes, by now. */
   pids(): readonly number[];
-  /** SIGUSR2 makes it collect its garbage. */
+  /** SIGWINCH makes it collect its garbage. */
   readonly collects: boolean;
   stop(): Promise<void>;
 };

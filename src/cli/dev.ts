@@ -21,6 +21,8 @@ export type DevOptions = {
   readonly env: Environment;
   /** Lines for the person at the terminal. */
   say(line: string): void;
+  /** Ends a start that is under way; it then rejects, with everything undone. */
+  readonly signal?: AbortSignal;
   /** Starts the gateway; each line of its JSON log also goes to `onLogLine`. */
   startGateway(config: Config, onLogLine: (line: string) => void): Promise<DevGateway>;
   /** Preferred ports; when one is taken, or 0, any free one. Defaults: 4280, 8080, 8081. */
@@ -45,13 +47,14 @@ export type Dev = AsyncDisposable & {
  * uses both. Resolves when the page can be opened. What was started before a failure is ended again.
  */
 export async function dev(options: DevOptions): Promise<Dev> {
-  const { env, root, say } = options;
+  const { env, root, say, signal = new AbortController().signal } = options;
   await using parts = new AsyncDisposableStack();
 
-  const folder = await builtPage(root, say);
-  const found = await findNatsServer({ cacheDir: defaultCacheDir(root, env), env, say });
+  const folder = await orAborted(builtPage(root, say), signal);
+  const cacheDir = defaultCacheDir(root, env);
+  const found = await orAborted(findNatsServer({ cacheDir, env, say }), signal);
   const natsServer = parts.use(
-    await startNatsServer(found.path, { jetstream: true, args: ['-n', 'natsgate-dev'] }),
+    await startNatsServer(found.path, { jetstream: true, args: ['-n', 'natsgate-dev'], signal }),
   );
   const events = new EventStream();
 
@@ -78,6 +81,7 @@ export async function dev(options: DevOptions): Promise<Dev> {
     (line) => events.line(line),
   );
   parts.defer(() => gateway.close());
+  signal.throwIfAborted();
   const gatewayUrl = `ws://127.0.0.1:${gateway.port}`;
   const adminUrl = gateway.adminPort === undefined ? undefined : `http://127.0.0.1:${gateway.adminPort}/`;
   config = { gatewayUrl, adminUrl, allowedOrigin: url, refusedUrl: `http://127.0.0.1:${page.port}/` };
@@ -102,6 +106,19 @@ export async function dev(options: DevOptions): Promise<Dev> {
     abort: () => natsServer.abort(),
     [Symbol.asyncDispose]: close,
   };
+}
+
+/** For work that leaves nothing when the program ends in the middle of it. */
+async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  const aborted = Promise.withResolvers<never>();
+  const onAbort = (): void => aborted.reject(signal.reason);
+  signal.addEventListener('abort', onAbort);
+  try {
+    return await Promise.race([work, aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
 }
 
 async function act(server: RunningNatsServer, events: EventStream, action: ServerAction): Promise<void> {

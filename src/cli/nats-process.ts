@@ -16,6 +16,8 @@ export type NatsServerOptions = {
   readonly monitor?: boolean;
   /** Further command line flags. */
   readonly args?: readonly string[];
+  /** Ends a start that is under way; it then rejects, and nothing is left. */
+  readonly signal?: AbortSignal;
 };
 
 export type ExitStatus = { readonly code: number | null; readonly signal: NodeJS.Signals | null };
@@ -32,13 +34,18 @@ export async function startNatsServer(
 ): Promise<RunningNatsServer> {
   const folder = await mkdtemp(join(tmpdir(), 'natsgate-nats-server-'));
   const server = new RunningNatsServer(binary, folder, options);
+  const onAbort = (): void => void server.kill();
+  options.signal?.addEventListener('abort', onAbort);
   try {
     if (options.config !== undefined) await writeFile(join(folder, 'nats.conf'), options.config);
     await server.restart();
+    options.signal?.throwIfAborted();
     return server;
   } catch (error) {
     await server.close();
     throw error;
+  } finally {
+    options.signal?.removeEventListener('abort', onAbort);
   }
 }
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { setTimeout as wait } from 'node:timers/promises';
 import { buildBases, buildImage, buildNatsImage, ContainerStore } from '../support/containers.ts';
 import { NATS, runPod } from './pod.ts';
 
@@ -60,12 +61,13 @@ test('what the image says about itself', () => {
   assert.equal(config.User, '65532:65532');
   assert.deepEqual(config.Entrypoint, [
     '/nodejs/bin/node',
+    '--disable-sigusr1',
     '--disable-proto=delete',
     '--report-on-fatalerror',
     '--report-exclude-network',
     '--report-exclude-env',
     '--report-filename=stderr',
-    '/app/dist/natsgate.js',
+    '/app/bin/natsgate.js',
   ]);
   assert.deepEqual(config.Cmd ?? [], []);
   assert.equal(config.StopSignal, 'SIGTERM');
@@ -89,6 +91,7 @@ test('the image holds the program and what belongs to it, and nothing more', () 
   assert.deepEqual(own.map(({ path }) => path).toSorted(), [
     '/app/LICENSE',
     '/app/THIRD-PARTY-LICENSES',
+    '/app/bin/natsgate.js',
     '/app/dist/natsgate.js',
     '/app/package.json',
     '/app/sbom.cdx.json',
@@ -96,6 +99,17 @@ test('the image holds the program and what belongs to it, and nothing more', () 
   const bytes = own.reduce((sum, one) => sum + one.bytes, 0);
   console.error(`image: ${bytes} bytes of our own`);
   assert.ok(bytes <= MAX_OWN_BYTES, `${bytes} bytes`);
+});
+
+test('what runs first asks for signals, and the program does it before its packages', async () => {
+  const [start, program] = ['bin', 'dist'].map((folder) =>
+    readFileSync(join(mountedPath, 'app', folder, 'natsgate.js'), 'utf8'),
+  );
+  assert.ok(start !== undefined && program !== undefined);
+  assert.doesNotMatch(start.slice(0, start.indexOf('process.on(')), /^\s*(import|await)\b/m);
+  // What stands before it are wrappers that run when they are asked for.
+  const own = [...program.matchAll(/^\/\/ (src\/\S+)$/gm)].map(([, file]) => file);
+  assert.equal(own[0], 'src/signals.ts');
 });
 
 test('no shell, no npm, nothing that changes its user', () => {
@@ -153,6 +167,18 @@ test('it starts with a read-only root, as any user, without capabilities', async
   assert.match(said, /the configuration is valid/);
   const usage = await store.tryPodman('run', '--rm', ...limits, IMAGE, 'nonsense');
   assert.equal(usage.code, 2);
+});
+
+test('SIGTERM before it is ready ends it, though as number 1 of its container it is told of nothing by default', async () => {
+  // Goes no further than to its first port, and says so.
+  const held = `import net from'node:net';net.Server.prototype.listen=function(){console.log('held');return this}`;
+  const preload = `NODE_OPTIONS=--import=data:text/javascript,${encodeURIComponent(held)}`;
+  const options = ['--upstream', 'nats://127.0.0.1:4222', '--origin', 'https://a.example'];
+  const id = await store.podman('run', '--detach', '--network', 'none', '--env', preload, IMAGE, ...options);
+  while (!(await store.podman('logs', id)).includes('held')) await wait(100);
+  await store.podman('kill', '--signal', 'TERM', id);
+  assert.equal(await store.podman('wait', id), '0');
+  await store.podman('rm', id);
 });
 
 test('the pod of examples/sidecar: from start to a clean end', { timeout: 180_000 }, async () => {

@@ -15,13 +15,13 @@ const PROGRAM = join(import.meta.dirname, '..', '..', 'src', 'main.ts');
 
 /**
  * A flood leaves garbage, and glibc keeps what was freed of it: together up to 80 MiB, come and gone by chance.
- * With this, RSS is what is in use: SIGUSR2 collects and says so, and freed buffers go back to the system.
+ * With this, RSS is what is in use: SIGWINCH collects and says so, and freed buffers go back to the system.
  */
 const EXACT_MEMORY = {
   flags: [
     '--expose-gc',
     '--import',
-    `data:text/javascript,process.on('SIGUSR2',()=>{gc();gc();console.log('{"message":"collected"}')})`,
+    `data:text/javascript,process.on('SIGWINCH',()=>{gc();gc();console.log('{"message":"collected"}')})`,
   ],
   env: { MALLOC_MMAP_THRESHOLD_: '16384', MALLOC_TRIM_THRESHOLD_: '65536' },
 } as const;
@@ -182,7 +182,7 @@ export class GatewayProcess extends EventEmitter implements AsyncDisposable {
   async rssInUse(timeoutMs: number): Promise<number> {
     const collected = (): number => this.log.lines.filter((line) => line.message === 'collected').length;
     const before = collected();
-    this.signal('SIGUSR2');
+    this.signal('SIGWINCH');
     await this.until(() => collected() > before, timeoutMs);
     return this.#rssAtRest(timeoutMs);
   }
