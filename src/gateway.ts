@@ -43,6 +43,8 @@ export type GatewayOptions = {
   readonly version?: string;
   readonly revision?: string;
   readonly nodeVersion?: string;
+  /** Dials each upstream once after the start, and one that a reload brings after it; the log tells who answered. */
+  readonly firstDial?: boolean;
   /** Where the configuration comes from; without it there is no reload. */
   readonly source?: { readonly loaded: ValidConfig; readonly read: ReloaderOptions['read'] };
   /** Lines that the log's destination had to drop. */
@@ -223,6 +225,7 @@ export class Gateway {
         'the session cap was lowered to what the file-descriptor limit carries; raise the limit (ulimit -n)',
       );
     }
+    if (this.#options.firstDial === true) void this.#active.routes.firstDial();
   }
 
   /**
@@ -317,6 +320,7 @@ export class Gateway {
     this.#log.configure(config.log);
     this.#announced.forget();
     if (next.cutThrough !== before.cutThrough) this.#warnOfEngine();
+    if (this.#options.firstDial === true) void active.routes.firstDial(before.routes);
   }
 
   /** Handshakes under way may still be of `before`. */

@@ -156,6 +156,7 @@ async function runDev(): Promise<number> {
         const log = createLog(config.log, { write });
         const gateway = await startGateway(config, {
           log,
+          firstDial: true,
           version: version(),
           nodeVersion: process.versions.node,
         });

@@ -11,6 +11,7 @@ import { Traffic } from './session/pipe.ts';
 import type { SessionObserver, SessionParts } from './session/session.ts';
 import type { TimerWheel } from './timer-wheel.ts';
 import type { DialContext, DialObserver } from './upstream/connect.ts';
+import { firstDial } from './upstream/first-dial.ts';
 import { UpstreamPool } from './upstream/pool.ts';
 import type { UpstreamServerStatus } from './upstream/server.ts';
 import type { TlsClient } from './upstream/start-tls.ts';
@@ -208,6 +209,17 @@ export class Routes {
       if (route !== undefined) upstreams.ownContext = this.#parts.ownContext(route);
     }
     for (const { upstreams } of this.#without(before)) upstreams.start();
+  }
+
+  /** Dials each server of the pools that `before` does not have once, and logs what became of it. Never rejects. */
+  async firstDial(before?: Routes): Promise<void> {
+    const fresh = new Set(this.#without(before));
+    const named = [...this.#made.pools].filter(([, pool]) => fresh.has(pool));
+    const { log } = this.#parts;
+    const isOnly = this.#made.pools.size === 1;
+    await Promise.all(
+      named.map(([upstream, pool]) => firstDial(pool.upstreams, isOnly ? {} : { upstream }, log)),
+    );
   }
 
   /** Others run now: ends what they have not taken over, each pool when its last dial is over. */

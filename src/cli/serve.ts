@@ -30,6 +30,7 @@ export async function serve(source: ConfigSource, options: ServeOptions): Promis
     const gateway = await startGateway(loaded.config, {
       ...options,
       log,
+      firstDial: true,
       source: { loaded, read: () => options.read(source) },
       droppedLogLines: () => options.output.droppedLines,
     });

@@ -1,7 +1,8 @@
 import type { Places } from '../budget.ts';
 import type { BufferPool } from '../buffer-pool.ts';
-import type { UpstreamConfig } from '../config/config.ts';
+import type { UpstreamConfig, UpstreamServer } from '../config/config.ts';
 import type { Log } from '../log.ts';
+import type { ServerInfo } from '../nats/info.ts';
 import { choose } from './choose.ts';
 import { jitter, type Runtime, systemRuntime } from './clock.ts';
 import {
@@ -36,6 +37,12 @@ export type PoolParts = {
   readonly connect?: typeof connectTo;
   readonly makeProbe?: (template: string, host: string, address: string) => HealthProbe;
 };
+
+/** What became of dialling one server, for whoever wants to tell. */
+export type FirstAnswer = { readonly server: UpstreamServer } & (
+  | { readonly address: string; readonly info: ServerInfo; readonly error?: undefined }
+  | { readonly error: Error }
+);
 
 /** What a dial on the gateway's own behalf uses until a route says otherwise. */
 const IN_CLEAR: DialContext = { tls: undefined, proxy: undefined, signs: false };
@@ -75,7 +82,7 @@ export class UpstreamPool {
     this.#readiness = before === undefined ? new Readiness(this.#runtime.nowMs()) : before.#readiness;
     this.#servers = this.#makeServers();
     this.#collectEndpoints();
-    this.#candidates = this.#makeCandidates();
+    this.#candidates = this.#makeCandidates(this.#servers, () => this.#endpoints);
   }
 
   start(): void {
@@ -124,6 +131,36 @@ export class UpstreamPool {
     }
   }
 
+  /**
+   * Dials each server once, at most `dialTimeout` each, and hangs up. Empty when the pool has been closed meanwhile.
+   * Never rejects.
+   */
+  async dialEach(): Promise<readonly FirstAnswer[]> {
+    this.#dials++;
+    const answers = await Promise.all(this.#servers.map((server) => this.#dialOnly(server)));
+    if (--this.#dials === 0 && this.#retired) this.close();
+    if (this.#closing.signal.aborted) return [];
+    this.#dialled(answers.some(({ error }) => error === undefined));
+    return answers;
+  }
+
+  async #dialOnly(only: PooledServer): Promise<FirstAnswer> {
+    const { server } = only;
+    const { places } = this.#parts;
+    const { signal } = this.#closing;
+    while (!places.take()) await new Promise<void>((resolve) => places.whenFree(resolve));
+    try {
+      const candidates = this.#makeCandidates([only], () => only.endpoints);
+      const upstream = await this.#race(this.ownContext, signal, candidates).run();
+      upstream.socket.destroy();
+      return { server, address: upstream.server.address, info: upstream.info };
+    } catch (error) {
+      return { server, error: error as Error };
+    } finally {
+      places.give();
+    }
+  }
+
   /** A session on this server got an INFO with `ldm`; the endpoint knows whether that is news. */
   markLameDuck({ name, address }: DialTarget): void {
     this.#serverNamed(name)?.markLameDuck(address);
@@ -139,7 +176,7 @@ export class UpstreamPool {
     return this.#servers.map((server) => server.status());
   }
 
-  #race(context: DialContext, signal: AbortSignal): Race {
+  #race(context: DialContext, signal: AbortSignal, candidates = this.#candidates): Race {
     const { connectTimeoutMs, dialTimeoutMs } = this.#config;
     const { buffers, observer, places, connect = connectTo } = this.#parts;
     const options: RaceOptions = {
@@ -151,7 +188,7 @@ export class UpstreamPool {
       connectTo: (target, limits, attemptSignal, attemptObserver) =>
         connect(target, { ...context, ...limits, buffers, signal: attemptSignal, observer: attemptObserver }),
     };
-    return new Race(this.#candidates, options, signal);
+    return new Race(candidates, options, signal);
   }
 
   /** A name that is configured twice is one server. */
@@ -180,19 +217,19 @@ export class UpstreamPool {
     this.#endpoints = this.#servers.flatMap(({ endpoints }) => endpoints);
   }
 
-  #makeCandidates(): Candidates {
+  #makeCandidates(servers: readonly PooledServer[], endpoints: () => readonly Endpoint[]): Candidates {
     const { order } = this.#config;
     const { onConnect } = this.#parts.observer;
     const runtime = this.#runtime;
-    const resolvers = this.#servers.flatMap(({ resolver }) => resolver ?? []);
+    const resolvers = servers.flatMap(({ resolver }) => resolver ?? []);
     return {
-      next: (tried) => choose(this.#endpoints, tried, order, runtime.nowMs(), runtime.random),
-      hasMore: (tried) => resolvers.length > 0 || this.#endpoints.length > tried.size,
+      next: (tried) => choose(endpoints(), tried, order, runtime.nowMs(), runtime.random),
+      hasMore: (tried) => resolvers.length > 0 || endpoints().length > tried.size,
       freshAddresses: () => {
         const lookups = resolvers.flatMap((resolver) => resolver.fresh() ?? []);
         return lookups.length === 0 ? undefined : Promise.race(lookups);
       },
-      unresolved: (seconds) => this.#servers.flatMap((server) => server.unresolved(onConnect, seconds) ?? []),
+      unresolved: (seconds) => servers.flatMap((server) => server.unresolved(onConnect, seconds) ?? []),
     };
   }
 

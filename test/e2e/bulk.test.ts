@@ -24,7 +24,7 @@ test('1 GiB of random bytes each way at once: equal SHA-256, memory stays flat',
   await using upstream = await FakeUpstream.start();
   await using gateway = await GatewayProcess.start(upstream.port);
   await using client = await RawClient.open(gateway.port);
-  const connection = await upstream.connection();
+  const connection = await upstream.connection(1);
   const received = new FrameReader(client, signal);
   const source = new RandomSource();
   const toUpstream = createHash('sha256');

@@ -30,11 +30,11 @@ test('memory does not depend on the size of frames: 64 MiB in one frame, written
     await using client = await RawClient.open(gateway.port);
     const small = frame(Opcode.binary, BLOCKS[0]!, { mask: MASK });
     for (let sent = 0; sent < FRAME_BYTES; sent += WRITE_BYTES) await write(client, small);
-    await (await upstream.connection(0)).until((one) => one.byteCount === FRAME_BYTES, TIMEOUT_MS);
+    await (await upstream.connection(1)).until((one) => one.byteCount === FRAME_BYTES, TIMEOUT_MS);
   }
 
   await using client = await RawClient.open(gateway.port);
-  const connection = await upstream.connection(1);
+  const connection = await upstream.connection(2);
   const expected = createHash('sha256');
   const before = await gateway.rssInUse(TIMEOUT_MS);
   using peak = gateway.watchRss();

@@ -133,7 +133,7 @@ async function warmUp(gateway: GatewayProcess, upstream: FakeUpstream): Promise<
     returned += chunk.length;
     client.emit('change');
   });
-  const connection = await upstream.connection();
+  const connection = await upstream.connection(1);
   for (let sent = 0; sent < WARM_UP_BYTES; ) {
     client.send(FRAME);
     connection.socket.write(CHUNK);

@@ -26,6 +26,13 @@ const EXACT_MEMORY = {
   env: { MALLOC_MMAP_THRESHOLD_: '16384', MALLOC_TRIM_THRESHOLD_: '65536' },
 } as const;
 
+/** What the program says of the dial that it makes by itself: the upstream's connection number 0. */
+const FIRST_DIAL = [
+  'nats-server answers',
+  'upstream accepts connections',
+  'no upstream server answers; until one does, handshakes get 502 or 504',
+];
+
 const START_TIMEOUT_MS = 20_000;
 const POLL_MS = 50;
 /** How long a figure is watched, and how much it may vary meanwhile, before it counts as at rest. */
@@ -241,10 +248,11 @@ export class GatewayProcess extends EventEmitter implements AsyncDisposable {
   }
 
   async #ready(): Promise<void> {
-    const line = () => this.log.lines.find((one) => one.message === 'ready');
-    await this.until(() => line() !== undefined || this.#end !== undefined, START_TIMEOUT_MS);
-    const ready = line();
-    if (ready === undefined) {
+    const line = (messages: readonly string[]) =>
+      this.log.lines.find(({ message }) => messages.includes(message));
+    await this.until(() => line(FIRST_DIAL) !== undefined || this.#end !== undefined, START_TIMEOUT_MS);
+    const ready = line(['ready']);
+    if (ready === undefined || this.#end !== undefined) {
       const said = this.log.text.join('') + this.#errors;
       throw new Error(`the gateway ended at its start with ${JSON.stringify(this.#end)}: ${said}`);
     }

@@ -608,3 +608,39 @@ describe('a pool that another one replaces', () => {
     await assertClean(one, 0);
   });
 });
+
+describe('one dial of each server', () => {
+  test('all are tried once, whatever became of the others; with one place, one after the other', async () => {
+    for (const places of [1000, 1]) {
+      const one = bench(THREE, {}, new Places(places));
+      one.servers.behaviour.set(A, 'upstream_refused').set(B, 'silent');
+      const dialled = one.pool.dialEach();
+      await one.tools.advance(1800);
+      const answers = await dialled;
+      assert.deepEqual(
+        answers.map(({ server, error }) => [server.host, (error as { outcome?: string })?.outcome]),
+        [
+          [A, 'upstream_refused'],
+          [B, 'upstream_timeout'],
+          [C, undefined],
+        ],
+      );
+      assert.deepEqual(one.servers.attempts.toSorted(), [A, B, C]);
+      assert.deepEqual(
+        one.pool.status().map(({ state }) => state),
+        ['down', 'down', 'up'],
+      );
+      await assertClean(one, 0);
+    }
+  });
+
+  test('a pool that closes meanwhile tells nothing, and nothing is left', async () => {
+    const one = bench(THREE);
+    one.servers.behaviour.set(A, 'silent');
+    const dialled = one.pool.dialEach();
+    await turn();
+    one.pool.close();
+    assert.deepEqual(await dialled, []);
+    assert.equal(one.servers.inFlight, 0);
+  });
+});
