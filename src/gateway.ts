@@ -5,6 +5,7 @@ import { Metrics } from './admin/metrics.ts';
 import { isCapLow, Places } from './budget.ts';
 import { BufferPool } from './buffer-pool.ts';
 import { HANDSHAKE_OUTCOMES, type HandshakeOutcome } from './close-reason.ts';
+import { certificateEnds } from './config/certificate-ends.ts';
 import type { Config, ListenAddress, RouteConfig, UpstreamConfig } from './config/config.ts';
 import { drainTimes } from './config/drain.ts';
 import { fingerprint } from './config/fingerprint.ts';
@@ -58,7 +59,7 @@ export type GatewayOptions = {
 /**
  * Starts a gateway; resolves when both ports listen.
  *
- * @throws what a part threw: a port in use, an unreadable certificate, a session cap that the descriptor limit
+ * @throws what a part threw: a port in use, a session cap that the descriptor limit
  * cannot carry. Whatever was started before it has been stopped.
  */
 export async function startGateway(config: Config, options: GatewayOptions): Promise<Gateway> {
@@ -129,7 +130,7 @@ export class Gateway {
 
   /** Builds all parts; nothing listens yet. @throws as startGateway. */
   constructor(prepared: Prepared, options: GatewayOptions) {
-    const { config, certificate, rules, proxies } = prepared;
+    const { config, serverTls, rules, proxies } = prepared;
     this.#options = options;
     this.#log = options.log;
     this.#announced = new AnnouncedWarnings(options.log);
@@ -139,7 +140,7 @@ export class Gateway {
     this.#pool = options.bufferPool ?? new BufferPool();
     this.#dialPlaces = new Places(prepared.budget.extraDials);
     this.#active = { ...prepared, routes: this.#makeRoutes(prepared) };
-    this.#listener = new Listener(certificate?.options, rules, proxies, listenerLimits(prepared), {
+    this.#listener = new Listener(serverTls, rules, proxies, listenerLimits(prepared), {
       onOpening: (opening) => void this.#open(opening),
       onOutcome: (outcome, seconds, facts) => this.#onOutcome(outcome, seconds, facts),
       onHttpAnswer: (status) => this.#metrics.httpAnswered(status),
@@ -151,9 +152,8 @@ export class Gateway {
         version: options.version ?? '',
         revision: options.revision ?? '',
         nodeVersion: options.nodeVersion ?? '',
-        certificates: certificate !== undefined,
         connectOutcomes: CONNECT_OUTCOMES,
-        tlsOutcomes: certificate === undefined ? undefined : TLS_OUTCOMES,
+        tlsOutcomes: serverTls === undefined ? undefined : TLS_OUTCOMES,
       },
       () => this.#numbers(),
     );
@@ -199,7 +199,7 @@ export class Gateway {
   async start(): Promise<void> {
     if (this.#options.timerWheel === undefined) this.#wheel.start();
     await this.#reloader?.start();
-    const { config, budget, certificate } = this.#active;
+    const { config, budget, serverTls } = this.#active;
     this.#adminAddress = await this.#admin.listen(config.admin.address);
     this.#address = await this.#listener.listen(config.listen.address);
     // After the ports: a second gateway by mistake says that they are in use, and nothing of servers before that.
@@ -207,7 +207,7 @@ export class Gateway {
     this.#state = 'ready';
     this.#log.info(
       {
-        listen: `${certificate === undefined ? 'ws' : 'wss'}://${addressText(this.#address)}`,
+        listen: `${serverTls === undefined ? 'ws' : 'wss'}://${addressText(this.#address)}`,
         admin: `http://${addressText(this.#adminAddress)}`,
         upstream: config.upstream.servers.map((server) => server.name),
         proxyKey: config.upstream.proxySigner?.publicKey,
@@ -305,8 +305,8 @@ export class Gateway {
     const before = this.#active;
     const active = { ...next, routes: this.#makeRoutes(next, before.routes) };
     // From here to the end in one turn: the next handshake sees all of it.
-    if (next.certificate !== undefined && next.certificate !== before.certificate) {
-      this.#listener.present(next.certificate.options);
+    if (next.serverTls !== undefined && next.serverTls !== before.serverTls) {
+      this.#listener.present(next.serverTls);
     }
     this.#listener.configure(next.rules, next.proxies, listenerLimits(next));
     this.#admission.configure(admissionLimits(next));
@@ -482,7 +482,7 @@ export class Gateway {
 
   /** For the admin port: what is running, without a name of any client. */
   status(): unknown {
-    const { config, certificate, budget, routes } = this.#active;
+    const { config, serverTls, budget, routes } = this.#active;
     const traffic = this.#totals.bytes;
     const sessions = this.#sessionsByRoute();
     return {
@@ -492,7 +492,7 @@ export class Gateway {
       startedAt: new Date(this.#startedAtMs).toISOString(),
       uptimeSeconds: Math.round((Date.now() - this.#startedAtMs) / 1000),
       listen: addressText(this.address),
-      tls: certificate !== undefined,
+      tls: serverTls !== undefined,
       configuration: {
         hash: fingerprint(config),
         restartNeeded: this.#reloader?.restartNeeded ?? [],
@@ -558,7 +558,7 @@ export class Gateway {
     const [oldest] = this.#sessions;
     const totals = this.#totals;
     const frames = this.#frames;
-    const { config, certificate, routes } = this.#active;
+    const { config, routes } = this.#active;
     return {
       ready: this.ready,
       draining: this.#state === 'draining',
@@ -599,7 +599,7 @@ export class Gateway {
       lastReloadSucceeded: this.#reloader?.lastSucceeded ?? true,
       lastReloadSuccessSeconds: this.#reloader?.lastSuccessSeconds ?? this.#startedAtMs / 1000,
       restartNeeded: (this.#reloader?.restartNeeded.length ?? 0) > 0,
-      certificatesNotAfter: certificate === undefined ? {} : { server: certificate.notAfterSeconds },
+      certificatesNotAfter: certificateEnds(config),
     };
   }
 }

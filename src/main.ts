@@ -90,7 +90,7 @@ async function runProbe(operand: string | undefined, flags: Flags): Promise<numb
   const time = duration('10ms', '10m', '5s').read(/^[\d.]+$/.test(timeout) ? `${timeout}s` : timeout);
   if (!time.ok) return wrongUsage(`--timeout: ${time.what}; write ${time.write}`, 'probe');
   const authorities = ca === undefined ? undefined : await readAuthorities(ca);
-  if (authorities !== undefined && 'problem' in authorities) return wrongUsage(authorities.problem, 'probe');
+  if (typeof authorities === 'object') return wrongUsage(authorities.problem, 'probe');
   return probe(url, { origin, timeoutMs: time.value, ca: authorities, serverName, say });
 }
 

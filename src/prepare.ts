@@ -1,19 +1,21 @@
+import type { TlsOptions } from 'node:tls';
 import { ADMIN_CONNECTIONS } from './admin/admin-server.ts';
 import { type Budget, makeBudget } from './budget.ts';
 import type { Config, RouteConfig, UpstreamTls } from './config/config.ts';
 import { routesOf } from './config/routes.ts';
-import { isSameCertificate, loadServerCertificate, type ServerCertificate } from './listener/certificates.ts';
+import { isSameTls, serverTlsOptions } from './listener/certificates.ts';
 import type { HandshakeRules, RouteRules } from './listener/handshake.ts';
 import { compileOrigins } from './listener/origin.ts';
 import { compileTrustedProxies, type TrustedProxies } from './net/networks.ts';
-import { loadTlsClient, type TlsClient } from './upstream/start-tls.ts';
+import { type TlsClient, tlsClient } from './upstream/start-tls.ts';
 import { type CutThroughSupport, checkCutThrough } from './websocket/loopback-check.ts';
 
 /** A configuration with all of it that can fail done; nothing of it runs yet. */
 export type Prepared = {
   readonly config: Config;
-  readonly certificate: ServerCertificate | undefined;
-  /** What the files of each `upstream.tls` held. */
+  /** TLS of the listener; undefined: in clear. The very same options as before where nothing of them has changed. */
+  readonly serverTls: TlsOptions | undefined;
+  /** How each `upstream.tls` is spoken. */
   readonly tlsClients: ReadonlyMap<UpstreamTls, TlsClient>;
   readonly cutThrough: CutThroughSupport | undefined;
   readonly budget: Budget;
@@ -23,10 +25,10 @@ export type Prepared = {
 };
 
 /**
- * Reads and checks what a configuration needs. For a reload, `before` is what runs: whether there is TLS stays as it
- * is, and `listen.tls` or `upstream.tls` itself, the very same object, means that what its files held stays too.
+ * Makes all that a configuration needs. No file is read here: what they held is in the configuration. For a reload,
+ * `before` is what runs.
  *
- * @throws what a part threw: an unreadable certificate, a session cap that the descriptor limit cannot carry.
+ * @throws what a part threw: a session cap that the descriptor limit cannot carry.
  */
 export async function prepare(
   config: Config,
@@ -35,19 +37,16 @@ export async function prepare(
 ): Promise<Prepared> {
   const { listen, timeouts, engine } = config;
   const routes = routesOf(config);
-  const loaded =
-    listen.tls === undefined || listen.tls === before?.config.listen.tls
-      ? before?.certificate
-      : await loadServerCertificate(listen.tls, timeouts.handshakeMs);
-  const isKnown = before?.certificate && loaded && isSameCertificate(before.certificate, loaded);
+  const serverTls = listen.tls && serverTlsOptions(listen.tls, timeouts.handshakeMs);
+  const isKnown = before?.serverTls && serverTls && isSameTls(before.serverTls, serverTls);
   const tlsClients = new Map<UpstreamTls, TlsClient>();
   for (const { upstream } of routes) {
     if (upstream.tls === undefined || tlsClients.has(upstream.tls)) continue;
-    tlsClients.set(upstream.tls, before?.tlsClients.get(upstream.tls) ?? (await loadTlsClient(upstream.tls)));
+    tlsClients.set(upstream.tls, before?.tlsClients.get(upstream.tls) ?? tlsClient(upstream.tls));
   }
   return {
     config,
-    certificate: isKnown ? before.certificate : loaded,
+    serverTls: isKnown ? before.serverTls : serverTls,
     tlsClients,
     cutThrough: before?.cutThrough ?? (engine === 'cut-through' ? await checkCutThrough() : undefined),
     budget: makeBudget({

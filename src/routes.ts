@@ -323,8 +323,12 @@ type Made = {
 
 const nothingMade = (): Made => ({ engines: new Map(), compressions: new Map(), pools: new Map() });
 
-/** What a pool depends on: a signer is another one in each configuration, and only sessions use it. */
-const ofPool = (config: UpstreamConfig) => ({ ...config, proxySigner: undefined });
+/** What a pool depends on: signer and certificates are others in each configuration, and only connections use them. */
+const ofPool = (config: UpstreamConfig) => ({
+  ...config,
+  proxySigner: undefined,
+  tls: config.tls && { ...config.tls, material: undefined },
+});
 
 const engineKey = ({ config }: Prepared, { limits, subprotocols }: RouteConfig): string => {
   const { maxFrameBytes, maxSentFrameBytes } = limits;

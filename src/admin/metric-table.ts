@@ -327,7 +327,7 @@ export const COPIED_METRICS: Readonly<Record<string, CopiedMetric>> = {
     (s) => Number(s.restartNeeded),
   ),
   natsgate_tls_certificate_not_after_timestamp_seconds: gauge(
-    'Expiry of a certificate.',
+    'When the first certificate of a file expires.',
     (s) => s.certificatesNotAfter,
     {},
     'role',

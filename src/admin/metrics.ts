@@ -22,14 +22,10 @@ export type MetricsFacts = {
   readonly version: string;
   readonly revision: string;
   readonly nodeVersion: string;
-  /** False: there is no certificate, and no metric of one. */
-  readonly certificates: boolean;
   readonly connectOutcomes: readonly string[];
   /** undefined without TLS. */
   readonly tlsOutcomes: readonly string[] | undefined;
 };
-
-const CERTIFICATES = 'natsgate_tls_certificate_not_after_timestamp_seconds';
 
 /** How often the loop's delay and use are taken; scrapes read the last interval, however many there are. */
 const LOOP_INTERVAL_MS = 10_000;
@@ -55,9 +51,7 @@ export class Metrics {
     for (const { name } of this.#registry.getMetricsAsArray()) {
       if (UNWANTED_DEFAULTS.test(name)) this.#registry.removeSingleMetric(name);
     }
-    for (const [name, row] of Object.entries(COPIED_METRICS)) {
-      if (facts.certificates || name !== CERTIFICATES) copied(this.#registry, name, row, source);
-    }
+    for (const [name, row] of Object.entries(COPIED_METRICS)) copied(this.#registry, name, row, source);
     for (const [name, row] of Object.entries(eventCounters(facts.connectOutcomes, facts.tlsOutcomes))) {
       this.#counters.set(name, new TallyCounter(name, row, this.#registry));
     }

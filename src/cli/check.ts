@@ -1,3 +1,4 @@
+import { certificateEnds } from '../config/certificate-ends.ts';
 import type { Config, ListenAddress, RouteConfig } from '../config/config.ts';
 import {
   type ConfigSource,
@@ -62,6 +63,10 @@ export async function check(
     io.out('natsgate: the configuration is valid');
     for (const line of summary(prepared.config)) io.out(`  ${line}`);
     io.out(`  compared   as ${prepared.rules.routes[0]?.origins.entries.join(', ')}`);
+    const ends = Object.entries(certificateEnds(prepared.config)).map(
+      ([role, seconds]) => `${role} ${new Date(1000 * seconds).toISOString().slice(0, 10)}`,
+    );
+    if (ends.length > 0) io.out(`  expires    ${ends.join(', ')}`);
   }
   for (const warning of warnings) io.err(`warning: ${formatProblem(warning)}`);
   if (strict && warnings.length > 0)

@@ -1,7 +1,7 @@
-import { X509Certificate } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { WebSocket } from 'ws';
 import { readBounded } from '../config/files.ts';
+import { certificatesIn, pemOf } from '../config/pem.ts';
 import { quote } from '../config/text.ts';
 import { readFirstLine } from '../nats/info.ts';
 import { describeAnswer, describeError } from './probe-failures.ts';
@@ -10,7 +10,7 @@ export type ProbeOptions = {
   readonly origin?: string | undefined;
   readonly timeoutMs: number;
   /** Authorities in PEM form, in place of those that Node knows. */
-  readonly ca?: Buffer | undefined;
+  readonly ca?: string | undefined;
   /** Name in the certificate, where it is not the host of the URL. */
   readonly serverName?: string | undefined;
   readonly say: (line: string) => void;
@@ -35,7 +35,7 @@ type Verdict = { readonly code: 0 | 1; readonly line: string };
 export async function probe(url: URL, options: ProbeOptions): Promise<number> {
   const webSocket = new WebSocket(url, {
     ...(options.origin === undefined ? {} : { origin: options.origin }),
-    ...(options.ca === undefined ? {} : { ca: options.ca }),
+    ...(options.ca === undefined ? {} : { ca: options.ca, allowPartialTrustChain: true }),
     ...(options.serverName === undefined ? {} : { servername: options.serverName }),
     perMessageDeflate: false,
   });
@@ -64,15 +64,13 @@ export function probeUrl(text: string): URL | { readonly problem: string } {
 }
 
 /** The content of a file with authorities, or what is wrong with it. */
-export async function readAuthorities(file: string): Promise<Buffer | { readonly problem: string }> {
+export async function readAuthorities(file: string): Promise<string | { readonly problem: string }> {
   const found = await readBounded(file, MAX_CA_BYTES);
   if (!found.ok) return { problem: `--ca: ${quote(file)} cannot be read: ${found.what}` };
-  try {
-    new X509Certificate(found.bytes);
-    return found.bytes;
-  } catch {
-    return { problem: `--ca: ${quote(file)} holds no PEM certificate` };
-  }
+  const certificates = certificatesIn(found.bytes);
+  return certificates.ok
+    ? pemOf(certificates.value)
+    : { problem: `--ca: ${quote(file)}: ${certificates.problem}` };
 }
 
 function verdict(webSocket: WebSocket, url: URL, options: ProbeOptions): Promise<Verdict> {

@@ -9,12 +9,28 @@
 /** A TCP address to listen on. `host` is an IP literal without brackets; port 0 lets the system choose. */
 export type ListenAddress = { readonly host: string; readonly port: number };
 
+/** What the files of a `tls` section held when they were read. */
+export type TlsMaterial = {
+  /** For OpenSSL, and so named. */
+  readonly pem: {
+    readonly cert?: string;
+    readonly key?: string;
+    readonly ca?: string;
+    readonly allowPartialTrustChain?: boolean;
+  };
+  /** When the first certificate of each file expires, in seconds since the epoch; undefined without such a file. */
+  readonly chainEndsAt: number | undefined;
+  readonly authoritiesEndAt: number | undefined;
+};
+
 export type ServerTls = {
   readonly certFile: string;
   readonly keyFile: string;
   /** When given, a client must present a certificate signed by it. */
   readonly clientCaFile: string | undefined;
   readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
+  /** A function, so that what writes a configuration out never meets the key. */
+  readonly material: () => TlsMaterial;
 };
 
 export type ListenConfig = {
@@ -55,6 +71,7 @@ export type UpstreamTls = {
   /** The name in the server's certificate, where it is not the host of its URL. */
   readonly serverName: string | undefined;
   readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
+  readonly material: () => TlsMaterial;
 };
 
 /**

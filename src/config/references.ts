@@ -1,17 +1,14 @@
 /** Looks into the files that the configuration names, so that a wrong one is found at start and has a position. */
-import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
-import { createSecureContext } from 'node:tls';
 import { readSeed } from '../nats/nkey.ts';
-import type { AdminConfig, ProxySigner, ServerTls, UpstreamTls } from './config.ts';
+import type { AdminConfig, ProxySigner, ServerTls, TlsMaterial, UpstreamTls } from './config.ts';
 import { fileSeen, readBounded, resolveFrom } from './files.ts';
 import type { Report } from './report.ts';
 import type { RouteValues, Values } from './schema.ts';
 import { settingKey } from './settings.ts';
+import { filesOf, judgeTls, MAX_PEM_BYTES, type TlsKey } from './tls-files.ts';
 import { type Located, locate, type Node } from './tree.ts';
 import type { Path } from './validate.ts';
 
-/** More than any certificate chain with its authorities. */
-const MAX_PEM_BYTES = 1024 * 1024;
 const MAX_TOKEN_BYTES = 4096;
 const MAX_SEED_BYTES = 4096;
 /** Fewer characters can be guessed by trying. */
@@ -62,22 +59,19 @@ export async function checkReferences(
 
   const readTls = async (
     section: Path,
-    authoritiesKey: 'clientCaFile' | 'caFile',
-    names: { certFile?: string | undefined; keyFile?: string | undefined; authorities?: string | undefined },
-  ): Promise<void> => {
-    const open = (key: string, name: string | undefined, secret = false) =>
-      name === undefined ? undefined : read([...section, 'tls', key], name, MAX_PEM_BYTES, secret);
-    const [certificate, key, authorities] = await Promise.all([
-      open('certFile', names.certFile),
-      open('keyFile', names.keyFile, true),
-      open(authoritiesKey, names.authorities),
-    ]);
-    if (authorities !== undefined) certificateIn(authorities, report);
-    const parsed = certificate && certificateIn(certificate, report);
-    const privateKey = key && privateKeyIn(key, report);
-    if (parsed && privateKey && certificate && key) {
-      checkPair(parsed, privateKey, certificate.bytes, key, report);
+    tls: { readonly [key in TlsKey]?: string | undefined } & Pick<ServerTls, 'minVersion'>,
+  ): Promise<TlsMaterial | undefined> => {
+    const at = (key: TlsKey): Path => [...section, 'tls', key];
+    const files: { [key in TlsKey]?: Buffer } = {};
+    for (const [key, name] of filesOf(tls)) {
+      const file = await read(at(key), name, MAX_PEM_BYTES, key === 'keyFile');
+      if (file !== undefined) files[key] = file.bytes;
     }
+    const located = (key: TlsKey): Located => locate(root, at(key));
+    return judgeTls(files, tls.minVersion, {
+      problem: (key, text) => report.problem(located(key).place, located(key).key, text),
+      warning: (key, text) => report.warning(located(key).place, located(key).key, text),
+    });
   };
 
   const resolve = (name: string): string => resolveFrom(configFile, name);
@@ -87,16 +81,17 @@ export async function checkReferences(
     upstream: RouteValues['upstream'],
   ): Promise<UpstreamReferences> => {
     const tls = failed([...section, 'tls']) ? undefined : upstream.tls;
-    if (tls !== undefined) await readTls(section, 'caFile', { ...tls, authorities: tls.caFile });
+    const material = tls && (await readTls(section, tls));
     const seedPath = [...section, 'proxySeedFile'];
     const seedFile = failed(seedPath) ? undefined : upstream.proxySeedFile;
     const seed = seedFile === undefined ? undefined : await read(seedPath, seedFile, MAX_SEED_BYTES, true);
     return {
       proxySigner: seed && signerIn(seed, report),
       tls:
-        tls === undefined || tls.mode === 'off'
+        tls === undefined || tls.mode === 'off' || material === undefined
           ? undefined
           : {
+              material: () => material,
               mode: tls.mode,
               caFile: resolveAny(tls.caFile),
               certFile: resolveAny(tls.certFile),
@@ -108,7 +103,7 @@ export async function checkReferences(
   };
 
   const tls = failed(['listen', 'tls']) ? undefined : values.listen.tls;
-  if (tls !== undefined) await readTls(['listen'], 'clientCaFile', { ...tls, authorities: tls.clientCaFile });
+  const material = tls && (await readTls(['listen'], tls));
   const upstream = await readUpstream(['upstream'], values.upstream);
   const { tokenFile } = values.admin;
   let token: string | undefined;
@@ -125,12 +120,14 @@ export async function checkReferences(
     token,
     upstream,
     routes,
-    tls: tls && {
-      certFile: resolve(tls.certFile),
-      keyFile: resolve(tls.keyFile),
-      clientCaFile: resolveAny(tls.clientCaFile),
-      minVersion: tls.minVersion,
-    },
+    tls: tls &&
+      material && {
+        material: () => material,
+        certFile: resolve(tls.certFile),
+        keyFile: resolve(tls.keyFile),
+        clientCaFile: resolveAny(tls.clientCaFile),
+        minVersion: tls.minVersion,
+      },
   };
 }
 
@@ -144,69 +141,6 @@ function isReadableByOthers(
 }
 
 type Found = { readonly located: Located; readonly bytes: Buffer };
-
-/** The first certificate of a PEM file; of one that is not valid today, a warning. */
-function certificateIn({ located, bytes }: Found, report: Report): X509Certificate | undefined {
-  let certificate: X509Certificate;
-  try {
-    certificate = new X509Certificate(bytes);
-  } catch {
-    // OpenSSL's own message names routines, not remedies.
-    const text = 'the file holds no PEM certificate; write the name of one with BEGIN CERTIFICATE';
-    report.problem(located.place, located.key, text);
-    return undefined;
-  }
-  const now = Date.now();
-  if (certificate.validToDate.getTime() < now) {
-    const day = certificate.validToDate.toISOString().slice(0, 10);
-    report.warning(located.place, located.key, `the certificate expired on ${day}; renew it`);
-  } else if (certificate.validFromDate.getTime() > now) {
-    const day = certificate.validFromDate.toISOString().slice(0, 10);
-    report.warning(located.place, located.key, `the certificate is not valid before ${day}; check the clock`);
-  }
-  return certificate;
-}
-
-function privateKeyIn({ located, bytes }: Found, report: Report): KeyObject | undefined {
-  try {
-    return createPrivateKey(bytes);
-  } catch (error) {
-    const encrypted = (error as NodeJS.ErrnoException).code === 'ERR_MISSING_PASSPHRASE';
-    const text = encrypted
-      ? 'the key is encrypted; write the name of one without passphrase'
-      : 'the file holds no PEM private key; write the name of one with BEGIN PRIVATE KEY';
-    report.problem(located.place, located.key, text);
-    return undefined;
-  }
-}
-
-function checkPair(
-  certificate: X509Certificate,
-  privateKey: KeyObject,
-  chain: Buffer,
-  key: Found,
-  report: Report,
-): void {
-  const { place, key: name } = key.located;
-  if (!certificate.checkPrivateKey(privateKey)) {
-    report.problem(
-      place,
-      name,
-      'the key does not belong to the first certificate of certFile; write the matching pair',
-    );
-    return;
-  }
-  try {
-    createSecureContext({ cert: chain, key: key.bytes });
-  } catch {
-    // What is left: a broken certificate further down the chain, or a key too weak for OpenSSL.
-    report.problem(
-      place,
-      name,
-      'OpenSSL refuses this pair; write a whole PEM chain and a key of today’s strength',
-    );
-  }
-}
 
 function tokenIn({ located, bytes }: Found, report: Report): string | undefined {
   const token = bytes.toString('latin1').trim();

@@ -1,7 +1,7 @@
 /** The running configuration and how another one takes its place: whole, or not at all. */
 import type { Log } from '../log.ts';
-import type { Config, ListenConfig, UpstreamConfig } from './config.ts';
-import { anyChanged, type FileSeen, seenNow } from './files.ts';
+import type { Config, ListenConfig, ServerTls, UpstreamConfig, UpstreamTls } from './config.ts';
+import { anyChanged, type FileSeen, fileSeen, readBounded, seenNow } from './files.ts';
 import { formatProblem, type LoadedConfig, type ValidConfig } from './load.ts';
 import {
   logReport,
@@ -13,6 +13,7 @@ import {
 import { needRestart, runnable } from './restart.ts';
 import { DEFAULT_ROUTE, routesOf } from './routes.ts';
 import { type Change, changesBetween, type Settings } from './settings.ts';
+import { filesOf, judgeTls, MAX_PEM_BYTES, type TlsKey } from './tls-files.ts';
 import { FolderWatch } from './watch.ts';
 
 export type ReloaderOptions = {
@@ -191,24 +192,31 @@ export class Reloader {
     return changes;
   }
 
-  async #renew<Part extends { readonly tls: object | undefined }>(
+  async #renew<Part extends { readonly tls: ServerTls | UpstreamTls | undefined }>(
     section: string,
     part: Part,
     withPart: (config: Config, from: Part, to: Part) => Config,
   ): Promise<readonly Change[]> {
-    const { config, settings, files } = this.#running;
-    if (part.tls === undefined) return [];
+    const { config, settings } = this.#running;
+    const { tls } = part;
+    if (tls === undefined) return [];
     const renewed = new Map(settings);
-    // By path: in what is broken, the key may name another file.
-    for (const { key = '', path } of files) {
-      const [setting, now] = [settings.get(key), this.#seen.find((file) => file.path === path)];
-      // Without a value the file is one that only a restart brings.
-      if (key.startsWith(`${section}.tls.`) && setting && setting.value !== '' && now)
-        renewed.set(key, { ...setting, content: now.digest });
+    const found: { [key in TlsKey]?: Buffer } = {};
+    // As it runs: in what is broken, a key may name another file, or none.
+    for (const [key, path] of filesOf(tls)) {
+      const name = `${section}.tls.${key}`;
+      const content = await readBounded(path, MAX_PEM_BYTES);
+      const setting = settings.get(name);
+      if (!content.ok || setting === undefined) return [];
+      const now = fileSeen(path, name, MAX_PEM_BYTES, content);
+      this.#seen = [...this.#seen.filter((one) => one.path !== path), now];
+      renewed.set(name, { ...setting, content: now.digest });
+      found[key] = content.bytes;
     }
     const changes = changesBetween(settings, renewed);
-    if (changes.length === 0) return [];
-    const fresh = withPart(config, part, { ...part, tls: { ...part.tls } });
+    const material = changes.length === 0 ? undefined : judgeTls(found, tls.minVersion, SILENT);
+    if (material === undefined) return [];
+    const fresh = withPart(config, part, { ...part, tls: { ...tls, material: () => material } });
     try {
       await this.#options.apply(fresh);
     } catch {
@@ -233,6 +241,9 @@ export class Reloader {
     if (!this.#closed) this.#watch.follow(files.map(({ path }) => path));
   }
 }
+
+/** What is wrong with the files is in the report of the whole already. */
+const SILENT = { problem: () => {}, warning: () => {} };
 
 const withListen = (config: Config, _: ListenConfig, listen: ListenConfig): Config => ({ ...config, listen });
 

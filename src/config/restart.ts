@@ -1,6 +1,9 @@
 /** What a reload leaves as it is until a restart; everything else can change while the gateway runs. */
-import type { Config } from './config.ts';
+import type { Config, ServerTls } from './config.ts';
 import type { Change, Settings } from './settings.ts';
+
+const CERTIFICATE = 'listen.tls.certFile';
+const CLIENT_CA = 'listen.tls.clientCaFile';
 
 /**
  * `values`: sockets that listen stay where they are, and ws takes the number of its zlib threads once. `switches`: Node
@@ -9,7 +12,7 @@ import type { Change, Settings } from './settings.ts';
  */
 export const RESTART_KEYS = {
   values: ['listen.address', 'admin.address', 'compression.concurrency'],
-  switches: ['listen.tls.certFile', 'listen.tls.clientCaFile'],
+  switches: [CERTIFICATE, CLIENT_CA],
 } as const satisfies Record<string, readonly string[]>;
 
 /** Those of the changes that a running process cannot make. */
@@ -19,14 +22,24 @@ export function needRestart(
   after: Settings,
 ): readonly Change[] {
   const isSet = (settings: Settings, key: string): boolean => settings.get(key)?.value !== '';
+  const isSwitched = (key: string): boolean => isSet(before, key) !== isSet(after, key);
   const fixed: readonly string[] = RESTART_KEYS.values;
-  const switched = RESTART_KEYS.switches.some((key) => isSet(before, key) !== isSet(after, key));
-  return changes.filter(({ key }) => fixed.includes(key) || (switched && key.startsWith('listen.tls.')));
+  const all = isSwitched(CERTIFICATE);
+  // Where client certificates are switched, the own certificate is renewed all the same.
+  const one = isSwitched(CLIENT_CA) ? CLIENT_CA : undefined;
+  return changes.filter(
+    ({ key }) => fixed.includes(key) || key === one || (all && key.startsWith('listen.tls.')),
+  );
 }
 
 /** `next` with what waits for a restart as it is in `running`: the very same objects. */
 export function runnable(next: Config, running: Config, waiting: readonly Change[]): Config {
-  const tls = waiting.some(({ key }) => key.startsWith('listen.tls.')) ? running.listen.tls : next.listen.tls;
+  const waits = (key: string): boolean => waiting.some((change) => change.key === key);
+  const tls = waits(CERTIFICATE)
+    ? running.listen.tls
+    : waits(CLIENT_CA)
+      ? withAuthoritiesOf(running.listen.tls, next.listen.tls)
+      : next.listen.tls;
   const { concurrency } = running.compression;
   return {
     ...next,
@@ -38,4 +51,20 @@ export function runnable(next: Config, running: Config, waiting: readonly Change
       compression: { ...route.compression, concurrency },
     })),
   };
+}
+
+/** The certificate of `next`, and of clients what is asked now. */
+function withAuthoritiesOf(
+  running: ServerTls | undefined,
+  next: ServerTls | undefined,
+): ServerTls | undefined {
+  if (running === undefined || next === undefined) return running;
+  const { cert, key } = next.material().pem;
+  const { ca } = running.material().pem;
+  const material = {
+    pem: { ...(cert && { cert }), ...(key && { key }), ...(ca && { ca }) },
+    chainEndsAt: next.material().chainEndsAt,
+    authoritiesEndAt: running.material().authoritiesEndAt,
+  };
+  return { ...next, clientCaFile: running.clientCaFile, material: () => material };
 }

@@ -1,5 +1,3 @@
-import { X509Certificate } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { isIP, type Socket } from 'node:net';
 import { createSecureContext, connect as overTls, type SecureContext, type TLSSocket } from 'node:tls';
 import type { UpstreamServer, UpstreamTls } from '../config/config.ts';
@@ -7,43 +5,10 @@ import type { UpstreamServer, UpstreamTls } from '../config/config.ts';
 /** How we speak TLS to the servers: made once, used for every connection. */
 export type TlsClient = { readonly config: UpstreamTls; readonly context: SecureContext };
 
-/**
- * Reads the files that `upstream.tls` names.
- *
- * @throws one sentence with key and file when one cannot be read, or when they do not fit together.
- */
-export async function loadTlsClient(config: UpstreamTls): Promise<TlsClient> {
-  const read = async (key: 'caFile' | 'certFile' | 'keyFile'): Promise<Buffer | undefined> => {
-    const file = config[key];
-    if (file === undefined) return undefined;
-    try {
-      return await readFile(file);
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      throw new Error(`upstream.tls.${key}: ${file} cannot be read: ${code}`, { cause: error });
-    }
-  };
-  const [ca, cert, key] = [await read('caFile'), await read('certFile'), await read('keyFile')];
-  try {
-    // OpenSSL takes a text without any as no authorities at all, and would refuse every server.
-    if (ca !== undefined) new X509Certificate(ca);
-    const context = createSecureContext({
-      ...(ca === undefined ? {} : { ca }),
-      ...(cert === undefined ? {} : { cert }),
-      ...(key === undefined ? {} : { key }),
-      minVersion: config.minVersion,
-    });
-    return { config, context };
-  } catch (error) {
-    const files = [config.caFile, config.certFile, config.keyFile].filter((file) => file !== undefined);
-    throw new Error(
-      `upstream.tls: OpenSSL refuses ${files.join(', ')}: write PEM files that belong together`,
-      {
-        cause: error,
-      },
-    );
-  }
-}
+export const tlsClient = (config: UpstreamTls): TlsClient => ({
+  config,
+  context: createSecureContext({ ...config.material().pem, minVersion: config.minVersion }),
+});
 
 /**
  * In TLS 1.3 a client is done before the server has looked at its certificate; a refusal comes a moment later, and a

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
+import { X509Certificate } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { type CheckOptions, check } from '../../src/cli/check.ts';
 import type { ConfigSource } from '../../src/config/load.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
+import { selfSigned } from './self-signed.ts';
 import { REQUIRED } from './support.ts';
 
 /** Of the documentation of NATS. */
@@ -17,10 +19,13 @@ async function run(
   content: string | undefined,
   flags: ConfigSource['flags'] = {},
   options: CheckOptions = {},
+  files: Readonly<Record<string, string>> = {},
 ): Promise<Run> {
   await using folder = await temporaryFolder();
   const file = join(folder.path, 'gateway.yaml');
   if (content !== undefined) await writeFile(file, content);
+  for (const [name, text] of Object.entries(files))
+    await writeFile(join(folder.path, name), text, { mode: 0o400 });
   await writeFile(join(folder.path, 'seed'), SEED, { mode: 0o444 });
   await writeFile(join(folder.path, 'token'), 'CANARY-0123456789abcdef\n', { mode: 0o400 });
   const out: string[] = [];
@@ -191,4 +196,12 @@ test('--quiet says warnings alone, --strict makes them fail', async () => {
   assert.deepEqual(strict.err.slice(1), ['natsgate: 1 warning in the configuration']);
   assert.equal((await run(WARNED, {}, { json: true, strict: true })).code, 1);
   assert.equal((await run(REQUIRED, {}, { strict: true })).code, 0);
+});
+
+test('when the certificates of each kind of file expire', async () => {
+  const { certificate, key } = selfSigned(10);
+  const day = new X509Certificate(certificate).validToDate.toISOString().slice(0, 10);
+  const content = `${REQUIRED}listen: {tls: {certFile: tls.crt, keyFile: tls.key, clientCaFile: tls.crt}}\n`;
+  const { out } = await run(content, {}, {}, { 'tls.crt': certificate, 'tls.key': key });
+  assert.ok(out.includes(`  expires    server ${day}, client_ca ${day}`), out.join('\n'));
 });

@@ -134,6 +134,7 @@ log: {level: silent, format: text}
         tls: {
           mode: 'first',
           caFile: undefined,
+          material: config?.upstream.tls?.material,
           certFile: undefined,
           keyFile: undefined,
           serverName: '::1',

@@ -28,7 +28,11 @@ test('names start at the folder of the configuration file', async () => {
     keyFile: join(folder.path, 'tls.key'),
     clientCaFile: undefined,
     minVersion: 'TLSv1.2',
+    material: loaded.config.listen.tls?.material,
   });
+  assert.deepEqual(loaded.config.listen.tls?.material().pem, { cert: pair.certificate, key: pair.key });
+  // What is written out never meets the key.
+  assert.doesNotMatch(JSON.stringify(loaded.config), /BEGIN|PRIVATE/);
 });
 
 test('a certificate of clients and TLS 1.3 alone', async () => {
@@ -47,12 +51,15 @@ test('what is wrong with the files of TLS', async () => {
       [/6:14: listen\.tls\.keyFile: the key does not belong to .*write the matching pair/],
     ],
     [{ 'tls.crt': 'nonsense' }, [/5:15: listen\.tls\.certFile: the file holds no PEM certificate; write/]],
-    [{ 'tls.crt': '' }, [/5:15: listen\.tls\.certFile: the file holds no PEM certificate/]],
-    [{ 'tls.key': pair.certificate }, [/6:14: listen\.tls\.keyFile: the file holds no PEM private key/]],
+    [{ 'tls.crt': '' }, [/5:15: listen\.tls\.certFile: the file is empty; write/]],
+    [
+      { 'tls.key': pair.certificate },
+      [/6:14: listen\.tls\.keyFile: the file holds a certificate and no private key/],
+    ],
     [{ 'tls.crt': 'x'.repeat(2 ** 20 + 1) }, [/5:15: .*it is over 1024 KiB/]],
     [
       { 'tls.crt': `${pair.certificate}-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n` },
-      [/6:14: listen\.tls\.keyFile: OpenSSL refuses this pair/],
+      [/5:15: listen\.tls\.certFile: certificate 2 of the file, in line \d+, cannot be read; write it again/],
     ],
     [{ 'tls.crt': 'x', 'tls.key': 'CANARY' }, [/5:15: .*certFile/, /6:14: .*keyFile/]],
   ] as const) {
@@ -198,7 +205,7 @@ test('TLS to the servers: files are found, read and compared, and a wrong one is
   for (const [changed, expected] of [
     [{ 'ca.crt': 'CANARY' }, /^gateway\.yaml:6:13: upstream\.tls\.caFile: the file holds no PEM certificate/],
     [{ 'tls.key': other.key }, /^gateway\.yaml:8:14: upstream\.tls\.keyFile: the key does not belong to/],
-    [{ 'tls.crt': '' }, /^gateway\.yaml:7:15: upstream\.tls\.certFile: the file holds no PEM certificate/],
+    [{ 'tls.crt': '' }, /^gateway\.yaml:7:15: upstream\.tls\.certFile: the file is empty/],
   ] as const) {
     const wrong = await load(UPSTREAM_TLS, { files: { ...upstreamFiles, ...changed } });
     assert.equal(wrong.lines.length, 1, wrong.lines.join('\n'));

@@ -5,7 +5,7 @@ import { describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import zlib, { constants, deflateRawSync, inflateRaw } from 'node:zlib';
 import { WebSocket } from 'ws';
-import { makeCertificates } from '../support/certificates.ts';
+import { makeCertificates, serverTls } from '../support/certificates.ts';
 import type { ConfigOverrides } from '../support/config.ts';
 import { FakeUpstream, INFO_LINE } from '../support/fake-upstream.ts';
 import { startTestGateway, type TestGateway } from '../support/gateway.ts';
@@ -97,8 +97,7 @@ describe('who gets permessage-deflate', () => {
 
   test('over TLS as well', async () => {
     await using certificates = await makeCertificates();
-    const { serverCertFile: certFile, serverKeyFile: keyFile } = certificates;
-    const tls = { certFile, keyFile, clientCaFile: undefined, minVersion: 'TLSv1.2' } as const;
+    const tls = serverTls(certificates);
     await using upstream = await FakeUpstream.start({ echo: true });
     await using gateway = await startTestGateway(upstream.port, { ...ON, listen: { tls } });
     await using client = await RawClient.open(gateway.port, OFFER, {});

@@ -6,7 +6,7 @@ import type { Socket } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls';
 import { HANDSHAKE_OUTCOMES } from '../../src/close-reason.ts';
-import { makeCertificates, type TestCertificates } from '../support/certificates.ts';
+import { makeCertificates, serverTls, type TestCertificates } from '../support/certificates.ts';
 import { FakeUpstream, INFO_LINE } from '../support/fake-upstream.ts';
 import { startTestGateway, type TestGateway } from '../support/gateway.ts';
 import {
@@ -487,16 +487,11 @@ describe('H21 TLS', () => {
   before(async () => {
     certificates = resources.use(await makeCertificates());
     upstream = resources.use(await FakeUpstream.start());
-    gateway = resources.use(await startTestGateway(upstream.port, { listen: { tls: serverTls() } }));
+    gateway = resources.use(
+      await startTestGateway(upstream.port, { listen: { tls: serverTls(certificates) } }),
+    );
   });
   after(() => resources.disposeAsync());
-  const serverTls = (clientCaFile?: string) => ({
-    certFile: certificates.serverCertFile,
-    keyFile: certificates.serverKeyFile,
-    clientCaFile,
-    minVersion: 'TLSv1.2' as const,
-  });
-
   for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
     test(`${version} → 101`, async () => {
       await using client = await connect(gateway.port, { minVersion: version, maxVersion: version });
@@ -585,7 +580,7 @@ describe('H21 TLS', () => {
 
   test('a ClientHello that stays unfinished → the connection ends within the deadline', async () => {
     await using own = await startTestGateway(upstream.port, {
-      listen: { tls: serverTls() },
+      listen: { tls: serverTls(certificates) },
       timeouts: { handshakeMs: 400 },
     });
     await using client = await connect(own.port);
@@ -598,7 +593,7 @@ describe('H21 TLS', () => {
 
   test('a head that stays unfinished over TLS → 408 or close', async () => {
     await using own = await startTestGateway(upstream.port, {
-      listen: { tls: serverTls() },
+      listen: { tls: serverTls(certificates) },
       timeouts: { handshakeMs: 400 },
     });
     await using client = await connect(own.port, {});
@@ -610,7 +605,7 @@ describe('H21 TLS', () => {
 
   test('with a client CA: its certificate → 101; none or a foreign one → no answer, and counted', async () => {
     await using own = await startTestGateway(upstream.port, {
-      listen: { tls: serverTls(certificates.clientCaFile) },
+      listen: { tls: serverTls(certificates, { clientCaFile: certificates.clientCaFile }) },
     });
     await using client = await RawClient.open(own.port, {}, { ...certificates.client });
     assert.equal(client.data.toString(), INFO_LINE);

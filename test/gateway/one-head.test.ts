@@ -3,7 +3,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { after, before, describe, test } from 'node:test';
-import { makeCertificates, type TestCertificates } from '../support/certificates.ts';
+import { makeCertificates, serverTls, type TestCertificates } from '../support/certificates.ts';
 import { FakeUpstream } from '../support/fake-upstream.ts';
 import { startTestGateway, type TestGateway } from '../support/gateway.ts';
 import { handshakeRequest, RawClient } from '../support/raw-client.ts';
@@ -31,14 +31,7 @@ for (const secure of [false, true]) {
   describe(secure ? 'over TLS' : 'in clear', () => {
     let gateway: TestGateway;
     before(async () => {
-      const tls = secure
-        ? {
-            certFile: certificates.serverCertFile,
-            keyFile: certificates.serverKeyFile,
-            clientCaFile: undefined,
-            minVersion: 'TLSv1.2' as const,
-          }
-        : undefined;
+      const tls = secure ? serverTls(certificates) : undefined;
       gateway = await startTestGateway(upstream.port, { listen: { tls } });
     });
     after(() => gateway?.[Symbol.asyncDispose]());

@@ -3,7 +3,7 @@ import { after, before, describe, test } from 'node:test';
 import type { ConnectionOptions } from 'node:tls';
 import { HANDSHAKE_OUTCOMES, type HandshakeOutcome } from '../../src/close-reason.ts';
 import type { ListenConfig, OriginsConfig } from '../../src/config/config.ts';
-import { makeCertificates, type TestCertificates } from '../support/certificates.ts';
+import { makeCertificates, serverTls, type TestCertificates } from '../support/certificates.ts';
 import { FakeUpstream } from '../support/fake-upstream.ts';
 import { startTestGateway, type TestGateway } from '../support/gateway.ts';
 import { handshakeRequest, RawClient, type RequestOptions } from '../support/raw-client.ts';
@@ -205,12 +205,6 @@ describe('O18 self', () => {
 
   const selfGateway = (listen: Partial<ListenConfig>): Promise<TestGateway> =>
     startTestGateway(upstream.port, { origins: SELF, listen });
-  const tls = () => ({
-    certFile: certificates.serverCertFile,
-    keyFile: certificates.serverKeyFile,
-    clientCaFile: undefined,
-    minVersion: 'TLSv1.2' as const,
-  });
 
   type Row = readonly [name: string, headers: Headers, verdict: HandshakeOutcome];
   async function assertRows(
@@ -223,7 +217,7 @@ describe('O18 self', () => {
   }
 
   test('TLS, a list of hosts', async () => {
-    await using gateway = await selfGateway({ tls: tls(), hosts: HOSTS });
+    await using gateway = await selfGateway({ tls: serverTls(certificates), hosts: HOSTS });
     const rows: readonly Row[] = [
       ['same origin', { Origin: 'https://gw.example.com' }, 'accepted'],
       ['upper case', { Host: 'GW.example.com', Origin: 'https://gw.EXAMPLE.com' }, 'accepted'],

@@ -5,9 +5,8 @@ import { connect, type Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { after, before, describe, test } from 'node:test';
 import { connect as connectTls } from 'node:tls';
-import type { ServerTls } from '../../src/config/config.ts';
 import { type Endpoint, encodeProxyHeader, readProxyHeader } from '../../src/proxy-protocol.ts';
-import { makeCertificates, type TestCertificates } from '../support/certificates.ts';
+import { makeCertificates, serverTls, type TestCertificates } from '../support/certificates.ts';
 import { testEngine } from '../support/config.ts';
 import { FakeUpstream, INFO_LINE } from '../support/fake-upstream.ts';
 import { startTestGateway, type TestGateway } from '../support/gateway.ts';
@@ -40,13 +39,6 @@ after(async () => {
   await certificates?.[Symbol.asyncDispose]();
 });
 
-const serverTls = (): ServerTls => ({
-  certFile: certificates.serverCertFile,
-  keyFile: certificates.serverKeyFile,
-  clientCaFile: undefined,
-  minVersion: 'TLSv1.2',
-});
-
 const HEADERS: readonly [string, readonly Buffer[], string][] = [
   ['v1', [v1], CLIENT.address],
   ['v2', [v2], CLIENT.address],
@@ -61,7 +53,7 @@ for (const secure of [false, true]) {
   describe(secure ? 'on a TLS listener' : 'on a plain listener', () => {
     let gateway: TestGateway;
     before(async () => {
-      const tls = secure ? serverTls() : undefined;
+      const tls = secure ? serverTls(certificates) : undefined;
       gateway = await startTestGateway(upstream.port, { listen: { ...LISTED, tls } });
     });
     after(() => gateway?.[Symbol.asyncDispose]());

@@ -146,7 +146,7 @@ describe('files for TLS to the server', () => {
     await using gateway = await ReloadableGateway.start(upstream.port, settings, files);
     for (const [broken, problem] of [
       [{ ...files, 'own.key': other.key }, /upstream\.tls\.keyFile: the key does not belong/],
-      [{ ...files, 'ca.crt': '' }, /upstream\.tls\.caFile: the file holds no PEM certificate/],
+      [{ ...files, 'ca.crt': '' }, /upstream\.tls\.caFile: the file is empty/],
     ] as const) {
       await gateway.write(settings, broken);
       const report = await gateway.gateway.reload('signal');

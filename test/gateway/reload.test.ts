@@ -206,7 +206,10 @@ describe('certificates', () => {
         { 'tls.key': next.files['tls.key'] ?? '' },
         /listen\.tls\.certFile: the file cannot be read: there is no such file/,
       ],
-      [{ ...next.files, 'tls.crt': half }, /listen\.tls\.certFile: the file holds no PEM certificate/],
+      [
+        { ...next.files, 'tls.crt': half },
+        /listen\.tls\.certFile: the block that begins in line 1 has no end/,
+      ],
     ] as const) {
       await gateway.write({ ...SECURE, origins: B }, files);
       const report = await gateway.gateway.reload('signal');

@@ -125,7 +125,7 @@ describe('secrets', () => {
     ['origin_too_long', full({ Origin: SECRET_ORIGIN.padEnd(301, 'a') })],
     ['origin_scheme', full({ Origin: 'wss://evil.example' })],
     ['origin_not_listed', full({ Origin: 'https://evil.example' })],
-    ['subprotocol', full({ 'Sec-WebSocket-Protocol': `${secrets['subprotocol']},` })],
+    ['subprotocol', full({ 'Sec-WebSocket-Protocol': `${secrets['subprotocol']}, (` })],
   ];
 
   test('none appears in a log line, a metric, an admin answer or a refusal', async () => {

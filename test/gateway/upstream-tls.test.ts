@@ -3,11 +3,8 @@ import { readFile } from 'node:fs/promises';
 import { after, before, describe, test } from 'node:test';
 import type { TLSSocketOptions } from 'node:tls';
 import type { InspectLevel, UpstreamTls } from '../../src/config/config.ts';
-import { startGateway } from '../../src/gateway.ts';
-import { createLog } from '../../src/log.ts';
 import { selfSigned } from '../config/self-signed.ts';
 import { makeCertificates, type TestCertificates, upstreamTls } from '../support/certificates.ts';
-import { testConfig } from '../support/config.ts';
 import {
   FakeUpstream,
   type FakeUpstreamOptions,
@@ -16,7 +13,6 @@ import {
 } from '../support/fake-upstream.ts';
 import { startTestGateway } from '../support/gateway.ts';
 import { frame, handshakeRequest, Opcode, RawClient } from '../support/raw-client.ts';
-import { temporaryFolder } from '../support/temporary-folder.ts';
 
 /** TLS to the server where a real one cannot be made to misbehave; the real one is in test/e2e/upstream-tls.test.ts. */
 
@@ -235,20 +231,3 @@ for (const mode of ['after-info', 'first'] as const) {
     });
   });
 }
-
-test('the gateway does not start when a TLS file is gone or wrong: key and file are named', async () => {
-  await using folder = await temporaryFolder();
-  const missing = `${folder.path}/ca.crt`;
-  for (const [tls, expected] of [
-    [{ caFile: missing }, `upstream.tls.caFile: ${missing} cannot be read: ENOENT`],
-    [
-      { certFile: certificates.clientCertFile, keyFile: certificates.strangerKeyFile },
-      `upstream.tls: OpenSSL refuses ${certificates.serverCertFile}, ${certificates.clientCertFile}, ${certificates.strangerKeyFile}: write PEM files that belong together`,
-    ],
-  ] as const) {
-    const config = testConfig(1, { upstream: { tls: upstreamTls(certificates, tls) } });
-    await assert.rejects(startGateway(config, { log: createLog(config.log, { write: () => {} }) }), {
-      message: expected,
-    });
-  }
-});

@@ -4,8 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { describe, type TestContext, test } from 'node:test';
 import type { ConnectionOptions, TLSSocketOptions } from 'node:tls';
 import { BufferPool } from '../../src/buffer-pool.ts';
-import type { ServerTls } from '../../src/config/config.ts';
-import { makeCertificates, type TestCertificates, upstreamTls } from '../support/certificates.ts';
+import { makeCertificates, serverTls, upstreamTls } from '../support/certificates.ts';
 import type { ConfigOverrides } from '../support/config.ts';
 import { FakeUpstream, INFO_LINE, type UpstreamConnection } from '../support/fake-upstream.ts';
 import { startTestGateway, type TestGateway } from '../support/gateway.ts';
@@ -47,7 +46,7 @@ describe('slow readers on both sides, and a pool that overwrites what comes back
 
   test('cut-through over TLS, whose sockets encrypt what they are given', async (t) => {
     await using certificates = await makeCertificates();
-    const overrides = { ...CUT_THROUGH, listen: { tls: serverTls(certificates) } };
+    const overrides = { ...CUT_THROUGH, listen: { tls: serverTls(certificates, { minVersion: 'TLSv1.3' }) } };
     await carryBothWays(t, { slots: 2, overrides, tls: {} });
   });
 
@@ -67,7 +66,7 @@ describe('slow readers on both sides, and a pool that overwrites what comes back
 
   test('over TLS the INFO is whole, though the 101 in front of it is still pending', async () => {
     await using certificates = await makeCertificates();
-    const tls = serverTls(certificates);
+    const tls = serverTls(certificates, { minVersion: 'TLSv1.3' });
     await using upstream = await FakeUpstream.start({ greeting: `${INFO_LINE}PING\r\n` });
     const bufferPool = new BufferPool({ slots: 2, poison: true });
     const overrides = { ...CUT_THROUGH, listen: { tls } };
@@ -80,15 +79,6 @@ describe('slow readers on both sides, and a pool that overwrites what comes back
   test('buffered, which gets its upstream bytes in the shared receive area', (t) =>
     carryBothWays(t, { slots: 1, overrides: { engine: 'buffered' } }));
 });
-
-function serverTls(certificates: TestCertificates): ServerTls {
-  return {
-    certFile: certificates.serverCertFile,
-    keyFile: certificates.serverKeyFile,
-    clientCaFile: undefined,
-    minVersion: 'TLSv1.3',
-  };
-}
 
 const CUT_THROUGH = { engine: 'cut-through' } as const;
 

@@ -1,4 +1,4 @@
-import { makeCertificates } from '../support/certificates.ts';
+import { makeCertificates, serverTls, upstreamTls } from '../support/certificates.ts';
 import { FakeUpstream } from '../support/fake-upstream.ts';
 import { startTestGateway } from '../support/gateway.ts';
 import { RawClient } from '../support/raw-client.ts';
@@ -10,21 +10,18 @@ export type Exported = ReadonlyMap<string, ReadonlyMap<string, ReadonlySet<strin
 export async function exportedMetrics(): Promise<Exported> {
   await using upstream = await FakeUpstream.start({ echo: true });
   await using certificates = await makeCertificates();
-  const tls = {
-    certFile: certificates.serverCertFile,
-    keyFile: certificates.serverKeyFile,
-    clientCaFile: undefined,
-    minVersion: 'TLSv1.2',
-  } as const;
+  const { clientCaFile, clientCertFile: certFile, clientKeyFile: keyFile } = certificates;
+  const tls = serverTls(certificates, { clientCaFile });
+  const toServer = { tls: upstreamTls(certificates, { certFile, keyFile }) };
   const all = new Map<string, Map<string, Set<string>>>();
   const metric = (name: string): Map<string, Set<string>> => {
     const labels = all.get(name) ?? new Map<string, Set<string>>();
     all.set(name, labels);
     return labels;
   };
-  for (const listen of [{}, { tls }]) {
-    await using gateway = await startTestGateway(upstream.port, { listen });
-    await using client = 'tls' in listen ? undefined : await RawClient.open(gateway.port);
+  for (const overrides of [{}, { listen: { tls }, upstream: toServer }]) {
+    await using gateway = await startTestGateway(upstream.port, overrides);
+    await using client = 'listen' in overrides ? undefined : await RawClient.open(gateway.port);
     const { body } = await gateway.gateway.metrics(false);
     for (const [, name = '', list = ''] of body.matchAll(/^([a-z]\w*)(?:\{(.*)\})? /gm)) {
       const labels = metric(name);
@@ -44,9 +41,8 @@ export function unknownValues(expression: string, exported: Exported): string[] 
   return [...expression.matchAll(/\b(natsgate_\w+)\{([^}]*)\}/g)].flatMap(([, name = '', matchers = '']) =>
     [...matchers.matchAll(/(\w+)(=~|!~|!=|=)"([^"]*)"/g)].flatMap(([, label = '', , pattern = '']) => {
       const values = exported.get(name)?.get(label);
-      // What the scrape adds is not the gateway's, Prometheus writes bounds in its own way, and a certificate has a
-      // series only where its file is configured.
-      if (['cluster', 'namespace', 'job', 'instance', 'pod', 'le', 'role'].includes(label)) return [];
+      // What the scrape adds is not the gateway's, and Prometheus writes bounds in its own way.
+      if (['cluster', 'namespace', 'job', 'instance', 'pod', 'le'].includes(label)) return [];
       return pattern
         .split('|')
         .filter((one) => ![...(values ?? [])].some((value) => new RegExp(`^(${one})$`).test(value)))
