@@ -3,6 +3,15 @@ export type Json = { readonly [key: string]: unknown };
 
 const text: Json = { type: 'string' };
 const texts: Json = { type: 'array', items: text };
+const secrets: Json = {
+  type: 'array',
+  items: {
+    anyOf: [
+      text,
+      { type: 'object', additionalProperties: false, properties: { name: text }, required: ['name'] },
+    ],
+  },
+};
 const map = (values: Json): Json => ({ type: 'object', additionalProperties: values });
 const closed = (properties: Json): Json => ({ type: 'object', additionalProperties: false, properties });
 const scalar: Json = { type: ['string', 'number', 'boolean'] };
@@ -63,7 +72,7 @@ const scalingRules = closed({
 
 /** Everything that its default alone does not tell. A path that is here is described as a whole. */
 export const KINDS: Readonly<Record<string, Json>> = {
-  'global.imagePullSecrets': texts,
+  'global.imagePullSecrets': secrets,
   commonLabels: labels,
   commonAnnotations: labels,
   'image.digest': { type: 'string', pattern: '^(sha256:[0-9a-f]{64})?$' },
@@ -74,11 +83,11 @@ export const KINDS: Readonly<Record<string, Json>> = {
   },
   'image.repository': { type: 'string', pattern: '^[a-z0-9]+([._/-]+[a-z0-9]+)*$' },
   'image.pullPolicy': words('Always', 'IfNotPresent', 'Never'),
-  'image.pullSecrets': texts,
+  'image.pullSecrets': secrets,
   config: { $ref: '#/definitions/config' },
   'ports.public': { type: 'integer', minimum: 1024, maximum: 65_535 },
   'ports.admin': { type: 'integer', minimum: 1024, maximum: 65_535 },
-  'ports.host': { type: 'string', minLength: 1 },
+  'ports.host': words('0.0.0.0', '[::]'),
   replicaCount: whole,
   strategy: closed({
     type: words('RollingUpdate', 'Recreate'),
@@ -105,6 +114,7 @@ export const KINDS: Readonly<Record<string, Json>> = {
   'pdb.maxUnavailable': nullable(percentage),
   'pdb.minAvailable': nullable(percentage),
   'pdb.unhealthyPodEvictionPolicy': words('AlwaysAllow', 'IfHealthyBudget'),
+  topologySpreadConstraints: objects,
   topologySpread: map(
     nullable(
       closed({
@@ -172,6 +182,7 @@ export const KINDS: Readonly<Record<string, Json>> = {
   'tlsRoute.hostnames': { type: 'array', items: hostName },
   'tcpRoute.apiVersion': words('v1', 'v1alpha2'),
   'tcpRoute.parentRefs': objects,
+  'backendTLSPolicy.apiVersion': words('v1', 'v1alpha3'),
   'backendTLSPolicy.caCertificateRefs': {
     type: 'array',
     items: { ...closed({ group: text, kind: text, name: text }), required: ['group', 'kind', 'name'] },
@@ -228,9 +239,18 @@ export const KINDS: Readonly<Record<string, Json>> = {
   startupProbe: probe,
   livenessProbe: probe,
   readinessProbe: probe,
-  extraEnv: map({
-    anyOf: [scalar, { type: 'null' }, { ...closed({ valueFrom: object }), required: ['valueFrom'] }],
-  }),
+  extraEnv: {
+    anyOf: [
+      map({
+        anyOf: [scalar, { type: 'null' }, { ...closed({ valueFrom: object }), required: ['valueFrom'] }],
+      }),
+      {
+        type: 'array',
+        items: { ...closed({ name: text, value: text, valueFrom: object }), required: ['name'] },
+      },
+      { type: 'null' },
+    ],
+  },
   extraEnvFrom: objects,
   extraArgs: texts,
   extraVolumes: objects,

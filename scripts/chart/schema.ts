@@ -67,7 +67,9 @@ function schemaOf({ path, value, children }: ValueKey): Json {
       return { type: typeof value };
     case 'object':
       if (value !== null && !Array.isArray(value))
-        return /(^|\.)(labels|annotations|podLabels|podAnnotations|alertLabels|nodeSelector)$/i.test(path)
+        return /(^|\.)(labels|annotations|podLabels|podAnnotations|deploymentAnnotations|alertLabels|nodeSelector)$/i.test(
+          path,
+        )
           ? { type: 'object', additionalProperties: { type: ['string', 'number', 'boolean'] } }
           : { type: 'object' };
   }

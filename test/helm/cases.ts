@@ -11,7 +11,7 @@ export const DEFAULTS: Case = { name: 'defaults', args: [], from: 29 };
 export const MINORS = [29, 30, 31, 32, 33, 34, 35, 36];
 
 /** Cases that need a newer Kubernetes than the chart does; a guard says so. */
-const FROM: Readonly<Record<string, number>> = { 'pre-stop': 30 };
+const FROM: Readonly<Record<string, number>> = { 'pre-stop': 30, lists: 30 };
 
 export const CASES: readonly Case[] = [
   DEFAULTS,

@@ -1,5 +1,11 @@
 import { CHART, type Helm, helm, set } from '../support/helm.ts';
 
+const ROUTE = {
+  'httpRoute.enabled': true,
+  'httpRoute.parentRefs': [{ name: 'g' }],
+  'httpRoute.hostnames': ['a.example'],
+};
+const INGRESS = { 'ingress.enabled': true, 'ingress.hosts': ['a.example'] };
 const TLS = { 'tls.enabled': true, 'tls.existingSecret': 'own' };
 
 /** What the chart refuses, and a word of what it says. */
@@ -96,6 +102,22 @@ export const REFUSED: readonly (readonly [values: object, says: RegExp, kube?: s
   ],
   [{ heapPercentage: 91 }, /heapPercentage is above 90/],
   [{ 'extraEnv.NODE_OPTIONS': '--trace-warnings' }, /extraEnv\.NODE_OPTIONS replaces/],
+  [{ extraEnv: [{ name: 'NODE_OPTIONS', value: '--trace-warnings' }] }, /extraEnv\.NODE_OPTIONS replaces/],
+  ...[
+    { 'service.ipFamilies': ['IPv6'] },
+    { 'service.ipFamilies': ['IPv4', 'IPv6'] },
+    { 'service.ipFamilyPolicy': 'PreferDualStack' },
+    { 'service.ipFamilyPolicy': 'RequireDualStack' },
+    { 'service.clusterIP': 'fd00::1' },
+  ].map((values) => [values, /service has IPv6 .* set ports\.host to "\[::\]"/] as const),
+  [{ 'service.trafficDistribution': 'PreferClose' }, /PreferClose needs Kubernetes 1\.30/, '1.29.4'],
+  [{ 'service.trafficDistribution': 'PreferSameNode' }, /the others 1\.34, and this is v1\.33\.0/],
+  [{ ...ROUTE, 'httpRoute.path.value': '/nats' }, /httpRoute\.path \/nats is no path of the gateway/],
+  [
+    { ...ROUTE, 'httpRoute.path': { type: 'Exact', value: '/nats' }, 'config.routes': [{ path: '/other' }] },
+    /httpRoute\.path \/nats is no path/,
+  ],
+  [{ ...INGRESS, 'ingress.path': '/nats' }, /ingress\.path \/nats is no path of the gateway/],
   [{ deploymentPatch: [{ op: 'replace', path: '/spec/nothing', value: 1 }] }, /there is no "nothing"/],
   [{ deploymentPatch: [{ op: 'remove', path: '/spec/nothing' }] }, /there is no "nothing"/],
   [{ deploymentPatch: [{ op: 'add', path: '/spec/nothing/deep', value: 1 }] }, /there is no "nothing"/],
@@ -145,6 +167,24 @@ export const ACCEPTED: readonly (readonly [values: object, kube?: string])[] = [
   [{ 'pdb.minAvailable': 2, 'pdb.enabled': false }],
   [{ heapPercentage: 90 }],
   [{ 'extraEnv.NODE_OPTIONS': '--max-old-space-size=100' }],
+  [{ 'service.ipFamilies': ['IPv6'], 'ports.host': '[::]' }],
+  [{ 'service.ipFamilyPolicy': 'PreferDualStack', 'ports.host': '[::]' }],
+  [
+    {
+      'service.ipFamilies': ['IPv4'],
+      'service.ipFamilyPolicy': 'SingleStack',
+      'service.clusterIP': '10.0.0.9',
+    },
+  ],
+  [{ 'service.trafficDistribution': 'PreferClose' }, '1.30.0'],
+  [{ 'service.trafficDistribution': 'PreferSameZone' }, '1.34.0'],
+  [{ ...ROUTE, 'httpRoute.path.value': '/nats', 'config.routes': [{ path: '/nats' }] }],
+  [{ ...ROUTE, 'httpRoute.path': { type: 'RegularExpression', value: '/n.*' } }],
+  [{ ...ROUTE, 'httpRoute.path.value': '/nats', 'httpRoute.filters': [{ type: 'URLRewrite' }] }],
+  [{ 'httpRoute.path.value': '/nats', 'ingress.path': '/nats' }],
+  [{ ...INGRESS, 'ingress.path': '/*' }],
+  [{ ...INGRESS, 'ingress.path': '/nats', 'config.routes': [{ path: '/nats' }] }],
+  [{ ...INGRESS, 'ingress.path': '/nats', 'ingress.annotations': { 'haproxy.org/path-rewrite': '/' } }],
   [{ 'keda.minReplicaCount': 11 }],
   [{ 'autoscaling.minReplicas': 11 }],
   [{ 'autoscaling.sessions.enabled': false, 'autoscaling.cpu.enabled': false }],

@@ -33,6 +33,8 @@ test('every sentence of the guards has a case here', () => {
       .replaceAll('= %d:', '= 40:')
       .replace('%d is below', '39 is below')
       .replace('minAvailable %d', 'minAvailable 2')
+      .replace('path %s', 'path /nats')
+      .replace('this is %s', 'this is v1.33.0')
       .replace('no alert %s', 'no alert NatsgateDwon')
       .replace('there is no %q', 'there is no "nothing"')
       .replace('no entry %s', 'no entry 1')

@@ -22,7 +22,7 @@ const MEANT: Readonly<Record<string, readonly string[]>> = {
 /** Every case for every Kubernetes: rendered once, looked at from all sides. */
 const rendered = new Map<string, Manifest[]>();
 
-test('every case renders for Kubernetes 1.29 to 1.36', { timeout: 180_000 }, async () => {
+test('every case renders for Kubernetes 1.29 to 1.36', { timeout: 400_000 }, async () => {
   const matrix = CASES.flatMap((one) =>
     MINORS.filter((minor) => minor >= one.from).map((minor) => ({ one, minor })),
   );

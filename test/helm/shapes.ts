@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { Certificate } from '@kubernetes-models/cert-manager/cert-manager.io/v1';
 import {
   BackendTLSPolicy,
@@ -46,6 +47,7 @@ const KINDS = {
 
 /** Versions with the same fields as the one in the table, which the package does not carry or which are older. */
 const SAME_FIELDS: Readonly<Record<string, string>> = {
+  'BackendTLSPolicy gateway.networking.k8s.io/v1alpha3': 'gateway.networking.k8s.io/v1',
   'TCPRoute gateway.networking.k8s.io/v1': 'gateway.networking.k8s.io/v1alpha2',
   'TLSRoute gateway.networking.k8s.io/v1alpha3': 'gateway.networking.k8s.io/v1',
 };
@@ -54,11 +56,13 @@ const inKnownVersion = (object: Manifest): Manifest => ({
   apiVersion: SAME_FIELDS[`${object.kind} ${object.apiVersion}`] ?? object.apiVersion,
 });
 
-export const KNOWN_KINDS = Object.keys(KINDS);
+/** Their shape is a type alone: `asTypeScript` looks at them. */
+const GOOGLE_KINDS = ['HealthCheckPolicy', 'GCPBackendPolicy', 'BackendConfig'];
 
 /** What the API's own schema finds wrong. It does not look for unknown fields; `asTypeScript` is for those. */
 export function checkShape(given: Manifest): string[] {
   const object = inKnownVersion(given);
+  if (GOOGLE_KINDS.includes(object.kind)) return [];
   const kind = KINDS[object.kind as keyof typeof KINDS];
   if (kind === undefined) return [`nothing checks objects of kind ${object.kind}`];
   try {
@@ -75,9 +79,13 @@ export function checkShape(given: Manifest): string[] {
 /** A program that compiles only if no object has a field that its API does not know. */
 export function asTypeScript(objects: readonly Manifest[]): string {
   const used = new Set(objects.map(({ kind }) => kind));
-  const imports = Object.entries(KINDS)
+  const modules = [
+    ...Object.entries(KINDS).map(([kind, [, module]]) => [kind, module] as const),
+    ...GOOGLE_KINDS.map((kind) => [kind, join(import.meta.dirname, 'google-kinds.ts')] as const),
+  ];
+  const imports = modules
     .filter(([kind]) => used.has(kind))
-    .map(([kind, [, module]]) => `import type { I${kind} } from '${module}';`);
+    .map(([kind, module]) => `import type { I${kind} } from '${module}';`);
   const constants = objects.map((object, index) => {
     return `export const object${index}: I${object.kind} = ${JSON.stringify(inKnownVersion(object), (_, value) => value ?? undefined)};`;
   });

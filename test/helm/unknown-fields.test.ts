@@ -23,7 +23,14 @@ async function compile(objects: readonly Manifest[]): Promise<string> {
   const folder = await mkdtemp(join(ROOT, '.cache', 'shapes-'));
   try {
     await writeFile(join(folder, 'objects.ts'), asTypeScript(objects));
-    const compilerOptions = { strict: true, noEmit: true, skipLibCheck: true, module: 'nodenext', types: [] };
+    const compilerOptions = {
+      strict: true,
+      noEmit: true,
+      skipLibCheck: true,
+      module: 'nodenext',
+      types: [],
+      allowImportingTsExtensions: true,
+    };
     await writeFile(
       join(folder, 'tsconfig.json'),
       JSON.stringify({ compilerOptions, files: ['objects.ts'] }),

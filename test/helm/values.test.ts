@@ -57,7 +57,7 @@ test('the schema holds the gateway’s own, and stays within draft-07', () => {
 test('a misspelt key is refused at every depth', async () => {
   // `global` belongs to the whole umbrella, and maps of names know no misspelling.
   const open =
-    /(^|\.)(global|resources\.requests|resources\.limits|labels|annotations|(pod|common|alert)(Labels|Annotations)|extraEnv|topologySpread|nodeSelector)$/i;
+    /(^|\.)(global|resources\.requests|resources\.limits|labels|annotations|(pod|common|alert|deployment)(Labels|Annotations)|extraEnv|topologySpread|nodeSelector)$/i;
   const places = [
     ...closedSections(),
     ...configSections('config', (schema['definitions'] as Json)['config'] as Json),
@@ -164,8 +164,11 @@ test('annotations for Artifact Hub can be read', () => {
 
 test('links of the chart’s documents lead somewhere', () => {
   for (const file of ['README.md', 'UPGRADING.md', 'CHANGELOG.md']) {
-    for (const [, target = ''] of read(file).matchAll(/\]\((?!https?:)([^)#]+)/g))
+    for (const [, target = ''] of read(file).matchAll(/\]\((?!https?:)([^)#]+)/g)) {
       assert.ok(readable(join(CHART, target)), `${file}: ${target}`);
+      // What lies outside is not in the package.
+      assert.doesNotMatch(target, /^\.\.|^ci\//, `${file}: ${target}`);
+    }
   }
 });
 

@@ -105,3 +105,24 @@ certificates switched on, above all. The keys are the gateway's own list.
 {{- if kindIs "map" $origins -}}{{- $origins = $origins.allow -}}{{- end -}}
 {{- join "\n" $origins -}}
 {{- end -}}
+
+{{/* Whether requests for a path have a route: (list root path). Everything below / counts, which is / to a client. */}}
+{{- define "natsgate.servesPath" -}}
+{{- $path := index . 1 -}}
+{{- if has $path (list "" "/" "/*") -}}yes{{- end -}}
+{{- range (include "natsgate.written" (index . 0) | fromJson).routes -}}{{- if eq (default "/" .path) $path -}}yes{{- end -}}{{- end -}}
+{{- end -}}
+
+{{/* Origins that a probe may send, as JSON {origins}: those that name one page first, then the others with a page filled in. */}}
+{{- define "natsgate.probeOrigins" -}}
+{{- $exact := list -}}
+{{- $filled := list -}}
+{{- range splitList "\n" (include "natsgate.origins" .) -}}
+{{- if eq . "*" -}}{{- $filled = append $filled "https://test.example.com" -}}
+{{- else if eq . "localhost" -}}{{- $filled = append $filled "http://localhost" -}}
+{{- else if and (contains "://" .) (contains "*" .) -}}{{- $filled = append $filled (replace "*" "test" .) -}}
+{{- else if contains "://" . -}}{{- $exact = append $exact . -}}
+{{- end -}}
+{{- end -}}
+{{- dict "origins" (concat $exact $filled) | toJson -}}
+{{- end -}}

@@ -40,10 +40,10 @@ app.kubernetes.io/component: "gateway"
 {{- include "natsgate.texts" (merge $standard .Values.podLabels .Values.commonLabels) -}}
 {{- end -}}
 
-{{/* metadata of one object: root, suffix or name, labels, annotations, component. */}}
+{{/* metadata of one object: root, suffix or name, namespace, labels, annotations, component. */}}
 {{- define "natsgate.metadata" -}}
 name: {{ default (printf "%s%s" (include "natsgate.fullname" .root) (default "" .suffix)) .name | quote }}
-namespace: {{ include "natsgate.namespace" .root | quote }}
+namespace: {{ default (include "natsgate.namespace" .root) .namespace | quote }}
 labels:
   {{- include "natsgate.labels" (dict "root" .root "labels" (default dict .labels) "component" .component) | nindent 2 }}
 {{- with merge (dict) (default dict .annotations) .root.Values.commonAnnotations }}
@@ -134,6 +134,6 @@ At most a day, which is the most that the gateway takes.
 {{/* Matchers of this release's series. */}}
 {{- define "natsgate.series" -}}
 {{- $job := printf "%s-metrics" (include "natsgate.fullname" .) -}}
-{{- if .Values.metrics.podMonitor.enabled -}}{{- $job = printf "%s/%s" (include "natsgate.namespace" .) (include "natsgate.fullname" .) -}}{{- end -}}
+{{- if .Values.metrics.podMonitor.enabled -}}{{- $job = printf "%s/%s" (default (include "natsgate.namespace" .) .Values.metrics.podMonitor.namespace) (include "natsgate.fullname" .) -}}{{- end -}}
 {{- default (printf "namespace=%q,job=%q" (include "natsgate.namespace" .) $job) .Values.prometheusRule.selector -}}
 {{- end -}}

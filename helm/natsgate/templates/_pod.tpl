@@ -17,7 +17,11 @@ securityContext:
 {{- if not (kindIs "invalid" .Values.hostUsers) }}
 hostUsers: {{ .Values.hostUsers }}
 {{- end }}
-{{- with uniq (concat .Values.global.imagePullSecrets .Values.image.pullSecrets) }}
+{{- $secrets := list }}
+{{- range concat .Values.global.imagePullSecrets .Values.image.pullSecrets }}
+{{- if kindIs "map" . }}{{ $secrets = append $secrets .name }}{{ else }}{{ $secrets = append $secrets . }}{{ end }}
+{{- end }}
+{{- with uniq $secrets }}
 imagePullSecrets:
   {{- range . }}
   - name: {{ . | quote }}
@@ -46,6 +50,28 @@ imagePullSecrets:
 {{- toJson $mounts -}}
 {{- end -}}
 
+{{/* extraEnv as a list, whatever form it was written in, as JSON {env}; null in a map stands there as null. */}}
+{{- define "natsgate.extraEnv" -}}
+{{- $env := list -}}
+{{- if kindIs "slice" .Values.extraEnv -}}{{- $env = .Values.extraEnv -}}
+{{- else -}}
+{{- range $name, $value := default dict .Values.extraEnv -}}
+{{- $env = append $env (merge (dict "name" $name) (kindIs "map" $value | ternary $value (dict "value" $value))) -}}
+{{- end -}}
+{{- end -}}
+{{- dict "env" $env | toJson -}}
+{{- end -}}
+
+{{/* Variables of the container, as JSON {env}: the chart's own first, where no other has the name. */}}
+{{- define "natsgate.env" -}}
+{{- $own := dict "NODE_OPTIONS" (printf "--max-old-space-size-percentage=%d" (int .Values.heapPercentage)) "NATSGATE_DRAIN_BUDGET" (include "natsgate.drainBudget" .) -}}
+{{- $extra := (include "natsgate.extraEnv" . | fromJson).env -}}
+{{- range $extra -}}{{- $own = omit $own .name -}}{{- end -}}
+{{- $env := list -}}
+{{- range $name, $value := $own -}}{{- $env = append $env (dict "name" $name "value" $value) -}}{{- end -}}
+{{- dict "env" (concat $env $extra) | toJson -}}
+{{- end -}}
+
 {{- define "natsgate.container" -}}
 name: natsgate
 {{ include "natsgate.containerBase" . }}
@@ -64,14 +90,14 @@ args:
   {{- end }}
 {{- end }}
 env:
-  {{- $env := dict "NODE_OPTIONS" (printf "--max-old-space-size-percentage=%d" (int .Values.heapPercentage)) "NATSGATE_DRAIN_BUDGET" (include "natsgate.drainBudget" .) }}
-  {{- range $name, $value := mergeOverwrite $env .Values.extraEnv }}
-  {{- if not (kindIs "invalid" $value) }}
-  - name: {{ $name | quote }}
-    {{- if kindIs "map" $value }}
-    {{- toYaml $value | nindent 4 }}
+  {{- range (include "natsgate.env" . | fromJson).env }}
+  {{- if or .valueFrom (not (kindIs "invalid" .value)) }}
+  - name: {{ .name | quote }}
+    {{- with .valueFrom }}
+    valueFrom:
+      {{- toYaml . | nindent 6 }}
     {{- else }}
-    value: {{ $value | toString | quote }}
+    value: {{ .value | toString | quote }}
     {{- end }}
   {{- end }}
   {{- end }}
@@ -127,10 +153,15 @@ terminationGracePeriodSeconds: {{ include "natsgate.gracePeriod" . }}
 affinity:
   {{- toYaml . | nindent 2 }}
 {{- end }}
+{{- $selector := dict "labelSelector" (dict "matchLabels" (include "natsgate.selectorLabels" . | fromYaml)) "matchLabelKeys" (list "pod-template-hash") }}
 {{- $spread := list }}
+{{- range .Values.topologySpreadConstraints }}
+{{- if hasKey . "labelSelector" }}{{ $spread = append $spread . }}{{ else }}{{ $spread = append $spread (merge (dict) . $selector) }}{{ end }}
+{{- end }}
+{{- if not $spread }}
 {{- range $key, $value := .Values.topologySpread }}
-{{- $selector := dict "matchLabels" (include "natsgate.selectorLabels" $ | fromYaml) }}
-{{- $spread = append $spread (merge (dict "topologyKey" $key "labelSelector" $selector "matchLabelKeys" (list "pod-template-hash")) $value) }}
+{{- $spread = append $spread (merge (dict "topologyKey" $key) $selector $value) }}
+{{- end }}
 {{- end }}
 {{- with $spread }}
 topologySpreadConstraints:
