@@ -1,6 +1,7 @@
 import { isIP, type Socket } from 'node:net';
 import { createSecureContext, connect as overTls, type SecureContext, type TLSSocket } from 'node:tls';
 import type { UpstreamServer, UpstreamTls } from '../config/config.ts';
+import { keepReading } from './upstream-socket.ts';
 
 /** How we speak TLS to the servers: made once, used for every connection. */
 export type TlsClient = { readonly config: UpstreamTls; readonly context: SecureContext };
@@ -38,6 +39,7 @@ export function startTls(
     // Said aloud, or an environment variable could switch it off.
     rejectUnauthorized: true,
   });
+  keepReading(socket);
   socket.on('error', ignore);
   socket.once('secureConnect', () => {
     if (!judgesUs || socket.getProtocol() !== 'TLSv1.3') return onSecure();

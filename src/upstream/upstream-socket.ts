@@ -41,4 +41,23 @@ export class UpstreamSocket extends Socket {
   }
 }
 
+/** The same for a socket that is made elsewhere, as Node makes TLS sockets. */
+export function keepReading(socket: Socket): void {
+  let failure: Error | undefined;
+  const tolerant =
+    (done: Done): Done =>
+    (error) => {
+      failure ??= error ?? undefined;
+      done();
+    };
+  const { _write: write, _writev: writev, push } = socket;
+  socket._write = (chunk, encoding, done) => write.call(socket, chunk, encoding, tolerant(done));
+  socket._writev = (chunks, done) => writev?.call(socket, chunks, tolerant(done));
+  socket.push = (chunk, encoding) => {
+    if (chunk !== null || failure === undefined) return push.call(socket, chunk, encoding);
+    socket.destroy(failure);
+    return false;
+  };
+}
+
 function ignore(): void {}

@@ -165,6 +165,26 @@ describe('nats-core through the gateway to a server with TLS', () => {
   }
 });
 
+test('what the server says last reaches the client when the server resets the connection, 30 times', {
+  timeout: 60_000,
+}, async () => {
+  const upstream = { tls: upstreamTls(certificates) } as const;
+  await using pair = await Pair.start('max_payload: 65536', upstream, '');
+  const large = frame(Opcode.binary, `PUB a 300000\r\n${'x'.repeat(300_000)}\r\n`);
+  const ends = new Map<string, number>();
+  for (let count = 0; count < 30; count++) {
+    await using client = await RawClient.open(pair.gateway.port);
+    client.send(frame(Opcode.binary, 'CONNECT {"verbose":false}\r\nPING\r\n'));
+    await client.until(() => client.data.includes('PONG\r\n'));
+    client.send(large);
+    const close = await client.closeReceived();
+    const words = /-ERR '.*'/.exec(client.data.toString())?.[0];
+    const end = `${close?.code} ${close?.reason} ${words}`;
+    ends.set(end, (ends.get(end) ?? 0) + 1);
+  }
+  assert.deepEqual([...ends], [["1009 upstream_closed -ERR 'Maximum Payload Violation'", 30]]);
+});
+
 describe('the server sees the client by the PROXY header', () => {
   const WAYS: readonly {
     readonly name: string;
