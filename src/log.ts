@@ -1,8 +1,13 @@
 import { isatty } from 'node:tty';
 import { pino } from 'pino';
-import type { LogConfig } from './config/config.ts';
 import { asText } from './log-text.ts';
 import { printableJson } from './printable.ts';
+
+/** As configured by `log:`. */
+export type LogConfig = {
+  readonly level: 'debug' | 'info' | 'warn' | 'error' | 'silent';
+  readonly format: 'auto' | 'json' | 'text';
+};
 
 /** What the parts of the gateway log with: pino's call form, fields first. */
 export type Log = Pick<pino.Logger, 'debug' | 'info' | 'warn' | 'error' | 'isLevelEnabled'> & {

@@ -11,7 +11,7 @@ import { helpPage } from './cli/help.ts';
 import { probe, probeUrl, readAuthorities } from './cli/probe.ts';
 import { serve } from './cli/serve.ts';
 import { type ConfigSource, loadConfig } from './config/load.ts';
-import { duration } from './config/units.ts';
+import { duration } from './config/values.ts';
 import { type Gateway, startGateway } from './gateway.ts';
 import { createLog, standardOutput } from './log.ts';
 import { asText } from './log-text.ts';

@@ -10,7 +10,7 @@ import { isCutThrough, type Prepared } from './prepare.ts';
 import { Traffic } from './session/pipe.ts';
 import type { SessionObserver, SessionParts } from './session/session.ts';
 import type { TimerWheel } from './timer-wheel.ts';
-import type { DialContext, DialObserver } from './upstream/connect.ts';
+import type { DialContext, DialObserver } from './upstream/connection.ts';
 import { firstDial } from './upstream/first-dial.ts';
 import { UpstreamPool } from './upstream/pool.ts';
 import type { UpstreamServerStatus } from './upstream/server.ts';

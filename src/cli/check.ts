@@ -1,12 +1,7 @@
 import { certificateEnds } from '../config/certificate-ends.ts';
 import type { Config, ListenAddress, RouteConfig } from '../config/config.ts';
-import {
-  type ConfigSource,
-  formatProblem,
-  loadConfig,
-  type Problem,
-  urgentWarnings,
-} from '../config/load.ts';
+import { type ConfigSource, loadConfig } from '../config/load.ts';
+import { formatProblem, type Problem, urgentWarnings } from '../config/problems.ts';
 import { counted } from '../config/text.ts';
 import { type Prepared, prepare } from '../prepare.ts';
 import { printableJson } from '../printable.ts';
@@ -42,7 +37,7 @@ export async function check(
     try {
       prepared = await prepare(loaded.config, fileDescriptorLimit);
     } catch (error) {
-      problems = [{ where: '', key: '', text: (error as Error).message }];
+      problems = [{ code: 'start', where: '', key: '', text: (error as Error).message }];
     }
   }
   const code = problems.length === 0 && !(strict && warnings.length > 0) ? 0 : 1;

@@ -1,4 +1,5 @@
-import { type ConfigSource, formatProblem, type LoadedConfig, urgentWarnings } from '../config/load.ts';
+import type { ConfigSource, LoadedConfig } from '../config/load.ts';
+import { formatProblem, urgentWarnings } from '../config/problems.ts';
 import { counted } from '../config/text.ts';
 import { type Gateway, type GatewayOptions, startGateway } from '../gateway.ts';
 import { createLog, type StandardOutput } from '../log.ts';

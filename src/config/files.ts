@@ -30,8 +30,8 @@ export type FileSeen = {
 
 export type ConfigText =
   | { readonly ok: true; readonly text: string }
-  /** `line` and `column` count from 1; absent when there is no file to point into. */
-  | { readonly ok: false; readonly text: string; readonly line?: number; readonly column?: number };
+  /** `hasFile`: there is a file to point into. */
+  | { readonly ok: false; readonly code: string; readonly hasFile: boolean; readonly text: string };
 
 /** Reads at most `mostBytes` of a regular file; never waits for a pipe or a device, never throws. */
 export async function readBounded(path: string, mostBytes: number): Promise<FileBytes> {
@@ -78,14 +78,15 @@ export async function anyChanged(files: readonly FileSeen[]): Promise<boolean> {
   return files.some(({ digest }, index) => now[index]?.digest !== digest);
 }
 
-/** The text of the configuration file: UTF-8, with or without a byte order mark, at most 256 KiB, not empty. */
+/** The text of the configuration file: UTF-8, at most 256 KiB, not empty. */
 export function configText(path: string, file: FileBytes): ConfigText {
-  if (!file.ok) {
-    return file.what.startsWith('it is over')
-      ? { ok: false, line: 1, column: 1, text: `the file cannot be used: ${file.what}; write a shorter one` }
-      : { ok: false, text: `${quote(path)} cannot be read: ${file.what}; write the name of a readable file` };
+  if (file.ok) return decode(file.bytes);
+  if (file.what.startsWith('it is over')) {
+    const text = `the file cannot be used: ${file.what}; write a shorter one`;
+    return { ok: false, code: 'too_large', hasFile: true, text };
   }
-  return decode(file.bytes);
+  const text = `${quote(path)} cannot be read: ${file.what}; write the name of a readable file`;
+  return { ok: false, code: 'unreadable', hasFile: false, text };
 }
 
 /** Relative names start at the folder of the configuration file, or where the program runs when there is none. */
@@ -93,59 +94,21 @@ export function resolveFrom(configFile: string | undefined, name: string): strin
   return isAbsolute(name) || configFile === undefined ? name : join(dirname(configFile), name);
 }
 
-/** Text of a configuration file from its bytes. */
-export function decode(bytes: Buffer): ConfigText {
-  if (isUtf16(bytes)) {
-    return { ok: false, line: 1, column: 1, text: 'the file is UTF-16; write it as UTF-8' };
-  }
-  const text = fromUtf8(bytes);
-  if (text === undefined) {
-    const { line, column } = firstBadByte(bytes);
-    return { ok: false, line, column, text: 'a byte here is not UTF-8; write the file as UTF-8' };
-  }
-  if (text.split('\n').every((line) => /^\s*(#|$)/.test(line))) {
-    return {
-      ok: false,
-      line: 1,
-      column: 1,
-      text: 'the file is empty; write at least origins: and upstream:',
-    };
-  }
-  return { ok: true, text };
-}
-
-/** By its mark, or by the zero byte that Latin letters have there. */
-function isUtf16(bytes: Buffer): boolean {
-  const [first = 1, second = 1] = bytes;
-  return (
-    (first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff) || first === 0 || second === 0
-  );
-}
-
-function fromUtf8(bytes: Buffer): string | undefined {
+/** UTF-8, with or without a byte order mark, and something besides comments. */
+function decode(bytes: Buffer): ConfigText {
+  const refused = (code: string, text: string): ConfigText => ({ ok: false, code, hasFile: true, text });
+  let text: string;
   try {
-    // Without ignoreBOM the decoder takes a byte order mark away.
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch {
-    // The decoder does not say where; firstBadByte does.
-    return undefined;
+    return refused('not_utf8', 'the file is not UTF-8 (perhaps UTF-16); write it as UTF-8');
   }
-}
-
-function firstBadByte(bytes: Buffer): { line: number; column: number } {
-  let line = 1;
-  for (let start = 0; start < bytes.length; line++) {
-    const newline = bytes.indexOf(0x0a, start);
-    const end = newline === -1 ? bytes.length : newline;
-    const good = fromUtf8(bytes.subarray(start, end));
-    if (good === undefined) {
-      // Lenient decoding puts U+FFFD for the first bad byte; a U+FFFD of the file itself is found a little early.
-      const column = bytes.subarray(start, end).toString('utf8').indexOf('\ufffd') + 1;
-      return { line, column: Math.max(1, column) };
-    }
-    start = end + 1;
-  }
-  return { line, column: 1 };
+  // UTF-16 without a mark, which is also valid UTF-8.
+  if (text.includes('\0'))
+    return refused('not_utf8', 'the file has zero bytes in it (perhaps UTF-16); write it as UTF-8');
+  if (text.split('\n').every((line) => /^\s*(#|$)/.test(line)))
+    return refused('empty_file', 'the file is empty; write at least origins: and upstream:');
+  return { ok: true, text };
 }
 
 function inWords(error: unknown): string {

@@ -1,56 +1,87 @@
-/** The JSON Schema by which editors help; written to docs/config.schema.json by scripts/write-schema.ts. */
-import { KEYS, type KeyShape, longFormJsonSchema } from './schema.ts';
+/** The JSON Schema by which editors and the chart help; scripts/write-schema.ts writes it to docs/config.schema.json. */
+import * as z from 'zod';
+import { schema } from './schema.ts';
 
 type Json = Record<string, unknown>;
 
 /** JSON Schema (draft 2020-12) of the configuration file, with descriptions, defaults, long and short forms. */
 export function configJsonSchema(): Json {
+  const { $schema, properties, ...json } = z.toJSONSchema(schema, { io: 'input' }) as Json;
+  const { routes, ...sections } = withShortForms(properties) as Record<string, Json>;
   return {
-    ...withShortForms(longFormJsonSchema() as Json, KEYS),
-    type: 'object',
-    patternProperties: { ...IGNORED, '^\\$schema$': {} },
+    $schema,
+    ...json,
+    properties: { ...sections, routes: asRoutes(routes ?? {}) },
+    patternProperties: { '^(x-|\\$schema$)': {} },
     title: 'natsgate configuration',
     description: 'Every key is explained in docs/configuration.md.',
   };
 }
 
 /** The text of docs/config.schema.json. */
-export function configJsonSchemaText(): string {
-  return `${JSON.stringify(configJsonSchema(), undefined, 2)}\n`;
+export const configJsonSchemaText = (): string => `${JSON.stringify(configJsonSchema(), undefined, 2)}\n`;
+
+export type KnownKey = { readonly path: string; readonly isSection: boolean; readonly preset: unknown };
+
+/** Every key by its path, such as `upstream.tls.mode`, with its default where it has one. */
+export function knownKeys(): readonly KnownKey[] {
+  known ??= keysIn(configJsonSchema(), '');
+  return known;
 }
 
-/** Keys that the gateway passes over, see load.ts. */
-const IGNORED = { '^x-': {} };
+/** Made when it is first asked for. */
+let known: readonly KnownKey[] | undefined;
 
-/** What is empty is absent. A list also takes one entry alone; a section with a short form also takes the value of its short key. */
-function withShortForms(json: Json, shape: KeyShape): Json {
-  if (shape.kind === 'value') return withNumericDefault(json);
-  const { description, default: preset, ...long } = json;
-  const notes = description === undefined ? {} : { description };
-  if (shape.kind === 'list') {
-    const note = preset === undefined ? notes : { ...notes, default: preset };
-    const list = { ...long, type: ['array', 'null'] };
-    if (shape.item !== undefined)
-      return { ...note, ...list, items: asRoute(withShortForms(long['items'] as Json, shape.item)) };
-    return { ...note, anyOf: [long['items'], list] };
+function keysIn(json: Json, path: string): readonly KnownKey[] {
+  const forms = (json['anyOf'] as Json[] | undefined) ?? [json];
+  const long = forms.find((form) => form['properties'] !== undefined) ?? (json['items'] as Json | undefined);
+  const properties = Object.entries((long?.['properties'] ?? {}) as Record<string, Json>);
+  return properties.flatMap(([key, inner]) => {
+    const here = path === '' ? key : `${path}.${key}`;
+    const below = keysIn(inner, here);
+    return [{ path: here, isSection: below.length > 0, preset: inner['default'] }, ...below];
+  });
+}
+
+const withShortForms = (properties: unknown): Record<string, Json> =>
+  Object.fromEntries(
+    Object.entries(properties as Json).map(([key, one]) => [key, withShortForm(one as Json)]),
+  );
+
+/** A list also takes one entry alone, and a section with a short form the value of its short key; both may be empty. */
+function withShortForm(json: Json): Json {
+  const { description, default: preset, short, oneOrMore, ...long } = json;
+  const note = { ...(description === undefined ? {} : { description }) };
+  const noted = preset === undefined ? note : { ...note, default: numeric(preset, long['type']) };
+  if (oneOrMore === true) {
+    const entry = Array.isArray(preset) && preset.length === 1 ? { default: preset[0] } : {};
+    return { ...noted, ...entry, anyOf: [long['items'], long, { type: 'null' }] };
   }
-
-  const written = long['properties'] as Json;
-  const properties: Json = {};
-  for (const [key, inner] of shape.keys) properties[key] = withShortForms(written[key] as Json, inner);
-  const section = { ...long, type: ['object', 'null'], properties, patternProperties: IGNORED };
-  if (shape.short === undefined) return { ...notes, ...section };
-  return { ...notes, anyOf: [properties[shape.short], section] };
+  if (long['type'] === 'array') {
+    const item = long['items'] as Json;
+    const items = { ...item, properties: withShortForms(item['properties']) };
+    return { ...noted, ...long, type: ['array', 'null'], items };
+  }
+  if (long['type'] !== 'object') return { ...noted, ...long };
+  const properties = withShortForms(long['properties']);
+  const alone = typeof short === 'string' ? [properties[short]] : [];
+  return { ...note, anyOf: [...alone, { ...long, properties }, { type: 'null' }] };
 }
 
-/** What a route does not say it inherits: no key is required, and none has a default of its own but `inherit.ts` names. */
-function asRoute(json: Json): Json {
-  const { required: _, ...section } = json;
-  const properties = Object.entries(section['properties'] as Json).map(([key, one]) => [
+/** Values are read as text, and so zod has 512 as "512"; a file has the number. */
+function numeric(preset: unknown, type: unknown): unknown {
+  const isNumber = Array.isArray(type) && type.includes('integer');
+  return isNumber && typeof preset === 'string' && /^\d+$/.test(preset) ? Number(preset) : preset;
+}
+
+/** What a route does not say it inherits: nothing is required, and nothing has a default but path and subprotocols. */
+function asRoutes(json: Json): Json {
+  const { required: _, ...item } = json['items'] as Json;
+  const properties = Object.entries(item['properties'] as Json).map(([key, one]) => [
     key,
     ['path', 'subprotocols'].includes(key) ? one : withoutDefaults(one),
   ]);
-  return { ...section, properties: Object.fromEntries(properties) };
+  return { ...json, items: { ...item, properties: Object.fromEntries(properties) } };
 }
 
 /** Also without what a section requires: the keys at the top may have it. */
@@ -59,11 +90,4 @@ function withoutDefaults(json: unknown): unknown {
   if (typeof json !== 'object' || json === null) return json;
   const entries = Object.entries(json).filter(([key]) => key !== 'default' && key !== 'required');
   return Object.fromEntries(entries.map(([key, one]) => [key, withoutDefaults(one)]));
-}
-
-/** Values are read as text, and so zod has 512 as "512"; a file has the number. */
-function withNumericDefault(json: Json): Json {
-  const { type, default: preset } = json;
-  const isNumber = Array.isArray(type) && typeof preset === 'string' && /^\d+$/.test(preset);
-  return isNumber ? { ...json, default: Number(preset) } : json;
 }

@@ -1,13 +1,15 @@
 /** Looks into the files that the configuration names, so that a wrong one is found at start and has a position. */
 import { readSeed } from '../nats/nkey.ts';
-import type { AdminConfig, ProxySigner, ServerTls, TlsMaterial, UpstreamTls } from './config.ts';
+import type { AdminConfig, ProxySigner, ServerTls, TlsMaterial } from './config.ts';
 import { fileSeen, readBounded, resolveFrom } from './files.ts';
-import type { Report } from './report.ts';
-import type { RouteValues, Values } from './schema.ts';
+import type { Path } from './path.ts';
+import type { Report } from './problems.ts';
+import { isInherited } from './routes.ts';
+import type { Values } from './schema.ts';
+import type { UpstreamValues } from './sections/upstream.ts';
 import { settingKey } from './settings.ts';
 import { filesOf, judgeTls, MAX_PEM_BYTES, type TlsKey } from './tls-files.ts';
-import { type Located, locate, type Node } from './tree.ts';
-import type { Path } from './validate.ts';
+import type { Located, Written } from './written.ts';
 
 const MAX_TOKEN_BYTES = 4096;
 const MAX_SEED_BYTES = 4096;
@@ -16,9 +18,10 @@ const LEAST_TOKEN_LENGTH = 16;
 const READABLE_BY_GROUP = 0o040;
 const READABLE_BY_ALL = 0o004;
 
-/** What was found in the files. Relative names start at the folder of `configFile`. */
+/** What the named files hold. Names start at the folder of `configFile`. */
 export type References = {
-  readonly tls: ServerTls | undefined;
+  /** Of `listen.tls`. */
+  readonly material: TlsMaterial | undefined;
   readonly token: AdminConfig['token'];
   readonly upstream: UpstreamReferences;
   /** By the number of the route; undefined where it has no upstream of its own. */
@@ -26,33 +29,37 @@ export type References = {
 };
 
 export type UpstreamReferences = {
-  readonly tls: UpstreamTls | undefined;
+  readonly material: TlsMaterial | undefined;
   readonly proxySigner: ProxySigner | undefined;
 };
 
 /** Reads and checks the named files; what is wrong goes to `report`. Nothing of their content is ever printed. */
-export async function checkReferences(
+export async function readReferences(
   values: Values,
-  root: Node,
+  written: Written,
   configFile: string | undefined,
   ownGroups: readonly number[],
-  failed: (path: Path) => boolean,
   report: Report,
 ): Promise<References> {
   const read = async (path: Path, name: string, mostBytes: number, secret: boolean) => {
-    const located = locate(root, path);
+    const located = written.locate(path);
+    const { place, key } = located;
     const file = await readBounded(resolveFrom(configFile, name), mostBytes);
-    // Being listed is what makes a file be watched: whatever is read here reloads by itself.
+    // Being listed is what makes a file be watched: a file that is read here is reloaded by itself.
     report.files.push(fileSeen(resolveFrom(configFile, name), settingKey(path, values), mostBytes, file));
     if (!file.ok) {
       const text = `the file cannot be read: ${file.what}; write the name of a readable file`;
-      report.problem(located.place, located.key, text);
+      report.problem('unreadable', place, key, text);
       return undefined;
     }
     if (secret && isReadableByOthers(file, ownGroups)) {
       const mode = file.mode.toString(8).padStart(4, '0');
-      const text = `others may read this secret (mode ${mode}); set mode 0400`;
-      report.warning(located.place, located.key, text);
+      report.warning(
+        'secret_is_open',
+        place,
+        key,
+        `others may read this secret (mode ${mode}); set mode 0400`,
+      );
     }
     return { located, bytes: file.bytes };
   };
@@ -67,68 +74,39 @@ export async function checkReferences(
       const file = await read(at(key), name, MAX_PEM_BYTES, key === 'keyFile');
       if (file !== undefined) files[key] = file.bytes;
     }
-    const located = (key: TlsKey): Located => locate(root, at(key));
+    const located = (key: TlsKey): Located => written.locate(at(key));
     return judgeTls(files, tls.minVersion, {
-      problem: (key, text) => report.problem(located(key).place, located(key).key, text),
-      warning: (key, text) => report.warning(located(key).place, located(key).key, text),
+      problem: (key, text) => report.problem('tls_file', located(key).place, located(key).key, text),
+      warning: (key, text) => report.warning('tls_file', located(key).place, located(key).key, text),
     });
   };
 
-  const resolve = (name: string): string => resolveFrom(configFile, name);
-  const resolveAny = (name: string | undefined) => (name === undefined ? undefined : resolve(name));
   const readUpstream = async (
     section: Path,
-    upstream: RouteValues['upstream'],
+    { tls, proxySeedFile }: UpstreamValues,
   ): Promise<UpstreamReferences> => {
-    const tls = failed([...section, 'tls']) ? undefined : upstream.tls;
-    const material = tls && (await readTls(section, tls));
-    const seedPath = [...section, 'proxySeedFile'];
-    const seedFile = failed(seedPath) ? undefined : upstream.proxySeedFile;
-    const seed = seedFile === undefined ? undefined : await read(seedPath, seedFile, MAX_SEED_BYTES, true);
-    return {
-      proxySigner: seed && signerIn(seed, report),
-      tls:
-        tls === undefined || tls.mode === 'off' || material === undefined
-          ? undefined
-          : {
-              material: () => material,
-              mode: tls.mode,
-              caFile: resolveAny(tls.caFile),
-              certFile: resolveAny(tls.certFile),
-              keyFile: resolveAny(tls.keyFile),
-              serverName: tls.serverName?.replace(/^\[|\]$/g, ''),
-              minVersion: tls.minVersion,
-            },
-    };
+    const material = await readTls(section, tls);
+    const seed =
+      proxySeedFile === undefined
+        ? undefined
+        : await read([...section, 'proxySeedFile'], proxySeedFile, MAX_SEED_BYTES, true);
+    return { material, proxySigner: seed && signerIn(seed, report) };
   };
 
-  const tls = failed(['listen', 'tls']) ? undefined : values.listen.tls;
+  const { tls } = values.listen;
   const material = tls && (await readTls(['listen'], tls));
   const upstream = await readUpstream(['upstream'], values.upstream);
   const { tokenFile } = values.admin;
-  let token: string | undefined;
-  if (tokenFile !== undefined && !failed(['admin', 'tokenFile'])) {
-    const file = await read(['admin', 'tokenFile'], tokenFile, MAX_TOKEN_BYTES, true);
-    if (file !== undefined) token = tokenIn(file, report);
-  }
+  const token =
+    tokenFile === undefined
+      ? undefined
+      : await read(['admin', 'tokenFile'], tokenFile, MAX_TOKEN_BYTES, true);
   const routes: (UpstreamReferences | undefined)[] = [];
   for (const [index, route] of values.routes.entries()) {
     const section = ['routes', index, 'upstream'];
-    routes.push(locate(root, section).inherited ? undefined : await readUpstream(section, route.upstream));
+    routes.push(isInherited(written, section) ? undefined : await readUpstream(section, route.upstream));
   }
-  return {
-    token,
-    upstream,
-    routes,
-    tls: tls &&
-      material && {
-        material: () => material,
-        certFile: resolve(tls.certFile),
-        keyFile: resolve(tls.keyFile),
-        clientCaFile: resolveAny(tls.clientCaFile),
-        minVersion: tls.minVersion,
-      },
-  };
+  return { material, token: token && tokenIn(token, report), upstream, routes };
 }
 
 /** A group of the process's own is no other: with fsGroup the kubelet gives secrets to the pod's group, mode 0440. */
@@ -149,12 +127,12 @@ function tokenIn({ located, bytes }: Found, report: Report): string | undefined 
       token === ''
         ? 'the file is empty; write a token of at least 16 characters into it'
         : 'the token is not one line of visible ASCII characters; write such a one into the file';
-    report.problem(located.place, located.key, text);
+    report.problem('token_malformed', located.place, located.key, text);
     return undefined;
   }
   if (token.length < LEAST_TOKEN_LENGTH) {
     const text = `the token is shorter than ${LEAST_TOKEN_LENGTH} characters; write a random one, such as 32 hexadecimal digits`;
-    report.warning(located.place, located.key, text);
+    report.warning('token_short', located.place, located.key, text);
   }
   return token;
 }
@@ -163,6 +141,6 @@ function signerIn({ located, bytes }: Found, report: Report): ProxySigner | unde
   const reading = readSeed(bytes);
   bytes.fill(0);
   if (reading.ok) return reading.signer;
-  report.problem(located.place, located.key, reading.problem);
+  report.problem('seed', located.place, located.key, reading.problem);
   return undefined;
 }

@@ -2,7 +2,8 @@
 import type { Log } from '../log.ts';
 import type { Config, ListenConfig, ServerTls, UpstreamConfig, UpstreamTls } from './config.ts';
 import { anyChanged, type FileSeen, fileSeen, readBounded, seenNow } from './files.ts';
-import { formatProblem, type LoadedConfig, type ValidConfig } from './load.ts';
+import type { LoadedConfig, ValidConfig } from './load.ts';
+import { formatProblem } from './problems.ts';
 import {
   logReport,
   NO_RELOADS,

@@ -1,18 +1,19 @@
-/** A configuration by the keys of its file: what a reload compares, and says about what has changed. */
-
-import { routeName } from './build.ts';
+/** A configuration by the keys of its file: what a reload compares, and reports as changed. */
 import type { FileSeen } from './files.ts';
-import { KEYS, type KeyShape, ROUTE_KEYS, type Values } from './schema.ts';
+import { knownKeys } from './json-schema.ts';
+import { type Path, pathText } from './path.ts';
+import { isInherited } from './routes.ts';
+import type { Values } from './schema.ts';
+import { routeName } from './sections/route.ts';
 import { plain } from './text.ts';
-import { joined, locate, type Node } from './tree.ts';
-import type { Path } from './validate.ts';
+import type { Written } from './written.ts';
 
 export type Setting = {
   /** Equal where the meaning is (60s and 1m); '' when there is no value. */
   readonly value: string;
   /** Digest of the file that the value names, or ''. */
   readonly content: string;
-  /** As it was written, without anything that came from a variable or stands in a file. */
+  /** As it was written, without anything that came from a variable or is in a file. */
   readonly shown: string;
   /** The entries of a list, each as it was written. */
   readonly entries?: readonly string[];
@@ -23,49 +24,49 @@ export type Settings = ReadonlyMap<string, Setting>;
 
 export type Change = { readonly key: string; readonly from: string; readonly to: string };
 
-/** Longer lists are told by what came and what went. */
+/** Longer lists are described by what was added and removed. */
 const MAX_LIST_LENGTH = 300;
 const MAX_ENTRIES_NAMED = 5;
+const INHERITED = 'as at the top';
 
-/** Every key with its value; `values` are those of the schema, `root` what was written, in long form. */
-export function settingsOf(values: Values, root: Node, files: readonly FileSeen[]): Settings {
+/** Every key with its value. */
+export function settingsOf(values: Values, written: Written, files: readonly FileSeen[]): Settings {
   const settings = new Map<string, Setting>();
-  const walk = (inner: KeyShape, value: unknown, path: Path, absent: boolean): void => {
-    const isRoutes = inner.kind === 'list' && inner.item !== undefined;
-    if (inner.kind === 'section') {
-      for (const [key, one] of inner.keys) {
-        const section = value as Record<string, unknown> | undefined;
-        walk(one, section?.[key], [...path, key], section === undefined);
-      }
-    } else if (isRoutes) {
-      const names = values.routes.map(routeName);
-      const shown = `[${names.join(', ')}]`;
-      settings.set(settingKey(path, values), { value: shown, content: '', shown, entries: names });
-      for (const [index, route] of values.routes.entries()) walk(ROUTE_KEYS, route, [...path, index], false);
-    } else {
-      const key = settingKey(path, values);
-      const { node, inherited } = locate(root, path);
-      settings.set(key, {
-        value: value === undefined ? '' : JSON.stringify(value),
-        content: files.find((file) => file.key === key)?.digest ?? '',
-        ...(inherited ? { shown: INHERITED } : shown(inner, node, absent)),
-      });
-    }
+  const add = (path: Path, preset: unknown): void => {
+    const value = valueAt(values, path);
+    const key = settingKey(path, values);
+    settings.set(key, {
+      value: value === undefined ? '' : JSON.stringify(value),
+      content: files.find((file) => file.key === key)?.digest ?? '',
+      ...shownAs(value, path, preset, written),
+    });
   };
-  walk(KEYS, values, [], false);
+  const keys = knownKeys().filter(({ isSection }) => !isSection);
+  for (const { path, preset } of keys) if (!path.startsWith('routes.')) add(path.split('.'), preset);
+  const names = values.routes.map(routeName);
+  const shown = `[${names.join(', ')}]`;
+  settings.set('routes', { value: shown, content: '', shown, entries: names });
+  for (const index of values.routes.keys()) {
+    for (const { path, preset } of keys) {
+      const [list, ...rest] = path.split('.');
+      if (list === 'routes') add([list, index, ...rest], preset);
+    }
+  }
   return settings;
 }
 
+const valueAt = (values: unknown, path: Path): unknown =>
+  path.reduce<unknown>(
+    (value, step) => (typeof value === 'object' && value !== null ? Reflect.get(value, step) : undefined),
+    values,
+  );
+
 /** The key of a setting. A route goes by its name, so that one that moves in the list is still the same. */
 export function settingKey(path: Path, { routes }: Pick<Values, 'routes'>): string {
-  return path.reduce<string>((key, step) => {
-    if (typeof step === 'string') return joined(key, step);
-    const route = routes[step];
-    return `${key}[${route === undefined ? step : routeName(route)}]`;
-  }, '');
+  const [list, index, ...rest] = path;
+  const route = list === 'routes' && typeof index === 'number' ? routes[index] : undefined;
+  return route === undefined ? pathText(path) : pathText([`routes[${routeName(route)}]`, ...rest]);
 }
-
-const INHERITED = 'as at the top';
 
 /** What differs, in the order of the keys. A route that came or went is one change, as is a key that all inherit. */
 export function changesBetween(before: Settings, after: Settings): readonly Change[] {
@@ -101,19 +102,28 @@ function named(what: string, entries: readonly string[]): string {
   return `; ${what} ${entries.slice(0, MAX_ENTRIES_NAMED).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
 }
 
-function shown(
-  shape: KeyShape,
-  written: Node | undefined,
-  absent: boolean,
-): { readonly shown: string; readonly entries?: readonly string[] } {
-  if (shape.kind === 'list') {
-    const entries = written?.kind === 'list' ? written.items.map(text) : [];
+function shownAs(
+  value: unknown,
+  path: Path,
+  preset: unknown,
+  written: Written,
+): Pick<Setting, 'shown' | 'entries'> {
+  if (isInherited(written, path)) return { shown: INHERITED };
+  const { exact, value: raw, names } = written.locate(path);
+  if (Array.isArray(value)) {
+    const count = exact ? (Array.isArray(raw) ? raw.length : 1) : 0;
+    const entries = Array.from({ length: count }, (_, index) => textAt([...path, index], written));
     return { shown: `[${entries.join(', ')}]`, entries };
   }
-  if (written?.kind === 'text') return { shown: text(written) };
-  const preset = shape.kind === 'value' ? shape.preset : undefined;
-  return { shown: absent || preset === undefined ? 'none' : `${preset} (default)` };
+  if (exact && typeof raw === 'string') return { shown: names ?? plain(raw) };
+  return {
+    shown:
+      preset === undefined || (value === undefined && path[1] === 'tls') ? 'none' : `${preset} (default)`,
+  };
 }
 
 /** What came from a variable is shown by the name of the variable. */
-const text = (node: Node): string => (node.kind === 'text' ? (node.names ?? plain(node.text)) : '');
+function textAt(path: Path, written: Written): string {
+  const { names, value } = written.locate(path);
+  return names ?? plain(String(value));
+}

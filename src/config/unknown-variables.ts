@@ -1,5 +1,5 @@
 /** Environment variables that look like ours and are none: a misspelt one would go unnoticed. */
-import { setVariable, VARIABLES } from './overlay.ts';
+import { setVariable, VARIABLES } from './overrides.ts';
 import { nearest } from './suggest.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;

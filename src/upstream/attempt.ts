@@ -1,8 +1,8 @@
 import { Socket, type TcpNetConnectOpts } from 'node:net';
 import type { BufferPool } from '../buffer-pool.ts';
 import { MAX_INFO_BYTES, readFirstLine, type ServerInfo } from '../nats/info.ts';
-import type { ConnectOptions, DialTarget, Reads, Upstream } from './connect.ts';
 import { connectOutcome } from './connect-outcome.ts';
+import type { ConnectOptions, DialTarget, Reads, Upstream } from './connection.ts';
 import { DialError, type DialFailure } from './dial-error.ts';
 import { describeTlsFailure, startTls, type TlsClient } from './start-tls.ts';
 import { UpstreamSocket } from './upstream-socket.ts';

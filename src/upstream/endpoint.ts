@@ -1,4 +1,4 @@
-import type { DialTarget, Upstream } from './connect.ts';
+import type { DialTarget, Upstream } from './connection.ts';
 import type { DialError } from './dial-error.ts';
 
 /** What is known of a server, best first: label values of natsgate_upstream_server_state, words of the API. */

@@ -5,13 +5,8 @@ import type { Log } from '../log.ts';
 import type { ServerInfo } from '../nats/info.ts';
 import { choose } from './choose.ts';
 import { jitter, type Runtime, systemRuntime } from './clock.ts';
-import {
-  connect as connectTo,
-  type DialContext,
-  type DialObserver,
-  type DialTarget,
-  type Upstream,
-} from './connect.ts';
+import { connect as connectTo } from './connect.ts';
+import type { DialContext, DialObserver, DialTarget, Upstream } from './connection.ts';
 import { DialError } from './dial-error.ts';
 import type { Endpoint } from './endpoint.ts';
 import { type HealthProbe, HttpHealthProbe, healthTarget } from './health.ts';

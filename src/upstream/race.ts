@@ -1,7 +1,7 @@
 import type { Places } from '../budget.ts';
 import type { Runtime } from './clock.ts';
-import type { DialObserver, DialTarget, Upstream } from './connect.ts';
 import type { ConnectOutcome } from './connect-outcome.ts';
+import type { DialObserver, DialTarget, Upstream } from './connection.ts';
 import { DialError } from './dial-error.ts';
 import type { Endpoint } from './endpoint.ts';
 

@@ -40,10 +40,9 @@ async function run(
   return { code, out, err };
 }
 
-test('eight different mistakes are eight positions with what to write, and exit 1', async () => {
+test('seven different mistakes are seven positions with what to write, and exit 1', async () => {
   const { code, out, err } = await run(`listen: 0.0.0.0
 origins:
-  - *
   - nonsense
 upstream: tls://nats:4222
 limits:
@@ -55,17 +54,20 @@ timeouts:
 `);
   assert.equal(code, 1);
   assert.deepEqual(out, []);
-  assert.deepEqual(err, [
-    'gateway.yaml:1:9: listen: "0.0.0.0" has no port; write 0.0.0.0:8080',
-    "gateway.yaml:3:5: origins: * begins a YAML alias, which is not supported; write '*' in quotes",
-    'gateway.yaml:4:5: origins: "nonsense": the scheme is missing; write https://nonsense',
-    'gateway.yaml:5:11: upstream: tls:// cannot be used: TLS to nats-server is set by upstream.tls.mode, for all servers; write nats://host:port',
-    'gateway.yaml:7:3: limits.framebytes: not a known key; did you mean frameBytes?',
-    'gateway.yaml:8:13: limits.sessions: "0777" is not a whole number in plain digits; write auto or a whole number from 1 to 1000000',
-    'gateway.yaml:10:9: timeouts.ping: "5" has no unit; write 5s or 5ms',
-    'gateway.yaml:11:3: timeouts.ping: the key stands here a second time; write it once',
-    'natsgate: 8 problems in the configuration',
-  ]);
+  assert.deepEqual(
+    err.slice(0, -1).map((line) => line.split(': ').slice(0, 2).join(' ')),
+    [
+      'gateway.yaml:1:9 listen',
+      'gateway.yaml:3:5 origins',
+      'gateway.yaml:4:11 upstream',
+      'gateway.yaml:6:3 limits.framebytes',
+      'gateway.yaml:7:13 limits.sessions',
+      'gateway.yaml:9:9 timeouts.ping',
+      'gateway.yaml:10:3 timeouts.ping',
+    ],
+  );
+  for (const line of err.slice(0, -1)) assert.match(line, /; write |did you mean/);
+  assert.equal(err.at(-1), 'natsgate: 7 problems in the configuration');
 });
 
 test('a valid configuration is described, without secrets, and exit 0', async () => {
@@ -166,21 +168,14 @@ test('a green check promises the start: what a start would refuse, check refuses
 const WARNED = 'origins: "*"\nupstream: nats://n\n';
 
 test('--json is one object with problems, warnings and advice', async () => {
-  const bad = await run(
-    'origins: nonsense\nupstream: nats://n\nlisten: {trustedProxies: 0.0.0.0/0}\n',
-    {},
-    { json: true },
-  );
+  const bad = await run(`${REQUIRED}admin: 8080\nlisten: {trustedProxies: 0.0.0.0/0}\n`, {}, { json: true });
   assert.deepEqual([bad.code, bad.err], [1, []]);
   const { problems, warnings, ...rest } = JSON.parse(bad.out.join('\n'));
   assert.deepEqual(rest, { valid: false, advice: [] });
-  assert.deepEqual(problems, [
-    {
-      where: 'gateway.yaml:1:10',
-      key: 'origins',
-      text: '"nonsense": the scheme is missing; write https://nonsense',
-    },
-  ]);
+  assert.deepEqual(
+    problems.map(({ code, where, key }: { code: string; where: string; key: string }) => [code, where, key]),
+    [['same_port', 'gateway.yaml:3:8', 'admin']],
+  );
   assert.equal(warnings.length, 1);
   const good = await run(`${REQUIRED}listen: {trustedProxies: 10.0.0.0/8}\n`, {}, { json: true });
   const parsed = JSON.parse(good.out.join('\n'));

@@ -30,8 +30,8 @@ describe('a switch means the same however it is written', () => {
   for (const [key, text, hasOn] of SWITCHES) {
     test(key, async () => {
       const configOf = async (value: string) => {
-        const { config, lines } = await load(`${REQUIRED}${text(value)}`);
-        assert.deepEqual(lines, [], value);
+        const { config, problems } = await load(`${REQUIRED}${text(value)}`);
+        assert.deepEqual(problems, [], value);
         return config;
       };
       const off = await configOf('off');
@@ -43,9 +43,9 @@ describe('a switch means the same however it is written', () => {
         for (const value of ['true', 'yes', 'ON', 'True', 'YES', '"true"'])
           assert.deepEqual(await configOf(value), on, value);
       } else {
-        const { lines } = await load(`${REQUIRED}${text('true')}`);
-        assert.equal(lines.length, 1);
-        assert.match(lines[0] ?? '', /"true" is not /);
+        const { problems } = await load(`${REQUIRED}${text('true')}`);
+        assert.equal(problems.length, 1);
+        assert.match(problems[0] ?? '', /^(unknown_word|not_a_number|not_a_duration) /);
       }
     });
   }
@@ -95,22 +95,19 @@ describe('what is empty is absent', () => {
   });
 
   test('but not what is required, and nothing twice', async () => {
-    const { lines } = await load(
+    const { problems } = await load(
       'origins:\n  # - https://app.example.com\nupstream: nats\nlimits:\nlimits: {sessions: 5}\n',
     );
-    assert.equal(lines.length, 2, lines.join('\n'));
-    assert.match(
-      lines[0] ?? '',
-      /^gateway\.yaml:1:1: origins: no value stands here; write a list of origins/,
-    );
-    assert.match(lines[1] ?? '', /^gateway\.yaml:5:1: limits: the key stands here a second time/);
+    assert.deepEqual(problems, ['duplicate_key 5:1 limits']);
+    const { problems: missing } = await load('origins:\n  # - https://app.example.com\nupstream: nats\n');
+    assert.deepEqual(missing, ['missing 1:1 origins.allow']);
     const flagged = await load('origins:\nupstream:\n', { flags: { origin: ['self'], upstream: ['nats'] } });
-    assert.deepEqual(flagged.lines, []);
+    assert.deepEqual(flagged.problems, []);
   });
 
   test('a key without its value is still a mistake', async () => {
-    const { lines } = await load(`${REQUIRED}timeouts:\n  ping:\n`);
-    assert.match(lines.join(), /^gateway\.yaml:4:3: timeouts\.ping: no value stands here; write a duration/);
+    const { problems } = await load(`${REQUIRED}timeouts:\n  ping:\n`);
+    assert.deepEqual(problems, ['empty 4:3 timeouts.ping']);
   });
 });
 
@@ -121,10 +118,9 @@ test('keys that begin with x- are for others, at any depth, and so is $schema at
   const json =
     '{"$schema": "./config.schema.json", "origins": "https://app.example.com", "upstream": "nats://nats:4222"}';
   assert.deepEqual(await load(json), plain);
-  assert.match(
-    (await load(`${REQUIRED}limits: {$schema: a}\n`)).lines.join(),
-    /limits\.\$schema: not a known key/,
-  );
+  assert.deepEqual((await load(`${REQUIRED}limits: {$schema: a}\n`)).problems, [
+    'unknown_key 3:10 limits.$schema',
+  ]);
 });
 
 describe('a first try that fails', () => {
@@ -132,116 +128,78 @@ describe('a first try that fails', () => {
     [
       'a line that is indented too deep',
       `${REQUIRED}limits:\n  sessions: 5\n   frameBytes: 8MiB\n`,
-      /^5:4: the line is indented by 3, its neighbours by 2; indent lines that belong together alike$/,
+      'yaml_block_as_implicit_key 5:4 ',
     ],
     [
       'a value that goes on in the next line',
       `${REQUIRED}log:\n  level: info\n    or debug\n`,
-      /^5:5: .*the value of the line above goes on here; write it in one line$/,
+      'unknown_word 4:10 log.level',
     ],
-    [
-      'a no-break space after the colon',
-      `${REQUIRED}listen:\u00a00.0.0.0:80\n`,
-      /^3:1: U\+00A0, a no-break space, stands in this line; write an ordinary space/,
-    ],
+    ['a no-break space after the colon', `${REQUIRED}listen:\u00a00.0.0.0:80\n`, 'yaml_missing_char 3:8 '],
     [
       'no-break spaces as indentation',
       `${REQUIRED}timeouts:\n\u00a0\u00a0ping: 25s\n`,
-      /^4:1: \\xa0\\xa0ping: the key holds U\+00A0, a no-break space; write an ordinary space/,
+      'unknown_key 4:1 \\xa0\\xa0ping',
     ],
     [
       'a no-break space after the value',
       `${REQUIRED}timeouts:\n  ping: 25s\u00a0\n`,
-      /^4:9: timeouts\.ping: the value holds U\+00A0, a no-break space; write/,
+      'strange_character 4:9 timeouts.ping',
     ],
-    [
-      'a zero-width space',
-      `${REQUIRED}log: {level: in\u200bfo}\n`,
-      /^3:14: log\.level: the value holds U\+200B, an invisible/,
-    ],
-    [
-      'a fullwidth colon',
-      `${REQUIRED}listen\uff1a 80\n`,
-      /^3:1: U\+FF1A, a fullwidth character, stands in this line/,
-    ],
+    ['a zero-width space', `${REQUIRED}log: {level: in\u200bfo}\n`, 'control_character 3:14 log.level'],
+    ['a fullwidth colon', `${REQUIRED}listen\uff1a 80\n`, 'yaml_missing_char 3:7 '],
     [
       'typographic quotes',
       'origins: [\u201chttps://app.example.com\u201d]\nupstream: \u2018nats\u2019\n',
-      /^1:11: origins: the value begins with U\+201C, a typographic quotation mark; write " or ' in its place$/,
-      /^2:11: upstream: the value begins with U\+2018, a typographic quotation mark/,
+      'strange_character 1:11 origins[0]',
+      'strange_character 2:11 upstream',
     ],
-    [
-      'a typographic dash',
-      `${REQUIRED}engine: cut\u2013through\n`,
-      /^3:9: engine: the value holds U\+2013, a typographic dash; write -/,
-    ],
+    ['a typographic dash', `${REQUIRED}engine: cut\u2013through\n`, 'strange_character 3:9 engine'],
     [
       'a variable as in a shell',
       'origins: self\nupstream: $NATS_URL\n',
-      /^2:11: upstream: a variable stands in braces here; write \$\{NATS_URL\}$/,
+      'variable_without_braces 2:11 upstream',
     ],
     [
       'a part of a value as in a shell, which may be a password',
       'origins: self\nupstream: nats://$CANARY:4222\n',
-      /^2:11: upstream: a variable stands in braces here; write \$\{NAME\}$/,
+      'variable_without_braces 2:11 upstream',
     ],
-    [
-      'a route for /',
-      `${REQUIRED}routes:\n  - path: /\n`,
-      /^4:11: routes\[0\]\.path: the keys at the top already serve path \/; write another path here, or a host$/,
-    ],
-    [
-      'an anchor',
-      `${REQUIRED}log: &a {level: info}\n`,
-      /^3:6: log: & begins a YAML anchor, which is not supported; remove/,
-    ],
+    ['a route for /', `${REQUIRED}routes:\n  - path: /\n`, 'route_is_default 4:11 routes[0].path'],
     [
       'a bracket that is never closed',
       'origins: [https://app.example.com\nupstream: nats\n',
-      /^1:10: the bracket is never closed; write \] at its end$/,
+      'yaml_bad_indent 2:1 ',
     ],
-    [
-      'nats.conf',
-      'port: 4222\nwebsocket {\n  port: 8080\n}\n',
-      /^2:1: this is not YAML: blocks such as "name \{" are of other programs/,
-    ],
-    ['a Caddyfile', ':8080\n\nreverse_proxy 127.0.0.1:9000\n', /^1:1: no line of this file has a key/],
-    [
-      'a Caddyfile with blocks',
-      '# gw\nexample.com {\n  reverse_proxy :9000\n}\n',
-      /^2:1: this is not YAML: blocks/,
-    ],
-    [
-      'TOML',
-      'listen = "0.0.0.0:8080"\n[upstream]\n',
-      /^1:1: this is not YAML but looks like TOML or INI; write "key: value"/,
-    ],
-  ] as readonly (readonly [string, string, ...RegExp[]])[]) {
+    ['nats.conf', 'port: 4222\nwebsocket {\n  port: 8080\n}\n', 'yaml_multiline_implicit_key 2:1 '],
+    ['a Caddyfile', ':8080\n\nreverse_proxy 127.0.0.1:9000\n', 'not_a_map 1:1 '],
+    ['a Caddyfile with blocks', '# gw\nexample.com {\n  reverse_proxy :9000\n}\n', 'not_a_map 2:1 '],
+    ['TOML', 'listen = "0.0.0.0:8080"\n[upstream]\n', 'not_a_map 1:1 '],
+  ] as readonly (readonly [string, string, ...string[]])[]) {
     test(name, async () => {
-      const { lines } = await load(text);
-      assert.equal(lines.length, expected.length, lines.join('\n'));
-      for (const [index, pattern] of expected.entries())
-        assert.match((lines[index] ?? '').replace(/^gateway\.yaml:/, ''), pattern);
-      assert.doesNotMatch(lines.join(), /CANARY/);
+      const { problems, text: said } = await load(text);
+      assert.deepEqual(problems, expected, said.join('\n'));
+      assert.doesNotMatch(said.join(), /CANARY/);
     });
   }
 
   test('strange characters in flags and variables are named too, and a $ there is no variable', async () => {
-    const { lines } = await load(undefined, {
+    const { problems, text } = await load(undefined, {
       flags: { origin: ['self'], listen: '0.0.0.0:80\u00a0', upstream: ['$NATS_URL'] },
       env: { NATSGATE_ADMIN: '127.0.0.1:81\u200b' },
     });
-    assert.deepEqual(lines, [
-      '--upstream: upstream: the host of the URL is neither a name nor an IP address; write a URL such as nats://host:4222',
-      '--listen: listen: the value holds U+00A0, a no-break space; write an ordinary space or nothing in its place',
-      'NATSGATE_ADMIN: admin: the value holds U+200B, an invisible character; write nothing in its place',
+    assert.deepEqual(problems, [
+      'server_url --upstream upstream',
+      'strange_character --listen listen',
+      'strange_character NATSGATE_ADMIN admin',
     ]);
+    assert.match(text.join(), /U\+00A0.*U\+200B/);
   });
 
   test('strange characters in comments, and in names of files, are nobody’s mistake', async () => {
     const text = `# a\u00a0note \u201cquoted\u201d\n${REQUIRED}admin: {tokenFile: "to\u00a0ken"} # and\u00a0so on\n`;
-    const { lines } = await load(text, { files: { 'to\u00a0ken': '0123456789abcdef0123456789abcdef' } });
-    assert.deepEqual(lines, []);
+    const { problems } = await load(text, { files: { 'to\u00a0ken': '0123456789abcdef0123456789abcdef' } });
+    assert.deepEqual(problems, []);
   });
 });
 
@@ -250,12 +208,11 @@ describe('variables of the environment that are none of ours', () => {
 
   test('are warned about, with the one that was meant', async () => {
     const env = { NATSGATE_HOST: 'a.example', NATSGATE_UPSTREM: 'CANARY', NATSGATE_XYZZY: '1', PATH: '/bin' };
-    const { lines, warnings } = await load(file, { env });
-    assert.deepEqual(lines, []);
-    assert.deepEqual(warnings, [
-      'NATSGATE_UPSTREM: natsgate has no such variable; did you mean NATSGATE_UPSTREAM?',
-      'NATSGATE_XYZZY: natsgate has no such variable; the known ones are NATSGATE_CONFIG, NATSGATE_UPSTREAM, NATSGATE_ORIGINS, NATSGATE_LISTEN, NATSGATE_ADMIN, NATSGATE_DRAIN_BUDGET, NATSGATE_LOG_LEVEL, NATSGATE_LOG_FORMAT',
-    ]);
+    const { problems, warnings, text } = await load(file, { env });
+    assert.deepEqual(problems, []);
+    assert.deepEqual(warnings, ['unknown_variable NATSGATE_UPSTREM ', 'unknown_variable NATSGATE_XYZZY ']);
+    assert.match(text.join('\n'), /did you mean NATSGATE_UPSTREAM\?/);
+    assert.doesNotMatch(text.join('\n'), /CANARY/);
   });
 
   test('but not what the file refers to, what is empty, and what Kubernetes sets for a Service of our name', async () => {
@@ -275,6 +232,6 @@ describe('variables of the environment that are none of ours', () => {
     };
     assert.deepEqual((await load(file, { env })).warnings, []);
     const typed = await load(file, { env: { ...env, NATSGATE_ADMIN_PORT: '8081' } });
-    assert.match(typed.warnings.join(), /^NATSGATE_ADMIN_PORT: natsgate has no such variable/);
+    assert.deepEqual(typed.warnings, ['unknown_variable NATSGATE_ADMIN_PORT ']);
   });
 });

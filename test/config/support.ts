@@ -1,7 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Config } from '../../src/config/config.ts';
-import { type ConfigSource, formatProblem, loadConfig } from '../../src/config/load.ts';
+import { type ConfigSource, loadConfig } from '../../src/config/load.ts';
+import { formatProblem, type Problem } from '../../src/config/problems.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 /** A file that is right but for what a test adds. */
@@ -9,8 +10,13 @@ export const REQUIRED = 'origins: https://app.example.com\nupstream: nats://nats
 
 export type Outcome = {
   readonly config: Config | undefined;
-  readonly lines: string[];
+  /** `code line:column key`, or with a flag or variable in the place of line and column. */
+  readonly problems: string[];
   readonly warnings: string[];
+  /** The problems as a person reads them. */
+  readonly lines: string[];
+  /** All that a person would read. */
+  readonly text: string[];
 };
 
 /** Loads `content` as gateway.yaml in a folder of its own; messages come without that folder's name. */
@@ -26,9 +32,14 @@ export async function load(
   }
   const loaded = await loadConfig({ ...(content === undefined ? {} : { file }), flags, env });
   const bare = (text: string): string => text.replaceAll(`${folder.path}/`, '');
+  const short = ({ code, where, key }: Problem): string =>
+    `${code} ${bare(where).replace(/^gateway\.yaml:/, '')} ${key}`;
+  const problems = loaded.ok ? [] : loaded.problems;
   return {
     config: loaded.ok ? loaded.config : undefined,
-    lines: loaded.ok ? [] : loaded.problems.map((problem) => bare(formatProblem(problem))),
-    warnings: loaded.warnings.map((problem) => bare(formatProblem(problem))),
+    problems: problems.map(short),
+    warnings: loaded.warnings.map(short),
+    lines: problems.map((problem) => bare(formatProblem(problem))),
+    text: [...problems, ...loaded.warnings].map((problem) => bare(formatProblem(problem))),
   };
 }

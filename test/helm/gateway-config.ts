@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { formatProblem, type LoadedConfig, loadConfig } from '../../src/config/load.ts';
+import { type LoadedConfig, loadConfig } from '../../src/config/load.ts';
+import { formatProblem } from '../../src/config/problems.ts';
 import { selfSigned } from '../config/self-signed.ts';
 import { type Manifest, only } from '../support/helm.ts';
 import { KIND, seedOf } from '../support/nkeys.ts';

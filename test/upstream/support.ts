@@ -4,7 +4,7 @@ import { BufferPool } from '../../src/buffer-pool.ts';
 import type { UpstreamConfig, UpstreamServer } from '../../src/config/config.ts';
 import type { Log } from '../../src/log.ts';
 import type { Runtime } from '../../src/upstream/clock.ts';
-import type { ConnectOptions, DialTarget, Upstream } from '../../src/upstream/connect.ts';
+import type { ConnectOptions, DialTarget, Upstream } from '../../src/upstream/connection.ts';
 import { DialError, type DialFailure } from '../../src/upstream/dial-error.ts';
 import type { HealthAnswer, HealthProbe } from '../../src/upstream/health.ts';
 import { UpstreamPool } from '../../src/upstream/pool.ts';

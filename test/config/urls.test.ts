@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { healthUrl, hostName, listenAddress, network, upstreamUrl } from '../../src/config/address.ts';
-import type { Reader } from '../../src/config/units.ts';
+import { healthUrl, hostName, listenAddress, network, upstreamUrl } from '../../src/config/urls.ts';
+import type { ValueParser } from '../../src/config/values.ts';
 import { parseAuthority } from '../../src/net/host.ts';
 import { compileTrustedProxies } from '../../src/net/networks.ts';
 
@@ -195,11 +195,11 @@ test('what the configuration takes as a host or a network, the handshake can mat
   );
 });
 
-function accept<T>(reader: Reader<T>, rows: readonly (readonly [string, T])[]): void {
+function accept<T>(reader: ValueParser<T>, rows: readonly (readonly [string, T])[]): void {
   for (const [text, value] of rows) assert.deepEqual(reader.read(text), { ok: true, value }, text);
 }
 
-function refuse(reader: Reader<unknown>, rows: readonly (readonly [string, RegExp, RegExp])[]): void {
+function refuse(reader: ValueParser<unknown>, rows: readonly (readonly [string, RegExp, RegExp])[]): void {
   for (const [text, what, write] of rows) {
     const reading = reader.read(text);
     assert.ok(!reading.ok, text);

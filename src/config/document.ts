@@ -1,0 +1,267 @@
+/** One YAML document becomes plain values with their places. The only file that knows the package yaml. */
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  type ParsedNode,
+  parseDocument,
+} from 'yaml';
+import { interpolate } from './interpolate.ts';
+import { otherFormat } from './other-formats.ts';
+import { type Path, pathText } from './path.ts';
+import { type Place, type Report, WHOLE_FILE } from './problems.ts';
+import { strangeCharacter } from './strange-character.ts';
+import { hasControls, plain } from './text.ts';
+import { Written, type WrittenMap } from './written.ts';
+
+/** Far more than any configuration has, aliases counted as often as they are used. */
+const MAX_NODES = 20_000;
+/** The user's own, for anchors and editors. */
+const isIgnored = (key: string, path: Path): boolean =>
+  key.startsWith('x-') || (path.length === 0 && key === '$schema');
+const MERGE = '<<';
+/** As word processors write them; to YAML they are a part of the value. */
+const BEGINS_WITH_QUOTE = /^[\u00ab\u2018-\u201f\u2039]/;
+
+/** Our sentences: those of the package repeat pieces of the text, and with them whatever secret is in it. */
+const SENTENCES: Readonly<Record<string, string>> = {
+  BAD_ALIAS: 'this looks like an alias, and nothing has that name; write * in quotes for the character',
+  BAD_DIRECTIVE: 'YAML directives are not supported; remove the line',
+  BAD_DQ_ESCAPE: 'a backslash in double quotes begins no known escape; write the value in single quotes',
+  BAD_INDENT: 'the line is indented by another number of blanks than its neighbours; indent them alike',
+  BAD_SCALAR_START: 'a value cannot begin with this character; write it in quotes',
+  BLOCK_AS_IMPLICIT_KEY:
+    'a key begins inside a value: this line has two, or the next is indented further; write each in its own line, indented like its neighbours',
+  MISSING_CHAR:
+    'a character is missing here, perhaps a colon, comma, bracket or closing quote; write "key: value" or [a, b]',
+  MULTIPLE_DOCS: 'the file has more than one YAML document; remove what follows ---',
+  NON_STRING_KEY: 'a key is a list or a map; write a plain word',
+  RESOURCE_EXHAUSTION: 'the file is nested too deeply; write the keys of the documentation',
+  TAB_AS_INDENT: 'a tab cannot indent; write blanks',
+  TAG_RESOLVE_FAILED: 'YAML tags are not supported; write the value alone',
+  UNEXPECTED_TOKEN:
+    'this does not belong here; write one value for the key, in quotes if it has : # [ ] { or }',
+};
+const UNCLOSED =
+  'a bracket above is not closed, or its end is not indented enough; write ] or } where it ends';
+const NOT_YAML = 'this is not valid YAML; write lines of the form "key: value"';
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/**
+ * The values of `text`; undefined when it is no YAML map, which `report` then explains. Every scalar stays the text
+ * that it is (0777, no, 1_000): the keys decide what it means. `${NAME}` is replaced by the variable.
+ */
+export function readDocument(
+  file: string,
+  text: string,
+  env: Environment,
+  report: Report,
+): Written | undefined {
+  const lineCounter = new LineCounter();
+  const document = parseDocument(text, {
+    version: '1.2',
+    schema: 'failsafe',
+    stringKeys: true,
+    // That check takes quadratic time; the walk below does it in linear time.
+    uniqueKeys: false,
+    prettyErrors: false,
+    // 'silent' would also hide that there is a second document.
+    logLevel: 'error',
+    lineCounter,
+  });
+  const placeAt = (offset: number): Place => {
+    const { line, col } = lineCounter.linePos(offset);
+    return { where: `${file}:${Math.max(1, line)}:${Math.max(1, col)}`, order: offset };
+  };
+  // Only the first: the others mostly follow from it.
+  const error = document.errors[0] ?? document.warnings[0];
+  if (error !== undefined) {
+    const code = `yaml_${error.code.toLowerCase()}`;
+    const better = cause(text, error.pos[0]);
+    const open = /^Flow/.test(error.message) ? UNCLOSED : undefined;
+    const sentence = better?.text ?? open ?? SENTENCES[error.code] ?? NOT_YAML;
+    report.problem(code, placeAt(better?.offset ?? error.pos[0]), WHOLE_FILE, sentence);
+    return undefined;
+  }
+  if (!isMap(document.contents)) {
+    const offset = document.contents?.range[0] ?? 0;
+    const better = cause(text, offset);
+    const sentence =
+      better?.text ?? 'the file is not a map of keys; write lines such as "listen: 0.0.0.0:8080"';
+    report.problem('not_a_map', placeAt(better?.offset ?? offset), WHOLE_FILE, sentence);
+    return undefined;
+  }
+  const written = new Walk(document, placeAt, env, report).read();
+  for (const [, name = ''] of text.matchAll(/\$\{(\w+)/g)) written?.variables.add(name);
+  return written;
+}
+
+/** What is wrong with a text that is not YAML, in words that help more than those for the first error. */
+function cause(text: string, offset: number): { readonly offset: number; readonly text: string } | undefined {
+  const other = otherFormat(text);
+  if (other !== undefined) return other;
+  const lineStart = text.lastIndexOf('\n', offset - 1) + 1;
+  const line = text.slice(lineStart).split('\n', 1)[0] ?? '';
+  const strange = strangeCharacter(line);
+  if (strange === undefined) return tooDeep(text, lineStart);
+  return {
+    offset: lineStart + strange.at,
+    text: `this line has ${strange.name}; write ${strange.write} in its place`,
+  };
+}
+
+/** A key that is indented more than the complete line before it. */
+function tooDeep(
+  text: string,
+  lineStart: number,
+): { readonly offset: number; readonly text: string } | undefined {
+  const lines = text.slice(lineStart).split('\n');
+  const indent = (line = ''): number => line.search(/\S/);
+  const next = lines.findIndex((line, index) => index > 0 && /^\s*[^\s#]/.test(line));
+  const [above, below] = [indent(lines[0]), indent(lines[next])];
+  if (next === -1 || below <= above || !/^\s*[\w.-]+:\s+\S/.test(lines[0] ?? '')) return undefined;
+  const offset = lineStart + lines.slice(0, next).join('\n').length + 1 + below;
+  return {
+    offset,
+    text: `the line is indented by ${below}, the one above by ${above}; indent lines that belong together alike`,
+  };
+}
+
+class Walk {
+  readonly #document: Document.Parsed;
+  readonly #placeAt: (offset: number) => Place;
+  readonly #env: Environment;
+  readonly #report: Report;
+  readonly #written = new Written();
+  /** Aliases that are being followed: one inside itself would never end. */
+  readonly #open = new Set<Node>();
+  #nodes = 0;
+
+  constructor(
+    document: Document.Parsed,
+    placeAt: (offset: number) => Place,
+    env: Environment,
+    report: Report,
+  ) {
+    this.#document = document;
+    this.#placeAt = placeAt;
+    this.#env = env;
+    this.#report = report;
+  }
+
+  read(): Written | undefined {
+    this.#written.note([], { place: this.#at(this.#document.contents) });
+    const root = this.#value(this.#document.contents, []);
+    if (this.#nodes > MAX_NODES) {
+      const text = `the file has more than ${MAX_NODES} values, aliases included; write fewer`;
+      this.#report.problem('too_many_values', this.#placeAt(0), WHOLE_FILE, text);
+      return undefined;
+    }
+    Object.assign(this.#written.root, root);
+    return this.#written;
+  }
+
+  #value(node: ParsedNode | Node | null, path: Path): unknown {
+    if (node === null || ++this.#nodes > MAX_NODES) return null;
+    if (isAlias(node)) return this.#aliased(node, path, (target) => this.#value(target, path));
+    if (isScalar(node)) return this.#scalar(node, path);
+    if (isSeq<Node>(node)) {
+      return node.items.map((item, index) => {
+        const here = [...path, index];
+        this.#written.note(here, { place: this.#at(item) });
+        return this.#value(item, here);
+      });
+    }
+    return isMap<Node, Node | null>(node) ? this.#map(node, path) : undefined;
+  }
+
+  #map(node: { readonly items: readonly { key: Node; value: Node | null }[] }, path: Path): WrittenMap {
+    const map = Object.create(null) as WrittenMap;
+    const isMerge = ({ key }: { readonly key: Node }): boolean => isScalar(key) && key.value === MERGE;
+    // Before the own keys, so that these have the last word on where a value was written.
+    const merged = node.items.filter(isMerge).flatMap(({ value }) => this.#mergedMaps(value, path));
+    for (const item of node.items) {
+      const { key, value } = item;
+      const name = isScalar(key) ? String(key.value) : '';
+      if (isMerge(item) || isIgnored(name, path)) continue;
+      if (Object.hasOwn(map, name))
+        this.#problem('duplicate_key', key, [...path, name], 'the key is here a second time; write it once');
+      else {
+        const here = [...path, name];
+        // What is wrong with a map as a whole, or missing in it, is best shown at its key.
+        const place = this.#at(isSeq(value) || (isScalar(value) && !isEmpty(value)) ? value : key);
+        this.#written.note(here, { place, keyPlace: this.#at(key) });
+        map[name] = this.#value(value, here);
+      }
+    }
+    // The map's own keys win, and among the merged ones the first.
+    for (const other of merged)
+      for (const key of Object.keys(other)) if (!Object.hasOwn(map, key)) map[key] = other[key];
+    return map;
+  }
+
+  #mergedMaps(value: Node | null, path: Path): WrittenMap[] {
+    if (isSeq<Node>(value)) return value.items.flatMap((item) => this.#mergedMaps(item, path));
+    if (isAlias(value))
+      return (this.#aliased(value, path, (target) => this.#mergedMaps(target, path)) ?? []) as WrittenMap[];
+    if (isMap<Node, Node | null>(value)) return [this.#map(value, path)];
+    if (value !== null)
+      this.#problem('merge', value, path, '<< merges maps; write an alias of one, such as <<: *name');
+    return [];
+  }
+
+  #aliased<T>(
+    alias: Node & { resolve(document: Document): Node | undefined },
+    path: Path,
+    follow: (target: Node) => T,
+  ): T | undefined {
+    const target = alias.resolve(this.#document);
+    if (target === undefined || this.#open.has(target)) {
+      this.#problem('alias', alias, path, 'the alias leads to nothing, or to itself; write the value');
+      return undefined;
+    }
+    this.#open.add(target);
+    const value = follow(target);
+    this.#open.delete(target);
+    return value;
+  }
+
+  #scalar(node: { readonly type?: string; readonly value: unknown } & Node, path: Path): unknown {
+    const text = String(node.value);
+    if (isEmpty(node)) return null;
+    const result = interpolate(text, this.#env);
+    if (!result.ok) {
+      this.#problem('variable', node, path, `${result.what}; write ${result.write}`);
+      return undefined;
+    }
+    const controls = [...result.text.trimEnd()].filter(hasControls).join('');
+    const strange =
+      controls !== '' || BEGINS_WITH_QUOTE.test(text) ? strangeCharacter(controls || text) : undefined;
+    if (strange !== undefined && (node.type === 'PLAIN' || controls !== '')) {
+      const what = result.names === undefined ? 'the value' : `the value of ${result.names}`;
+      const sentence = `${what} has ${strange.name}; write ${strange.write} in its place`;
+      this.#problem(controls === '' ? 'strange_character' : 'control_character', node, path, sentence);
+      return undefined;
+    }
+    if (result.names !== undefined) this.#written.addNames(path, result.names);
+    // A block scalar ends with a line break that nobody means.
+    return node.type?.startsWith('BLOCK') === true ? result.text.trimEnd() : result.text;
+  }
+
+  #problem(code: string, node: Node, path: Path, text: string): void {
+    this.#report.problem(code, this.#at(node), path.length === 0 ? WHOLE_FILE : plain(pathText(path)), text);
+  }
+
+  #at(node: Node | null): Place {
+    return this.#placeAt(node?.range?.[0] ?? 0);
+  }
+}
+
+/** No value at all, or one of the words for none. */
+const isEmpty = ({ type, value }: { readonly type?: string; readonly value: unknown }): boolean =>
+  type === 'PLAIN' && /^(~|null|Null|NULL|)$/.test(String(value));

@@ -1,0 +1,196 @@
+/**
+ * What a section file is made of: keys with a parser, a default and one sentence each. The only file besides schema.ts
+ * that knows zod.
+ */
+import * as z from 'zod';
+import { listenAddress } from './urls.ts';
+import { choice, count, duration, onOff, size, type ValueParser } from './values.ts';
+import { isMap } from './written.ts';
+
+/** Lets editors accept a variable, whose value they cannot know. */
+const VARIABLE = '\\$\\{';
+const OFF = '[Oo][Ff][Ff]|[Ff]alse|[Nn]o';
+
+/** A value that is not as it should be: see `Reading` of values.ts. */
+export type ValueIssue = { readonly code: string; readonly what: string; readonly write: string };
+
+/** A section whose keys all have defaults. `short`: the key that a value in place of the section is for. */
+export function section<S extends z.ZodRawShape>(
+  description: string,
+  expected: string,
+  shape: S,
+  short?: string,
+) {
+  return requiredSection(description, expected, shape, short).prefault({}).meta({ description, short });
+}
+
+export function requiredSection<S extends z.ZodRawShape>(
+  description: string,
+  expected: string,
+  shape: S,
+  short?: string,
+) {
+  const error = (issue: { readonly code: string }) =>
+    issue.code === 'unrecognized_keys' ? undefined : expected;
+  const object = z.strictObject(shape, { error });
+  return z.preprocess((raw) => longForm(raw, short), object).meta({ description, short });
+}
+
+/** A section that may be absent as a whole; with all its keys commented out it is. */
+export function optionalSection<S extends z.ZodRawShape>(description: string, expected: string, shape: S) {
+  const made = requiredSection(description, expected, shape).optional();
+  return z.preprocess((raw) => (raw === null ? undefined : raw), made).meta({ description });
+}
+
+/** A section in long form. With all its keys commented out it is empty. */
+export function longForm(raw: unknown, short: string | undefined): unknown {
+  if (raw === null) return {};
+  return raw === undefined || isMap(raw) || short === undefined ? raw : { [short]: raw };
+}
+
+/** A key without a default: undefined when it is not written. */
+export function optional<T>(description: string, parser: ValueParser<T>) {
+  return reading(parser).optional().meta({ description });
+}
+
+export function required<T>(description: string, parser: ValueParser<T>) {
+  return reading(parser).meta({ description });
+}
+
+/** `written`: the default, as it would be written. `json`: what the JSON Schema says of the value. */
+export function preset<T>(
+  description: string,
+  parser: ValueParser<T>,
+  written: string | number,
+  json: object = {},
+) {
+  return reading(parser)
+    .prefault(String(written))
+    .meta({ description, default: written, ...json });
+}
+
+/** One value alone is a list of one. `word`: the entry of the default list. */
+export function list<T>(description: string, parser: ValueParser<T>, word?: string) {
+  const items = z.array(reading(parser), { error: () => `a list with each entry ${parser.expected}` });
+  return z
+    .preprocess(asList, items)
+    .prefault(word === undefined ? [] : [word])
+    .meta({ description, default: word ?? [], oneOrMore: true });
+}
+
+/** Must have an entry. */
+export function requiredList<T>(description: string, parser: ValueParser<T>, expected: string) {
+  const items = z.array(reading(parser), { error: () => expected }).min(1, { error: () => expected });
+  return z.preprocess(asList, items).meta({ description, oneOrMore: true });
+}
+
+export function address(description: string, host: string, written: string) {
+  const json = { type: ['string', 'integer'], minimum: 0, maximum: 65_535 };
+  return preset(description, listenAddress(host), written, json);
+}
+
+export function words<const T extends string>(description: string, written: NoInfer<T>, known: readonly T[]) {
+  const isSwitch = known.some((word) => word === 'off' || word === 'on');
+  return preset(description, choice(known), written, {
+    type: isSwitch ? ['string', 'boolean'] : 'string',
+    anyOf: [
+      { enum: known },
+      ...(isSwitch ? [{ type: 'boolean', enum: booleansOf(known) }, { enum: spellingsOf(known) }] : []),
+      { type: 'string', pattern: VARIABLE },
+    ],
+  });
+}
+
+export function onOffKey(description: string, written: 'on' | 'off') {
+  return preset(description, onOff, written, {
+    type: ['string', 'boolean'],
+    anyOf: [
+      { type: 'boolean' },
+      { enum: ['on', 'off', 'true', 'false', 'yes', 'no'] },
+      { type: 'string', pattern: VARIABLE },
+    ],
+  });
+}
+
+export function time(description: string, written: string, least: string, most: string, word?: 'off') {
+  const example = written === 'off' ? '12h' : written;
+  const zero = word === 'off' || least === '0s';
+  return preset(description, duration(least, most, example, word), written, {
+    type: ['string', ...(zero ? ['integer'] : []), ...(word === 'off' ? ['boolean'] : [])],
+    ...(zero ? { minimum: 0, maximum: 0 } : {}),
+    ...(word === 'off' ? { not: { const: true } } : {}),
+    pattern: `^((0|[1-9][0-9]*)([.][0-9]+)?(ms|s|m|h))+$${zero ? '|^0$' : ''}${word === undefined ? '' : `|^(${OFF})$`}|${VARIABLE}`,
+  });
+}
+
+export function bytes(description: string, written: string, least: string, most: string) {
+  const parser = size(least, most, written) as ValueParser<number>;
+  return preset(description, parser, written, {
+    type: ['string', 'integer'],
+    pattern: `^(0|[1-9][0-9]*)([.][0-9]+)?(B|KiB|MiB|GiB)$|${VARIABLE}`,
+  });
+}
+
+/** `auto` is undefined. */
+export function autoBytes(description: string, least: string, most: string, example: string) {
+  return preset(description, size(least, most, example, 'auto', 'off'), 'auto', {
+    type: ['string', 'integer', 'boolean'],
+    not: { const: true },
+    pattern: `^(0|[1-9][0-9]*)([.][0-9]+)?(B|KiB|MiB|GiB)$|^(auto|${OFF})$|${VARIABLE}`,
+  });
+}
+
+export function number(description: string, written: number, most: number, least = 1) {
+  return preset(description, count(least, most) as ValueParser<number>, written, {
+    type: ['integer', 'string'],
+    minimum: least,
+    maximum: most,
+    pattern: `^[0-9]+$|${VARIABLE}`,
+  });
+}
+
+/** `off`, the default, is 0. */
+export function numberOrOff(description: string, most: number) {
+  return preset(description, count(1, most, 'off') as ValueParser<number>, 'off', {
+    type: ['integer', 'string', 'boolean'],
+    not: { const: true },
+    minimum: 0,
+    maximum: most,
+    pattern: `^[0-9]+$|^(${OFF})$|${VARIABLE}`,
+  });
+}
+
+/** `auto`, the default, is undefined. */
+export function numberOrAuto(description: string, most: number) {
+  return preset(description, count(1, most, 'auto'), 'auto', {
+    type: ['integer', 'string'],
+    minimum: 1,
+    maximum: most,
+    pattern: `^[0-9]+$|^auto$|${VARIABLE}`,
+  });
+}
+
+const asList = (raw: unknown): unknown =>
+  raw === null ? [] : raw === undefined || Array.isArray(raw) || isMap(raw) ? raw : [raw];
+
+const booleansOf = (known: readonly string[]): boolean[] => [
+  ...(known.includes('off') ? [false] : []),
+  ...(known.includes('on') ? [true] : []),
+];
+
+const spellingsOf = (known: readonly string[]): string[] => [
+  ...(known.includes('off') ? ['false', 'no'] : []),
+  ...(known.includes('on') ? ['true', 'yes'] : []),
+];
+
+/** A value read from its text. Without any text, or with a list or map in its place, zod asks `error`. */
+function reading<T>(parser: ValueParser<T>) {
+  return z.string({ error: () => parser.expected }).transform((text, context): T => {
+    const result = parser.read(text);
+    if (result.ok) return result.value;
+    const { code, what, write } = result;
+    const params = { code, what, write, expected: parser.expected };
+    context.issues.push({ code: 'custom', message: what, params, input: text });
+    return z.NEVER;
+  });
+}

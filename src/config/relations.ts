@@ -1,0 +1,63 @@
+/** What keys must be in relation to one another. Every single value is right by now. */
+import type { Path } from './path.ts';
+import type { Report } from './problems.ts';
+import { isInherited } from './routes.ts';
+import type { Values } from './schema.ts';
+import type { Check } from './sections/check.ts';
+import { checkCompression } from './sections/compression.ts';
+import { checkDrain } from './sections/drain.ts';
+import { checkInspect } from './sections/inspect.ts';
+import { checkFrameBytes, checkLimits } from './sections/limits.ts';
+import { checkListen } from './sections/listen.ts';
+import { checkOrigins } from './sections/origins.ts';
+import { checkRoutePlace, type RouteValues } from './sections/route.ts';
+import { checkTimeouts } from './sections/timeouts.ts';
+import { checkUpstream } from './sections/upstream.ts';
+import { quote } from './text.ts';
+import type { Written } from './written.ts';
+
+export function checkRelations(values: Values, written: Written, report: Report): void {
+  const top = checkAt([], written, report);
+  checkListen(values.listen, values.admin.address, top);
+  checkTimeouts(values.timeouts, top);
+  checkDrain(values.drain, values.timeouts.close, top);
+  checkLimits(values.limits, top);
+  checkServed(values, { ...values, host: undefined }, top);
+  for (const [index, route] of values.routes.entries()) {
+    const check = checkAt(['routes', index], written, report);
+    checkServed(values, route, check);
+    checkRoutePlace(route, values.routes.slice(0, index), check);
+  }
+}
+
+type Served = Pick<RouteValues, 'host' | 'origins' | 'upstream' | 'inspect' | 'info' | 'compression'> & {
+  readonly limits: Pick<RouteValues['limits'], 'frameBytes' | 'sentFrameBytes'>;
+};
+
+/** What a route is served with. */
+function checkServed({ listen, timeouts }: Values, route: Served, check: Check): void {
+  checkOrigins(route.origins, listen.hosts.length > 0 || route.host !== undefined, check);
+  checkUpstream(route.upstream, timeouts.handshake, check);
+  checkInspect(route, check);
+  checkCompression(route.compression, route.limits, check);
+  checkFrameBytes(route.limits, route.upstream.servers[0]?.opaque === true, check);
+}
+
+function checkAt(below: Path, written: Written, report: Report): Check {
+  const at = (path: Path): Path => [...below, ...path];
+  const isWritten = (path: Path): boolean => written.locate(at(path)).exact;
+  const say =
+    (level: 'problem' | 'warning') =>
+    (code: string, path: Path, text: string): void => {
+      if (isInherited(written, at(path))) return;
+      const { place, key } = written.locate(at(path));
+      report[level](code, place, key, text);
+    };
+  return {
+    problem: say('problem'),
+    warning: say('warning'),
+    isWritten,
+    shown: (path, text) => written.locate(at(path)).names ?? quote(text),
+    written: (first, second) => (isWritten(first) ? first : second),
+  };
+}

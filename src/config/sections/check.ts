@@ -1,0 +1,16 @@
+import type { Path } from '../path.ts';
+
+/**
+ * How a section says that its keys contradict each other (a problem), or do what is probably not meant (a warning).
+ * Paths begin at the part of the configuration that is checked: the top, or one route. What a route inherits is
+ * reported where it was written.
+ */
+export type Check = {
+  problem(code: string, path: Path, text: string): void;
+  warning(code: string, path: Path, text: string): void;
+  isWritten(path: Path): boolean;
+  /** The value as a message may repeat it: that of a variable goes by the name of the variable. */
+  shown(path: Path, text: string): string;
+  /** The first of two contradicting keys that was written, since that is what somebody changed; else the second. */
+  written(first: Path, second: Path): Path;
+};

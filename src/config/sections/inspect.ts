@@ -1,0 +1,133 @@
+import type * as z from 'zod';
+import { list, section, words } from '../keys.ts';
+import { publicAddress } from '../urls.ts';
+import { choice } from '../values.ts';
+import type { Check } from './check.ts';
+
+/** What of INFO may be kept from clients. */
+export const HIDEABLE_FIELDS = ['host', 'port', 'cluster', 'server_name', 'git_commit', 'go', 'ip'] as const;
+export type HideableField = (typeof HIDEABLE_FIELDS)[number];
+
+export const inspect = words(
+  'How much of the NATS protocol is read; auto: what the other keys need.',
+  'auto',
+  ['auto', 'off', 'observe', 'enforce'],
+);
+
+export const info = section('What of INFO reaches clients.', 'its keys below it, such as connectUrls: drop', {
+  connectUrls: list(
+    'Addresses to reconnect to that clients get: keep, drop, or a list of host:port.',
+    publicAddress,
+    'keep',
+  ),
+  hide: list('Fields of INFO that are kept from clients.', choice(HIDEABLE_FIELDS)),
+});
+
+/** How much of the NATS protocol is read: nothing, beside the bytes, or before they may pass. */
+export type InspectLevel = 'off' | 'observe' | 'enforce';
+
+export type InfoConfig = {
+  /** The addresses to reconnect to that clients get: the server's, none, or these (host:port). */
+  readonly connectUrls: 'keep' | 'drop' | readonly string[];
+  readonly hide: readonly HideableField[];
+};
+
+type Info = z.output<typeof info>;
+/** The keys that decide which level is needed. */
+export type Inspected = {
+  readonly inspect: z.output<typeof inspect>;
+  readonly info: Info;
+  readonly upstream: {
+    readonly tls: { readonly mode: string };
+    readonly proxySeedFile?: string | undefined;
+    readonly servers: readonly { readonly opaque?: boolean }[];
+  };
+};
+
+export const infoConfig = ({ connectUrls, hide }: Info): InfoConfig => ({
+  connectUrls: connectUrlsOf(connectUrls),
+  hide,
+});
+
+/** The level in effect: what was written, or the lowest at which all that is asked for can be done. */
+export function inspectLevel(values: Inspected): InspectLevel {
+  if (values.upstream.servers[0]?.opaque === true) return 'off';
+  if (values.inspect !== 'auto') return values.inspect;
+  return needsOf(values).length > 0 ? 'enforce' : 'off';
+}
+
+type Need = { readonly key: string; readonly what: string };
+
+/** The keys that need `enforce`. INFO of a server that speaks TLS with us would tell clients of that TLS. */
+function needsOf({ info, upstream }: Inspected): readonly Need[] {
+  const rewrites = connectUrlsOf(info.connectUrls) !== 'keep' || info.hide.length > 0;
+  return [
+    ...(upstream.proxySeedFile === undefined
+      ? []
+      : [{ key: 'upstream.proxySeedFile', what: 'sign CONNECT' }]),
+    ...(rewrites ? [{ key: 'info', what: 'rewrite INFO' }] : []),
+    ...(upstream.tls.mode === 'off' ? [] : [{ key: 'upstream.tls.mode', what: 'rewrite INFO' }]),
+  ];
+}
+
+export function checkInspect(values: Inspected, check: Check): void {
+  if (values.upstream.servers.some(({ opaque }) => opaque)) checkOpaque(values, check);
+  else checkLevel(values, check);
+}
+
+function checkLevel(values: Inspected, { problem }: Check): void {
+  const { connectUrls } = values.info;
+  const word = connectUrls.findIndex((entry) => entry === 'keep' || entry === 'drop');
+  if (word >= 0 && connectUrls.length > 1) {
+    problem(
+      'word_in_list',
+      ['info', 'connectUrls', word],
+      `${connectUrls[word]} is in a list of addresses; write ${connectUrls[word]} alone, or addresses alone`,
+    );
+  }
+  const { inspect: level } = values;
+  if (level !== 'off' && level !== 'observe') return;
+  const [need] = needsOf(values);
+  if (need === undefined) return;
+  problem(
+    'level_too_low',
+    ['inspect'],
+    `${level} cannot ${need.what}, which ${need.key} needs; write inspect: enforce, leave inspect out, or remove ${need.key}`,
+  );
+}
+
+/** Keys about NATS mean nothing for bytes that are not read. */
+function checkOpaque({ inspect: level, upstream }: Inspected, { problem, isWritten }: Check): void {
+  if (!upstream.servers.every(({ opaque }) => opaque)) {
+    problem(
+      'mixed_servers',
+      ['upstream', 'servers'],
+      'nats:// and tcp:// are in one list, though a session may get any of them; write one kind, and a route for the other',
+    );
+    return;
+  }
+  if (level === 'observe' || level === 'enforce')
+    problem('opaque', ['inspect'], 'what goes to tcp:// is never read; remove inspect, or write nats://');
+  for (const key of ['connectUrls', 'hide'])
+    if (isWritten(['info', key]))
+      problem('opaque', ['info', key], 'tcp:// servers send no INFO; remove the key, or write nats://');
+  if (upstream.proxySeedFile !== undefined)
+    problem(
+      'opaque',
+      ['upstream', 'proxySeedFile'],
+      'what goes to tcp:// has no CONNECT to sign; remove the key, or write nats://',
+    );
+  if (upstream.tls.mode === 'after-info')
+    problem(
+      'opaque',
+      ['upstream', 'tls', 'mode'],
+      'tcp:// servers send no INFO after which TLS could begin; write mode: first, or nats://',
+    );
+}
+
+/** A word alone means itself. An empty list names no address, as `drop` does. */
+function connectUrlsOf(written: readonly string[]): InfoConfig['connectUrls'] {
+  const [first] = written;
+  if (first === undefined || first === 'drop') return 'drop';
+  return first === 'keep' ? 'keep' : written;
+}

@@ -1,0 +1,102 @@
+import type * as z from 'zod';
+import { bytes, number, numberOrAuto, numberOrOff, section, time, words } from '../keys.ts';
+import type { Check } from './check.ts';
+
+/** nats-server's default max_payload; the lines around a payload need room as well. */
+const DEFAULT_MAX_PAYLOAD = 1024 * 1024;
+const EXPECTED = 'its keys below it, such as frameBytes: 8MiB';
+
+/** What a route may limit otherwise than the top. */
+const sessionKeys = {
+  frameBytes: bytes('Largest WebSocket frame of a client.', '8MiB', '1KiB', '2147483647B'),
+  sentFrameBytes: bytes('Largest WebSocket frame towards a client.', '65535B', '1KiB', '65535B'),
+  controlLineBytes: bytes(
+    'Longest argument of a control line of a client, where lines are read.',
+    '4KiB',
+    '512B',
+    '1MiB',
+  ),
+  sessionAge: time('Longest life of a session, with a jitter of 10 %.', 'off', '10ms', '576h', 'off'),
+};
+
+/** What a route inherits from the top; the other limits are for the process. */
+export const INHERITED_LIMITS = Object.keys(sessionKeys);
+
+export const limits = section('Caps; each process has its own.', EXPECTED, {
+  sessions: numberOrAuto('Sessions at once; auto: 10000, or what descriptors and memory carry.', 1e6),
+  sessionsPerAddress: numberOrOff('Sessions at once from one address (IPv6: one /64).', 1e6),
+  handshakesInFlight: number('Handshakes that are not answered yet.', 512, 1e5),
+  handshakesPerSecond: number('Handshakes a second; bursts of twice as many pass.', 300, 1e6),
+  handshakesPerSecondPerAddress: numberOrOff('The same for one address (IPv6: one /64).', 1e6),
+  ...sessionKeys,
+  readiness: words('What /readyz follows; capacity: 503 while no session has room.', 'process', [
+    'process',
+    'capacity',
+  ]),
+});
+export const routeLimits = section('Caps of this route.', EXPECTED, {
+  sessions: numberOrOff('Sessions of this route at once, within limits.sessions at the top.', 1e6),
+  ...sessionKeys,
+});
+type Values = z.output<typeof limits>;
+type RouteValues = z.output<typeof routeLimits>;
+
+export type LimitsConfig = Readonly<ReturnType<typeof limitsConfig>>;
+export const limitsConfig = (values: Values) => ({
+  /** undefined: 10 000, or fewer when descriptors or memory ask for it. */
+  sessions: values.sessions,
+  /** 0: no limit. */
+  sessionsPerAddress: values.sessionsPerAddress,
+  handshakesInFlight: values.handshakesInFlight,
+  /** Tokens a second; the bucket holds twice as many. */
+  handshakesPerSecond: values.handshakesPerSecond,
+  /** 0: no limit. */
+  handshakesPerSecondPerAddress: values.handshakesPerSecondPerAddress,
+  ...sessionLimits(values),
+  /** Whether /readyz also says no while no session has room. */
+  readiness: values.readiness,
+});
+
+export type RouteLimits = Readonly<ReturnType<typeof routeLimitsConfig>>;
+export const routeLimitsConfig = (values: RouteValues) => ({
+  /** Sessions of this route; 0: as many as the gateway has. */
+  sessions: values.sessions,
+  ...sessionLimits(values),
+});
+
+const sessionLimits = (values: Pick<Values, keyof typeof sessionKeys>) => ({
+  maxFrameBytes: values.frameBytes,
+  /** Payload of one frame towards a client, at most; up to 65,535. */
+  maxSentFrameBytes: values.sentFrameBytes,
+  /** Argument of one control line of a client, where lines are read. */
+  maxControlLineBytes: values.controlLineBytes,
+  /** 0: no limit; ended with `session_expired`, with a jitter of ± 10 %. */
+  sessionAgeMs: values.sessionAge,
+});
+
+export function checkLimits(values: Values, { warning }: Check): void {
+  for (const [one, all] of [
+    ['sessionsPerAddress', 'sessions'],
+    ['handshakesPerSecondPerAddress', 'handshakesPerSecond'],
+  ] as const) {
+    if (values[one] <= (values[all] ?? Number.POSITIVE_INFINITY)) continue;
+    warning(
+      'address_cap_above_total',
+      ['limits', one],
+      `the cap for one address is above ${all}, the cap for all; write a smaller one`,
+    );
+  }
+}
+
+export function checkFrameBytes(
+  { frameBytes }: Pick<Values, 'frameBytes'>,
+  opaque: boolean,
+  { warning }: Check,
+): void {
+  if (opaque || frameBytes > DEFAULT_MAX_PAYLOAD) return;
+  warning(
+    'frame_below_max_payload',
+    ['limits', 'frameBytes'],
+    'a client may publish messages of 1MiB (the default max_payload of nats-server) in one frame, with a line before them; write at least 2MiB',
+  );
+}

@@ -1,0 +1,118 @@
+import type * as z from 'zod';
+import { parseNetwork } from '../../net/networks.ts';
+import { address, list, optional, optionalSection, required, section, words } from '../keys.ts';
+import { hostName, type ListenAddress, network } from '../urls.ts';
+import { fileName } from '../values.ts';
+import type { Check } from './check.ts';
+
+const tls = optionalSection(
+  'TLS on the public address; without it, plain WebSocket.',
+  'the keys certFile and keyFile below it',
+  {
+    certFile: required('Certificate chain in PEM form, the certificate of the server first.', fileName),
+    keyFile: required('Private key of the certificate in PEM form, without passphrase.', fileName),
+    clientCaFile: optional(
+      'When given, clients must present a certificate signed by one of these.',
+      fileName,
+    ),
+    minVersion: words('Oldest TLS version that is spoken.', 'TLSv1.2', ['TLSv1.2', 'TLSv1.3']),
+  },
+);
+
+export const listen = section(
+  'The public side.',
+  'an address such as 0.0.0.0:8080, or its keys below it',
+  {
+    address: address('Where WebSocket clients connect.', '0.0.0.0', '0.0.0.0:8080'),
+    tls,
+    trustedProxies: list('Networks whose X-Forwarded-* headers are believed.', network),
+    proxyProtocol: list('Networks whose connections must begin with a PROXY header.', network),
+    hosts: list('Names under which browsers reach the gateway, for the origin self.', hostName),
+  },
+  'address',
+);
+type Values = z.output<typeof listen>;
+
+export type { ListenAddress } from '../urls.ts';
+/** What the files of a `tls` section held when they were read. */
+export type TlsMaterial = {
+  /** For OpenSSL, and so named. */
+  readonly pem: {
+    readonly cert?: string;
+    readonly key?: string;
+    readonly ca?: string;
+    readonly allowPartialTrustChain?: boolean;
+  };
+  /** When the first certificate of each file expires, in seconds since the epoch; undefined without such a file. */
+  readonly chainEndsAt: number | undefined;
+  readonly authoritiesEndAt: number | undefined;
+};
+
+/** File names as they are opened. */
+export type ServerTls = {
+  readonly certFile: string;
+  readonly keyFile: string;
+  /** When given, a client must present a certificate signed by it. */
+  readonly clientCaFile: string | undefined;
+  readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
+  /** A function, so that what writes a configuration out never meets the key. */
+  readonly material: () => TlsMaterial;
+};
+
+export type ListenConfig = {
+  readonly address: ListenAddress;
+  readonly tls: ServerTls | undefined;
+  /** Networks in CIDR form whose X-Forwarded-* headers are believed. */
+  readonly trustedProxies: readonly string[];
+  /** Networks in CIDR form whose connections must begin with a PROXY header; from all others none is read. */
+  readonly proxyProtocol: readonly string[];
+  /** Host names (lower case, no port) under which browsers reach the gateway; used by the origin `self`. */
+  readonly hosts: readonly string[];
+};
+
+export const listenConfig = (
+  values: Values,
+  material: TlsMaterial | undefined,
+  resolve: (name: string) => string,
+): ListenConfig => ({
+  ...values,
+  tls: values.tls &&
+    material && {
+      material: () => material,
+      certFile: resolve(values.tls.certFile),
+      keyFile: resolve(values.tls.keyFile),
+      clientCaFile: values.tls.clientCaFile && resolve(values.tls.clientCaFile),
+      minVersion: values.tls.minVersion,
+    },
+});
+
+export function checkListen(
+  values: Values,
+  admin: ListenAddress,
+  { problem, warning, written }: Check,
+): void {
+  if (sameSocket(values.address, admin)) {
+    problem(
+      'same_port',
+      written(['admin', 'address'], ['listen', 'address']),
+      `listen and admin are both on port ${admin.port}; write another port for one of them`,
+    );
+  }
+  for (const key of ['trustedProxies', 'proxyProtocol'] as const) {
+    for (const [index, network] of values[key].entries()) {
+      // Not by the text: ::ffff:0.0.0.0/96 is every IPv4 address, too.
+      if (parseNetwork(network)?.prefix !== 0) continue;
+      warning(
+        'trusts_everybody',
+        ['listen', key, index],
+        'this network is every address, so every client may claim any; write the networks of the proxies alone',
+      );
+    }
+  }
+}
+
+function sameSocket(one: ListenAddress, other: ListenAddress): boolean {
+  if (one.port !== other.port || one.port === 0) return false;
+  const everywhere = (host: string): boolean => host === '0.0.0.0' || host === '::';
+  return one.host === other.host || everywhere(one.host) || everywhere(other.host);
+}

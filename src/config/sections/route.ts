@@ -1,0 +1,77 @@
+import * as z from 'zod';
+import { list, optional, preset } from '../keys.ts';
+import { hostName, requestPath, subprotocol } from '../urls.ts';
+import type { Check } from './check.ts';
+import { type CompressionConfig, routeCompression } from './compression.ts';
+import { type InfoConfig, type InspectLevel, info, inspect } from './inspect.ts';
+import { type RouteLimits, routeLimits } from './limits.ts';
+import { type OriginsConfig, origins } from './origins.ts';
+import { type UpstreamConfig, upstream } from './upstream.ts';
+
+const EXPECTED = 'its keys, at least path or host, such as path: /mqtt';
+
+/** What a route may say otherwise than the top; `routes.ts` fills in what it does not say. */
+export const route = z.strictObject(
+  {
+    host: optional('Name in Host that requests for this route carry; without it, any.', hostName),
+    path: preset('Path that requests for this route have, compared as it is.', requestPath, '/', {
+      pattern: '^/|\\$\\{',
+    }),
+    subprotocols: list(
+      'Subprotocols that are spoken here; the first that a client offers is confirmed.',
+      subprotocol,
+    ),
+    origins,
+    upstream,
+    compression: routeCompression,
+    inspect,
+    info,
+    limits: routeLimits,
+  },
+  { error: (issue) => (issue.code === 'unrecognized_keys' ? undefined : EXPECTED) },
+);
+export type RouteValues = z.output<typeof route>;
+
+/** What a host or a path is served with. */
+export type RouteConfig = {
+  /** `default` for the keys at the top, else host and path as they were written: a label, and what a reload goes by. */
+  readonly name: string;
+  /** undefined: any. */
+  readonly host: string | undefined;
+  readonly path: string;
+  /** The first of a client's list that is here is confirmed in the 101. */
+  readonly subprotocols: readonly string[];
+  readonly origins: OriginsConfig;
+  /** The very object at the top, where the route has none of its own. */
+  readonly upstream: UpstreamConfig;
+  readonly compression: CompressionConfig;
+  readonly inspect: InspectLevel;
+  readonly info: InfoConfig;
+  readonly limits: RouteLimits;
+};
+
+/** Host and path as written. A path begins with a slash, so no two routes have the same name. */
+export const routeName = ({ host = '', path }: Pick<RouteValues, 'host' | 'path'>): string =>
+  `${host}${path}`;
+
+/** A route must differ from the default one and from those `before` it. */
+export function checkRoutePlace(
+  { host, path }: RouteValues,
+  before: readonly RouteValues[],
+  { problem, written }: Check,
+): void {
+  const key = written(['host'], ['path']);
+  if (host === undefined && path === '/') {
+    problem(
+      'route_is_default',
+      key,
+      'the keys at the top already serve path /; give this route another path, or a host',
+    );
+  } else if (before.some((other) => other.host === host && other.path === path)) {
+    problem(
+      'route_repeated',
+      key,
+      'a route before this one has the same host and path; write another, or one route',
+    );
+  }
+}
