@@ -35,6 +35,7 @@ ENV NODE_ENV=production \
     NODE_OPTIONS=--max-old-space-size-percentage=55
 WORKDIR /app
 USER 65532:65532
-EXPOSE 8080 8081
+# The admin port (8081) is on loopback, inside the container alone, unless --admin says otherwise.
+EXPOSE 8080
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["/nodejs/bin/node", "--disable-sigusr1", "--disable-proto=delete", "--report-on-fatalerror", "--report-exclude-network", "--report-exclude-env", "--report-filename=stderr", "/app/bin/natsgate.js"]

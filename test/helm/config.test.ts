@@ -32,29 +32,35 @@ test('the example of the documents, as it is below config, is a configuration of
   const { objects } = await below(text);
   assert.deepEqual(await checkConfig(objects), []);
   const written = parse(text, { version: '1.2' }) as Record<string, Record<string, unknown>>;
-  const config = configOf(objects) as typeof written;
-  assert.deepEqual([config['compression']?.['enabled'], config['limits']?.['sessionAge']], ['off', 'off']);
-  assert.deepEqual(config['timeouts'], written['timeouts']);
+  assert.deepEqual(configOf(objects)['timeouts'], written['timeouts']);
+  const loaded = await loadedConfig(objects);
+  assert.ok(loaded.ok);
+  assert.deepEqual([loaded.config.compression.enabled, loaded.config.limits.sessionAgeMs], [false, 0]);
 });
 
-test('on and off, which are booleans to Helm, arrive as words at every key that has them', async () => {
+test('on and off, which are booleans to Helm, mean what they say at every key that has them', async () => {
   const { objects } = await below(`origins: https://app.example.com
 upstream: {servers: nats://nats:4222, tls: {mode: off}, proxyProtocol: off}
 compression: {enabled: on}
 inspect: off
 limits: {sessionsPerAddress: off, handshakesPerSecondPerAddress: off, sessionAge: off}
+drain: {budget: off}
 routes:
   - {path: /mqtt, compression: off, limits: {sessions: off}, inspect: off}
 `);
   assert.deepEqual(await checkConfig(objects), []);
-  assert.deepEqual(configOf(objects), {
-    origins: 'https://app.example.com',
-    upstream: { servers: 'nats://nats:4222', tls: { mode: 'off' }, proxyProtocol: 'off' },
-    compression: { enabled: 'on' },
-    inspect: 'off',
-    limits: { sessionsPerAddress: 'off', handshakesPerSecondPerAddress: 'off', sessionAge: 'off' },
-    routes: [{ path: '/mqtt', compression: 'off', limits: { sessions: 'off' }, inspect: 'off' }],
-  });
+  const loaded = await loadedConfig(objects);
+  assert.ok(loaded.ok);
+  const { compression, inspect, limits, upstream, routes } = loaded.config;
+  assert.deepEqual(
+    [compression.enabled, inspect, upstream.tls, upstream.proxyProtocol],
+    [true, 'off', undefined, 'off'],
+  );
+  assert.deepEqual(
+    [limits.sessionsPerAddress, limits.handshakesPerSecondPerAddress, limits.sessionAgeMs],
+    [0, 0, 0],
+  );
+  assert.deepEqual([routes[0]?.compression.enabled, routes[0]?.limits.sessions], [false, 0]);
   const wrong = { 'config.inspect': true, 'config.log.level': false, 'config.limits.frameBytes': true };
   const { stderr } = await helm('template', 'rel', CHART, ...set(wrong));
   for (const path of Object.keys(wrong))
@@ -66,7 +72,8 @@ test('a section, or all of it, with nothing but comments in it is empty', async 
     'origins: https://app.example.com\nupstream: nats://nats:4222\nlimits:\n  # sessions: 5\nroutes:\ntimeouts: {}\n',
   );
   assert.deepEqual(await checkConfig(objects), []);
-  assert.deepEqual(Object.keys(configOf(objects)).toSorted(), ['origins', 'timeouts', 'upstream']);
+  const [empty, none] = [await loadedConfig(objects), await loadedConfig(await render())];
+  assert.deepEqual(empty.ok && empty.config, none.ok && none.config);
   assert.deepEqual(configOf((await below('# nothing yet')).objects), configOf(await render()));
 });
 
@@ -75,6 +82,12 @@ test('short forms make Helm say nothing', async () => {
     'origins: ["https://app.example.com"]\nupstream: nats://nats:4222\ncompression: on\n',
   );
   assert.equal(stderr, '');
+});
+
+test('durations of several units count whole', async () => {
+  const values = { 'config.drain': { delay: '1m30s', timeout: '59m0.5s' } };
+  const { spec } = only(await render(...set(values)), 'Deployment')['spec'].template;
+  assert.equal(spec.terminationGracePeriodSeconds, 90 + 3541 + 10);
 });
 
 /** Changes of values, and whether a running gateway can take them over. */

@@ -71,7 +71,7 @@ test('what the image says about itself', () => {
   ]);
   assert.deepEqual(config.Cmd ?? [], []);
   assert.equal(config.StopSignal, 'SIGTERM');
-  assert.deepEqual(Object.keys(config.ExposedPorts).toSorted(), ['8080/tcp', '8081/tcp']);
+  assert.deepEqual(Object.keys(config.ExposedPorts).toSorted(), ['8080/tcp']);
   assert.ok(config.Env.includes('NODE_ENV=production'));
   assert.ok(config.Env.includes('NODE_OPTIONS=--max-old-space-size-percentage=55'));
   const labels = Object.entries(config.Labels).filter(([name]) =>

@@ -4,28 +4,15 @@
 {{- end -}}
 
 {{/*
-The values' config as the gateway reads it, as JSON {value}: on and off, which are booleans to Helm, by their words
-(the gateway has no other booleans), and without what is empty, as of a section whose keys are all comments.
+The values' config, as JSON, with what the gateway cannot do without: an example that lets nobody real in, and
+nats-server's usual name. Booleans in place of on and off, and null in place of an empty section, are the gateway's to read.
 */}}
-{{- define "natsgate.plain" -}}
-{{- $new := .value -}}
-{{- if kindIs "map" .value -}}
-{{- $new = dict -}}
-{{- range $key, $value := .value -}}
-{{- if not (kindIs "invalid" $value) -}}{{- $_ := set $new $key (include "natsgate.plain" (dict "value" $value) | fromJson).value -}}{{- end -}}
-{{- end -}}
-{{- else if kindIs "slice" .value -}}
-{{- $new = list -}}
-{{- range .value -}}{{- $new = append $new (include "natsgate.plain" (dict "value" .) | fromJson).value -}}{{- end -}}
-{{- else if kindIs "bool" .value -}}{{- $new = ternary "on" "off" .value -}}
-{{- end -}}
-{{- toJson (dict "value" $new) -}}
-{{- end -}}
-
-{{/* The same with what the gateway cannot do without: an example that lets nobody real in, and nats-server's usual name. */}}
 {{- define "natsgate.written" -}}
-{{- $config := (include "natsgate.plain" (dict "value" (default dict .Values.config)) | fromJson).value -}}
-{{- toJson (merge $config (dict "origins" (list "https://app.example.com") "upstream" "nats://nats:4222")) -}}
+{{- $config := default dict .Values.config -}}
+{{- range $key, $example := dict "origins" (list "https://app.example.com") "upstream" "nats://nats:4222" -}}
+{{- if not (get $config $key) -}}{{- $config = merge (dict $key $example) (omit $config $key) -}}{{- end -}}
+{{- end -}}
+{{- toJson $config -}}
 {{- end -}}
 
 {{/* One value of a configuration: (dict "config" map "key" "drain.delay"), or nothing. No section on the way has a short form that matters. */}}
