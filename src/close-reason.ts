@@ -53,7 +53,7 @@ export const CLOSE_REASONS = {
     initiator: 'client',
     level: 'info',
     finalError: undefined,
-    sentence: 'The client closed the WebSocket in order.',
+    sentence: 'The client closed the WebSocket normally.',
   },
   client_gone: {
     code: 'none',
@@ -138,7 +138,7 @@ export const CLOSE_REASONS = {
     initiator: 'upstream',
     level: 'info',
     finalError: undefined,
-    sentence: 'nats-server closed its connection in order (its own log says why).',
+    sentence: 'nats-server closed its connection normally; its log says why.',
   },
   upstream_stalled: {
     code: 1011,

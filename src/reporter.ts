@@ -56,8 +56,8 @@ export type ParserStop = {
 
 /**
  * Writes the two kinds of line that operators live by (a session ended, a handshake was refused) and counts both; at
- * debug also that a session began.
- * Every field is named here; nothing of a request but its Origin and address is ever logged.
+ * debug also that a session began. Every field is named here; nothing of a request but its Origin and address is ever
+ * logged.
  */
 export class Reporter {
   readonly #log: Log;

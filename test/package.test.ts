@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { transform } from 'esbuild';
@@ -116,9 +116,23 @@ test('the published package', { timeout: 240_000 }, async (t) => {
       assert.ok(files.includes(file), `${file} is missing`);
     }
     assert.deepEqual(
-      files.filter((file) => /^(src|test|web|scripts|bench|helm|\.)/.test(file)),
+      files.filter((file) => /^(src|test|web|scripts|bench\/(?!README)|\.)/.test(file)),
       [],
     );
+  });
+
+  await t.test('holds every file that its documents link to', async () => {
+    const dead: string[] = [];
+    for (const page of files.filter((file) => file.endsWith('.md'))) {
+      const text = await readFile(join(installed, page), 'utf8');
+      for (const [, target = ''] of text.matchAll(/\]\(([^)\s]+)\)/g)) {
+        if (/^([a-z]+:|#)/.test(target)) continue;
+        const path = join(dirname(page), target.replace(/#.*/, ''));
+        const isThere = files.some((file) => file === path || file.startsWith(`${path.replace(/\/$/, '')}/`));
+        if (!isThere) dead.push(`${page}: ${target}`);
+      }
+    }
+    assert.deepEqual(dead, []);
   });
 
   await t.test('runs from an empty folder', async () => {

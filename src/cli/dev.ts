@@ -48,6 +48,7 @@ export type Dev = AsyncDisposable & {
  */
 export async function dev(options: DevOptions): Promise<Dev> {
   const { env, root, say, signal = new AbortController().signal } = options;
+  const { pagePort = 4280, gatewayPort = 8080, adminPort = 8081 } = options;
   await using parts = new AsyncDisposableStack();
 
   const folder = await orAborted(builtPage(root, say), signal);
@@ -62,7 +63,7 @@ export async function dev(options: DevOptions): Promise<Dev> {
   const page: DevPage = parts.use(
     await serveDevPage({
       folder,
-      port: options.pagePort ?? 4280,
+      port: pagePort,
       events,
       config: () => config,
       act: (action) => act(natsServer, events, action),
@@ -72,12 +73,7 @@ export async function dev(options: DevOptions): Promise<Dev> {
 
   const url = `http://localhost:${page.port}`;
   const gateway = await options.startGateway(
-    gatewayConfig(
-      natsServer.port,
-      url,
-      await freePort(options.gatewayPort ?? 8080),
-      await freePort(options.adminPort ?? 8081),
-    ),
+    gatewayConfig(natsServer.port, url, await freePort(gatewayPort), await freePort(adminPort)),
     (line) => events.line(line),
   );
   parts.defer(() => gateway.close());
@@ -87,9 +83,16 @@ export async function dev(options: DevOptions): Promise<Dev> {
   config = { gatewayUrl, adminUrl, allowedOrigin: url, refusedUrl: `http://127.0.0.1:${page.port}/` };
 
   say('');
+  for (const [what, usual, port] of [
+    ['page', pagePort, page.port],
+    ['gateway', gatewayPort, gateway.port],
+    ['admin port', adminPort, gateway.adminPort ?? adminPort],
+  ] as const)
+    if (usual !== 0 && port !== usual)
+      say(`  port ${usual} is in use by another program; the ${what} has ${port} instead`);
   say(`  page         ${url}`);
   say(`  gateway      ${gatewayUrl}`);
-  if (adminUrl !== undefined) say(`  status       ${adminUrl}`);
+  if (adminUrl !== undefined) say(`  admin port   ${adminUrl}`);
   if (adminUrl !== undefined) say(`  sessions     ${adminUrl}api/sessions`);
   say(`  nats-server  ${natsServer.url}`);
   say('');

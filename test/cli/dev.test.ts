@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { type DevOptions, dev } from '../../src/cli/dev.ts';
 import type { Config } from '../../src/config/config.ts';
+import { FakeUpstream } from '../support/fake-upstream.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 const temporary = mkdtempSync(join(tmpdir(), 'natsgate-test-'));
@@ -65,6 +66,27 @@ test('server, gateway and page are brought up together and end together', async 
 test('when the gateway cannot start, what was started before it is ended', async () => {
   await assert.rejects(dev(options(() => Promise.reject(new Error('no gateway')))), /no gateway/);
   assert.deepEqual(await readdir(temporary), []);
+});
+
+test('ports that others have: other ports are taken, and it is said why', async () => {
+  await using taken = await FakeUpstream.start();
+  const ports = { pagePort: taken.port, gatewayPort: taken.port, adminPort: taken.port };
+  let given: Config | undefined;
+  const started = options(async (config) => {
+    given = config;
+    return { port: 4711, adminPort: 4712, close: async () => {} };
+  });
+  const running = await dev({ ...started, ...ports });
+  await running.close();
+  assert.deepEqual([given?.listen.address.port, given?.admin.address.port], [0, 0]);
+  assert.deepEqual(
+    started.said.filter((line) => line.includes('is in use')),
+    [
+      `  port ${taken.port} is in use by another program; the page has ${new URL(running.url).port} instead`,
+      `  port ${taken.port} is in use by another program; the gateway has 4711 instead`,
+      `  port ${taken.port} is in use by another program; the admin port has 4712 instead`,
+    ],
+  );
 });
 
 test('abort leaves nothing in the same turn', async () => {

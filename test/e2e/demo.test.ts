@@ -118,7 +118,7 @@ test('a stopped nats-server: the end and the refusals are told with code, word a
   await page.getByRole('button', { name: 'Stop nats-server' }).click();
   const end = page.locator('#timeline li', { hasText: 'Session ended' });
   await end.getByText('1001 upstream_closed').waitFor();
-  await end.getByText('nats-server closed its connection in order').waitFor();
+  await end.getByText('nats-server closed its connection normally').waitFor();
   const refused = page.locator('#timeline li', { hasText: 'Not let in' });
   await refused.getByText('502 upstream_refused').waitFor();
   await page.locator('#log li', { hasText: 'upstream_refused:' }).first().waitFor();
