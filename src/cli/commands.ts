@@ -98,7 +98,7 @@ export const COMMANDS = {
     operands: 0,
     about: [
       'A flag wins over an environment variable, and that over the file. Without a file, two options are enough.',
-      'Signals: SIGHUP reads the configuration again; SIGTERM, SIGINT, SIGQUIT and SIGUSR2 drain, a second one ends at once.',
+      'Signals: SIGHUP reads the configuration again; SIGTERM, SIGINT, SIGQUIT and SIGUSR2 drain; a second ends it.',
     ],
     examples: [
       'natsgate --upstream localhost:4222 --origin http://localhost:5173',
@@ -109,7 +109,7 @@ export const COMMANDS = {
       ['1', 'could not start'],
       ['2', 'wrong usage'],
       ['70', 'a fault inside natsgate'],
-      ['130, 143', 'a second SIGINT or SIGTERM (131, 140: SIGQUIT, SIGUSR2) cut the drain short'],
+      ['130, 143', 'a second SIGINT or SIGTERM cut the drain short; 131 SIGQUIT, 140 SIGUSR2'],
     ],
   },
   check: {
