@@ -150,10 +150,12 @@ for (const level of LEVELS) {
       }
     });
 
-    test('N20: zeros in front, CR in a subject, an INFO line inside a payload', () => {
+    test('N20: zeros in front, CR and LF in a subject, an INFO line inside a payload', () => {
       for (const text of [
         'MSG ob.a 1 0002\r\nhi\r\n',
         'MSG ob\r.a 1 2\r\nhi\r\n',
+        'MSG \nob.a 1 2\r\nhi\r\n',
+        'HMSG pre.\nob.a 1 r 12 14\r\nNATS/1.0\r\n\r\nhi\r\n',
         `MSG a 1 ${INFO_LIKE.length}\r\n${INFO_LIKE}\r\n`,
       ]) {
         const bytes = Buffer.from(text, 'latin1');

@@ -185,6 +185,29 @@ export const CORE: Readonly<Record<string, Conversation>> = {
     );
   },
 
+  'a verbose client, a pedantic one, and one that does not want to hear itself': async ({
+    connect,
+    name,
+  }) => {
+    const clients = [
+      await connect({ verbose: true }),
+      await connect({ pedantic: true }),
+      await connect({ noEcho: true }),
+    ];
+    const subscriptions = clients.map((client) => client.subscribe(name));
+    await Promise.all(clients.map((client) => client.flush()));
+    for (const client of clients) {
+      client.publish(`${name}..x`);
+      client.publish(name, 'x');
+      await client.flush();
+    }
+    await Promise.all(clients.map((client) => client.flush()));
+    assert.deepEqual(
+      subscriptions.map((one) => one.getReceived()),
+      [3, 3, 2],
+    );
+  },
+
   'drain: everything that was published is delivered': async ({ connect, name }) => {
     const [publisher, subscriber] = [await connect(), await connect()];
     const subscription = subscriber.subscribe(name, { max: 500 });
