@@ -25,6 +25,8 @@ export async function buildImageFiles(root: string): Promise<string> {
     entryPoints: ['src/main.ts'],
     outfile: join('dist', 'image', 'dist', 'natsgate.js'),
     bundle: true,
+    // `natsgate dev` brings a nats-server to a laptop; nothing of it belongs into the image.
+    external: ['./dev/dev.ts'],
     platform: 'node',
     target: 'node26',
     format: 'esm',

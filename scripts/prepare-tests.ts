@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { findNatsServer } from '../src/cli/nats-server.ts';
+import { findNatsServer } from '../src/dev/nats-server.ts';
 import { findChromium } from '../test/support/chromium.ts';
 import { findContainerTools } from '../test/support/containers.ts';
 import { findHaproxy } from '../test/support/haproxy.ts';

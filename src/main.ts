@@ -6,7 +6,6 @@ import { fileURLToPath } from 'node:url';
 import { type Flags, isCommand, readArguments, unknownCommand } from './cli/arguments.ts';
 import { check } from './cli/check.ts';
 import type { CommandName } from './cli/commands.ts';
-import { dev } from './cli/dev.ts';
 import { helpPage } from './cli/help.ts';
 import { probe, probeUrl, readAuthorities } from './cli/probe.ts';
 import { serve } from './cli/serve.ts';
@@ -137,7 +136,24 @@ function drain(gateway: Gateway, signal: NodeJS.Signals): Promise<void> {
   return gateway.drain({ whileInUse: isPerson });
 }
 
+/** Loaded for this command alone; the container image does not have it. */
+async function loadDev(): Promise<typeof import('./dev/dev.ts').dev | undefined> {
+  try {
+    return (await import('./dev/dev.ts')).dev;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ERR_MODULE_NOT_FOUND') return undefined;
+    throw error;
+  }
+}
+
 async function runDev(): Promise<number> {
+  const dev = await loadDev();
+  if (dev === undefined) {
+    complain(
+      'natsgate dev: the container image has no dev command; run it from the npm package or a checkout',
+    );
+    return 1;
+  }
   const root = fileURLToPath(new URL('..', import.meta.url));
   const ends = endSignals();
   const interrupted = new AbortController();

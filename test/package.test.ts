@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { transform } from 'esbuild';
 import { buildPackage } from '../scripts/build.ts';
-import { findOnPath, isAtLeast, versionOf } from '../src/cli/executables.ts';
+import { findOnPath, isAtLeast, versionOf } from '../src/dev/executables.ts';
 import { type TemporaryFolder, temporaryFolder } from './support/temporary-folder.ts';
 
 const exec = promisify(execFile);

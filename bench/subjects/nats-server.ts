@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { findNatsServer } from '../../src/cli/nats-server.ts';
+import { findNatsServer } from '../../src/dev/nats-server.ts';
 import { Program } from './program.ts';
 import type { SubjectKind } from './subject.ts';
 

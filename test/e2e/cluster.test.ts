@@ -3,7 +3,7 @@ import { EventEmitter, once } from 'node:events';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { wsconnect } from '@nats-io/nats-core';
 import { connect as natsWsConnect } from 'nats.ws';
-import type { RunningNatsServer } from '../../src/cli/nats-process.ts';
+import type { RunningNatsServer } from '../../src/dev/nats-process.ts';
 import { freePort } from '../support/free-port.ts';
 import { startTestGateway } from '../support/gateway.ts';
 import { startHaproxy } from '../support/haproxy.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { dev } from '../../src/cli/dev.ts';
+import { dev } from '../../src/dev/dev.ts';
 import { type Gateway, startGateway } from '../../src/gateway.ts';
 import { createLog } from '../../src/log.ts';
 import { launchChromium } from '../support/chromium.ts';

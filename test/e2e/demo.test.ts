@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { Browser, Page } from 'playwright-core';
-import { type Dev, dev } from '../../src/cli/dev.ts';
+import { type Dev, dev } from '../../src/dev/dev.ts';
 import { startGateway } from '../../src/gateway.ts';
 import { createLog } from '../../src/log.ts';
 import { launchChromium } from '../support/chromium.ts';

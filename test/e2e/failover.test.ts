@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { EventEmitter, once } from 'node:events';
 import { connect } from 'node:net';
 import { after, before, describe, type TestContext, test } from 'node:test';
-import type { RunningNatsServer } from '../../src/cli/nats-process.ts';
+import type { RunningNatsServer } from '../../src/dev/nats-process.ts';
 import { startTestGateway, type TestGateway } from '../support/gateway.ts';
 import { realNatsServer } from '../support/nats.ts';
 import { closeFrame, handshakeRequest, Opcode, RawClient } from '../support/raw-client.ts';

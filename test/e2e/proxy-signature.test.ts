@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { nkeyAuthenticator, wsconnect } from '@nats-io/nats-core';
-import { isAtLeast } from '../../src/cli/executables.ts';
-import type { RunningNatsServer } from '../../src/cli/nats-process.ts';
+import { isAtLeast } from '../../src/dev/executables.ts';
+import type { RunningNatsServer } from '../../src/dev/nats-process.ts';
 import { FakeUpstream } from '../support/fake-upstream.ts';
 import { startTestGateway, type TestGateway } from '../support/gateway.ts';
 import { natsServerBinary, realNatsServer } from '../support/nats.ts';

@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import { after, before, test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { BufferPool } from '../../src/buffer-pool.ts';
-import type { RunningNatsServer } from '../../src/cli/nats-process.ts';
+import type { RunningNatsServer } from '../../src/dev/nats-process.ts';
 import { Inspector } from '../../src/inspect/inspector.ts';
 import { NatsParser } from '../../src/nats/parser.ts';
 import { plainRunIn } from '../../src/nats/plain-run.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { after, before, describe, test } from 'node:test';
-import type { RunningNatsServer } from '../../src/cli/nats-process.ts';
+import type { RunningNatsServer } from '../../src/dev/nats-process.ts';
 import { realNatsServer } from '../support/nats.ts';
 import { type Row, VECTORS } from './line-vectors.ts';
 

@@ -1,7 +1,7 @@
 import { userInfo } from 'node:os';
 import { type Browser, chromium } from 'playwright-core';
-import { installDebianPackage } from '../../src/cli/debian-packages.ts';
-import { findOnPath, messageOf } from '../../src/cli/executables.ts';
+import { installDebianPackage } from '../../src/dev/debian-packages.ts';
+import { findOnPath, messageOf } from '../../src/dev/executables.ts';
 
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable', 'chrome'];
 

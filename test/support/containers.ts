@@ -3,8 +3,8 @@ import { chmod, cp, mkdir, readFile, realpath, writeFile } from 'node:fs/promise
 import { userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import { installDebianPackage } from '../../src/cli/debian-packages.ts';
-import { findOnPath, isExecutable } from '../../src/cli/executables.ts';
+import { installDebianPackage } from '../../src/dev/debian-packages.ts';
+import { findOnPath, isExecutable } from '../../src/dev/executables.ts';
 import { natsServerBinary } from './nats.ts';
 import { type TemporaryFolder, temporaryFolder } from './temporary-folder.ts';
 

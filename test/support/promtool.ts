@@ -1,8 +1,8 @@
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
-import { debianFolder, installDebianPackage, unpackDebianPackage } from '../../src/cli/debian-packages.ts';
-import { findOnPath, isExecutable, messageOf, versionOf } from '../../src/cli/executables.ts';
-import { defaultCacheDir } from '../../src/cli/nats-server.ts';
+import { debianFolder, installDebianPackage, unpackDebianPackage } from '../../src/dev/debian-packages.ts';
+import { findOnPath, isExecutable, messageOf, versionOf } from '../../src/dev/executables.ts';
+import { defaultCacheDir } from '../../src/dev/nats-server.ts';
 
 /** Path of a promtool. Throws one sentence that says what to install. */
 export const findPromtool = (): Promise<string> => find('promtool');

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { ConnectionOptions, Msg, NatsConnection, Status, Subscription } from '@nats-io/nats-core';
 import type { connect as natsWsConnect } from 'nats.ws';
-import type { RunningNatsServer } from '../../../src/cli/nats-process.ts';
+import type { RunningNatsServer } from '../../../src/dev/nats-process.ts';
 
 /** One gateway before the server that all conversations share. */
 export type Place = {

@@ -5,8 +5,8 @@ import { type IncomingMessage, request } from 'node:http';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { type DevPage, type ServerAction, serveDevPage } from '../../src/cli/dev-page.ts';
-import { EventStream } from '../../src/cli/event-stream.ts';
+import { type DevPage, type ServerAction, serveDevPage } from '../../src/dev/dev-page.ts';
+import { EventStream } from '../../src/dev/event-stream.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 type Answer = {

@@ -6,7 +6,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { startNatsServer } from '../../src/cli/nats-process.ts';
+import { startNatsServer } from '../../src/dev/nats-process.ts';
 import { natsServerBinary, realNatsServer } from '../support/nats.ts';
 
 /** The INFO that a client gets as its first line. */

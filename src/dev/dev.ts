@@ -1,6 +1,8 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import type { Config } from '../config/config.ts';
+import { loadConfig } from '../config/load.ts';
+import { formatProblem } from '../config/problems.ts';
 import { builtPage } from './built-page.ts';
 import { type DevPage, type ServerAction, serveDevPage } from './dev-page.ts';
 import { EventStream } from './event-stream.ts';
@@ -43,7 +45,7 @@ export type Dev = AsyncDisposable & {
 };
 
 /**
- * Everything on one machine: a private nats-server with JetStream, the gateway in front of it, and a page that
+ * Everything on one machine: a private nats-server with JetStream, the gateway, and a page that
  * uses both. Resolves when the page can be opened. What was started before a failure is ended again.
  */
 export async function dev(options: DevOptions): Promise<Dev> {
@@ -73,7 +75,7 @@ export async function dev(options: DevOptions): Promise<Dev> {
 
   const url = `http://localhost:${page.port}`;
   const gateway = await options.startGateway(
-    gatewayConfig(natsServer.port, url, await freePort(gatewayPort), await freePort(adminPort)),
+    await gatewayConfig(natsServer.port, url, await freePort(gatewayPort), await freePort(adminPort)),
     (line) => events.line(line),
   );
   parts.defer(() => gateway.close());
@@ -153,42 +155,29 @@ async function freePort(preferred: number): Promise<number> {
 }
 
 /** The gateway's defaults, but on loopback, for one page, and quick to end. */
-function gatewayConfig(natsPort: number, origin: string, port: number, adminPort: number): Config {
-  const host = '127.0.0.1';
+async function gatewayConfig(
+  natsPort: number,
+  origin: string,
+  port: number,
+  adminPort: number,
+): Promise<Config> {
+  const loaded = await loadConfig({
+    flags: {
+      listen: `127.0.0.1:${port}`,
+      admin: `127.0.0.1:${adminPort}`,
+      origin: [origin],
+      upstream: [`nats://127.0.0.1:${natsPort}`],
+      'log-format': 'json',
+    },
+    env: {},
+  });
+  if (!loaded.ok) throw new Error(loaded.problems.map(formatProblem).join('; '));
+  const { config } = loaded;
   return {
-    listen: { address: { host, port }, tls: undefined, trustedProxies: [], proxyProtocol: [], hosts: [] },
-    admin: { address: { host, port: adminPort }, hosts: [], token: undefined },
-    origins: { allow: [origin], missing: 'deny', opaque: 'deny' },
-    upstream: {
-      servers: [{ host, port: natsPort, name: `${host}:${natsPort}` }],
-      connectTimeoutMs: 1_000,
-      dialTimeoutMs: 1_800,
-      tls: undefined,
-      proxyProtocol: 'off',
-      order: 'random',
-      health: { urls: [], intervalMs: 5_000 },
-      readiness: 'process',
-      proxySigner: undefined,
-    },
-    engine: 'cut-through',
-    compression: { enabled: false, thresholdBytes: 1024, sessions: 500, concurrency: 4 },
+    ...config,
     inspect: 'observe',
-    info: { connectUrls: 'keep', hide: [] },
-    limits: {
-      sessions: 1_000,
-      sessionsPerAddress: 0,
-      handshakesInFlight: 100,
-      handshakesPerSecond: 100,
-      handshakesPerSecondPerAddress: 0,
-      maxFrameBytes: 8 * 1024 * 1024,
-      maxSentFrameBytes: 65_535,
-      maxControlLineBytes: 4096,
-      sessionAgeMs: 0,
-      readiness: 'process',
-    },
-    timeouts: { handshakeMs: 5_000, pingMs: 25_000, silenceMs: 300_000, stallMs: 30_000, closeMs: 500 },
-    drain: { delayMs: 0, timeoutMs: 500, budgetMs: 0 },
-    log: { level: 'info', format: 'json' },
-    routes: [],
+    limits: { ...config.limits, sessions: 1000 },
+    timeouts: { ...config.timeouts, closeMs: 500 },
+    drain: { ...config.drain, delayMs: 0, timeoutMs: 500 },
   };
 }

@@ -4,8 +4,8 @@ import { readdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { type DevOptions, dev } from '../../src/cli/dev.ts';
 import type { Config } from '../../src/config/config.ts';
+import { type DevOptions, dev } from '../../src/dev/dev.ts';
 import { FakeUpstream } from '../support/fake-upstream.ts';
 
 const root = join(import.meta.dirname, '..', '..');

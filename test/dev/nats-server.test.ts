@@ -3,10 +3,10 @@ import { createHash } from 'node:crypto';
 import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { delimiter, dirname, join } from 'node:path';
 import { test } from 'node:test';
-import { debianFolder } from '../../src/cli/debian-packages.ts';
-import { run } from '../../src/cli/executables.ts';
-import { RELEASE_VERSION, releaseBinary, releaseName } from '../../src/cli/nats-release.ts';
-import { defaultCacheDir, type FindOptions, findNatsServer } from '../../src/cli/nats-server.ts';
+import { debianFolder } from '../../src/dev/debian-packages.ts';
+import { run } from '../../src/dev/executables.ts';
+import { RELEASE_VERSION, releaseBinary, releaseName } from '../../src/dev/nats-release.ts';
+import { defaultCacheDir, type FindOptions, findNatsServer } from '../../src/dev/nats-server.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 /** A program that only knows its version, as far as finding goes. */
