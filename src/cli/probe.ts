@@ -100,7 +100,9 @@ function verdict(webSocket: WebSocket, url: URL, options: ProbeOptions): Promise
       webSocket.send(Buffer.from(CONNECT_AND_PING));
     }
     const answer = received.toString('latin1', first.length);
-    const name = `${first.info.serverName ?? 'nats-server'} ${first.info.version ?? ''}`.trim();
+    // Without a name of its own a server has its key for one.
+    const { serverName = 'nats-server', version = '' } = first.info;
+    const name = `${/^N[A-Z2-7]{55}$/.test(serverName) ? 'nats-server' : serverName} ${version}`.trim();
     if (/^PONG\r?\n/im.test(answer)) succeed(`${name} answered in ${elapsed()}`);
     else if (/^-ERR 'authorization violation'/im.test(answer))
       succeed(`${name} asks for a login (${elapsed()})`);

@@ -49,7 +49,7 @@ function whatToDo(error: NodeJS.ErrnoException & { address?: string; port?: numb
   const address = `${error.address ?? ''}:${error.port ?? ''}`;
   switch (error.code) {
     case 'EADDRINUSE':
-      return `${address} is in use by another program; stop it, or listen elsewhere (listen:, admin:)`;
+      return `${address} is in use by another program; stop it, or listen elsewhere (--listen, --admin)`;
     case 'EACCES':
       return `${address} may not be opened by this user; ports below 1024 need a privilege`;
     case 'EADDRNOTAVAIL':

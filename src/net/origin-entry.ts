@@ -83,11 +83,14 @@ function webEntry(scheme: OriginScheme, rest: string): OriginEntry {
 }
 
 function exactEntry(scheme: OriginScheme, { host, port }: Authority): OriginEntry {
+  // What serves pages for development mostly has a port, and without one written nothing of it is let in.
+  const usual = scheme === 'http' ? 80 : 443;
+  const portless = `without a port this is port ${usual} alone; write ${scheme}://${host.text}:5173 with the port of the page, or ${LOCALHOST}`;
   return {
     kind: 'exact',
     key: originKey(scheme, host.text, port),
     text: originText(scheme, host.text, port),
-    ...entryWarning(scheme, host, false),
+    ...(isLoopback(host) && port === undefined ? { warning: portless } : entryWarning(scheme, host, false)),
   };
 }
 
