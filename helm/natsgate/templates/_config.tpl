@@ -73,7 +73,7 @@ nats-server's usual name. Booleans in place of on and off, and null in place of 
 {{- end -}}
 
 {{/*
-Stands in the pod template, so that pods roll when something changes that a running gateway cannot take over: client
+In the pod template, so that pods roll when something changes that a running gateway cannot take over: client
 certificates switched on, above all. The keys are the gateway's own list.
 */}}
 {{- define "natsgate.restartChecksum" -}}

@@ -10,7 +10,7 @@ securityContext:
 {{- define "natsgate.podBase" -}}
 serviceAccountName: {{ include "natsgate.serviceAccountName" . | quote }}
 automountServiceAccountToken: false
-# Otherwise NATSGATE_PORT=tcp://... of a Service called natsgate stands in the environment.
+# Otherwise NATSGATE_PORT=tcp://... of a Service called natsgate is in the environment.
 enableServiceLinks: false
 securityContext:
   {{- toYaml .Values.podSecurityContext | nindent 2 }}
@@ -50,7 +50,7 @@ imagePullSecrets:
 {{- toJson $mounts -}}
 {{- end -}}
 
-{{/* extraEnv as a list, whatever form it was written in, as JSON {env}; null in a map stands there as null. */}}
+{{/* extraEnv as a list, whatever form it was written in, as JSON {env}; null in a map stays null. */}}
 {{- define "natsgate.extraEnv" -}}
 {{- $env := list -}}
 {{- if kindIs "slice" .Values.extraEnv -}}{{- $env = .Values.extraEnv -}}
