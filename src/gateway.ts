@@ -57,6 +57,12 @@ export type GatewayOptions = {
 };
 
 /**
+ * After a drain the numbers of its end wait so long for a scrape that is due. It fits into the 5 s that the documents
+ * ask for beyond delay and timeout.
+ */
+const LAST_SCRAPE_MS = 4000;
+
+/**
  * Starts a gateway; resolves when both ports listen.
  *
  * @throws what a part threw: a port in use, a session cap that the descriptor limit
@@ -231,7 +237,7 @@ export class Gateway {
   /**
    * Shuts down in order: not ready at once; new sessions are let in for `drain.delay`, while balancers notice;
    * then all sessions are closed with 1001, spread over `drain.timeout`. Resolves when stopped. The admin port
-   * answers to the end. `whileInUse`: no balancer has to notice, so the delay ends as soon as no session is open.
+   * answers to the end, and when a scraper is due it waits for it, 4 s at most. `whileInUse`: no balancer has to notice, so the delay ends as soon as no session is open.
    */
   drain(options: { readonly whileInUse?: boolean } = {}): Promise<void> {
     this.#drained ??= this.#drain(options.whileInUse === true);
@@ -252,9 +258,11 @@ export class Gateway {
     const signal = AbortSignal.any([this.#cutNow.signal, unused.signal]);
     await sleep(delayMs, undefined, { signal }).catch(() => {});
     this.#closeToNew();
-    const cut = await this.#sessions.drain(timeoutMs, timeouts.closeMs, this.#cutNow.signal);
-    this.#metrics.sessionsCut(cut);
+    const hadSessions = this.#sessions.size > 0;
+    const onCut = (sessions: number): void => this.#metrics.sessionsCut(sessions);
+    const cut = await this.#sessions.drain(timeoutMs, timeouts.closeMs, this.#cutNow.signal, onCut);
     if (cut > 0) this.#log.warn({ sessions: cut }, 'sessions were cut at the drain deadline');
+    if (hadSessions) await this.#admin.lastScrape(LAST_SCRAPE_MS, this.#cutNow.signal);
     await this.#closeParts();
   }
 
@@ -583,6 +591,7 @@ export class Gateway {
       routes: totals.routes(routes.names, this.#sessionsByRoute()),
       pendingConnections: this.#listener.pending,
       droppedConnections: this.#droppedConnections,
+      adminDrops: this.#admin.drops,
       droppedLogLines: this.#options.droppedLogLines?.() ?? 0,
       engines: {
         'cut-through': Number(isCutThrough(this.#active)),

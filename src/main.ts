@@ -147,6 +147,7 @@ async function loadDev(): Promise<typeof import('./dev/dev.ts').dev | undefined>
 }
 
 async function runDev(): Promise<number> {
+  const ends = endSignals();
   const dev = await loadDev();
   if (dev === undefined) {
     complain(
@@ -155,7 +156,6 @@ async function runDev(): Promise<number> {
     return 1;
   }
   const root = fileURLToPath(new URL('..', import.meta.url));
-  const ends = endSignals();
   const interrupted = new AbortController();
   void ends.first.then(() => interrupted.abort());
   try {

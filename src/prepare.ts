@@ -1,5 +1,5 @@
 import type { TlsOptions } from 'node:tls';
-import { ADMIN_CONNECTIONS } from './admin/admin-server.ts';
+import { ADMIN_CONNECTIONS } from './admin/admin-port.ts';
 import { type Budget, makeBudget } from './budget.ts';
 import type { Config, RouteConfig, UpstreamTls } from './config/config.ts';
 import { routesOf } from './config/routes.ts';

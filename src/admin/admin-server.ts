@@ -1,24 +1,15 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { type AddressInfo, isIP } from 'node:net';
-import { promisify } from 'node:util';
-import { gzip } from 'node:zlib';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AdminConfig, ListenAddress } from '../config/config.ts';
-import { printableJson } from '../printable.ts';
-
-const compress = promisify(gzip);
-
-/** A request gets this long for its head, and a connection this long for nothing. */
-const REQUEST_MS = 5000;
-/** At once. */
-export const ADMIN_CONNECTIONS = 32;
-/** Below this, compression saves nothing worth the turn. */
-const MIN_COMPRESSED_BYTES = 1024;
+import { parseTarget } from '../net/request-target.ts';
+import type { AdminDeadlines, AdminDropReason } from './admin-connection.ts';
+import { type AdminPlace, AdminPort } from './admin-port.ts';
+import { type Answer, json, send, takesGzip } from './answer.ts';
+import { MetricsPage, type MetricsText } from './metrics-page.ts';
+import { PROBES, refusal } from './request-rules.ts';
+import { ScrapeRhythm } from './scrape-rhythm.ts';
 
 const SESSIONS_PER_PAGE = 500;
-/** What changes something, and so wants POST. */
-const ACTIONS: readonly (string | undefined)[] = ['/api/reload'];
-
 /** What the pages show; read at each request. */
 export type AdminSource = {
   readonly ready: boolean;
@@ -28,55 +19,42 @@ export type AdminSource = {
   sessionList(after: number, limit: number): unknown;
   /** undefined: no such session is open. */
   sessionDetail(id: number): unknown;
-  metrics(openMetrics: boolean): Promise<{ readonly contentType: string; readonly body: string }>;
+  metrics(openMetrics: boolean): Promise<MetricsText>;
   /** What became of it, to be shown as it is; undefined: there is nothing to reload from. */
   reload(trigger: 'api'): Promise<{ readonly outcome: string } | undefined>;
 };
 
-type Answer = {
-  readonly status: number;
-  readonly contentType?: string;
-  readonly body: string;
-  readonly headers?: Readonly<Record<string, string>>;
-};
-
 /**
  * The private port: health, metrics, status. A browser cannot drive it: a request whose Host is a name that is
- * not ours (DNS rebinding), or whose Origin is not this server itself, is refused whatever it asks for.
+ * not ours (DNS rebinding), or whose Origin is not this server itself, is refused whatever it asks for. Each connection
+ * has one request: scrapers and probes come seldom, so the handshake that keep-alive would save costs nothing, and no
+ * idle connection holds a place.
  */
 export class AdminServer {
-  readonly #server: Server;
+  readonly #port: AdminPort;
   #config: AdminConfig;
   readonly #source: AdminSource;
+  readonly #metricsPage: MetricsPage;
+  readonly #rhythm = new ScrapeRhythm();
+  #scrapeAwaited: (() => void) | undefined;
   #loopback = true;
 
-  constructor(config: AdminConfig, source: AdminSource) {
+  /** `deadlines`: given by a test that cannot wait so long. */
+  constructor(config: AdminConfig, source: AdminSource, deadlines?: AdminDeadlines) {
     this.#config = config;
     this.#source = source;
-    this.#server = createServer(
-      {
-        headersTimeout: REQUEST_MS,
-        requestTimeout: REQUEST_MS,
-        connectionsCheckingInterval: 1000,
-        keepAliveTimeout: REQUEST_MS,
-        maxHeaderSize: 8 * 1024,
-      },
-      (request, response) => void this.#respond(request, response),
+    this.#metricsPage = new MetricsPage((openMetrics) => source.metrics(openMetrics));
+    this.#port = new AdminPort(
+      (request, response, place) => void this.#respond(request, response, place),
+      deadlines,
     );
-    this.#server.maxConnections = ADMIN_CONNECTIONS;
   }
 
   /** Resolves with the address that the system gave. @throws the system's error. */
-  listen(address: ListenAddress): Promise<ListenAddress> {
-    const { promise, resolve, reject } = Promise.withResolvers<ListenAddress>();
-    this.#server.once('error', reject);
-    this.#server.listen({ host: address.host, port: address.port }, () => {
-      this.#server.off('error', reject);
-      const bound = this.#server.address() as AddressInfo;
-      this.#loopback = isLoopback(bound.address);
-      resolve({ host: bound.address, port: bound.port });
-    });
-    return promise;
+  async listen(address: ListenAddress): Promise<ListenAddress> {
+    const bound = await this.#port.listen(address);
+    this.#loopback = isLoopback(bound.host);
+    return bound;
   }
 
   /** Other host names and another token from the next request on; the address stays. */
@@ -84,16 +62,38 @@ export class AdminServer {
     this.#config = config;
   }
 
-  async close(): Promise<void> {
-    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
-    this.#server.closeAllConnections();
-    await closed;
+  close(): Promise<void> {
+    return this.#port.close();
   }
 
-  async #respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  /** Connections that were ended without their answer. */
+  get drops(): Readonly<Record<AdminDropReason, number>> {
+    return this.#port.drops;
+  }
+
+  /**
+   * Resolves when somebody who scrapes has the numbers of now: after the next answer of /metrics, at most `mostMs`
+   * later. At once when nobody does, or when the rhythm so far says that none is due in time.
+   */
+  async lastScrape(mostMs: number, signal: AbortSignal): Promise<void> {
+    const dueInMs = this.#rhythm.dueInMs(performance.now());
+    if (dueInMs === undefined || dueInMs > mostMs || signal.aborted) return;
+    this.#metricsPage.forget();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#scrapeAwaited = resolve;
+    signal.addEventListener('abort', () => resolve());
+    const deadline = setTimeout(resolve, mostMs);
+    await promise;
+    clearTimeout(deadline);
+  }
+
+  async #respond(request: IncomingMessage, response: ServerResponse, place: AdminPlace): Promise<void> {
+    const target = parseTarget(request.url ?? '');
     let answer: Answer;
     try {
-      answer = this.#refusal(request) ?? (await this.#route(request));
+      answer =
+        refusal(request, target, this.#config.hosts) ??
+        (await this.#route(request, response, target?.path, place));
     } catch {
       // Details belong into the log of whoever failed; this port shows none.
       answer = { status: 500, body: 'internal_error: the answer could not be made.\n' };
@@ -101,36 +101,17 @@ export class AdminServer {
     await send(request, response, answer);
   }
 
-  #refusal(request: IncomingMessage): Answer | undefined {
-    const { host, origin } = request.headers;
-    if (!this.#isOurHost(host)) {
-      return {
-        status: 421,
-        body: 'foreign_host: use an IP address, localhost, or a name from admin.hosts.\n',
-      };
+  async #route(
+    request: IncomingMessage,
+    response: ServerResponse,
+    path: string | undefined,
+    place: AdminPlace,
+  ): Promise<Answer> {
+    if (!PROBES.includes(path) && !place.take()) {
+      const headers = { 'Retry-After': '1' };
+      return { status: 503, body: 'busy: too many answers are on their way.\n', headers };
     }
-    if (origin !== undefined && origin !== `http://${host}`) {
-      return { status: 403, body: 'foreign_origin: pages of other sites may not use this port.\n' };
-    }
-    const allowed = ACTIONS.includes(pathOf(request)) ? ['POST'] : ['GET', 'HEAD'];
-    if (!allowed.includes(request.method ?? '')) {
-      return { status: 405, body: `method: use ${allowed[0]}.\n`, headers: { Allow: allowed.join(', ') } };
-    }
-    // Nothing here has a use for one, and what is not read needs no limit.
-    if (
-      request.headers['transfer-encoding'] !== undefined ||
-      Number(request.headers['content-length'] ?? 0) > 0
-    ) {
-      return { status: 413, body: 'body: send none.\n', headers: { Connection: 'close' } };
-    }
-    if (request.headers.upgrade?.toLowerCase() === 'websocket') {
-      return { status: 404, body: 'no_websocket: this is the admin port; connect to the public one.\n' };
-    }
-    return undefined;
-  }
-
-  async #route(request: IncomingMessage): Promise<Answer> {
-    switch (pathOf(request)) {
+    switch (path) {
       case '/':
         return {
           status: 200,
@@ -142,10 +123,8 @@ export class AdminServer {
         return this.#source.ready
           ? { status: 200, body: 'ok\n' }
           : { status: 503, body: `${this.#source.notReady}\n` };
-      case '/metrics': {
-        const openMetrics = request.headers.accept?.includes('application/openmetrics-text') === true;
-        return { status: 200, ...(await this.#source.metrics(openMetrics)) };
-      }
+      case '/metrics':
+        return this.#metrics(request, response);
       case '/api/status':
         return this.#unauthorized(request) ?? json(this.#source.status());
       case '/api/sessions':
@@ -153,11 +132,23 @@ export class AdminServer {
       case '/api/reload':
         return this.#unauthorized(request) ?? (await this.#reload());
       default: {
-        const id = /^\/api\/sessions\/([1-9][0-9]{0,14})$/.exec(pathOf(request) ?? '')?.[1];
+        const id = /^\/api\/sessions\/([1-9][0-9]{0,14})$/.exec(path ?? '')?.[1];
         if (id !== undefined) return this.#unauthorized(request) ?? this.#session(Number(id));
         return { status: 404, body: 'not_found: see / for what is here.\n' };
       }
     }
+  }
+
+  async #metrics(request: IncomingMessage, response: ServerResponse): Promise<Answer> {
+    if (request.method === 'GET') {
+      this.#rhythm.scraped(performance.now());
+      const awaited = this.#scrapeAwaited;
+      if (awaited !== undefined) response.once('finish', awaited);
+    }
+    const openMetrics = request.headers.accept?.includes('application/openmetrics-text') === true;
+    const zipped = takesGzip(request);
+    const headers = zipped ? { 'Content-Encoding': 'gzip' } : {};
+    return { status: 200, ...(await this.#metricsPage.get(openMetrics, zipped)), headers };
   }
 
   /** `?after=ID` continues behind that session; ids only grow. */
@@ -193,46 +184,7 @@ export class AdminServer {
       headers: { 'WWW-Authenticate': 'Bearer' },
     };
   }
-
-  #isOurHost(host: string | undefined): boolean {
-    if (host === undefined) return false;
-    const name = host.toLowerCase().replace(/:\d{1,5}$/, '');
-    const literal = name.startsWith('[') && name.endsWith(']') ? name.slice(1, -1) : name;
-    return isIP(literal) !== 0 || name === 'localhost' || this.#config.hosts.includes(name);
-  }
 }
-
-async function send(request: IncomingMessage, response: ServerResponse, answer: Answer): Promise<void> {
-  const plain = Buffer.from(answer.body);
-  const zipped =
-    plain.length >= MIN_COMPRESSED_BYTES && takesGzip(String(request.headers['accept-encoding'] ?? ''));
-  const body = zipped ? await compress(plain) : plain;
-  response.writeHead(answer.status, {
-    'Content-Type': answer.contentType ?? 'text/plain; charset=utf-8',
-    'Content-Length': body.length,
-    ...(zipped ? { 'Content-Encoding': 'gzip' } : {}),
-    'Cache-Control': 'no-store',
-    'X-Content-Type-Options': 'nosniff',
-    'Content-Security-Policy': "default-src 'none'",
-    ...answer.headers,
-  });
-  response.end(request.method === 'HEAD' ? undefined : body);
-}
-
-const pathOf = (request: IncomingMessage): string | undefined => request.url?.split('?', 1)[0];
-
-/** RFC 9110 §12.5.3: a weight of 0 means "not this one". */
-const takesGzip = (accepted: string): boolean =>
-  accepted
-    .split(',')
-    .some((coding) => /^\s*gzip\s*(;|$)/i.test(coding) && !/;\s*q=0(\.0*)?\s*$/i.test(coding));
-
-const json = (value: unknown): Answer => ({
-  status: 200,
-  contentType: 'application/json; charset=utf-8',
-  // For curl at a terminal: subjects are words of strangers.
-  body: `${printableJson(JSON.stringify(value, undefined, 2))}\n`,
-});
 
 const isLoopback = (address: string): boolean =>
   address === '::1' || address.startsWith('127.') || address.startsWith('::ffff:127.');

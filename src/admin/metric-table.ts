@@ -21,6 +21,8 @@ export type MetricsSource = {
   readonly routes: readonly RouteNumbers[];
   /** By reason. */
   readonly droppedConnections: Numbers;
+  /** By reason. */
+  readonly adminDrops: Numbers;
   readonly droppedLogLines: number;
   /** 1 for the engine at work, 0 for the other. */
   readonly engines: Numbers;
@@ -241,6 +243,12 @@ export const COPIED_METRICS: Readonly<Record<string, CopiedMetric>> = {
   natsgate_connections_dropped_total: counter(
     'Connections closed unanswered, because too many were open.',
     (s) => s.droppedConnections,
+    {},
+    'reason',
+  ),
+  natsgate_admin_connections_dropped_total: counter(
+    'Connections of the admin port that ended without their answer.',
+    (s) => s.adminDrops,
     {},
     'reason',
   ),

@@ -9,10 +9,10 @@ import { MAX_TARGET_BYTES } from '../http-head.ts';
 import { type Authority, isLoopback, parseAuthority } from '../net/host.ts';
 import type { TrustedProxies } from '../net/networks.ts';
 import { defaultPort } from '../net/origin-grammar.ts';
+import { fitsHost, parseTarget } from '../net/request-target.ts';
 import { clientAddress, forwardedOrigin } from './client-address.ts';
 import { judgeOrigin, type OriginPolicy, type SelfOrigin } from './origin.ts';
 import { headerLines, listElements } from './raw-headers.ts';
-import { fitsHost, parseTarget } from './request-target.ts';
 
 export type HandshakeRequest = {
   readonly method: string;

@@ -62,9 +62,15 @@ export class Sessions {
    * time that the last of them needs for its close handshake), so that clients do not come back in one wave.
    * Few sessions are spread over a shorter time, 100 ms for each. At `timeoutMs` whatever is left is cut.
    *
-   * Resolves with the number of sessions cut, when none is left. An aborted `signal` cuts all at once.
+   * Resolves with the number of sessions cut, when none is left. An aborted `signal` cuts all at once. `onCut` is
+   * called with the number before the first of them is gone.
    */
-  async drain(timeoutMs: number, lastCloseMs: number, signal: AbortSignal): Promise<number> {
+  async drain(
+    timeoutMs: number,
+    lastCloseMs: number,
+    signal: AbortSignal,
+    onCut: (sessions: number) => void,
+  ): Promise<number> {
     const startMs = performance.now();
     const queue = shuffled([...this.#live.keys()]);
     const spreadMs = Math.min(Math.max(0, timeoutMs - lastCloseMs), queue.length * MIN_CLOSE_INTERVAL_MS);
@@ -76,10 +82,10 @@ export class Sessions {
     };
     let cut = 0;
     const cutAll = (): void => {
-      for (const session of [...this.#live.keys()]) {
-        session.cut();
-        cut++;
-      }
+      const sessions = [...this.#live.keys()];
+      cut += sessions.length;
+      onCut(sessions.length);
+      for (const session of sessions) session.cut();
     };
     endDue();
     const steps = setInterval(endDue, DRAIN_STEP_MS);

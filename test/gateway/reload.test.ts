@@ -559,7 +559,7 @@ describe('POST /api/reload', () => {
     assert.doesNotMatch(`${reloaded.body}${again.body}${gateway.log.text.join('')}${metrics}`, /canary/);
   });
 
-  test('a foreign Host, a foreign Origin, another method, a body: refused whatever the token says', async () => {
+  test('a foreign Host, a foreign Origin, another method, a large body: refused whatever the token says', async () => {
     await using upstream = await FakeUpstream.start();
     const settings = { admin: { address: '127.0.0.1:0', tokenFile: 'token' } };
     await using gateway = await ReloadableGateway.start(upstream.port, settings, { token: TOKEN });
@@ -576,7 +576,7 @@ describe('POST /api/reload', () => {
     for (const method of ['GET', 'PUT', 'HEAD', 'DELETE', 'OPTIONS']) {
       assert.deepEqual(await asked({ method, headers: { Authorization } }), [405, 'POST']);
     }
-    assert.deepEqual(await asked({ headers: { Authorization } }, '{}'), [413, undefined]);
+    assert.deepEqual(await asked({ headers: { Authorization } }, 'x'.repeat(65_537)), [413, undefined]);
     assert.deepEqual(await asked({ path: '/metrics', headers: { Authorization } }), [405, 'GET, HEAD']);
     assert.equal(await knock(gateway.port, A), 101);
     const Origin = `http://127.0.0.1:${gateway.adminPort}`;

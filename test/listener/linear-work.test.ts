@@ -12,10 +12,10 @@ import { clientAddress, forwardedOrigin } from '../../src/listener/client-addres
 import { type HandshakeRequest, judgeHandshake } from '../../src/listener/handshake.ts';
 import { compileOrigins, judgeOrigin } from '../../src/listener/origin.ts';
 import { headerLines, listElements, trimBlanks } from '../../src/listener/raw-headers.ts';
-import { parseTarget } from '../../src/listener/request-target.ts';
 import { parseAuthority } from '../../src/net/host.ts';
 import { compileTrustedProxies } from '../../src/net/networks.ts';
 import { parseOrigin } from '../../src/net/origin-grammar.ts';
+import { parseTarget } from '../../src/net/request-target.ts';
 
 const SHORT = 4096;
 /** Twice the input is twice the work; the rest is for what does not depend on the length. */

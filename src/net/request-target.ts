@@ -1,5 +1,5 @@
-import { type Authority, parseAuthority } from '../net/host.ts';
-import { defaultPort, isVisibleAscii, type OriginScheme } from '../net/origin-grammar.ts';
+import { type Authority, parseAuthority } from './host.ts';
+import { defaultPort, isVisibleAscii, type OriginScheme } from './origin-grammar.ts';
 
 export type RequestTarget = {
   /** Up to the query, byte for byte as received: never decoded, never normalised. */

@@ -1,0 +1,187 @@
+import { STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
+import { Duplex } from 'node:stream';
+import { HeadMeter } from '../http-head.ts';
+
+/** Why a connection ended otherwise than by its answer: label values of natsgate_admin_connections_dropped_total. */
+export const ADMIN_DROP_REASONS = ['silent', 'slow_request', 'slow_reader', 'crowded', 'busy'] as const;
+export type AdminDropReason = (typeof ADMIN_DROP_REASONS)[number];
+
+/** A cookie of every program that was ever served from localhost may be in it. */
+const HEAD_LIMITS = { headBytes: 16 * 1024, headLines: 128 };
+export const MAX_BODY_BYTES = 64 * 1024;
+
+export const DEADLINES = {
+  firstByteMs: 1000,
+  /** For head and body, from the first byte on. */
+  requestMs: 5000,
+  /** For one write to be taken over by the kernel. */
+  takeMs: 10_000,
+  /** For the client to read its answer and close: a close of ours with unread input would be a reset. */
+  lingerMs: 1000,
+};
+export type AdminDeadlines = typeof DEADLINES;
+
+const NOTHING = Buffer.alloc(0);
+const BREACHES = { bad_request: 400, target_too_long: 414, header_too_large: 431 } as const;
+
+/** In every answer. */
+export const ANSWER_HEADERS = {
+  'Cache-Control': 'no-store',
+  'X-Content-Type-Options': 'nosniff',
+  'Content-Security-Policy': "default-src 'none'",
+  Connection: 'close',
+} as const;
+
+/**
+ * `silent`: no byte has come. `request`: not all of its head. `brief`: its answer is short and made at once.
+ * `answering`: it takes one of the places of long answers. `lingering`: its answer has been written.
+ */
+export type AdminPhase = 'silent' | 'request' | 'brief' | 'answering' | 'lingering';
+
+export type AdminConnectionObserver = {
+  /** The head is whole: `connection` can be given to an HTTP server, which reads it, the declared body, and no more. */
+  onHead(connection: AdminConnection): void;
+  onDropped(reason: AdminDropReason): void;
+};
+
+/**
+ * One connection of the admin port, with one request. Node's HTTP parser is given a whole head and not a byte more: it
+ * would parse and answer all that is pipelined behind it at once. The body follows when `expectBody` says how much of
+ * it; whatever else comes is not read until the answer is written, and then dropped.
+ */
+export class AdminConnection extends Duplex {
+  readonly remoteAddress: string;
+  phase: AdminPhase = 'silent';
+  readonly #socket: Socket;
+  readonly #observer: AdminConnectionObserver;
+  readonly #deadlines: AdminDeadlines;
+  readonly #meter = new HeadMeter(HEAD_LIMITS);
+  #head: Buffer[] = [];
+  /** What came in one read with the end of the head. */
+  #behindHead: Buffer = NOTHING;
+  #bodyBytes: number | undefined;
+  #requestTimer: NodeJS.Timeout | undefined;
+  #answerTimer: NodeJS.Timeout | undefined;
+
+  constructor(socket: Socket, observer: AdminConnectionObserver, deadlines: AdminDeadlines) {
+    super();
+    this.#socket = socket;
+    this.#deadlines = deadlines;
+    this.#observer = observer;
+    this.remoteAddress = socket.remoteAddress ?? '';
+    this.#requestTimer = this.#dropAfter(this.#deadlines.firstByteMs, 'silent');
+    socket.on('data', (chunk: Buffer) => this.#onData(chunk));
+    socket.on('end', () => {
+      // One that has sent its request may be done with writing.
+      if (this.phase === 'silent' || this.phase === 'request') this.destroy();
+    });
+    socket.on('error', () => {});
+    socket.on('close', () => this.destroy());
+    // A reset in the middle of an answer; `close` follows.
+    this.on('error', () => {});
+  }
+
+  /** A write of the answer waits for the client to read. */
+  get isStalled(): boolean {
+    return this.phase === 'answering' && this.#socket.writableLength > 0;
+  }
+
+  /** Hands on so many bytes of body, at most MAX_BODY_BYTES. To be called once, when the head was understood. */
+  expectBody(bytes: number): void {
+    this.#bodyBytes = Math.min(bytes, MAX_BODY_BYTES);
+    const behind = this.#behindHead;
+    this.#behindHead = NOTHING;
+    // The parser is still at work on the head, and cannot be entered again.
+    queueMicrotask(() => this.#takeBody(behind));
+  }
+
+  /** Answers for the HTTP server, which has not understood the request or has none yet. */
+  refuse(status: number): void {
+    if (this.writableEnded || this.destroyed) return;
+    this.phase = 'brief';
+    const body = `${STATUS_CODES[status]}\n`;
+    const headers = Object.entries({ ...ANSWER_HEADERS, 'Content-Length': body.length });
+    const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`).join('');
+    this.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines}\r\n${body}`);
+  }
+
+  /** Ends it without a word. */
+  abandon(reason: AdminDropReason): void {
+    // One that has its answer loses nothing.
+    if (this.phase !== 'lingering') this.#observer.onDropped(reason);
+    this.destroy();
+  }
+
+  #onData(chunk: Buffer): void {
+    if (this.writableEnded) return;
+    if (this.#bodyBytes !== undefined) {
+      this.#takeBody(chunk);
+      return;
+    }
+    if (this.phase === 'silent') {
+      this.phase = 'request';
+      clearTimeout(this.#requestTimer);
+      this.#requestTimer = this.#dropAfter(this.#deadlines.requestMs, 'slow_request');
+    }
+    const length = this.#meter.read(chunk);
+    this.#head.push(chunk.subarray(0, length));
+    if (this.#meter.breach !== undefined) this.refuse(BREACHES[this.#meter.breach]);
+    else if (this.#meter.ended) {
+      this.#socket.pause();
+      this.#behindHead = chunk.subarray(length);
+      const head = Buffer.concat(this.#head);
+      this.#head = [];
+      this.phase = 'brief';
+      this.#observer.onHead(this);
+      this.push(head);
+    }
+  }
+
+  #takeBody(chunk: Buffer): void {
+    const left = this.#bodyBytes ?? 0;
+    const part = chunk.subarray(0, left);
+    this.#bodyBytes = left - part.length;
+    if (part.length > 0) this.push(part);
+    if (this.#bodyBytes > 0) this.#socket.resume();
+    else {
+      this.#socket.pause();
+      clearTimeout(this.#requestTimer);
+    }
+  }
+
+  #dropAfter(ms: number, reason: AdminDropReason): NodeJS.Timeout {
+    return setTimeout(() => this.abandon(reason), ms);
+  }
+
+  override _read(): void {}
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
+    this.#answerTimer = this.#dropAfter(this.#deadlines.takeMs, 'slow_reader');
+    this.#socket.write(chunk, (error) => {
+      clearTimeout(this.#answerTimer);
+      callback(error);
+    });
+  }
+
+  override _writev(chunks: { chunk: Buffer }[], callback: (error?: Error | null) => void): void {
+    this._write(Buffer.concat(chunks.map(({ chunk }) => chunk)), 'buffer' as BufferEncoding, callback);
+  }
+
+  /** The answer has been written. */
+  override _final(callback: (error?: Error | null) => void): void {
+    this.phase = 'lingering';
+    this.#socket.end();
+    this.#socket.resume();
+    clearTimeout(this.#requestTimer);
+    this.#answerTimer = this.#dropAfter(this.#deadlines.lingerMs, 'slow_reader');
+    callback();
+  }
+
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    clearTimeout(this.#requestTimer);
+    clearTimeout(this.#answerTimer);
+    this.#socket.destroy();
+    callback(error);
+  }
+}
