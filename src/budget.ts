@@ -88,7 +88,7 @@ export class Places {
     this.#limit = limit;
   }
 
-  /** Another number from now on; whoever has a place keeps it. */
+  /** Another number from now on; places that are taken stay taken. */
   resize(limit: number): void {
     this.#limit = limit;
   }
@@ -97,7 +97,7 @@ export class Places {
     return this.#taken;
   }
 
-  /** False: none is left. Whoever takes one gives it back. */
+  /** False: none is left. The caller gives it back. */
   take(): boolean {
     if (this.#taken >= this.#limit) return false;
     this.#taken++;

@@ -1,6 +1,6 @@
 /**
  * The one table of ends. Every handshake has one outcome and every session one close reason; the same word
- * stands on the wire, in the log line, in the metric label and in docs/close-reasons.md (a test keeps these
+ * is on the wire, in the log line, in the metric label and in docs/close-reasons.md (a test keeps these
  * equal). The words are public interface: they may be added to, never renamed. The sentences may change.
  */
 
@@ -15,7 +15,7 @@ export type CloseReasonRow = {
   readonly initiator: Initiator;
   readonly level: LogLevelOfEnd;
   /**
-   * The `-ERR` in front of the close frame of an inspected session, since NATS applications see no close codes.
+   * The `-ERR` before the close frame of an inspected session, since NATS applications see no close codes.
    * undefined: none is due, because the client left or does not read, or the server has spoken, or nothing can be known.
    */
   readonly finalError: string | undefined;
@@ -246,7 +246,7 @@ export const HANDSHAKE_OUTCOMES = {
   early_data: {
     status: 400,
     class: 'client_fault',
-    sentence: 'Bytes came behind the request before it was answered. Wait for the 101.',
+    sentence: 'Bytes came after the request before it was answered. Wait for the 101.',
   },
   no_route: {
     status: 404,

@@ -50,7 +50,7 @@ export type GatewayOptions = {
   readonly source?: { readonly loaded: ValidConfig; readonly read: ReloaderOptions['read'] };
   /** Lines that the log's destination had to drop. */
   readonly droppedLogLines?: () => number;
-  /** Drives the deadlines of all sessions. Given by whoever advances time itself; else one is made and started. */
+  /** Drives the deadlines of all sessions. Tests pass their own wheel and advance it by hand. */
   readonly timerWheel?: TimerWheel;
   /** Given by a test that watches who uses a buffer too long. */
   readonly bufferPool?: BufferPool;
@@ -187,7 +187,7 @@ export class Gateway {
     return this.#state === 'ready' && this.#active.routes.ready && !this.#isFull;
   }
 
-  /** For the admin port: what stands in the way. */
+  /** For the admin port: why it is not ready. */
   get notReady(): string {
     if (this.#state !== 'ready') return this.#state;
     return this.#active.routes.ready ? 'capacity: no session has room' : 'upstream: no nats-server answers';
@@ -458,7 +458,7 @@ export class Gateway {
       },
       onServerError: (kind) => this.#inspected.serverError(kind),
       onRoundTrip: (seconds) => this.#metrics.natsRoundTrip(seconds),
-      // Whoever runs now shall know, whichever pool the session came from.
+      // The pool that runs now must know, even if another one placed the session.
       onLameDuck: () => this.#active.routes.get(name)?.upstreams.markLameDuck(server),
     });
   }

@@ -1,5 +1,5 @@
 /**
- * The last guard in front of a terminal or a log viewer. Whoever puts foreign text into a line has cut and escaped it
+ * The last guard before a terminal or a log viewer. Code that puts foreign text into a line has cut and escaped it
  * already; this holds for what was forgotten, and for names that come out of files.
  */
 

@@ -1,5 +1,5 @@
 /**
- * The PROXY protocol: a header in front of all other bytes of a TCP connection, in which a proxy says for whom it
+ * The PROXY protocol: a header before all other bytes of a TCP connection, in which a proxy says for whom it
  * connects. Version 1 is a line of text, version 2 is binary. Encoding and decoding, no I/O.
  *
  * ```
@@ -22,7 +22,7 @@ export type ProxyHeader =
   | { readonly kind: 'malformed'; readonly what: string }
   | {
       readonly kind: 'header';
-      /** Bytes of the header; what stands behind them belongs to the connection. */
+      /** Bytes of the header; what follows belongs to the connection. */
       readonly length: number;
       /** Undefined where the sender speaks for itself (LOCAL) or does not know (UNKNOWN, UNSPEC). */
       readonly source: Endpoint | undefined;
@@ -45,7 +45,7 @@ const LF = 0x0a;
 /**
  * The header that says: this connection is for `source`, who connected to `destination`. Without a usable source
  * it says LOCAL (v2) or UNKNOWN (v1), and the receiver goes by the TCP connection. Both ends must be of one family;
- * a destination of the other one becomes the address that stands for none.
+ * a destination of the other one becomes the address that means none.
  */
 export function encodeProxyHeader(
   version: ProxyVersion,
@@ -103,7 +103,7 @@ function readV1(bytes: Buffer): ProxyHeader {
   if (bytes[end + 1] !== LF) return malformed('the line does not end in CR LF');
   const length = end + 2;
   const [family, ...words] = bytes.toString('latin1', V1_START.length, end).split(' ');
-  // What stands behind UNKNOWN is to be ignored.
+  // What follows UNKNOWN is to be ignored.
   if (family === 'UNKNOWN') return { kind: 'header', length, source: undefined, destination: undefined };
   if (family !== 'TCP4' && family !== 'TCP6') return malformed('its family is not TCP4, TCP6 or UNKNOWN');
   const [from = '', to = '', fromPort = '', toPort = '', ...more] = words;

@@ -11,14 +11,14 @@ const REFUSAL_LINES_PER_SECOND = 10;
 /** Of each reason. */
 const DROP_LINES_PER_SECOND = 0.1;
 /**
- * Sessions, too, end as often as clients like. An incident is told whole; who connects in a loop fills no disk. Drains
+ * Sessions, too, end as often as clients like. An incident is logged whole; a client that connects in a loop fills no disk. Drains
  * are ours, and end each session once, so they are not counted.
  */
 const ENDS = {
   ordinary: { perSecond: 100, burst: 1000 },
   trouble: { perSecond: 10, burst: 100 },
 } as const;
-/** Most of a cause is our own words, and what to do stands at their end. */
+/** Most of a cause is our own words, and what to do is at their end. */
 const MAX_CAUSE_CHARACTERS = 256;
 
 export type RefusedHandshake = {

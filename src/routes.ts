@@ -243,7 +243,7 @@ export class Routes {
     return [...this.#made.pools.values()].every(({ upstreams }) => upstreams.ready);
   }
 
-  /** Every server with the upstream that it stands in, which has the name of its route. */
+  /** Every server with the upstream that it is in, which has the name of its route. */
   servers(): readonly (UpstreamServerStatus & { readonly upstream: string })[] {
     return [...this.#made.pools].flatMap(([upstream, pool]) =>
       pool.upstreams.status().map((status) => ({ ...status, upstream })),

@@ -95,7 +95,7 @@ export class AdminServer {
         refusal(request, target, this.#config.hosts) ??
         (await this.#route(request, response, target?.path, place));
     } catch {
-      // Details belong into the log of whoever failed; this port shows none.
+      // Details belong in the log of the part that failed; this port shows none.
       answer = { status: 500, body: 'internal_error: the answer could not be made.\n' };
     }
     await send(request, response, answer);

@@ -350,7 +350,7 @@ function prefixed(first: string, numbers: Numbers): Numbers {
   );
 }
 
-/** A counter that is told of events. `values`: each label set that can occur, so that none appears late. */
+/** A counter of events. `values`: each label set that can occur, so that none appears late. */
 export type EventCounter = {
   readonly help: string;
   readonly labelNames: readonly string[];

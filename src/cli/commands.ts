@@ -4,7 +4,7 @@ export type Option = {
   readonly type: 'string' | 'boolean';
   readonly short?: string;
   readonly multiple?: boolean;
-  /** The word that stands for the value in a help page. */
+  /** The placeholder of the value in a help page. */
   readonly value?: string;
   readonly says: string;
 };

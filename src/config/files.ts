@@ -18,7 +18,7 @@ export type FileBytes =
   /** A phrase such as "there is no such file"; it never holds the name or any content. */
   | { readonly ok: false; readonly what: string };
 
-/** A file that was looked into, as it was found; whoever watches it compares with this. */
+/** A file that was looked into, as it was found; a watcher compares with this. */
 export type FileSeen = {
   readonly path: string;
   /** The key that names it; of the configuration itself none. */
@@ -72,7 +72,7 @@ export async function seenNow({ path, key, mostBytes }: FileSeen): Promise<FileS
   return fileSeen(path, key, mostBytes, await readBounded(path, mostBytes));
 }
 
-/** Whether something else stands now where one of these stood. */
+/** Whether one of these has another content now. */
 export async function anyChanged(files: readonly FileSeen[]): Promise<boolean> {
   const now = await Promise.all(files.map(seenNow));
   return files.some(({ digest }, index) => now[index]?.digest !== digest);

@@ -11,7 +11,7 @@ const REFERENCE = /\$(?:\$|\{([^}]*)(\}?))/g;
 const NAME = /^([A-Za-z_][A-Za-z0-9_]{0,127})(?::-(.*))?$/s;
 
 /**
- * Puts in variables. As in a shell, `:-` also stands in for an empty one, and `$$` is one `$`; a `$` before
+ * Puts in variables. As in a shell, `:-` also replaces an empty one, and `$$` is one `$`; a `$` before
  * anything but `{` or `$` is itself. What is put in is not looked through again.
  */
 export function interpolate(text: string, environment: Environment): Interpolated {

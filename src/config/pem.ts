@@ -88,7 +88,7 @@ export function privateKeyIn(bytes: Buffer): PemResult<PrivateKey> {
   }
 }
 
-/** The blocks of a text in PEM form (RFC 7468); what stands between them is a comment. */
+/** The blocks of a text in PEM form (RFC 7468); text between them is a comment. */
 function blocksIn(
   bytes: Buffer,
   derProblem: (bytes: Buffer) => string | undefined,

@@ -1,4 +1,4 @@
-/** What became of a reload, for whoever asked for it and for the log. */
+/** What became of a reload, for the caller and for the log. */
 import type { Log } from '../log.ts';
 import type { Change } from './settings.ts';
 

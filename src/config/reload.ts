@@ -31,8 +31,8 @@ export type ReloaderOptions = {
 const MAX_TRIES = 3;
 
 /**
- * Reads the configuration again when it is told to, and when one of its files has another content. One reload at a
- * time; whoever asks meanwhile is served by the next, which reads everything afresh.
+ * Reads the configuration again on request, and when one of its files has another content. One reload at a
+ * time; requests that come meanwhile share the next, which reads everything afresh.
  */
 export class Reloader {
   readonly #options: ReloaderOptions;

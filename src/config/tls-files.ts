@@ -86,7 +86,7 @@ function parsed<T>(
   return undefined;
 }
 
-/** The own certificate first, then the one that signed it, and so on: TLS sends them as they stand. */
+/** The own certificate first, then the one that signed it, and so on: TLS sends them in the order of the file. */
 function checkPair(chain: readonly X509Certificate[], { key }: PrivateKey, voice: TlsVoice): void {
   const own = chain.findIndex((certificate) => certificate.checkPrivateKey(key));
   if (own === -1) {

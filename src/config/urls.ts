@@ -180,7 +180,7 @@ export const upstreamUrl: ValueParser<UpstreamServer> = {
     const [prefix, scheme] = /^([a-z][a-z0-9+.-]*):\/\//i.exec(text) ?? ['', 'nats'];
     if (text === '') return wrong('server_url', 'the URL is empty', this.expected);
     if (/[\s,;]/.test(text))
-      return wrong('server_url', 'several servers stand in one value', 'a list with one URL each');
+      return wrong('server_url', 'several servers are in one value', 'a list with one URL each');
     if (text.includes('@')) {
       return wrong(
         'server_url',

@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 
 /** Several events belong to one change; it is over when it has been quiet for so long. */
 const QUIET_MS = 100;
-/** In a folder that is never quiet, what was noticed is told after this time. */
+/** In a folder that is never quiet, what was noticed is reported after this time. */
 const MOST_MS = 1000;
 /** For what no event tells of: other file systems, links further up, a folder that was replaced. */
 const POLL_MS = 10_000;

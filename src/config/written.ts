@@ -14,7 +14,7 @@ export type Note = {
 };
 
 export type Located = Note & {
-  /** The path as the user wrote it: without the key that a short form stands for. */
+  /** The path as the user wrote it: without the key that a short form implies. */
   readonly key: string;
   /** The value itself was written; otherwise this is the nearest thing around the gap. */
   readonly exact: boolean;

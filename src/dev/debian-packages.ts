@@ -17,7 +17,7 @@ const INSTALL_TIMEOUT_MS = 300_000;
 const LOCK_TIMEOUT_MS = UPDATE_TIMEOUT_MS + DOWNLOAD_TIMEOUT_MS;
 const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
 
-/** The folder in which a package's files stand as they would below `/`. */
+/** The folder in which a package's files are as they would be below `/`. */
 export function debianFolder(cacheDir: string, packageName: string): string {
   return join(cacheDir, 'debian', packageName);
 }

@@ -7,7 +7,7 @@ const MAX_STREAMS = 32;
 const MAX_UNREAD_BYTES = 256 * 1024;
 
 /**
- * Server-Sent Events to any number of pages: numbered log lines, of which the last are told again to a page
+ * Server-Sent Events to any number of pages: numbered log lines, of which the last are sent again to a page
  * that comes (back), and one state, of which only the newest counts.
  */
 export class EventStream {
@@ -29,7 +29,7 @@ export class EventStream {
     this.#send(this.#stateFrame);
   }
 
-  /** Makes `response` a stream that begins behind the line `after`. False: too many pages are listening. */
+  /** Makes `response` a stream that begins after the line `after`. False: too many pages are listening. */
   attach(response: ServerResponse, after: number): boolean {
     if (this.#streams.size >= MAX_STREAMS) return false;
     response.writeHead(200, { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store' });

@@ -43,7 +43,7 @@ export async function findOnPath(name: string, env: Environment): Promise<string
   const fileName = executableName(name);
   const candidates = (env['PATH'] ?? '')
     .split(delimiter)
-    // A relative entry means the folder one happens to stand in; nothing should be run from there.
+    // A relative entry means the folder in which the program happens to run; nothing should be run from there.
     .filter((folder) => isAbsolute(folder))
     .map((folder) => join(folder, fileName));
   const found = await Promise.all(candidates.map(isExecutable));

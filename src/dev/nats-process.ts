@@ -50,7 +50,7 @@ export async function startNatsServer(
 }
 
 /**
- * A nats-server of our own. It can be killed and started again on the same ports with the same data; whoever
+ * A nats-server of our own. It can be killed and started again on the same ports with the same data; a caller that
  * started it closes it.
  */
 export class RunningNatsServer {
@@ -63,7 +63,7 @@ export class RunningNatsServer {
   #port: number;
   #monitorPort: number | undefined;
   #closed = false;
-  /** Stops and starts happen one after the other, whoever asks. */
+  /** Stops and starts happen one after the other. */
   #turn: Promise<void> = Promise.resolve();
 
   constructor(binary: string, folder: string, options: NatsServerOptions) {

@@ -25,7 +25,7 @@ export type ReleaseOptions = {
   say(line: string): void;
 };
 
-/** Where the release's binary stands in the cache; undefined on machines for which there is no release. */
+/** Where the release's binary is in the cache; undefined on machines for which there is no release. */
 export function releaseBinary(cacheDir: string): string | undefined {
   const name = releaseName();
   return name === undefined ? undefined : join(cacheDir, 'release', name, executableName('nats-server'));
@@ -106,7 +106,7 @@ async function get(file: string, deadline: AbortSignal, options: ReleaseOptions)
 function whatFailed(error: unknown, connecting: AbortSignal, deadline: AbortSignal): string {
   if (connecting.aborted) return `no answer within ${CONNECT_TIMEOUT_MS / 1000} s`;
   if (deadline.aborted) return `not complete within ${DOWNLOAD_TIMEOUT_MS / 1000} s`;
-  // fetch says no more than "fetch failed"; the reason stands in its cause.
+  // fetch says no more than "fetch failed"; the reason is in its cause.
   const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
   return messageOf(cause);
 }

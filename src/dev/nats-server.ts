@@ -55,7 +55,7 @@ export async function findNatsServer(options: FindOptions): Promise<FoundNatsSer
       options.say(`nats-server ${version} from ${source === 'cache' ? 'the cache' : source}`);
       return { path, version, source };
     }
-    // Whoever names a server wants that one and no other.
+    // A server that was named is the only one that will do.
     if (source === 'NATS_SERVER')
       throw new Error(`NATS_SERVER is ${path}, which cannot be run; point it at a nats-server`);
   }

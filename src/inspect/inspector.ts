@@ -110,7 +110,7 @@ export class Inspector {
   #waiting: Buffer | undefined;
   /** Nothing may follow the line that waits. */
   #isLast = false;
-  /** The line that waits must not come in front of the server's first PONG. */
+  /** The line that waits must not come before the server's first PONG. */
   #afterPong = false;
   #refusal: string | undefined;
   /** The client is given bytes that are not read yet. */
@@ -141,7 +141,7 @@ export class Inspector {
   }
 
   /**
-   * In `enforce`: the session must end as `nats_violation`, and this is what the client is told: the server's words where
+   * In `enforce`: the session must end as `nats_violation`, and this is what the client gets: the server's words where
    * it is the client's fault, and what it returns after where it is not.
    */
   get refusal(): string | undefined {
@@ -237,7 +237,7 @@ export class Inspector {
     let slot = pool.take();
     let end = slot;
     const flush = (): void => {
-      // Lent in front of the write, which takes a slot itself.
+      // Lent before the write, which takes a slot itself.
       const joined = pool.lend(slot, end);
       write(joined);
       pool.release(joined);
@@ -258,14 +258,14 @@ export class Inspector {
     else pool.untake(slot);
   }
 
-  /** Puts a line of ours between two operations of the server: now, or in front of the next one. */
+  /** Puts a line of ours between two operations of the server: now, or before the next one. */
   put(line: Buffer, write: Write, isLast = false): void {
     if (!this.#isBetween) return this.putLater(line, isLast);
     this.#waiting = undefined;
     if (line.length > 0) this.#writeJoined([line], write);
   }
 
-  /** Puts a line of ours behind the server's next operation, not in front of its first PONG unless it is the last. */
+  /** Inserts a line of ours after the server's next operation; before the server's first PONG only if it is the last line. */
   putLater(line: Buffer, isLast = false): void {
     if (this.down.error !== undefined) return this.giveUp();
     this.#waiting = this.#waiting === undefined ? line : Buffer.concat([this.#waiting, line]);
@@ -278,7 +278,7 @@ export class Inspector {
     return (this.down.counts[VERB.PONG] ?? 0) > 0;
   }
 
-  /** Only what stands in front of the line that waits may still go out: no more is waited for. */
+  /** Drops the line that waits: its boundary is not awaited any more. */
   giveUp(): void {
     this.#waiting = undefined;
   }
@@ -319,7 +319,7 @@ export class Inspector {
     };
   }
 
-  /** The client stands between two operations. What an enforcer holds back, the client has not seen. */
+  /** The client is between two operations. What an enforcer holds back, the client has not seen. */
   get #isBetween(): boolean {
     const { down } = this;
     return (
@@ -365,7 +365,7 @@ export class Inspector {
     if (this.#connected) return line.refuse('policy', 'one CONNECT only');
     if (reading.kind === 'refused') return line.refuse('policy', `a plain CONNECT (${reading.sentence})`);
     this.#connected = true;
-    // Not before: a message in front of CONNECT must be told of.
+    // Not before: a message before CONNECT must be reported.
     this.up.plainRun = this.down.plainRun;
     const { sign, maxLineBytes } = this.#rules;
     // Without a nonce the dial has refused the server already.
@@ -416,7 +416,7 @@ export class Inspector {
     else if (line.wasSplit) this.#passSplit(line);
   }
 
-  /** The line was held back from the client or the server; it goes out in front of what follows. */
+  /** The line was held back from the client or the server; it goes out before what follows. */
   #passSplit(line: NatsParser): void {
     this.#replace(line, copyOf(line));
   }

@@ -31,7 +31,7 @@ export type AdmissionVerdict =
  *               └────────release()─────────────────────────────▲
  * ```
  *
- * All checks come before all counting: a refusal costs nothing, neither a token nor an entry. So whoever is
+ * All checks come before all counting: a refusal costs nothing, neither a token nor an entry. So a client that is
  * refused cannot use up what others need, and the per-address tables grow at most by what the total caps and
  * rates let in, however many addresses knock.
  */
@@ -57,7 +57,7 @@ export class Admission {
   }
 
   /**
-   * Other limits from now on. Whoever is in stays and counts; a rate that stays the same goes on where it was, or each
+   * Other limits from now on. Sessions that are open stay and count; a rate that stays the same goes on where it was, or each
    * change would give another burst.
    */
   configure(limits: AdmissionLimits): void {
@@ -94,7 +94,7 @@ export class Admission {
   }
 
   /**
-   * Admits one handshake from the client's address, or says why not. Whoever gets a slot must release it. `routeCap`:
+   * Admits one handshake from the client's address, or says why not. The caller must release the slot. `routeCap`:
    * sessions of this route, handshakes in flight included; 0: no limit.
    */
   admit(address: string, route = '', routeCap = 0): AdmissionVerdict {

@@ -23,7 +23,7 @@ export function answer(socket: Socket, outcome: Refusal, options: { readonly hea
 /**
  * Writes `response`, ends the connection, reads and drops what the client still sends (a close with unread input would
  * reset the connection and could take the answer along), and destroys it after a second. The first answer of a
- * connection is its last: whoever read it before reads it no more, a parser least of all.
+ * connection is its last: nothing reads it any more, a parser least of all.
  */
 export function answerWith(socket: Socket, response: Buffer): void {
   if (ANSWERED.has(socket) || socket.destroyed) return;

@@ -1,6 +1,6 @@
 /**
  * Who is at the other end. Behind balancers the TCP peer is one of them, and each of them appends the address
- * it saw to X-Forwarded-For; whatever stands further left was written by somebody nobody knows:
+ * it saw to X-Forwarded-For; whatever is further left was written by somebody nobody knows:
  *
  * ```
  *  X-Forwarded-For: 6.6.6.6, 203.0.113.9, 10.0.0.7      TCP peer 10.0.0.2

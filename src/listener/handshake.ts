@@ -153,7 +153,7 @@ function isVersion(text: string): boolean {
   return /^(0|[1-9][0-9]{0,2})$/.test(text) && Number(text) <= 255;
 }
 
-/** With a body in front of the frames, two parsers could disagree on where the frames begin. */
+/** With a body before the frames, two parsers could disagree on where the frames begin. */
 function hasBody(rawHeaders: readonly string[]): boolean {
   if (headerLines(rawHeaders, 'transfer-encoding').length > 0) return true;
   const [length, ...more] = headerLines(rawHeaders, 'content-length');

@@ -33,7 +33,7 @@ export function refusalHeaders(
   const { status } = HANDSHAKE_OUTCOMES[outcome];
   if (status === 0) return [];
   const headers: (readonly [string, string])[] = [
-    // RFC 9110 §7.8: whoever sends Upgrade names it in Connection too. close: no proxy may think that the
+    // RFC 9110 §7.8: a sender of Upgrade names it in Connection too. close: no proxy may think that the
     // upgrade happened and go on using this connection.
     ['Connection', status === 426 ? 'Upgrade, close' : 'close'],
     ['Content-Type', 'text/plain; charset=utf-8'],

@@ -297,7 +297,7 @@ export class Listener {
     if (connection.judged) return;
     connection.judged = true;
     const seconds = (performance.now() - connection.acceptedAtMs) / 1000;
-    // Whoever waits for TLS could not read an answer.
+    // A client that waits for TLS could not read an answer.
     if (this.#tls !== undefined && !(socket instanceof TLSSocket)) socket.destroy();
     else {
       answer(socket, outcome, { head });

@@ -28,7 +28,7 @@ export type OpeningObserver = {
 
 /**
  * An opening handshake that passed the rules and waits for its answer. While it waits, whatever the client does
- * counts: bytes behind the request, leaving, or running out of time abort `signal`, whose reason is the outcome
+ * counts: bytes after the request, leaving, or running out of time abort `signal`, whose reason is the outcome
  * (a Refusal), and the client is answered at once.
  *
  * The socket is nobody else's until `accept` has returned.

@@ -80,7 +80,7 @@ export type PendingOwner = {
 };
 
 /**
- * Everybody who has not shown to be a client. Whoever comes always gets in; when there is no room for one more, the
+ * Connections that are no clients yet. A new one always gets in; when there is no room for one more, the
  * oldest leaves: of those that were answered, then of an address that has more than its share, then of all. An honest
  * client needs its place for the moment until its request is there; a silent one wants it for ever.
  */
@@ -170,7 +170,7 @@ export class PendingConnections {
     this.#owner.onDropped(connection, oldest === undefined ? reason : 'pending_address');
   }
 
-  /** Whoever was answered lost nothing when its connection ends early. */
+  /** A client that was answered loses nothing when its connection ends early. */
   #dropAnswered(): boolean {
     const [oldest] = this.#answered;
     if (oldest === undefined) return false;

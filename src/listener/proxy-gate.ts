@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { type Endpoint, readProxyHeader } from '../proxy-protocol.ts';
 
-/** Senders put the header into their first packet; whoever takes longer is not one of them. */
+/** Senders put the header into their first packet; a peer that takes longer is not one of them. */
 const HEADER_MS = 2000;
 
 export type ProxyHeaderOwner = {

@@ -40,7 +40,7 @@ export type ConnectChanges = {
   readonly [F in ConnectField]?: Types[(typeof FIELD_TYPES)[F]] | null;
 };
 
-/** All by which a client can say who it is; whoever logs in for it removes those that he does not set. */
+/** All fields by which a client can log in; code that logs in for it removes those that it does not set. */
 export const CREDENTIAL_FIELDS = ['user', 'pass', 'auth_token', 'nkey', 'jwt', 'sig'] as const;
 export type CredentialField = (typeof CREDENTIAL_FIELDS)[number];
 
@@ -74,7 +74,7 @@ const FIELDS: ReadonlyMap<string, ConnectField> = new Map(
 );
 
 /**
- * Reads what stands between `CONNECT` and the line end as nats-server does (Go's encoding/json into a struct: folded
+ * Reads what is between `CONNECT` and the line end as nats-server does (Go's encoding/json into a struct: folded
  * keys, null leaves a field alone), and refuses what it refuses. Beyond that are refused: null, which would be a
  * CONNECT without any field; two members of one name after folding, of which the server takes the last; CR and LF
  * between the tokens; import and export; a `protocol` beyond 2^53.
@@ -92,10 +92,7 @@ export function readConnect(argument: Buffer): ConnectReading {
     const field = FIELDS.get(folded);
     if (seen.has(folded)) {
       const what = field === undefined ? 'a field of CONNECT' : `the field ${field} of CONNECT`;
-      return refuse(
-        'duplicate_field',
-        `${what} stands there twice, perhaps spelt in two ways; write it once`,
-      );
+      return refuse('duplicate_field', `${what} is there twice, perhaps spelt in two ways; write it once`);
     }
     seen.add(folded);
     const raw = argument.subarray(member.valueStart, member.valueEnd);
@@ -200,7 +197,7 @@ export function redacted(connect: Connect): RedactedConnect {
   const shown = (field: 'name' | 'lang' | 'version'): string | undefined => {
     const value = fields.get(field);
     if (typeof value !== 'string') return undefined;
-    // Control, format and unassigned characters could disturb whoever shows the text.
+    // Control, format and unassigned characters could disturb programs that show the text.
     return keptText(value, MAX_SHOWN_CHARACTERS).replace(/\p{C}/gu, '\ufffd');
   };
   const protocol = fields.get('protocol');

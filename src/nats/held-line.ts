@@ -32,7 +32,7 @@ export class HeldLine {
   /** Of a line at most `mostBytes` are kept. */
   constructor(toClient: boolean, mostBytes: number) {
     this.#mostBytes = mostBytes;
-    // Only towards the client does it matter where an LF stands.
+    // Only towards the client does it matter where an LF is.
     this.#begin = toClient ? VERB : REST;
     this.#place = this.#begin;
   }

@@ -41,7 +41,7 @@ const TAIL = Buffer.from('} \r\n');
 
 /**
  * One INFO line (LF included) under the rules; undefined when it is none. Members that no rule names keep their bytes
- * and their order; new ones stand behind them. When nothing changes, the answer is `line` itself.
+ * and their order; new ones come after them. When nothing changes, the answer is `line` itself.
  */
 export function rewriteInfo(line: Buffer, rules: InfoRules): Buffer | undefined {
   if (line.length > MAX_INFO_BYTES || line.indexOf(LF) !== line.length - 1) return undefined;

@@ -6,7 +6,7 @@ export type FirstLine =
   | { readonly kind: 'error'; readonly text: string }
   | { readonly kind: 'not_nats' };
 
-/** The fields of INFO that a gateway acts on before the pipe stands; all others pass unread. */
+/** The fields of INFO that a gateway acts on before the pipe is connected; all others pass unread. */
 export type ServerInfo = {
   readonly serverName: string | undefined;
   readonly version: string | undefined;
@@ -72,7 +72,7 @@ export function readFirstLine(bytes: Buffer): FirstLine {
   return info === undefined ? { kind: 'not_nats' } : { kind: 'info', length: lineEnd + 1, info };
 }
 
-/** One INFO line (LF included), wherever it stands in the stream; undefined when it is none. */
+/** One INFO line (LF included), wherever it is in the stream; undefined when it is none. */
 export function readInfo(line: Buffer): ServerInfo | undefined {
   const read = readFirstLine(line);
   return read.kind === 'info' && read.length === line.length ? read.info : undefined;

@@ -38,7 +38,7 @@ const ESCAPED = Buffer.from('"\\/bfnrt');
 /**
  * Finds the members of the one JSON object that `bytes` must be, in their order, duplicates included. What is valid
  * is what Go's encoding/json takes: no byte order mark, nothing behind the object, no control character in a string;
- * any other byte may stand in one. Time is linear, and depth costs no call stack.
+ * any other byte may be in one. Time is linear, and depth costs no call stack.
  */
 export function scanJsonObject(bytes: Buffer): JsonObjectScan {
   try {

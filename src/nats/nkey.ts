@@ -10,7 +10,7 @@ import { createPrivateKey, createPublicKey, type KeyObject, sign } from 'node:cr
  */
 
 export type NkeySigner = {
-  /** As it stands in the configuration of a nats-server. */
+  /** As it is in the configuration of a nats-server. */
   readonly publicKey: string;
   /** Signature of the text's bytes, base64url without padding. */
   readonly sign: (text: string) => string;
@@ -29,7 +29,7 @@ const KEY_BYTES = 32;
 const SEED_PREFIX = 0x90;
 /** Account, cluster, server, operator, user: the kinds that sign. Curve keys (X) do not. */
 const SIGNING_KINDS: readonly number[] = [0x00, 0x10, 0x68, 0x70, 0xa0];
-/** What stands in front of the 32 bytes of an Ed25519 seed in PKCS #8 (RFC 8410). */
+/** What precedes the 32 bytes of an Ed25519 seed in PKCS #8 (RFC 8410). */
 const PKCS8_HEAD = Buffer.from('302e020100300506032b657004220420', 'hex');
 
 const HOW = 'write a file with the seed alone, one line that begins with S, as nk -gen user prints it';

@@ -70,11 +70,11 @@ export type ParserOptions = {
   readonly maxLineBytes?: number;
   readonly sink?: OperationSink;
   /**
-   * The sink is told of messages too, but for those of runs (`plainRun`); without this only of those whose line it must
+   * Messages are reported too, but for those of runs (`plainRun`); without this only those whose line the sink must
    * put together (`wholeLines`).
    */
   readonly everyMessage?: boolean;
-  /** Lines are told of when they are whole; without this PING, PONG and +OK are counted before their line ends. */
+  /** Lines are reported when they are whole; without this PING, PONG and +OK are counted before their line ends. */
   readonly wholeLines?: boolean;
   /** Header blocks of HPUB must begin with `NATS/1.0` and end with an empty line. */
   readonly checkHeaders?: boolean;
@@ -86,7 +86,7 @@ export class NatsParser {
   /** Bytes of payloads whose control line was complete, headers included. */
   payloadBytes = 0;
   /**
-   * From the next piece on this reads whole runs of messages, where they lie in its memory. No sink is told of these. The
+   * From the next piece on this reads whole runs of messages, where they lie in its memory. None of these is reported. The
    * memory must go on for 32 bytes behind each piece.
    */
   plainRun: PlainRun | undefined;
@@ -95,7 +95,7 @@ export class NatsParser {
   /** Offset, in the piece parsed last, behind the last operation that was complete; -1: none ended there. */
   lastBoundary = -1;
 
-  // The operation that the sink is told of.
+  // The operation that is reported.
   verb: Verb = VERB.PING;
   /** Holds the line: the piece itself, or the parser's own buffer when the line came in several pieces. */
   bytes: Buffer = NOTHING;
@@ -108,7 +108,7 @@ export class NatsParser {
   tokens = 0;
   firstStart = 0;
   firstEnd = 0;
-  /** The token in front of the last one; of HPUB and HMSG the header size. */
+  /** The token before the last one; of HPUB and HMSG the header size. */
   previousStart = 0;
   previousEnd = 0;
   lastStart = 0;
@@ -158,7 +158,7 @@ export class NatsParser {
 
   /**
    * Reads `bytes` from `start` to `end` and returns the offset up to which they are understood: the end of the last
-   * whole operation, or of the payload so far; behind it stands the beginning of a line, which was kept, or what
+   * whole operation, or of the payload so far; after it comes the beginning of a line, which was kept, or what
    * `error` is about.
    */
   parse(bytes: Buffer, start: number, end: number): number {
@@ -424,7 +424,7 @@ export class NatsParser {
   }
 
   /**
-   * The same where nobody must be told: all messages from `pos` on, the last of which may be cut behind its line.
+   * The same where nothing must be reported: all messages from `pos` on, the last of which may be cut after its line.
    * Returns the offset behind what it has read, `pos` where there is none.
    */
   #readRun({ run, found }: PlainRun, bytes: Buffer, pos: number, end: number): number {
@@ -454,7 +454,7 @@ export class NatsParser {
     return behind - base;
   }
 
-  /** PUB, HPUB, MSG, HMSG: `at` is behind the verb. */
+  /** PUB, HPUB, MSG, HMSG: `at` is after the verb. */
   #message(verb: Verb, bytes: Buffer, pos: number, end: number, at: number): number {
     const next = this.#scan(bytes, pos, end, at);
     if (next < 0) return next === INCOMPLETE ? this.#incomplete(bytes, pos, end) : next;
@@ -647,11 +647,11 @@ export class NatsParser {
   }
 
   #loneCr(bytes: Buffer, pos: number, end: number): number {
-    return this.#refusal('ambiguous', 'no CR but in front of LF', bytes, pos, end);
+    return this.#refusal('ambiguous', 'no CR but before LF', bytes, pos, end);
   }
 
   #noBlank(bytes: Buffer, pos: number, end: number): number {
-    return this.#refusal('verb', 'a blank behind the verb', bytes, pos, end);
+    return this.#refusal('verb', 'a blank after the verb', bytes, pos, end);
   }
 
   #isTooLong(lineStart: number, argumentStart: number, argumentEnd: number, lineEnd: number): boolean {
@@ -688,7 +688,7 @@ function wordsOf(memory: ArrayBufferLike): DataView {
 }
 
 const NOTHING = Buffer.alloc(0);
-const LINE_END = 'CR LF behind the payload';
+const LINE_END = 'CR LF after the payload';
 
 const EXPECTED_ARGUMENTS: Readonly<Record<number, string>> = {
   [VERB.PUB]: 'PUB subject [reply] size',

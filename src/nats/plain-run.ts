@@ -10,7 +10,7 @@ import { PLAIN_RUN_MODULE } from './plain-run.wasm.ts';
  * after the line of one that is cut in its payload or line end. Whatever is otherwise ends the run before it, for a
  * reader that knows all forms. This is grammar alone: what a message may say is for policies to judge.
  *
- * What was found stands in `found` until the next call. May read up to 32 bytes after `end`.
+ * What was found is in `found` until the next call. May read up to 32 bytes after `end`.
  */
 export type PlainRun = {
   /** The bytes must lie in here. */

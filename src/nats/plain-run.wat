@@ -1,10 +1,10 @@
-;; The contract stands in plain-run.ts. `npm run build:wasm` makes plain-run.wasm.ts of this.
+;; The contract is in plain-run.ts. `npm run build:wasm` makes plain-run.wasm.ts of this.
 (module
   (import "pool" "memory" (memory 1))
   (func $plainRun (export "run")
     (param $from i32) (param $end i32)
     (param $verb i32)      ;; the first four bytes of each message
-    (param $least i32)     ;; arguments, one more may stand among them
+    (param $least i32)     ;; arguments, there may be one more
     (param $maxLine i32)
     (param $result i32)    ;; where messages, payload bytes, size of the last one if it is cut (else -1) and its start go
     (result i32)
@@ -92,9 +92,9 @@
             (i32.eq
               (i32.load8_u (i32.add (local.get $lastBlank) (i32.const 1)))
               (i32.const 0x30))))
-        ;; Nothing stands in front of the memory.
+        ;; Nothing precedes the memory.
         (br_if $done (i32.lt_s (local.get $lineEnd) (i32.const 10)))
-        ;; The eight bytes in front of the line end as digits of a number, those that are none of its digits 0.
+        ;; The eight bytes before the line end as digits of a number, those that are none of its digits 0.
         (local.set $number
           (i64.xor
             (i64.load align=1 (i32.sub (local.get $lineEnd) (i32.const 10)))

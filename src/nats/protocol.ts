@@ -70,7 +70,7 @@ export type ParseProblem = (typeof PARSE_PROBLEMS)[number];
 
 export type ParseError = {
   readonly problem: ParseProblem;
-  /** Bytes of this direction in front of what cannot be read: an operation, a header block, the byte behind a payload. */
+  /** Bytes of this direction before what cannot be read: an operation, a header block, the byte after a payload. */
   readonly offset: number;
   readonly expected: string;
   /** The shape of its first bytes, see `shown`. */
@@ -83,11 +83,11 @@ export function serverText(problem: ParseProblem): string {
 }
 
 const MAX_SHOWN_BYTES = 32;
-/** Words that tell what somebody tried to speak; whatever else stands at a beginning may be half of a secret. */
+/** Words that tell what somebody tried to speak; whatever else is at a beginning may be half of a secret. */
 const SHOWN_WORDS: readonly string[] = [...VERB_NAMES, 'HTTP', 'GET', 'POST', 'HELLO', 'AUTH'];
 
 /**
- * The shape of foreign bytes, in printable ASCII: a known word at the beginning as it stands, blanks, control bytes as
+ * The shape of foreign bytes, in printable ASCII: a known word at the beginning as it is, blanks, control bytes as
  * `\xNN`, and a dot for everything else; cut after 32 bytes. What clients send holds credentials and subjects, also
  * where it is no NATS, and this goes into logs.
  */

@@ -22,7 +22,7 @@ export type Authority = { readonly host: Host; readonly port: number | undefined
 /** Reads `host` or `host:port` (port 1–65535 without leading zero). Undefined for anything else. */
 export function parseAuthority(text: string): Authority | undefined {
   const hostEnd = text.startsWith('[') ? text.indexOf(']') + 1 : text.indexOf(':');
-  // -1: a name without port. 0: a bracket that never closes, or nothing in front of the colon.
+  // -1: a name without port. 0: a bracket that never closes, or nothing before the colon.
   if (hostEnd === 0) return undefined;
   const host = parseHost(hostEnd === -1 ? text : text.slice(0, hostEnd));
   if (host === undefined) return undefined;

@@ -70,7 +70,7 @@ function webEntry(scheme: OriginScheme, rest: string): OriginEntry {
   const plain = wildcard ? rest.slice(WILDCARD.length) : rest;
   if (plain.includes('*')) {
     return problem(
-      `* stands for exactly one whole label at the left; write ${scheme}://*.preview.example.com, or '*' alone for every origin`,
+      `* matches exactly one whole label at the left; write ${scheme}://*.preview.example.com, or '*' alone for every origin`,
     );
   }
   const authority = parseWrittenAuthority(plain);
@@ -117,11 +117,10 @@ function wildcardEntry(scheme: OriginScheme, { host, port }: Authority): OriginE
  */
 function applicationEntry(entry: string, scheme: string, rest: string): OriginEntry {
   if (rest === '*') {
-    const warning = `every extension or application with this scheme may connect, whoever made it; write names where they do not change`;
+    const warning = `every extension or application with this scheme may connect; write names where they do not change`;
     return { kind: 'scheme', key: scheme, text: `${scheme}://*`, warning };
   }
-  if (rest.includes('*'))
-    return problem(`* stands for the whole name of an application; write ${scheme}://*`);
+  if (rest.includes('*')) return problem(`* matches the whole name of an application; write ${scheme}://*`);
   if (rest.endsWith('/') && !rest.slice(0, -1).includes('/'))
     return problem(`an origin ends without a slash; write ${scheme}://${rest.slice(0, -1)}`);
   if (!isVisibleAscii(entry) || entry.length > MAX_ORIGIN_LENGTH || /[/?#\\@,"]/.test(rest)) {

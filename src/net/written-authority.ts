@@ -19,7 +19,7 @@ export function parseWrittenAuthority(text: string): Authority | undefined {
   return authority?.host.kind === 'name' ? authority : undefined;
 }
 
-/** True when all ASCII in `name` may stand in a host name. */
+/** True when all ASCII in `name` may be in a host name. */
 function hasOnlyNameBytes(name: string): boolean {
   for (let index = 0; index < name.length; index += 1) {
     const code = name.charCodeAt(index);

@@ -39,7 +39,7 @@ export class Pipe {
   upstreamStalledSinceMs: number | undefined;
   /** Since when the client has taken nothing while upstream bytes wait; undefined while it flows. */
   clientStalledSinceMs: number | undefined;
-  /** Chunks that the kernel has not taken yet; the write-safety rule stands in buffer-pool.ts. */
+  /** Chunks that the kernel has not taken yet; the write-safety rule is in buffer-pool.ts. */
   #pending: Buffer[] | undefined;
   #open = true;
   #openToUpstream = true;

@@ -54,7 +54,7 @@ export type UpstreamSide = {
   readonly reads: { onBytes: (chunk: Buffer) => void };
   /** LF included. Empty where nothing was awaited. */
   readonly infoLine: Buffer;
-  /** What had come behind the INFO line. */
+  /** What had come after the INFO line. */
   readonly rest: Buffer;
 };
 
@@ -68,7 +68,7 @@ export type SessionObserver = {
 
 /**
  * The protocol inspection of one session, where there is one. It sees every byte in order, says what may pass, and
- * knows where a line of ours may stand.
+ * knows where a line of ours may be inserted.
  */
 export interface Inspection {
   /** The line that becomes the first message. */
@@ -84,7 +84,7 @@ export interface Inspection {
   /** The line that announces a shutdown. */
   lameDuckInfo(): Buffer | undefined;
   /**
-   * Writes the line when the client stands between two operations, else as soon as it does, by `toClient`. Behind
+   * Writes the line when the client is between two operations, else as soon as it does, by `toClient`. Behind
    * the last one nothing is written; it may be empty.
    */
   put(line: Buffer, write: (piece: Buffer) => void, isLast?: boolean): void;
@@ -222,7 +222,7 @@ export class Session extends WheelEntry implements ByteSocketOwner {
     if (!this.#announceEnd(reason)) this.#close();
   }
 
-  /** Puts `-ERR` in front of the close frame. True: it must wait for the end of an operation of the server. */
+  /** Puts `-ERR` before the close frame. True: it must wait for the end of an operation of the server. */
   #announceEnd(reason: CloseReason): boolean {
     const { inspection } = this;
     if (inspection === undefined || !this.#clientOpen || !this.#upstreamOpen) return false;
@@ -253,7 +253,7 @@ export class Session extends WheelEntry implements ByteSocketOwner {
     this.#setCloseDeadline();
   }
 
-  /** The gateway will close this session soon: an inspected client is told, as by a server in lame duck mode. */
+  /** The gateway will close this session soon: an inspected client learns it, as from a server in lame duck mode. */
   announceDrain(): void {
     const { inspection } = this;
     if (this.#reason !== undefined || inspection === undefined) return;

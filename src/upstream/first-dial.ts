@@ -5,7 +5,7 @@ import type { UpstreamPool } from './pool.ts';
 const MAX_NAMED = 4;
 
 /**
- * Dials each server of a new pool once and logs which answered, or that none did. Whoever writes a wrong address then
+ * Dials each server of a new pool once and logs which answered, or that none did. Somebody who writes a wrong address then
  * learns it at the start, and not from the first visitor. `upstream`: the fields that name it, none for the only one.
  */
 export async function firstDial(

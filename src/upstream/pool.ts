@@ -33,7 +33,7 @@ export type PoolParts = {
   readonly makeProbe?: (template: string, host: string, address: string) => HealthProbe;
 };
 
-/** What became of dialling one server, for whoever wants to tell. */
+/** What became of dialling one server. */
 export type FirstAnswer = { readonly server: UpstreamServer } & (
   | { readonly address: string; readonly info: ServerInfo; readonly error?: undefined }
   | { readonly error: Error }

@@ -63,7 +63,7 @@ export function expectedName(server: UpstreamServer, config: UpstreamTls): strin
 function ignore(): void {}
 
 /**
- * What is wrong and what to do about it, for the log. The server's own words are not repeated; OpenSSL's code stands
+ * What is wrong and what to do about it, for the log. The server's own words are not repeated; OpenSSL's code is
  * behind the sentence.
  */
 export function describeTlsFailure(

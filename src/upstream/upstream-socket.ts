@@ -7,7 +7,7 @@ type Done = (error?: Error | null) => void;
  *
  * A server that hangs up with bytes of the client unread resets the connection. Node destroys a socket at the first
  * write after that, and the server's last words, its `-ERR`, stay unread in the kernel. Here they are still read; the
- * failure is told in place of the end that follows them.
+ * failure is reported in place of the end that follows them.
  */
 export class UpstreamSocket extends Socket {
   #failure: Error | undefined;

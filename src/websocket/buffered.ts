@@ -57,7 +57,7 @@ export function bufferedEngine(options: BufferedEngineOptions): Engine {
   return {
     upgrade(request, socket, onOpen) {
       dropEmptyElements(request);
-      // Bytes behind the request were refused long before, so the head is always empty.
+      // Bytes after the request were refused long before, so the head is always empty.
       server.handleUpgrade(request, socket, NO_HEAD, (webSocket) => {
         onOpen(new BufferedSocket(webSocket as TellingWebSocket, socket, options));
       });

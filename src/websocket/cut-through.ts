@@ -50,7 +50,7 @@ export function cutThroughEngine(options: CutThroughOptions): Engine {
       dropEmptyElements(request);
       // The 101 and the first message leave together. Not on TLS, where nothing would tell when a slot is free again.
       if (!(socket instanceof TLSSocket)) socket.cork();
-      // Bytes behind the request were refused long before, so the head is always empty.
+      // Bytes after the request were refused long before, so the head is always empty.
       server.handleUpgrade(request, socket, NO_HEAD, () => onOpen(new CutThroughSocket(socket, shared)));
       if (socket.writableCorked > 0) socket.uncork();
     },

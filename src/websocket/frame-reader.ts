@@ -97,7 +97,7 @@ export class FrameReader {
 
   /**
    * Reads `bytes[from, to)` and puts the payload bytes at `out`; returns their end. Needs room for `to - from` bytes
-   * there. After a close frame or a violation the rest is dropped; what stood in front of it is returned.
+   * there. After a close frame or a violation the rest is dropped; what came before it is returned.
    */
   read(from: number, to: number, out: number): number {
     const bytes = this.#bytes;

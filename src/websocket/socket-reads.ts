@@ -23,7 +23,7 @@ const BUFFER = named('kBuffer');
 const CALLBACK = named('kBufferCb');
 
 /**
- * From now on every read of the plain TCP `socket` lands in `buffer`, and `onRead` is told how many bytes came, in
+ * From now on every read of the plain TCP `socket` lands in `buffer`, and `onRead` gets the number of bytes, in
  * place of a 'data' event. `pause`, `resume` and 'end' work as before. False, and nothing has changed: not here.
  */
 export function readInto(socket: Socket, buffer: Buffer, onRead: (length: number) => void): boolean {

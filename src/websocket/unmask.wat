@@ -1,4 +1,4 @@
-;; The contract stands in unmask.ts. `npm run build:wasm` makes unmask.wasm.ts of this.
+;; The contract is in unmask.ts. `npm run build:wasm` makes unmask.wasm.ts of this.
 (module
   (import "pool" "memory" (memory 1))
   (func $unmask (export "unmask")

@@ -362,7 +362,7 @@ describe('an error', () => {
     assert.deepEqual(errorOf('to_upstream', 'PUB a 2\r\nhi', 'PUB'), {
       problem: 'payload_end',
       offset: 11,
-      expected: 'CR LF behind the payload',
+      expected: 'CR LF after the payload',
       found: 'PUB',
     });
     assert.deepEqual(errorOf('to_client', 'PING\r\nHTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n'), {
