@@ -208,6 +208,12 @@ export const HANDSHAKE_OUTCOMES = {
     class: 'client_fault',
     sentence: 'The request did not arrive in time. Send the whole request head within the handshake timeout.',
   },
+  http_1_0: {
+    status: 426,
+    class: 'client_fault',
+    sentence:
+      'The request came as HTTP/1.0, which knows no Upgrade. Use HTTP/1.1; nginx does with "proxy_http_version 1.1".',
+  },
   http_version: { status: 505, class: 'client_fault', sentence: 'Use HTTP/1.1.' },
   method: { status: 405, class: 'client_fault', sentence: 'Use GET to open a WebSocket.' },
   body: {

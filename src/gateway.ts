@@ -149,6 +149,7 @@ export class Gateway {
     this.#listener = new Listener(serverTls, rules, proxies, listenerLimits(prepared), {
       onOpening: (opening) => void this.#open(opening),
       onOutcome: (outcome, seconds, facts) => this.#onOutcome(outcome, seconds, facts),
+      isReady: () => this.ready,
       onHttpAnswer: (status) => this.#metrics.httpAnswered(status),
       onTlsHandshake: (outcome) => this.#metrics.tlsHandshake(outcome),
       onDropped: (reason) => this.#onDropped(reason),
@@ -657,7 +658,7 @@ const listenerLimits = ({ config, budget }: Prepared): ListenerLimits => ({
   handshakeMs: config.timeouts.handshakeMs,
   maxConnections: budget.maxConnections,
   pending: pendingLimits(budget.pendingConnections),
-  head: { headBytes: 8192, headLines: 64 },
+  head: config.limits,
 });
 
 const DRAINING = { admitted: false, outcome: 'draining' } as const;

@@ -55,6 +55,7 @@ export async function prepare(
       adminConnections: ADMIN_CONNECTIONS,
     }),
     rules: {
+      health: listen.health,
       trustedProxies: compileTrustedProxies(listen.trustedProxies),
       hosts: [...listen.hosts, ...routes.flatMap(({ host }) => host ?? [])],
       routes: routes.map(routeRules),

@@ -387,7 +387,7 @@ export function eventCounters(
     natsgate_http_requests_total: {
       help: 'HTTP answers other than 101, by status code.',
       labelNames: ['listener', 'code'],
-      values: [...HTTP_STATUSES].map((status) => ({ ...LISTENER, code: String(status) })),
+      values: [200, ...HTTP_STATUSES].map((status) => ({ ...LISTENER, code: String(status) })),
     },
     ...(tlsOutcomes === undefined
       ? {}

@@ -18,7 +18,12 @@ import type { Written } from './written.ts';
 
 export function checkRelations(values: Values, written: Written, report: Report): void {
   const top = checkAt([], written, report);
-  checkListen(values.listen, values.admin.address, top);
+  checkListen(
+    values.listen,
+    values.admin.address,
+    values.routes.map(({ path }) => path),
+    top,
+  );
   checkTimeouts(values.timeouts, top);
   checkDrain(values.drain, values.timeouts.close, top);
   checkLimits(values.limits, top);

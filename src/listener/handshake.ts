@@ -27,6 +27,8 @@ export type HandshakeRequest = {
 };
 
 export type HandshakeRules = {
+  /** Path of the health answer; undefined: there is none. */
+  readonly health: string | undefined;
   readonly trustedProxies: TrustedProxies;
   /** Names (lower case, no port) under which browsers reach the gateway; empty: loopback names only. */
   readonly hosts: readonly string[];
@@ -92,7 +94,7 @@ type Found = {
 function place(request: HandshakeRequest, rules: HandshakeRules): Found | Refusal {
   const { rawHeaders } = request;
   // RFC 9110 §7.8: Upgrade in an HTTP/1.0 request is to be ignored, so this one asks for no upgrade.
-  if (request.httpVersion === '1.0') return 'not_upgrade';
+  if (request.httpVersion === '1.0') return 'http_1_0';
   if (request.httpVersion !== '1.1') return 'http_version';
   if (request.method !== 'GET') return 'method';
   if (hasBody(rawHeaders)) return 'body';
@@ -133,8 +135,10 @@ function routeBreach(request: HandshakeRequest, rules: HandshakeRules, found: Fo
 function upgradeBreach(rawHeaders: readonly string[]): Refusal | undefined {
   const [upgrade, ...moreUpgrades] = headerLines(rawHeaders, 'upgrade');
   if (upgrade === undefined) return 'not_upgrade';
-  // A list is legal and refused: no WebSocket client sends one, smuggling of h2c does.
-  if (moreUpgrades.length > 0 || upgrade.toLowerCase() !== 'websocket') return 'upgrade';
+  // A list of several is legal and refused: no WebSocket client sends one, smuggling of h2c does.
+  const [protocol, ...moreProtocols] = listElements([upgrade]);
+  if (moreUpgrades.length > 0 || moreProtocols.length > 0 || protocol?.toLowerCase() !== 'websocket')
+    return 'upgrade';
   const connection = listElements(headerLines(rawHeaders, 'connection'));
   if (!connection.some((option) => option.toLowerCase() === 'upgrade')) return 'not_upgrade';
   const [key, ...moreKeys] = headerLines(rawHeaders, 'sec-websocket-key');

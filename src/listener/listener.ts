@@ -10,9 +10,10 @@ import { HANDSHAKE_OUTCOMES, type Refusal } from '../close-reason.ts';
 import type { ListenAddress } from '../config/config.ts';
 import type { HeadLimits } from '../http-head.ts';
 import type { TrustedProxies } from '../net/networks.ts';
-import { answer } from './answer.ts';
+import { answer, answerWith } from './answer.ts';
 import { addressKey } from './client-address.ts';
 import { type HandshakeRules, judgeHandshake } from './handshake.ts';
+import { healthResponse, isHealthCheck } from './health-answer.ts';
 import { readOneHead } from './one-head.ts';
 import { Opening, type OpeningFacts, type OpeningObserver } from './opening.ts';
 import { type DropReason, PendingConnection, PendingConnections, type PendingLimits } from './pending.ts';
@@ -26,6 +27,8 @@ const PARSER_HEAD_BYTES = 128 * 1024;
 export type ListenerObserver = OpeningObserver & {
   /** A handshake passed the rules; it is answered through the opening, sooner or later. */
   onOpening(opening: Opening): void;
+  /** For the health answer: new sessions are welcome. */
+  isReady(): boolean;
   /** An HTTP answer other than 101. */
   onHttpAnswer(status: number): void;
   onTlsHandshake(outcome: TlsOutcome): void;
@@ -226,6 +229,9 @@ export class Listener {
     const { socket } = request;
     const connection = this.#bySocket.get(socket);
     if (connection === undefined || connection.judged) return;
+    const { health } = this.#rules;
+    if (health !== undefined && isHealthCheck(request, health))
+      return this.#answerHealth(connection, request.method === 'HEAD');
     const { peer, reached } = connection.arrival;
     const verdict = judgeHandshake(
       {
@@ -275,6 +281,15 @@ export class Listener {
         observer,
       ),
     );
+  }
+
+  /** No handshake: nothing of it is logged, or counted as an outcome. */
+  #answerHealth(connection: PendingConnection, head: boolean): void {
+    const ready = this.#observer.isReady();
+    connection.judged = true;
+    answerWith(connection.socket, healthResponse(ready, head));
+    this.#pending.answered(connection);
+    this.#observer.onHttpAnswer(ready ? 200 : 503);
   }
 
   #onClientError(error: NodeJS.ErrnoException, socket: Socket): void {

@@ -1,10 +1,10 @@
 import type { IncomingMessage } from 'node:http';
 
-const LISTS = ['sec-websocket-protocol', 'sec-websocket-extensions'] as const;
+const LISTS = ['upgrade', 'sec-websocket-protocol', 'sec-websocket-extensions'] as const;
 
 /**
  * Takes empty elements out of the lists that ws is going to read: it refuses them in words of its own, after the
- * upstream was dialled, where RFC 9110 §5.6.1.2 ignores them. Neither list may hold a comma inside an element.
+ * upstream was dialled, where RFC 9110 §5.6.1.2 ignores them. None of these lists may hold a comma inside an element.
  */
 export function dropEmptyElements({ headers }: IncomingMessage): void {
   for (const name of LISTS) {

@@ -17,6 +17,7 @@ const NO_DEFAULT = [
   'listen.tls.certFile',
   'listen.tls.keyFile',
   'listen.tls.clientCaFile',
+  'listen.health',
   'upstream.tls.caFile',
   'upstream.tls.certFile',
   'upstream.tls.keyFile',

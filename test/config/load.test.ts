@@ -11,6 +11,7 @@ const DEFAULTS = {
     trustedProxies: [],
     proxyProtocol: [],
     hosts: [],
+    health: undefined,
   },
   admin: { address: { host: '127.0.0.1', port: 8081 }, hosts: [], token: undefined },
   origins: { allow: ['https://app.example.com'], missing: 'deny', opaque: 'deny' },
@@ -35,6 +36,8 @@ const DEFAULTS = {
     handshakesInFlight: 512,
     handshakesPerSecond: 300,
     handshakesPerSecondPerAddress: 0,
+    headBytes: 8192,
+    headLines: 64,
     maxFrameBytes: 8_388_608,
     maxSentFrameBytes: 65_535,
     maxControlLineBytes: 4096,
@@ -93,11 +96,11 @@ test('compression: what contradicts it, and what it would do nothing for', async
 
 test('every key arrives in the unit of the code', async () => {
   const { config, problems } = await load(`
-listen: {address: ":1", trustedProxies: 10.0.0.0/8, proxyProtocol: [10.1.0.0/16], hosts: [GW.example.com]}
+listen: {address: ":1", trustedProxies: 10.0.0.0/8, proxyProtocol: [10.1.0.0/16], hosts: [GW.example.com], health: /healthz}
 admin: {address: 2, hosts: natsgate}
 origins: {allow: [self, "*"], missing: allow, opaque: allow}
 upstream: {servers: [nats://a, nats://b:1], connectTimeout: 2s, dialTimeout: 3s, order: least-sessions, health: {url: ["http://{host}:1/h", "http://b/h"], interval: 1m}, readiness: upstream, tls: {mode: first, serverName: "[::1]", minVersion: TLSv1.3}, proxyProtocol: v1}
-limits: {sessions: 5, sessionsPerAddress: 4, handshakesInFlight: 3, handshakesPerSecond: 2, handshakesPerSecondPerAddress: 1, frameBytes: 16MiB, sentFrameBytes: 1KiB, controlLineBytes: 8KiB, sessionAge: 12h, readiness: capacity}
+limits: {sessions: 5, sessionsPerAddress: 4, handshakesInFlight: 3, handshakesPerSecond: 2, handshakesPerSecondPerAddress: 1, headBytes: 64KiB, headLines: 256, frameBytes: 16MiB, sentFrameBytes: 1KiB, controlLineBytes: 8KiB, sessionAge: 12h, readiness: capacity}
 timeouts: {handshake: 4s, ping: 100ms, silence: 200ms, stall: 10ms, close: 20ms}
 drain: {delay: 0, timeout: 0s}
 engine: buffered
@@ -115,6 +118,7 @@ log: {level: silent, format: text}
         trustedProxies: ['10.0.0.0/8'],
         proxyProtocol: ['10.1.0.0/16'],
         hosts: ['gw.example.com'],
+        health: '/healthz',
       },
       admin: { address: { host: '127.0.0.1', port: 2 }, hosts: ['natsgate'], token: undefined },
       origins: { allow: ['self', '*'], missing: 'allow', opaque: 'allow' },
@@ -150,6 +154,8 @@ log: {level: silent, format: text}
         handshakesInFlight: 3,
         handshakesPerSecond: 2,
         handshakesPerSecondPerAddress: 1,
+        headBytes: 65_536,
+        headLines: 256,
         maxFrameBytes: 16_777_216,
         maxSentFrameBytes: 1024,
         maxControlLineBytes: 8192,
@@ -351,6 +357,8 @@ test('contradictions between keys', async () => {
     ['timeouts: {ping: 10m}', 'silence_not_above_ping 3:18 timeouts.ping'],
     ['timeouts: {handshake: 1s}', 'handshake_not_above_dial 3:23 timeouts.handshake'],
     ['listen: 8081', 'same_port 3:9 listen'],
+    ['listen: {health: /}', 'health_at_route 3:18 listen.health'],
+    ['listen: {health: /a}\nroutes: [{path: /a}]', 'health_at_route 3:18 listen.health'],
     ['admin: 127.0.0.1:8080', 'same_port 3:8 admin'],
   ] as const) {
     assert.deepEqual((await load(`${REQUIRED}${content}\n`)).problems, [expected]);

@@ -78,7 +78,8 @@ const VECTORS: readonly Vector[] = [
   vector('H2 CONNECT', 'CONNECT gw:80 HTTP/1.1\r\nHost: gw:80\r\n\r\n', '405 method'),
   vector('H2 HTTP/2 preface', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', '400 bad_request', 'close'),
 
-  vector('H3 HTTP/1.0', line('GET / HTTP/1.0'), '426 not_upgrade'),
+  vector('H3 HTTP/1.0', line('GET / HTTP/1.0'), '426 http_1_0'),
+  vector('H3 HTTP/1.0 as health checks speak it', 'GET /healthz HTTP/1.0\r\n\r\n', '426 http_1_0'),
   vector('H3 HTTP/2.0 as text', line('GET / HTTP/2.0'), '505 http_version', '400 bad_request'),
   vector('H3 HTTP/1.11', line('GET / HTTP/1.11'), '400 bad_request'),
 
@@ -110,6 +111,7 @@ const VECTORS: readonly Vector[] = [
   vector('H7 port 99999', set('Host', 'gw.example.com:99999'), '400 host'),
 
   vector('H8 no Upgrade', set('Upgrade', undefined), '426 not_upgrade'),
+  vector('H8 empty elements beside it', set('Upgrade', ', websocket ,,'), '101'),
   vector('H8 h2c', set('Upgrade', 'h2c'), '400 upgrade'),
   vector('H8 websocket, h2c', set('Upgrade', 'websocket, h2c'), '400 upgrade'),
 
@@ -209,6 +211,7 @@ const VECTORS: readonly Vector[] = [
 /** Header lines of a refusal beside those that all of them have. */
 const SPECIAL_HEADERS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   '405 method': { allow: 'GET' },
+  '426 http_1_0': { connection: 'Upgrade, close', upgrade: 'websocket' },
   '426 not_upgrade': { connection: 'Upgrade, close', upgrade: 'websocket' },
   '426 version': { connection: 'Upgrade, close', upgrade: 'websocket', 'sec-websocket-version': '13' },
   '400 bad_version': { 'sec-websocket-version': '13' },
@@ -262,6 +265,22 @@ describe('H1–H20', () => {
     assert.match(text, /\r\nAllow: GET\r\n/);
     assert.match(text, /\r\nConnection: close\r\n/);
     assert.equal(text.indexOf('\r\n\r\n'), text.length - 4);
+  });
+
+  test('H18 higher limits of the head, to the byte and the line', async () => {
+    await using own = await startTestGateway(upstream.port, {
+      limits: { headBytes: 65_536, headLines: 256 },
+    });
+    for (const [bytes, expected] of [
+      [ofLength(65_536), '101'],
+      [ofLength(65_537), '431 header_too_large'],
+      [raw(lines(250)), '101'],
+      [raw(lines(251)), '431 header_too_large'],
+    ] as const) {
+      await using client = await connect(own.port);
+      client.send(bytes);
+      assert.equal(await answerOf(client), expected);
+    }
   });
 
   test('H14 no subprotocol is ever echoed', async () => {

@@ -53,6 +53,7 @@ type RulesChange = Partial<HandshakeRules> & { allow?: readonly string[]; path?:
 
 function rules({ allow = [ORIGIN], path = '/', ...parts }: RulesChange = {}): HandshakeRules {
   return {
+    health: undefined,
     trustedProxies: compileTrustedProxies([]),
     hosts: [],
     routes: [route({ path, allow })],
@@ -126,8 +127,9 @@ const VECTORS: readonly [name: string, change: Change, outcome: HandshakeOutcome
   ['H2 method in lower case', { method: 'get' }, 'method'],
   ['H2 POST with a body', { method: 'POST', add: [['Content-Length', '5']] }, 'method'],
 
-  ['H3 HTTP/1.0', { httpVersion: '1.0' }, 'not_upgrade'],
-  ['H3 HTTP/1.0 POST', { httpVersion: '1.0', method: 'POST' }, 'not_upgrade'],
+  ['H3 HTTP/1.0', { httpVersion: '1.0' }, 'http_1_0'],
+  ['H3 HTTP/1.0 POST', { httpVersion: '1.0', method: 'POST' }, 'http_1_0'],
+  ['H3 HTTP/1.0 without upgrade headers', { httpVersion: '1.0', set: NO_UPGRADE }, 'http_1_0'],
   ['H3 HTTP/2.0 as text', { httpVersion: '2.0' }, 'http_version'],
   ['H3 HTTP/0.9 form', { httpVersion: '0.9' }, 'http_version'],
 
@@ -191,6 +193,8 @@ const VECTORS: readonly [name: string, change: Change, outcome: HandshakeOutcome
   ['H8 h2c', { set: { Upgrade: 'h2c' } }, 'upgrade'],
   ['H8 h2c without Connection', { set: { Upgrade: 'h2c', Connection: undefined } }, 'upgrade'],
   ['H8 list', { set: { Upgrade: 'websocket, h2c' } }, 'upgrade'],
+  ['H8 empty elements beside it', { set: { Upgrade: ', websocket ,,' } }, 'accepted'],
+  ['H8 the same twice', { set: { Upgrade: 'websocket, websocket' } }, 'upgrade'],
   ['H8 two lines', { add: [['Upgrade', 'websocket']] }, 'upgrade'],
   ['H8 empty', { set: { Upgrade: '' } }, 'upgrade'],
   ['H8 with version', { set: { Upgrade: 'websocket/13' } }, 'upgrade'],

@@ -67,7 +67,7 @@ function judged(parts: Partial<HandshakeRequest>): unknown {
     ...parts,
   };
   const route = { name: 'default', host: undefined, path: '/', subprotocols: ['nats'], origins };
-  const rules = { trustedProxies: trusted, hosts: ['gw.example.com'], routes: [route] };
+  const rules = { health: undefined, trustedProxies: trusted, hosts: ['gw.example.com'], routes: [route] };
   return judgeHandshake(request, rules);
 }
 

@@ -189,6 +189,7 @@ class TestListener implements AsyncDisposable {
 
   private constructor({ tls, handshakeMs = 30_000, trustedProxies = [], proxyProtocol = [] }: StartOptions) {
     const rules: HandshakeRules = {
+      health: undefined,
       trustedProxies: compileTrustedProxies(trustedProxies),
       hosts: [],
       routes: [
@@ -208,6 +209,7 @@ class TestListener implements AsyncDisposable {
       head: { headBytes: 8192, headLines: 64 },
     };
     this.#listener = new Listener(tls, rules, compileTrustedProxies(proxyProtocol), limits, {
+      isReady: () => true,
       onOpening: (opening) => void this.openings.push(opening),
       onOutcome: (outcome) => void this.outcomes.push(outcome),
       onHttpAnswer: () => {},

@@ -28,6 +28,8 @@ export const limits = section('Caps; each process has its own.', EXPECTED, {
   handshakesInFlight: number('Handshakes that are not answered yet.', 512, 1e5),
   handshakesPerSecond: number('Handshakes a second; bursts of twice as many pass.', 300, 1e6),
   handshakesPerSecondPerAddress: numberOrOff('The same for one address (IPv6: one /64).', 1e6),
+  headBytes: bytes('Header fields of one request together.', '8KiB', '8KiB', '64KiB'),
+  headLines: number('Lines of header fields of one request.', 64, 256, 64),
   ...sessionKeys,
   readiness: words('What /readyz follows; capacity: 503 while no session has room.', 'process', [
     'process',
@@ -52,6 +54,9 @@ export const limitsConfig = (values: Values) => ({
   handshakesPerSecond: values.handshakesPerSecond,
   /** 0: no limit. */
   handshakesPerSecondPerAddress: values.handshakesPerSecondPerAddress,
+  /** Header fields of one request, without the request line. */
+  headBytes: values.headBytes,
+  headLines: values.headLines,
   ...sessionLimits(values),
   /** Whether /readyz also says no while no session has room. */
   readiness: values.readiness,

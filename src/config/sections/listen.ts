@@ -1,7 +1,7 @@
 import type * as z from 'zod';
 import { parseNetwork } from '../../net/networks.ts';
 import { address, list, optional, optionalSection, required, section, words } from '../keys.ts';
-import { hostName, type ListenAddress, network } from '../urls.ts';
+import { hostName, type ListenAddress, network, requestPath } from '../urls.ts';
 import { fileName } from '../values.ts';
 import type { Check } from './check.ts';
 
@@ -28,6 +28,7 @@ export const listen = section(
     trustedProxies: list('Networks whose X-Forwarded-* headers are believed.', network),
     proxyProtocol: list('Networks whose connections must begin with a PROXY header.', network),
     hosts: list('Names under which browsers reach the gateway, for the origin self.', hostName),
+    health: optional('Path that says whether the gateway is ready, for load balancers.', requestPath),
   },
   'address',
 );
@@ -68,6 +69,8 @@ export type ListenConfig = {
   readonly proxyProtocol: readonly string[];
   /** Host names (lower case, no port) under which browsers reach the gateway; used by the origin `self`. */
   readonly hosts: readonly string[];
+  /** Path under which the public port says whether the gateway is ready; undefined: nowhere. */
+  readonly health: string | undefined;
 };
 
 export const listenConfig = (
@@ -76,6 +79,7 @@ export const listenConfig = (
   resolve: (name: string) => string,
 ): ListenConfig => ({
   ...values,
+  health: values.health,
   tls: values.tls &&
     material && {
       material: () => material,
@@ -89,8 +93,17 @@ export const listenConfig = (
 export function checkListen(
   values: Values,
   admin: ListenAddress,
-  { problem, warning, written }: Check,
+  routePaths: readonly string[],
+  { problem, warning, written, shown }: Check,
 ): void {
+  const { health } = values;
+  if (health !== undefined && ['/', ...routePaths].includes(health)) {
+    problem(
+      'health_at_route',
+      ['listen', 'health'],
+      `WebSocket clients connect at ${shown(['listen', 'health'], health)}; write a path that no route has, such as /healthz`,
+    );
+  }
   if (sameSocket(values.address, admin)) {
     problem(
       'same_port',
