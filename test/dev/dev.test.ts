@@ -37,6 +37,7 @@ test('server, gateway and page are brought up together and end together', async 
     [natsServer.port],
   );
   assert.equal(given?.listen.address.host, '127.0.0.1');
+  assert.equal(given?.log.level, 'debug', 'a session that begins is seen');
   assert.ok(
     started.said.some((line) => line.includes(url)),
     'the address of the page is said',
