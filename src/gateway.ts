@@ -8,7 +8,6 @@ import { HANDSHAKE_OUTCOMES, type HandshakeOutcome } from './close-reason.ts';
 import { certificateEnds } from './config/certificate-ends.ts';
 import type { Config, ListenAddress, RouteConfig, UpstreamConfig } from './config/config.ts';
 import { fingerprint } from './config/fingerprint.ts';
-import type { ValidConfig } from './config/load.ts';
 import { Reloader, type ReloaderOptions } from './config/reload.ts';
 import { NO_RELOADS, type ReloadReport, type ReloadTrigger } from './config/reload-report.ts';
 import { DEFAULT_ROUTE } from './config/routes.ts';
@@ -47,7 +46,7 @@ export type GatewayOptions = {
   /** Dials each upstream once after the start, and one that a reload brings after it; the log tells who answered. */
   readonly firstDial?: boolean;
   /** Where the configuration comes from; without it there is no reload. */
-  readonly source?: { readonly loaded: ValidConfig; readonly read: ReloaderOptions['read'] };
+  readonly source?: Omit<ReloaderOptions, 'apply' | 'log'>;
   /** Lines that the log's destination had to drop. */
   readonly droppedLogLines?: () => number;
   /** Drives the deadlines of all sessions. Tests pass their own wheel and advance it by hand. */

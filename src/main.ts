@@ -9,6 +9,7 @@ import type { CommandName } from './cli/commands.ts';
 import { helpPage } from './cli/help.ts';
 import { probe, probeUrl, readAuthorities } from './cli/probe.ts';
 import { serve } from './cli/serve.ts';
+import { FileReader } from './config/files.ts';
 import { type ConfigSource, loadConfig } from './config/load.ts';
 import { duration } from './config/values.ts';
 import { type Gateway, startGateway } from './gateway.ts';
@@ -24,6 +25,7 @@ import { type EndSignals, endAtOnce, endSignals, exitCodeOf } from './signals.ts
  * Exit codes: 0 done, or drained on a signal · 1 could not start, a check or probe failed · 2 wrong usage ·
  * 70 a fault inside the gateway · 128 + signal when a second signal cut the drain short.
  */
+const files = new FileReader();
 const complain = (line: string): void => void process.stderr.write(`${printable(line)}\n`);
 const say = (line: string): void => void process.stdout.write(`${printable(line)}\n`);
 
@@ -77,6 +79,7 @@ const sourceOf = (flags: Flags): ConfigSource => ({
   flags,
   env: process.env,
   groups: [process.getegid, process.getgroups].flatMap((of) => of?.() ?? []),
+  reader: files,
 });
 
 async function runProbe(operand: string | undefined, flags: Flags): Promise<number> {
@@ -88,7 +91,7 @@ async function runProbe(operand: string | undefined, flags: Flags): Promise<numb
   // A number alone is in seconds.
   const time = duration('10ms', '10m', '5s').read(/^[\d.]+$/.test(timeout) ? `${timeout}s` : timeout);
   if (!time.ok) return wrongUsage(`--timeout: ${time.what}; write ${time.write}`, 'probe');
-  const authorities = ca === undefined ? undefined : await readAuthorities(ca);
+  const authorities = ca === undefined ? undefined : await readAuthorities(ca, files);
   if (typeof authorities === 'object') return wrongUsage(authorities.problem, 'probe');
   return probe(url, { origin, timeoutMs: time.value, ca: authorities, serverName, say });
 }
@@ -229,6 +232,12 @@ function version(): string {
   return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
 }
 
+/** process.exit waits for each thread, also for one that a mount keeps; when another program takes our place, nobody waits. */
+function leave(code: number): never {
+  if (files.busy) process.execve?.(process.execPath, [process.execPath, '-e', `process.exit(${code})`], {});
+  process.exit(code);
+}
+
 // A reader of our output that closes or freezes must never stop us. Looking at the streams also makes Node open
 // them without blocking, so that a frozen reader blocks no thread of the log's.
 process.stdout.on('error', () => {});
@@ -238,16 +247,16 @@ process.on('uncaughtException', (error) => {
   complain(
     JSON.stringify({ level: 'error', time: new Date().toISOString(), message: 'fault', error: error.stack }),
   );
-  process.exit(70);
+  leave(70);
 });
 
 const running = main(process.argv.slice(2));
 // Commands that end in order have taken the signals by now.
-endAtOnce();
+endAtOnce(leave);
 const exitCode = await running;
 // What was written to a pipe may still be on its way; a reader that stopped reading gets a second.
 await Promise.race([
   new Promise((resolve) => process.stdout.write('', resolve)),
   new Promise((resolve) => setTimeout(resolve, 1000)),
 ]);
-process.exit(exitCode);
+leave(exitCode);

@@ -55,6 +55,6 @@ export function endSignals(onHangup?: () => void): EndSignals {
 }
 
 /** Unless a command has taken them: from now on, and for what came before, a signal ends the program at once. */
-export function endAtOnce(): void {
-  if (holder.take === undefined) takeOver((signal) => process.exit(exitCodeOf(signal)));
+export function endAtOnce(leave: (exitCode: number) => void): void {
+  if (holder.take === undefined) takeOver((signal) => leave(exitCodeOf(signal)));
 }

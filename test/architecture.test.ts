@@ -122,6 +122,21 @@ test('only main.ts and signals.ts touch process, and nobody the console', () => 
   }
 });
 
+test('files are read by one reader; whatever waits for a file system in the main thread is done before the start', () => {
+  // A mount that hangs would stop every session. main.ts reads what lies beside the program, and what the kernel says.
+  const start = ['main.ts', 'config/files.ts'];
+  const wrong = IMPORTS.filter(
+    ({ from, to }) =>
+      /^node:fs(\/promises)?$/.test(to) && !start.includes(from) && !/^(cli|dev)\//.test(from),
+  );
+  assert.deepEqual(wrong, []);
+  for (const file of globSync('src/**/*.ts', { cwd: ROOT })) {
+    if (/^src\/(main\.ts|cli\/|dev\/)/.test(file)) continue;
+    const code = readFileSync(resolve(ROOT, file), 'utf8').replaceAll(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, '');
+    assert.doesNotMatch(code, /\b\w+Sync\(|fs\.watch|from 'node:child_process'/, file);
+  }
+});
+
 test('config.ts and byte-socket.ts, which others import, hold no code', () => {
   for (const file of ['src/config/config.ts', 'src/websocket/byte-socket.ts']) {
     assert.doesNotMatch(

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { WebSocket } from 'ws';
-import { readBounded } from '../config/files.ts';
+import { FileReader } from '../config/files.ts';
 import { certificatesIn, pemOf } from '../config/pem.ts';
 import { quote } from '../config/text.ts';
 import { readFirstLine } from '../nats/info.ts';
@@ -64,8 +64,11 @@ export function probeUrl(text: string): URL | { readonly problem: string } {
 }
 
 /** The content of a file with authorities, or what is wrong with it. */
-export async function readAuthorities(file: string): Promise<string | { readonly problem: string }> {
-  const found = await readBounded(file, MAX_CA_BYTES);
+export async function readAuthorities(
+  file: string,
+  reader = new FileReader(),
+): Promise<string | { readonly problem: string }> {
+  const found = await reader.read(file, MAX_CA_BYTES);
   if (!found.ok) return { problem: `--ca: ${quote(file)} cannot be read: ${found.what}` };
   const certificates = certificatesIn(found.bytes);
   return certificates.ok

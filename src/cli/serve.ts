@@ -32,7 +32,7 @@ export async function serve(source: ConfigSource, options: ServeOptions): Promis
       ...options,
       log,
       firstDial: true,
-      source: { loaded, read: () => options.read(source) },
+      source: { loaded, read: () => options.read(source), reader: source.reader },
       droppedLogLines: () => options.output.droppedLines,
     });
     // Only now: where a start fails, they would hide why.

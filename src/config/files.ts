@@ -15,8 +15,16 @@ export type FileBytes =
       readonly mode: number;
       readonly group: number;
     }
-  /** A phrase such as "there is no such file"; it never holds the name or any content. */
-  | { readonly ok: false; readonly what: string };
+  /**
+   * A phrase such as "there is no such file"; it never holds the name or any content. `write`: what to do, where that is
+   * not to write the name of another file.
+   */
+  | Unread;
+
+type Unread = { readonly ok: false; readonly what: string; readonly write?: string };
+
+/** A file that did not come within the deadline, and what was said of it. */
+export type Hung = { readonly path: string; readonly found: Unread };
 
 /** A file that was looked into, as it was found; a watcher compares with this. */
 export type FileSeen = {
@@ -33,21 +41,82 @@ export type ConfigText =
   /** `hasFile`: there is a file to point into. */
   | { readonly ok: false; readonly code: string; readonly hasFile: boolean; readonly text: string };
 
-/** Reads at most `mostBytes` of a regular file; never waits for a pipe or a device, never throws. */
-export async function readBounded(path: string, mostBytes: number): Promise<FileBytes> {
+/**
+ * Reads one file after the other, each with a deadline. A read on a mount that hangs keeps its thread of libuv's pool,
+ * and four of those would stop everything that needs the pool; so while one has not come back, nothing else is read.
+ */
+export class FileReader {
+  readonly #deadlineMs: number;
+  readonly #flags: number;
+  #queue: Promise<unknown> = Promise.resolve();
+  #hung: Hung | undefined;
+  #reads = 0;
+
+  /** `flags`: without O_NONBLOCK a pipe waits for its writer, as a test wants it. */
+  constructor(deadlineMs = READ_MS, flags: number = READ_FLAGS) {
+    this.#deadlineMs = deadlineMs;
+    this.#flags = flags;
+  }
+
+  /** The file that did not come within the deadline, until it comes after all. */
+  get hung(): Hung | undefined {
+    return this.#hung;
+  }
+
+  /** A thread reads for us now, or hangs. */
+  get busy(): boolean {
+    return this.#reads > 0;
+  }
+
+  /** At most `mostBytes` of a regular file. Never rejects, and takes no longer than the deadline once it begins. */
+  read(path: string, mostBytes: number): Promise<FileBytes> {
+    const result = this.#queue.then(() => this.#read(path, mostBytes));
+    this.#queue = result;
+    return result;
+  }
+
+  async #read(path: string, mostBytes: number): Promise<FileBytes> {
+    if (this.#hung !== undefined) return path === this.#hung.path ? this.#hung.found : UNREAD;
+    const deadline = Promise.withResolvers<FileBytes>();
+    const timer = setTimeout(() => {
+      const what = `nothing came within ${this.#deadlineMs / 1000} s, as from a mount that hangs`;
+      const found = { ok: false, what, write: 'look at its file system' } as const;
+      this.#hung = { path, found };
+      deadline.resolve(found);
+    }, this.#deadlineMs);
+    this.#reads++;
+    const reading = readFile(path, mostBytes, this.#flags).finally(() => {
+      this.#reads--;
+      clearTimeout(timer);
+      this.#hung = undefined;
+    });
+    return Promise.race([reading, deadline.promise]);
+  }
+}
+
+/** A local file takes a millisecond. */
+const READ_MS = 5000;
+/** Without O_NONBLOCK, opening a pipe would wait for its writer. */
+const READ_FLAGS = constants.O_RDONLY | constants.O_NONBLOCK;
+const UNREAD: FileBytes = { ok: false, what: 'another file hangs, and nothing is read until it comes' };
+/** First guess for files that do not know their size. */
+const SMALL_FILE_BYTES = 4096;
+
+/** Never waits for a pipe or a device with the usual flags, never throws. */
+async function readFile(path: string, mostBytes: number, flags: number): Promise<FileBytes> {
   try {
-    // Without O_NONBLOCK, opening a pipe would wait for its writer.
-    await using file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    await using file = await open(path, flags);
     const status = await file.stat();
     if (!status.isFile()) {
       return { ok: false, what: status.isDirectory() ? 'it is a folder' : 'it is not a regular file' };
     }
-    const buffer = Buffer.alloc(mostBytes + 1);
+    let buffer = Buffer.alloc(Math.min(mostBytes, Math.max(status.size, SMALL_FILE_BYTES)) + 1);
     let length = 0;
     for (;;) {
       const { bytesRead } = await file.read(buffer, length, buffer.length - length, null);
       length += bytesRead;
-      if (bytesRead === 0 || length === buffer.length) break;
+      if (bytesRead === 0 || length > mostBytes) break;
+      if (length === buffer.length) buffer = Buffer.concat([buffer], Math.min(2 * length, mostBytes + 1));
     }
     if (length > mostBytes) return { ok: false, what: `it is over ${mostBytes / 1024} KiB` };
     return { ok: true, bytes: buffer.subarray(0, length), mode: status.mode & 0o777, group: status.gid };
@@ -68,15 +137,21 @@ export function fileSeen(
 }
 
 /** The same file as it is now. */
-export async function seenNow({ path, key, mostBytes }: FileSeen): Promise<FileSeen> {
-  return fileSeen(path, key, mostBytes, await readBounded(path, mostBytes));
+export async function seenNow({ path, key, mostBytes }: FileSeen, reader: FileReader): Promise<FileSeen> {
+  return fileSeen(path, key, mostBytes, await reader.read(path, mostBytes));
 }
 
-/** Whether one of these has another content now. */
-export async function anyChanged(files: readonly FileSeen[]): Promise<boolean> {
-  const now = await Promise.all(files.map(seenNow));
-  return files.some(({ digest }, index) => now[index]?.digest !== digest);
-}
+/** The same files as they are now. */
+export const allSeenNow = (files: readonly FileSeen[], reader: FileReader): Promise<readonly FileSeen[]> =>
+  Promise.all(files.map((file) => seenNow(file, reader)));
+
+/** Whether something else is now where one of these was. */
+export const isOther = (files: readonly FileSeen[], now: readonly FileSeen[]): boolean =>
+  files.some(({ digest }, index) => now[index]?.digest !== digest);
+
+/** The sentence about a file that could not be read. */
+export const unreadable = ({ what, write }: Unread): string =>
+  `the file cannot be read: ${what}; ${write ?? 'write the name of a readable file'}`;
 
 /** The text of the configuration file: UTF-8, at most 256 KiB, not empty. */
 export function configText(path: string, file: FileBytes): ConfigText {
@@ -85,7 +160,7 @@ export function configText(path: string, file: FileBytes): ConfigText {
     const text = `the file cannot be used: ${file.what}; write a shorter one`;
     return { ok: false, code: 'too_large', hasFile: true, text };
   }
-  const text = `${quote(path)} cannot be read: ${file.what}; write the name of a readable file`;
+  const text = unreadable(file).replace('the file', quote(path));
   return { ok: false, code: 'unreadable', hasFile: false, text };
 }
 

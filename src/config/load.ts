@@ -8,7 +8,7 @@
  */
 import type { Config } from './config.ts';
 import { readDocument } from './document.ts';
-import { configText, type FileSeen, fileSeen, MAX_CONFIG_BYTES, readBounded } from './files.ts';
+import { configText, FileReader, type FileSeen, fileSeen, MAX_CONFIG_BYTES } from './files.ts';
 import { makeConfig } from './make.ts';
 import { applyOverrides, type ConfigFlags, setVariable } from './overrides.ts';
 import { AFTER_FILE, type Problem, Report, WHOLE_FILE } from './problems.ts';
@@ -28,6 +28,8 @@ export type ConfigSource = {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Groups of the process: a secret that one of them may read is not open to others. */
   readonly groups?: readonly number[];
+  /** Reads all files; one for the whole life of the process. */
+  readonly reader?: FileReader;
 };
 
 export type LoadedConfig = ValidConfig | RefusedConfig;
@@ -63,8 +65,9 @@ async function load(
   source: ConfigSource,
   report: Report,
 ): Promise<Pick<ValidConfig, 'config' | 'settings'> | undefined> {
+  const { groups = [], reader = new FileReader() } = source;
   const file = source.file ?? setVariable(source.env, 'NATSGATE_CONFIG');
-  const written = file === undefined ? new Written() : await readFile(file, source, report);
+  const written = file === undefined ? new Written() : await readFile(file, source, reader, report);
   if (written === undefined) return undefined;
   applyOverrides(written, source.flags, source.env);
   for (const [name, text] of unknownVariables(source.env, written.variables))
@@ -73,7 +76,7 @@ async function load(
   if (values === undefined || report.failed) return undefined;
   checkRelations(values, written, report);
   if (report.failed) return undefined;
-  const references = await readReferences(values, written, file, source.groups ?? [], report);
+  const references = await readReferences(values, written, file, groups, reader, report);
   if (report.failed) return undefined;
   return {
     config: makeConfig(values, references, file),
@@ -82,8 +85,13 @@ async function load(
 }
 
 /** undefined: there is nothing to go on with, and the report says why. */
-async function readFile(file: string, source: ConfigSource, report: Report): Promise<Written | undefined> {
-  const found = await readBounded(file, MAX_CONFIG_BYTES);
+async function readFile(
+  file: string,
+  source: ConfigSource,
+  reader: FileReader,
+  report: Report,
+): Promise<Written | undefined> {
+  const found = await reader.read(file, MAX_CONFIG_BYTES);
   report.files.push(fileSeen(file, undefined, MAX_CONFIG_BYTES, found));
   const text = configText(file, found);
   if (text.ok) return readDocument(file, text.text, source.env, report);

@@ -1,7 +1,7 @@
 /** Looks into the files that the configuration names, so that a wrong one is found at start and has a position. */
 import { readSeed } from '../nats/nkey.ts';
 import type { AdminConfig, ProxySigner, ServerTls, TlsMaterial } from './config.ts';
-import { fileSeen, readBounded, resolveFrom } from './files.ts';
+import { type FileReader, fileSeen, resolveFrom, unreadable } from './files.ts';
 import type { Path } from './path.ts';
 import type { Report } from './problems.ts';
 import { isInherited } from './routes.ts';
@@ -39,17 +39,17 @@ export async function readReferences(
   written: Written,
   configFile: string | undefined,
   ownGroups: readonly number[],
+  reader: FileReader,
   report: Report,
 ): Promise<References> {
   const read = async (path: Path, name: string, mostBytes: number, secret: boolean) => {
     const located = written.locate(path);
     const { place, key } = located;
-    const file = await readBounded(resolveFrom(configFile, name), mostBytes);
+    const file = await reader.read(resolveFrom(configFile, name), mostBytes);
     // Being listed is what makes a file be watched: a file that is read here is reloaded by itself.
     report.files.push(fileSeen(resolveFrom(configFile, name), settingKey(path, values), mostBytes, file));
     if (!file.ok) {
-      const text = `the file cannot be read: ${file.what}; write the name of a readable file`;
-      report.problem('unreadable', place, key, text);
+      report.problem('unreadable', place, key, unreadable(file));
       return undefined;
     }
     if (secret && isReadableByOthers(file, ownGroups)) {

@@ -1,7 +1,7 @@
 /** The running configuration and how another one takes its place: whole, or not at all. */
 import type { Log } from '../log.ts';
 import type { Config, ListenConfig, ServerTls, UpstreamConfig, UpstreamTls } from './config.ts';
-import { anyChanged, type FileSeen, fileSeen, readBounded, seenNow } from './files.ts';
+import { allSeenNow, FileReader, type FileSeen, fileSeen, type Hung, isOther, unreadable } from './files.ts';
 import type { LoadedConfig, ValidConfig } from './load.ts';
 import { formatProblem } from './problems.ts';
 import {
@@ -15,7 +15,7 @@ import { needRestart, runnable } from './restart.ts';
 import { DEFAULT_ROUTE, routesOf } from './routes.ts';
 import { type Change, changesBetween, type Settings } from './settings.ts';
 import { filesOf, judgeTls, MAX_PEM_BYTES, type TlsKey } from './tls-files.ts';
-import { FolderWatch } from './watch.ts';
+import { everySoOften, haveChanged } from './watch.ts';
 
 export type ReloaderOptions = {
   /** The configuration that runs. */
@@ -25,6 +25,10 @@ export type ReloaderOptions = {
   /** Makes a configuration the running one, or throws with what is wrong and changes nothing. */
   readonly apply: (config: Config) => Promise<void>;
   readonly log: Log;
+  /** All files are read by it; without, by one of its own. */
+  readonly reader?: FileReader | undefined;
+  /** How often contents are compared. */
+  readonly lookMs?: number | undefined;
 };
 
 /** Files that change while they are read belong to one update more; so often it is waited for the last. */
@@ -37,7 +41,8 @@ const MAX_TRIES = 3;
 export class Reloader {
   readonly #options: ReloaderOptions;
   readonly #outcomes: Record<ReloadOutcome, number>;
-  readonly #watch: FolderWatch;
+  readonly #reader: FileReader;
+  #watch: { stop(): void } | undefined;
   #running: Running;
   /** As last looked into, whether that was refused or not. */
   #seen: readonly FileSeen[];
@@ -47,8 +52,8 @@ export class Reloader {
   #lastSuccessSeconds = Date.now() / 1000;
   #busy: Promise<unknown> = Promise.resolve();
   #next: { trigger: ReloadTrigger; readonly report: Promise<ReloadReport> } | undefined;
-  #looking: Promise<void> | undefined;
-  #lookAgain = false;
+  /** The last attempt met a file that hangs: when it comes, all is read again. */
+  #wasHung = false;
   #closed = false;
 
   constructor(options: ReloaderOptions) {
@@ -57,18 +62,18 @@ export class Reloader {
     this.#running = { config, settings, files };
     this.#seen = files;
     this.#outcomes = { ...NO_RELOADS };
-    this.#watch = new FolderWatch(() => this.#look());
+    this.#reader = options.reader ?? new FileReader();
   }
 
   /** Begins to watch; resolves when what changed since the configuration was read has been seen to. */
   async start(): Promise<void> {
-    this.#follow(this.#seen);
     await this.#reloadIfChanged();
+    if (!this.#closed) this.#watch = everySoOften(() => this.#reloadIfChanged(), this.#options.lookMs);
   }
 
   close(): void {
     this.#closed = true;
-    this.#watch.close();
+    this.#watch?.stop();
   }
 
   /** Reloads by what is on the disk now. Never rejects: what went wrong is in the report and in the log. */
@@ -108,24 +113,13 @@ export class Reloader {
     return this.#waiting;
   }
 
-  /** Reloads if a file has another content. Hints that come meanwhile are answered by one more look. */
-  #look(): void {
-    if (this.#looking !== undefined) this.#lookAgain = true;
-    else {
-      this.#looking = this.#reloadIfChanged().finally(() => {
-        this.#looking = undefined;
-        if (!this.#lookAgain) return;
-        this.#lookAgain = false;
-        this.#look();
-      });
-    }
-  }
-
   async #reloadIfChanged(): Promise<void> {
     // What is under way reads what is there now; only what differs from that is news.
     await this.#busy;
-    if (this.#closed || !(await anyChanged(this.#seen)) || this.#closed) return;
-    await this.reload('files');
+    // While a file hangs nothing is known, and that was told.
+    if (this.#closed || (this.#wasHung && this.#reader.hung !== undefined)) return;
+    if (!this.#wasHung && !(await haveChanged(this.#seen, this.#reader))) return;
+    if (!this.#closed) await this.reload('files');
   }
 
   async #reload(trigger: ReloadTrigger): Promise<ReloadReport> {
@@ -133,7 +127,9 @@ export class Reloader {
     let attempt: Attempt;
     for (let tries = 1; ; tries++) {
       attempt = await this.#attempt().catch((error: unknown) => this.#faulted(error));
-      if (attempt.outcome !== 'refused' || tries === MAX_TRIES || !(await anyChanged(this.#seen))) break;
+      this.#wasHung = this.#reader.hung !== undefined;
+      if (attempt.outcome !== 'refused' || tries === MAX_TRIES || this.#wasHung) break;
+      if (!isOther(this.#seen, await allSeenNow(this.#seen, this.#reader))) break;
     }
     const seconds = Math.round(performance.now() - startMs) / 1000;
     const report = { ...attempt, trigger, at: new Date().toISOString(), seconds };
@@ -145,17 +141,19 @@ export class Reloader {
   }
 
   async #attempt(): Promise<Attempt> {
+    const { hung } = this.#reader;
+    if (hung !== undefined) return this.#refused([this.#aboutHung(hung)]);
     const loaded = await this.#options.read();
     const warnings = loaded.warnings.map(formatProblem);
     const running = this.#running;
     if (!loaded.ok) {
       // A broken text may not name its files any more; those that run are watched all the same.
       const others = running.files.filter(({ path }) => !loaded.files.some((file) => file.path === path));
-      this.#follow([...loaded.files, ...(await Promise.all(others.map(seenNow)))]);
+      this.#seen = [...loaded.files, ...(await allSeenNow(others, this.#reader))];
       const problems = loaded.problems.map(formatProblem);
       return { ...this.#refused(problems), changes: await this.#renewCertificates(), warnings };
     }
-    this.#follow(loaded.files);
+    this.#seen = loaded.files;
     const { settings } = loaded;
     const changes = changesBetween(running.settings, settings);
     const waiting = needRestart(changes, running.settings, settings);
@@ -206,7 +204,7 @@ export class Reloader {
     // As it runs: in what is broken, a key may name another file, or none.
     for (const [key, path] of filesOf(tls)) {
       const name = `${section}.tls.${key}`;
-      const content = await readBounded(path, MAX_PEM_BYTES);
+      const content = await this.#reader.read(path, MAX_PEM_BYTES);
       const setting = settings.get(name);
       if (!content.ok || setting === undefined) return [];
       const now = fileSeen(path, name, MAX_PEM_BYTES, content);
@@ -237,9 +235,9 @@ export class Reloader {
     return { outcome: 'refused', changes: [], restartNeeded: this.#waiting, problems, warnings: [] };
   }
 
-  #follow(files: readonly FileSeen[]): void {
-    this.#seen = files;
-    if (!this.#closed) this.#watch.follow(files.map(({ path }) => path));
+  #aboutHung({ path, found }: Hung): string {
+    const { key } = this.#seen.find((file) => file.path === path) ?? {};
+    return `${key ?? path}: ${unreadable(found)}`;
   }
 }
 

@@ -1,87 +1,40 @@
-/** Notices that files may have changed. Whether they have, their content says (files.ts). */
-import { type FSWatcher, statSync, watch } from 'node:fs';
-import { dirname } from 'node:path';
-
-/** Several events belong to one change; it is over when it has been quiet for so long. */
-const QUIET_MS = 100;
-/** In a folder that is never quiet, what was noticed is reported after this time. */
-const MOST_MS = 1000;
-/** For what no event tells of: other file systems, links further up, a folder that was replaced. */
-const POLL_MS = 10_000;
-
-type Watched = { readonly watcher: FSWatcher; readonly identity: string };
+/** Notices that files have another content. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { allSeenNow, type FileReader, type FileSeen, isOther } from './files.ts';
 
 /**
- * Calls `onHint` after each change in one of the followed folders, and every 10 s. Folders are watched, not files:
- * editors replace a file by another one, and Kubernetes swaps a symbolic link beside it (`..data`). A folder that
- * cannot be watched is polled only. Holds no process alive.
+ * How often contents are compared. Reading six small files costs 2 ms of CPU. Events (fs.watch) would be quicker, but
+ * no file system in a network has them, and asking for them stops the whole process while a mount hangs.
  */
-export class FolderWatch {
-  readonly #onHint: () => void;
-  readonly #folders = new Map<string, Watched>();
-  #wanted: ReadonlySet<string> = new Set();
-  readonly #poll: NodeJS.Timeout;
-  #quiet: NodeJS.Timeout | undefined;
-  #noticedAtMs: number | undefined;
-  #closed = false;
+const LOOK_MS = 2000;
+/** Several files belong to one update; it is over when nothing has changed for so long. */
+const QUIET_MS = 100;
+/** Where something always changes, what is there after so many looks counts. */
+const MAX_LOOKS = 10;
 
-  constructor(onHint: () => void, pollMs: number = POLL_MS) {
-    this.#onHint = onHint;
-    this.#poll = setInterval(() => {
-      this.#renew();
-      onHint();
-    }, pollMs).unref();
-  }
-
-  /** From now on the folders of these files, and no others. */
-  follow(paths: readonly string[]): void {
-    this.#wanted = new Set(paths.map((path) => dirname(path)));
-    this.#renew();
-  }
-
-  close(): void {
-    this.#closed = true;
-    clearInterval(this.#poll);
-    clearTimeout(this.#quiet);
-    for (const { watcher } of this.#folders.values()) watcher.close();
-    this.#folders.clear();
-  }
-
-  /** Watches what is wanted and not watched; a folder that was replaced is another one. */
-  #renew(): void {
-    if (this.#closed) return;
-    for (const [folder, { watcher, identity }] of this.#folders) {
-      if (this.#wanted.has(folder) && identityOf(folder) === identity) continue;
-      watcher.close();
-      this.#folders.delete(folder);
-    }
-    for (const folder of this.#wanted) {
-      const identity = identityOf(folder);
-      if (identity === undefined || this.#folders.has(folder)) continue;
-      try {
-        const watcher = watch(folder, { persistent: false }, () => this.#notice());
-        // What ends a watcher (a folder that went away) shows as another identity at the next poll.
-        watcher.on('error', () => {});
-        this.#folders.set(folder, { watcher, identity });
-      } catch {
-        // Out of watches (ENOSPC, EMFILE), or none on this file system: polling remains.
-      }
-    }
-  }
-
-  #notice(): void {
-    const nowMs = performance.now();
-    this.#noticedAtMs ??= nowMs;
-    clearTimeout(this.#quiet);
-    const waitMs = Math.min(QUIET_MS, Math.max(0, this.#noticedAtMs + MOST_MS - nowMs));
-    this.#quiet = setTimeout(() => {
-      this.#noticedAtMs = undefined;
-      this.#onHint();
-    }, waitMs).unref();
-  }
+/** Calls `look` every so often, one call at a time. Holds no process alive. */
+export function everySoOften(look: () => Promise<void>, intervalMs = LOOK_MS): { stop(): void } {
+  let looking = false;
+  const timer = setInterval(() => {
+    if (looking) return;
+    looking = true;
+    void look().finally(() => {
+      looking = false;
+    });
+  }, intervalMs);
+  timer.unref();
+  return { stop: () => clearInterval(timer) };
 }
 
-function identityOf(folder: string): string | undefined {
-  const status = statSync(folder, { throwIfNoEntry: false });
-  return status === undefined ? undefined : `${status.dev}:${status.ino}`;
+/** Whether the files have another content than the one that was seen, said when it has settled. */
+export async function haveChanged(seen: readonly FileSeen[], reader: FileReader): Promise<boolean> {
+  let now = await allSeenNow(seen, reader);
+  if (!isOther(seen, now)) return false;
+  for (let look = 1; look < MAX_LOOKS && reader.hung === undefined; look++) {
+    await sleep(QUIET_MS, undefined, { ref: false });
+    const next = await allSeenNow(seen, reader);
+    if (!isOther(now, next)) break;
+    now = next;
+  }
+  return isOther(seen, now);
 }

@@ -1,19 +1,17 @@
 import assert from 'node:assert/strict';
-import { EventEmitter, once } from 'node:events';
-import { mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { rename, rm, writeFile } from 'node:fs/promises';
 import { describe, test } from 'node:test';
 import type { Config } from '../../src/config/config.ts';
+import { FileReader } from '../../src/config/files.ts';
 import { loadConfig, type ValidConfig } from '../../src/config/load.ts';
 import { formatProblem } from '../../src/config/problems.ts';
 import { Reloader } from '../../src/config/reload.ts';
 import type { ReloadReport } from '../../src/config/reload-report.ts';
 import { changesBetween } from '../../src/config/settings.ts';
-import { FolderWatch } from '../../src/config/watch.ts';
 import { createLog } from '../../src/log.ts';
-import { LogCapture } from '../support/gateway.ts';
+import { LogCapture, type LogLine } from '../support/gateway.ts';
+import { hang, patientReader } from '../support/hanging-file.ts';
 import { MountedFolder } from '../support/mounted-folder.ts';
-import { temporaryFolder } from '../support/temporary-folder.ts';
 import { selfSigned } from './self-signed.ts';
 import { REQUIRED } from './support.ts';
 
@@ -91,118 +89,68 @@ describe('what has changed', () => {
   });
 });
 
-describe('watching', () => {
-  /** Counts hints; the poll is off unless given. */
-  const watching = (paths: readonly string[], pollMs = 3_600_000) => {
-    const hints = new EventEmitter();
-    const watch = new FolderWatch(() => hints.emit('hint'), pollMs);
-    watch.follow(paths);
-    return {
-      hint: () => once(hints, 'hint', { signal: AbortSignal.timeout(5000) }),
-      [Symbol.dispose]: () => watch.close(),
-    };
-  };
+/** Looks as often as a test may wait. */
+const LOOKING = { lookMs: 10 };
 
-  test('the symlink dance of Kubernetes, again and again', async () => {
-    await using folder = await MountedFolder.create({ [FILE]: '0' });
-    using watch = watching([folder.file(FILE)]);
-    for (let round = 1; round <= 10; round++) {
-      const hint = watch.hint();
-      await folder.swap({ [FILE]: String(round) });
-      await hint;
-    }
-  });
+class Fixture implements AsyncDisposable {
+  readonly log = new LogCapture();
+  readonly applied: Config[] = [];
+  /** Called in the place of a gateway; may throw. */
+  apply: (config: Config) => void | Promise<void> = () => {};
+  reads = 0;
+  readonly folder: MountedFolder;
+  readonly reloader: Reloader;
 
-  test('a file that an editor replaces, one that is written in place, one that only comes now', async () => {
-    await using folder = await temporaryFolder();
-    const file = join(folder.path, FILE);
-    using watch = watching([file]);
-    for (const change of [
-      () => writeFile(file, 'first'),
-      () => writeFile(file, 'second'),
-      async () => {
-        await writeFile(`${file}~`, 'third');
-        await rename(`${file}~`, file);
+  private constructor(folder: MountedFolder, loaded: ValidConfig, reader: FileReader, lookMs: number) {
+    this.folder = folder;
+    this.reloader = new Reloader({
+      loaded,
+      reader,
+      lookMs,
+      read: () => {
+        this.reads++;
+        return loadConfig({ file: folder.file(FILE), flags: {}, env: {}, reader });
       },
-      () => rm(file),
-    ]) {
-      const hint = watch.hint();
-      await change();
-      await hint;
-    }
-  });
-
-  test('a folder that is replaced, a link further up that moves: by polling', async () => {
-    await using folder = await temporaryFolder();
-    const at = (...names: string[]): string => join(folder.path, ...names);
-    await mkdir(at('one'));
-    await symlink('one', at('current'));
-    using watch = watching([at('current', FILE)], 50);
-    await mkdir(at('two'));
-    await symlink('two', at('next'));
-    await rename(at('next'), at('current'));
-    await watch.hint();
-    // The new folder is watched now. Polling alone would tell of it too, so what counts is that nothing broke.
-    await rm(at('two'), { recursive: true });
-    await watch.hint();
-    await mkdir(at('two'));
-    await writeFile(at('two', FILE), 'x');
-    await watch.hint();
-  });
-
-  test('a folder that does not exist yet is no error', async () => {
-    await using folder = await temporaryFolder();
-    using watch = watching([join(folder.path, 'later', FILE)], 50);
-    await watch.hint();
-  });
-});
-
-describe('reloading', () => {
-  class Fixture implements AsyncDisposable {
-    readonly log = new LogCapture();
-    readonly applied: Config[] = [];
-    /** Called in the place of a gateway; may throw. */
-    apply: (config: Config) => void | Promise<void> = () => {};
-    reads = 0;
-    readonly folder: MountedFolder;
-    readonly reloader: Reloader;
-
-    private constructor(folder: MountedFolder, loaded: ValidConfig) {
-      this.folder = folder;
-      this.reloader = new Reloader({
-        loaded,
-        read: () => {
-          this.reads++;
-          return loadConfig({ file: folder.file(FILE), flags: {}, env: {} });
-        },
-        apply: async (config) => {
-          await this.apply(config);
-          this.applied.push(config);
-        },
-        log: createLog({ level: 'info', format: 'json' }, this.log),
-      });
-    }
-
-    static async create(text: string, files: Record<string, string> = {}): Promise<Fixture> {
-      const folder = await MountedFolder.create({ ...files, [FILE]: text });
-      const fixture = new Fixture(folder, await valid(folder));
-      await fixture.reloader.start();
-      return fixture;
-    }
-
-    async [Symbol.asyncDispose](): Promise<void> {
-      this.reloader.close();
-      await this.folder[Symbol.asyncDispose]();
-    }
+      apply: async (config) => {
+        await this.apply(config);
+        this.applied.push(config);
+      },
+      log: createLog({ level: 'info', format: 'json' }, this.log),
+    });
   }
 
-  const keys = ({ changes, restartNeeded }: ReloadReport): string[][] => [
-    changes.map(({ key }) => key),
-    restartNeeded.map(({ key }) => key),
-  ];
+  /** `lookMs`: how often it looks by itself; an hour is never. */
+  static async create(
+    text: string,
+    files: Record<string, string> = {},
+    { lookMs = 3_600_000, reader = new FileReader() } = {},
+  ): Promise<Fixture> {
+    const folder = await MountedFolder.create({ ...files, [FILE]: text });
+    const fixture = new Fixture(folder, await valid(folder), reader, lookMs);
+    await fixture.reloader.start();
+    return fixture;
+  }
 
+  /** The report number `count`, from 1. */
+  async told(count: number): Promise<LogLine> {
+    await this.log.find(() => this.log.lines.length >= count);
+    return this.log.lines[count - 1]!;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.reloader.close();
+    await this.folder[Symbol.asyncDispose]();
+  }
+}
+
+const keys = ({ changes, restartNeeded }: ReloadReport): string[][] => [
+  changes.map(({ key }) => key),
+  restartNeeded.map(({ key }) => key),
+];
+
+describe('reloading', () => {
   test('a change of the file is noticed, applied and told once; comments are told as no change', async () => {
-    await using fixture = await Fixture.create(REQUIRED);
+    await using fixture = await Fixture.create(REQUIRED, {}, LOOKING);
     await fixture.folder.swap({ [FILE]: `${REQUIRED}timeouts: {ping: 10s}\n` });
     const line = await fixture.log.find(({ message }) => message === 'configuration reloaded');
     assert.deepEqual(line['changes'], { 'timeouts.ping': '25s (default) -> 10s' });
@@ -215,8 +163,8 @@ describe('reloading', () => {
     assert.equal(fixture.log.lines.length, 2);
   });
 
-  test('the same content at another place is not even looked at', async () => {
-    await using fixture = await Fixture.create(REQUIRED);
+  test('the same content at another place is no change', async () => {
+    await using fixture = await Fixture.create(REQUIRED, {}, LOOKING);
     for (let round = 0; round < 5; round++) await fixture.folder.swap({ [FILE]: REQUIRED });
     await fixture.folder.swap({ [FILE]: `${REQUIRED}timeouts: {ping: 10s}\n` });
     await fixture.log.find(({ message }) => message === 'configuration reloaded');
@@ -243,7 +191,7 @@ describe('reloading', () => {
   });
 
   test('a broken file: refused, with the lines of check, told once; the right one is applied afterwards', async () => {
-    await using fixture = await Fixture.create(REQUIRED);
+    await using fixture = await Fixture.create(REQUIRED, {}, LOOKING);
     await fixture.folder.swap({ [FILE]: `${REQUIRED}timeouts: {pin: 10s}\nlimits: {sessions: many}\n` });
     const line = await fixture.log.find(
       ({ message }) => message === 'configuration refused; the old one stays',
@@ -384,16 +332,84 @@ describe('reloading', () => {
   });
 
   test('once closed, a change of a file is nobody’s business', async () => {
-    await using fixture = await Fixture.create(REQUIRED);
-    const hints = new EventEmitter();
-    const watch = new FolderWatch(() => hints.emit('hint'), 3_600_000);
+    await using fixture = await Fixture.create(REQUIRED, {}, LOOKING);
+    await using other = await Fixture.create(REQUIRED, {}, LOOKING);
     fixture.reloader.close();
-    watch.follow([fixture.folder.file(FILE)]);
-    const hint = once(hints, 'hint', { signal: AbortSignal.timeout(5000) });
-    await fixture.folder.swap({ [FILE]: `${REQUIRED}timeouts: {ping: 10s}\n` });
-    await hint;
-    await new Promise(setImmediate);
-    watch.close();
+    for (const { folder } of [fixture, other])
+      await folder.swap({ [FILE]: `${REQUIRED}timeouts: {ping: 10s}\n` });
+    // Whoever still looks has seen it by now.
+    await other.told(1);
     assert.deepEqual([fixture.reads, fixture.log.lines.length], [0, 0]);
+  });
+
+  test('whatever way a file is changed: swapped, written in place, replaced, taken away and back', async () => {
+    await using fixture = await Fixture.create(REQUIRED, {}, LOOKING);
+    const { folder } = fixture;
+    const file = folder.file(FILE);
+    const text = (seconds: number): string => `${REQUIRED}timeouts: {ping: ${seconds}s}\n`;
+    const changes: [() => Promise<unknown>, message: string][] = [
+      [() => folder.swap({ [FILE]: text(2) }), 'configuration reloaded'],
+      [() => folder.swap({ [FILE]: text(3) }), 'configuration reloaded'],
+      [() => rm(file).then(() => writeFile(file, text(4))), 'configuration reloaded'],
+      [() => writeFile(file, text(5)), 'configuration reloaded'],
+      [() => writeFile(`${file}~`, text(6)).then(() => rename(`${file}~`, file)), 'configuration reloaded'],
+      [() => rm(file), 'configuration refused; the old one stays'],
+      [() => writeFile(file, text(6)), 'configuration unchanged'],
+    ];
+    for (const [index, [change, message]] of changes.entries()) {
+      await change();
+      assert.equal((await fixture.told(index + 1)).message, message);
+    }
+    assert.equal(fixture.applied.at(-1)?.timeouts.pingMs, 6000);
+  });
+});
+
+describe('a file that hangs', () => {
+  const TOKEN = `${REQUIRED}admin: {tokenFile: token}\n`;
+  const token = { token: 'canary-0123456789abcdef' };
+  const LATE =
+    /admin\.tokenFile: the file cannot be read: nothing came within 0\.05 s, as from a mount that hangs; look at/;
+
+  /** With the token in a file of its own, so that a pipe can take its place. */
+  async function started(lookMs: number) {
+    const fixture = await Fixture.create(TOKEN, token, { lookMs, reader: patientReader(50) });
+    const file = fixture.folder.file('token');
+    await rm(file);
+    await writeFile(file, token.token, { mode: 0o400 });
+    const hanging = await hang(file);
+    const release = async (): Promise<void> => {
+      // The thread that waits is let go, and what follows finds the file.
+      await rename(file, `${file}.old`);
+      await writeFile(file, token.token, { mode: 0o400 });
+      await rename(`${file}.old`, `${file}~`);
+      await hanging.release(`${file}~`);
+    };
+    return { fixture, release };
+  }
+
+  test('costs a refused reload with a sentence, and the next one not even the wait', async () => {
+    const { fixture, release } = await started(3_600_000);
+    await using _ = fixture;
+    const first = await fixture.reloader.reload('api');
+    assert.equal(first.outcome, 'refused');
+    assert.match(first.problems.join('\n'), LATE);
+    const { reads } = fixture;
+    const second = await fixture.reloader.reload('api');
+    assert.deepEqual([second.outcome, fixture.reads], ['refused', reads]);
+    assert.match(second.problems.join('\n'), LATE);
+    assert.equal(fixture.reloader.lastSucceeded, false);
+    await release();
+  });
+
+  test('is told once, and when it comes all is read again', async () => {
+    const { fixture, release } = await started(10);
+    await using _ = fixture;
+    const line = await fixture.told(1);
+    assert.equal(line.message, 'configuration refused; the old one stays');
+    assert.match(String(line['problems']), LATE);
+    await release();
+    assert.equal((await fixture.told(2)).message, 'configuration unchanged');
+    assert.equal(fixture.reloader.lastSucceeded, true);
+    assert.equal(fixture.applied.length, 0);
   });
 });
