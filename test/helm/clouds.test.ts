@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { CHART, type Manifest, only, render } from '../support/helm.ts';
+import { loadedConfig } from './gateway-config.ts';
 
 /**
  * Load balancers of clouds ask for health by themselves. With their defaults they ask / on the public port, get 426, and
@@ -73,3 +74,13 @@ for (const [name, asked] of Object.entries(EXAMPLES)) {
     assert.ok(rule.from.some((peer: { ipBlock?: object }) => peer.ipBlock !== undefined));
   });
 }
+
+test('a check of the public port asks the path that answers there', async () => {
+  const objects = await render('-f', join(CHART, 'ci', 'public-health-values.yaml'));
+  const all = annotationsOf(only(objects, 'Service', 'rel-natsgate'));
+  const prefix = 'service.beta.kubernetes.io/aws-load-balancer-';
+  const loaded = await loadedConfig(objects);
+  assert.ok(loaded.ok);
+  assert.equal(all[`${prefix}healthcheck-port`], 'traffic-port');
+  assert.equal(all[`${prefix}healthcheck-path`], loaded.config.listen.health);
+});
