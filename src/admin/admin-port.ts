@@ -58,6 +58,8 @@ export class AdminPort {
       onRequest(request, response, { take: () => this.#takePlace(connection) });
     });
     this.#http.on('connect', (request: IncomingMessage) => asConnection(request.socket).refuse(405));
+    // Node's own answer would leave the connection open.
+    this.#http.on('checkExpectation', (request) => asConnection(request.socket).refuse(417));
     this.#http.on('clientError', (_error, socket) => asConnection(socket as Socket).refuse(400));
     this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket));
   }

@@ -134,13 +134,14 @@ describe('one request of each connection', () => {
     assert.equal(await slow.status(), 200);
   });
 
-  test('no head: 400, 405, 414, 431, and the connection ends', async () => {
+  test('no head: 400, 405, 414, 417, 431, and the connection ends', async () => {
     await using admin = await Admin.start();
     for (const [head, status] of [
       ['\u0016\u0003\u0001\r\n\r\n', 400],
       ['GET  /livez HTTP/1.1\r\nHost: localhost\r\n\r\n', 400],
       ['GET /livez HTTP/1.1\r\nHost: localhost\r\nno colon\r\n\r\n', 400],
       ['CONNECT localhost:80 HTTP/1.1\r\nHost: localhost\r\n\r\n', 405],
+      ['GET /livez HTTP/1.1\r\nHost: localhost\r\nExpect: wonders\r\n\r\n', 417],
       [`GET /${'a'.repeat(9000)} HTTP/1.1\r\nHost: localhost\r\n\r\n`, 414],
       [`GET / HTTP/1.1\r\nHost: localhost\r\nA: ${'a'.repeat(17_000)}\r\n\r\n`, 431],
       [`GET / HTTP/1.1\r\nHost: localhost\r\n${'a: b\r\n'.repeat(200)}\r\n`, 431],
