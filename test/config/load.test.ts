@@ -360,6 +360,10 @@ test('contradictions between keys', async () => {
     ['listen: {health: /}', 'health_at_route 3:18 listen.health'],
     ['listen: {health: /a}\nroutes: [{path: /a}]', 'health_at_route 3:18 listen.health'],
     ['admin: 127.0.0.1:8080', 'same_port 3:8 admin'],
+    // Spellings of one address, as the kernel sees them.
+    ['listen: "[0:0::1]:8081"\nadmin: "[::1]:8081"', 'same_port 4:8 admin'],
+    ['listen: "[::ffff:127.0.0.1]:8081"', 'same_port 3:9 listen'],
+    ['listen: "[::]:8081"', 'same_port 3:9 listen'],
   ] as const) {
     assert.deepEqual((await load(`${REQUIRED}${content}\n`)).problems, [expected]);
   }
@@ -381,8 +385,15 @@ test('contradictions between keys', async () => {
   assert.deepEqual((await load(`origins: self\n${block}`)).config?.upstream.health.urls, [
     'http://{host}:8222/healthz',
   ]);
-  const apart = await load(`${REQUIRED}listen: 127.0.0.2:8081\n`);
-  assert.ok(apart.config !== undefined, apart.problems.join('\n'));
+  // A start put the address into this URL, and failed with "Invalid URL".
+  const zone = await load(
+    'origins: self\nupstream: {servers: "nats://[fe80::1%eth0]", health: {url: "http://{host}:8222/healthz"}}\n',
+  );
+  assert.deepEqual(zone.problems, ['health_url_with_zone 2:60 upstream.health.url']);
+  for (const listen of ['127.0.0.2:8081', '0.0.0.0:8081\nadmin: "[::1]:8081"']) {
+    const apart = await load(`${REQUIRED}listen: ${listen}\n`);
+    assert.ok(apart.config !== undefined, apart.problems.join('\n'));
+  }
   const free = await load(`${REQUIRED}listen: 127.0.0.1:0\nadmin: 127.0.0.1:0\n`);
   assert.ok(free.config !== undefined);
 });

@@ -1,4 +1,5 @@
 import type * as z from 'zod';
+import { type IpAddress, parseIpAddress } from '../../net/ip-address.ts';
 import { parseNetwork } from '../../net/networks.ts';
 import { address, list, optional, optionalSection, required, section, words } from '../keys.ts';
 import { hostName, type ListenAddress, network, requestPath } from '../urls.ts';
@@ -124,8 +125,12 @@ export function checkListen(
   }
 }
 
+/** As the kernel sees it: `::` is every address of both families, 0.0.0.0 every one of IPv4. */
 function sameSocket(one: ListenAddress, other: ListenAddress): boolean {
   if (one.port !== other.port || one.port === 0) return false;
-  const everywhere = (host: string): boolean => host === '0.0.0.0' || host === '::';
-  return one.host === other.host || everywhere(one.host) || everywhere(other.host);
+  const [first, second] = [parseIpAddress(one.host), parseIpAddress(other.host)];
+  if (first === undefined || second === undefined) return one.host === other.host;
+  const covers = (wide: IpAddress, narrow: IpAddress): boolean =>
+    wide.text === narrow.text || wide.text === '::' || (wide.text === '0.0.0.0' && narrow.family === 'ipv4');
+  return covers(first, second) || covers(second, first);
 }

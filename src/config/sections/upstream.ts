@@ -164,6 +164,12 @@ function checkHealth({ health: { url }, servers }: UpstreamValues, { problem }: 
       path,
       'one URL would be asked for all servers; write {host} in place of the host, or one URL for each server',
     );
+  } else if (url.some((one) => one.includes('{host}')) && servers.some(({ host }) => host.includes('%'))) {
+    problem(
+      'health_url_with_zone',
+      path,
+      'an address with a zone, such as fe80::1%eth0, cannot be put into a URL in place of {host}; write the URL without {host}, or the server without zone',
+    );
   }
 }
 
