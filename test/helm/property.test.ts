@@ -38,7 +38,15 @@ const values = fc.record(
       delay: fc.constantFrom('0s', 0, '1.5s', '900ms', '2m'),
       timeout: fc.constantFrom('0s', '59.9s', '5m', '1h', '2001ms'),
     }),
-    'config.limits': fc.record({ sessions: fc.constantFrom('auto', 1, 10_000, 1_000_000) }),
+    'config.limits': fc.record({
+      sessions: fc.constantFrom('auto', 1, 10_000, 1_000_000),
+      sessionAge: fc.constantFrom(false, 'off', '12h'),
+    }),
+    'config.compression': fc.constantFrom(true, false, 'on', null, { enabled: true, concurrency: 8 }),
+    'config.inspect': fc.constantFrom(false, 'auto', 'observe'),
+    'config.timeouts': fc.constantFrom(null, {}, { close: '1s' }),
+    'strategy.type': fc.constantFrom('RollingUpdate', 'Recreate'),
+    lifecycle: fc.constantFrom({}, { preStop: { sleep: { seconds: 30 } } }),
     'config.origins': fc.constantFrom(['*'], 'https://a.example', { allow: ['self'], missing: 'allow' }, [
       'https://*.a.example',
     ]),
@@ -74,9 +82,12 @@ const values = fc.record(
     'prometheusRule.enabled': fc.boolean(),
     'dashboard.enabled': fc.boolean(),
     'test.enabled': fc.boolean(),
-    extraEnv: fc.dictionary(fc.constantFrom('A', 'NODE_ENV', 'n'), fc.constantFrom('x', 1, true, 'yes'), {
-      noNullPrototype: true,
-    }),
+    extraEnv: fc.oneof(
+      fc.dictionary(fc.constantFrom('A', 'NODE_ENV', 'n'), fc.constantFrom('x', 1, true, 'yes'), {
+        noNullPrototype: true,
+      }),
+      fc.constantFrom([{ name: 'B', value: 'yes' }, { name: 'A' }], null),
+    ),
     minor: fc.integer({ min: 30, max: 36 }),
   },
   { requiredKeys: ['minor'] },
@@ -87,6 +98,9 @@ function mended(drawn: Readonly<Record<string, unknown>>): Record<string, unknow
   const { minor: _, ...given } = drawn;
   const all: Record<string, unknown> = { ...given };
   if (all['autoscaling.enabled'] === true) all['keda.enabled'] = false;
+  // A signature in CONNECT needs enforce; the gateway says so.
+  if ((all['proxySeed.value'] ?? '') !== '') all['config.inspect'] = 'auto';
+  if (all['lifecycle'] !== undefined) all['preStopSleepSeconds'] = 0;
   all['keda.serverAddress'] = 'http://prometheus:9090';
   all['tls.enabled'] = all['certificate.enabled'] === true || (all['tls.existingSecret'] ?? '') !== '';
   all['certificate.issuerRef'] = { name: 'issuer' };
