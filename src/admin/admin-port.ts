@@ -140,6 +140,6 @@ const asConnection = (socket: Socket): AdminConnection => socket as unknown as A
 
 const declaredBytes = (request: IncomingMessage): number => Number(request.headers['content-length'] ?? 0);
 
-/** A body whose length is told beforehand, and that is no larger than this port takes. */
+/** A body whose length is declared, and no larger than this port takes. */
 export const isBodyFitting = (request: IncomingMessage): boolean =>
   request.headers['transfer-encoding'] === undefined && declaredBytes(request) <= MAX_BODY_BYTES;

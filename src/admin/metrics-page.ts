@@ -30,7 +30,7 @@ export class MetricsPage {
     return { contentType: page.contentType, body: await page.zipped };
   }
 
-  /** Whoever asks from now on gets the numbers of now. */
+  /** Requests from now on get the numbers of now. */
   forget(): void {
     this.#made.clear();
   }

@@ -168,7 +168,7 @@ async function gatewayConfig(
       origin: [origin],
       upstream: [`nats://127.0.0.1:${natsPort}`],
       'log-format': 'json',
-      // Whoever tries it wants to see that something happens: a session that begins is a line.
+      // A first try shall show that something happens: a session that begins is a line.
       'log-level': 'debug',
     },
     env: {},
