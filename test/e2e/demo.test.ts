@@ -1,34 +1,16 @@
 import assert from 'node:assert/strict';
-import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import type { Browser, Page } from 'playwright-core';
-import { type Dev, dev } from '../../src/dev/dev.ts';
-import { startGateway } from '../../src/gateway.ts';
-import { createLog } from '../../src/log.ts';
+import type { Browser } from 'playwright-core';
+import type { Dev } from '../../src/dev/dev.ts';
 import { launchChromium } from '../support/chromium.ts';
-
-const TIMEOUT_MS = 15_000;
+import { connected, startDev, visit as visitWith } from '../support/demo-visit.ts';
 
 let running: Dev;
 let browser: Browser;
+const visit = (url: string) => visitWith(browser, url);
 
 before(async () => {
-  running = await dev({
-    root: join(import.meta.dirname, '..', '..'),
-    env: process.env,
-    say: (line) => console.error(line),
-    startGateway: async (config, onLogLine) => {
-      const gateway = await startGateway(config, { log: createLog(config.log, { write: onLogLine }) });
-      return {
-        port: gateway.address.port,
-        adminPort: gateway.adminAddress.port,
-        close: () => gateway.drain(),
-      };
-    },
-    pagePort: 0,
-    gatewayPort: 0,
-    adminPort: 0,
-  });
+  running = await startDev();
   browser = await launchChromium();
 });
 
@@ -36,24 +18,6 @@ after(async () => {
   await browser?.close();
   await running?.close();
 });
-
-/** A visitor's page. Whatever the browser complains of, a policy violation above all, fails the test. */
-async function visit(url: string): Promise<{ page: Page; complaints: string[] } & AsyncDisposable> {
-  const context = await browser.newContext();
-  const page = await context.newPage();
-  page.setDefaultTimeout(TIMEOUT_MS);
-  const complaints: string[] = [];
-  page.on('pageerror', (error) => complaints.push(error.message));
-  page.on('console', (message) => {
-    // A refused handshake is told in the console; the tests that provoke one look at it elsewhere.
-    if (message.type() === 'error' && !message.text().includes('WebSocket handshake'))
-      complaints.push(message.text());
-  });
-  await page.goto(url);
-  return { page, complaints, [Symbol.asyncDispose]: () => context.close() };
-}
-
-const connected = (page: Page) => page.locator('body[data-state=open]').waitFor();
 
 test('the page connects by itself and publishes to itself with one click', async () => {
   await using visitor = await visit(running.url);
@@ -119,7 +83,7 @@ test('a stopped nats-server: the end and the refusals are told with code, word a
   const end = page.locator('#timeline li', { hasText: 'Session ended' });
   await end.getByText('1001 upstream_closed').waitFor();
   await end.getByText('nats-server closed its connection normally').waitFor();
-  const refused = page.locator('#timeline li', { hasText: 'Not let in' });
+  const refused = page.locator('#timeline li', { hasText: 'nats-server not reached' });
   await refused.getByText('502 upstream_refused').waitFor();
   await page.locator('#log li', { hasText: 'upstream_refused:' }).first().waitFor();
 

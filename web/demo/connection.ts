@@ -5,12 +5,12 @@ export type ConnectionState = 'closed' | 'connecting' | 'open' | 'reconnecting';
 
 export type ConnectionEvents = {
   onState(state: ConnectionState, detail?: string): void;
-  /** A session stands: INFO came, CONNECT was taken. Called again after each reconnect. */
+  /** A session is open: INFO came, CONNECT was accepted. Called again after each reconnect. */
   onSession(connection: NatsConnection, info: ServerInfo | undefined): void;
   /** A WebSocket ended, or was never opened. */
   onSocketEnd(end: SocketEnd): void;
   /** An -ERR of the server, or another error that nats.js tells of. */
-  onError(text: string): void;
+  onError(error: Error): void;
 };
 
 /** The page's one NATS connection: nats.js with an eye on the WebSocket below it. */
@@ -24,7 +24,7 @@ export class Connection {
     this.#events = events;
   }
 
-  /** The live connection; undefined before it stands and after it was closed. */
+  /** The live connection; undefined before it is open and after it was closed. */
   get nats(): NatsConnection | undefined {
     return this.#nats;
   }
@@ -43,7 +43,7 @@ export class Connection {
         // What a server tells of its cluster are TCP addresses, which a browser cannot dial.
         ignoreClusterUpdates: true,
         wsFactory: async (address) => ({
-          socket: this.#watched(address),
+          socket: this.#watched(address, url),
           encrypted: address.startsWith('wss:'),
         }),
       });
@@ -62,20 +62,23 @@ export class Connection {
     this.#generation++;
     const nats = this.#nats;
     this.#nats = undefined;
-    if (nats === undefined) return;
     this.#events.onState('closed');
-    await nats.close();
+    await nats?.close();
   }
 
-  /** nats.js keeps close code and reason to itself; the socket made here tells them. */
-  #watched(url: string): WebSocket {
+  /** nats.js keeps close code and reason to itself; the socket made here tells them. `address`: as it was given. */
+  #watched(url: string, address: string): WebSocket {
+    const startedAtMs = Date.now();
     const socket = new WebSocket(url);
     let wasOpen = false;
+    let clientId: number | undefined;
     socket.addEventListener('open', () => {
       wasOpen = true;
     });
+    // The first message is the server's INFO, and that alone.
+    socket.addEventListener('message', ({ data }) => (clientId = clientIdOf(data)), { once: true });
     socket.addEventListener('close', ({ code, reason }) =>
-      this.#events.onSocketEnd({ wasOpen, code, reason }),
+      this.#events.onSocketEnd({ wasOpen, address, startedAtMs, clientId, code, reason }),
     );
     return socket;
   }
@@ -98,7 +101,7 @@ export class Connection {
           this.#events.onSession(nats, nats.info);
           break;
         case 'error':
-          this.#events.onError(status.error.message);
+          this.#events.onError(status.error);
           break;
         default:
       }
@@ -109,4 +112,10 @@ export class Connection {
     const ended = await nats.closed();
     this.#events.onState('closed', ended instanceof Error ? ended.message : undefined);
   }
+}
+
+function clientIdOf(info: unknown): number | undefined {
+  if (!(info instanceof ArrayBuffer)) return undefined;
+  const [, id] = /"client_id":(\d+)/.exec(new TextDecoder().decode(info)) ?? [];
+  return id === undefined ? undefined : Number(id);
 }

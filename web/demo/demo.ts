@@ -1,13 +1,17 @@
+import { errors } from '@nats-io/nats-core';
+import { gatewayAddress, isSameGateway } from './address.ts';
 import { Connection, type ConnectionState } from './connection.ts';
-import { actOnServer, fetchDevConfig, followDevServer } from './dev-server.ts';
-import { byteSize, element, make } from './dom.ts';
+import { actOnServer, type DevConfig, fetchDevConfig, followDevServer } from './dev-server.ts';
+import { byteSize, element } from './dom.ts';
 import { showLogLine } from './gateway-log.ts';
 import { MessageList } from './message-list.ts';
+import { explainOrigin, hideNotice, showNotice } from './notice.ts';
 import { PathView } from './path-view.ts';
 import { Publishing } from './publishing.ts';
 import { Rates } from './rates.ts';
-import { sentenceOf } from './reasons.ts';
+import { Refusals } from './refusals.ts';
 import { Requesting } from './requesting.ts';
+import { RoundTrip } from './round-trip.ts';
 import { Subscriptions } from './subscriptions.ts';
 import { bindThemeButton } from './theme.ts';
 import { Timeline } from './timeline.ts';
@@ -17,29 +21,38 @@ import { Timeline } from './timeline.ts';
  * between them:
  *
  *   Connection ─▶ state ─▶ PathView, the forms        Subscriptions ─▶ messages ─▶ MessageList, Rates
- *              └▶ socket ends ─▶ Timeline ◀─ log lines of the gateway ◀─ the dev server
+ *              └▶ socket ends ─▶ Refusals, Timeline ◀─ log lines of the gateway ◀─ the dev server
  */
 
 const ROUND_TRIP_INTERVAL_MS = 2_000;
+/** On a new connection: the first one is slow, since the page itself is busy then. */
+const FIRST_ROUND_TRIPS = 3;
 
 bindThemeButton();
 const path = new PathView();
 const timeline = new Timeline();
 const rates = new Rates();
+const roundTrip = new RoundTrip();
 const messages = new MessageList();
 const url = element('url', HTMLInputElement);
+/** What the dev server said; undefined when it has ended, or when something else serves this page. */
+let dev: DevConfig | undefined;
 
-const complain = (text: string): void => timeline.note('Note', text);
-
+const refusals = new Refusals((refusal) => {
+  timeline.refused(refusal);
+  path.failed(refusal.outcome.startsWith('upstream_') ? 'tcp' : 'websocket');
+  if (dev !== undefined && refusal.outcome.startsWith('origin_'))
+    explainOrigin(refusal.outcome, dev.allowedOrigin);
+});
 const subscriptions = new Subscriptions((message) => {
   rates.count(message.data.length);
   messages.add(message);
   path.travelled('to_client');
-}, complain);
+});
 const publishing = new Publishing({
   nats: () => connection.nats,
   onPublished: () => path.travelled('to_upstream'),
-  onError: complain,
+  isHeard: (subject) => subscriptions.hears(subject),
 });
 const requesting = new Requesting(() => path.travelled('to_upstream'));
 
@@ -52,10 +65,15 @@ const connection = new Connection({
     const limit = info?.max_payload === undefined ? '' : `, messages up to ${byteSize(info.max_payload)}`;
     timeline.opened(`nats-server ${info?.version}${info?.jetstream ? ' with JetStream' : ''}${limit}.`);
     hideNotice();
-    void measureRoundTrip();
+    void measureRoundTrip(FIRST_ROUND_TRIPS);
   },
-  onSocketEnd: (end) => timeline.ended(end),
-  onError: (text) => timeline.note('nats-server says', text),
+  onSocketEnd: (end) => (end.wasOpen ? timeline.ended(end) : refusals.failed(end)),
+  onError: (error) => {
+    const isRefusedPublish =
+      error instanceof errors.PermissionViolationError && error.operation === 'publish';
+    if (isRefusedPublish) publishing.refused(`nats-server says: ${error.message}`);
+    timeline.note('nats-server says', error.message);
+  },
 });
 
 element('connect-form').addEventListener('submit', (event) => {
@@ -63,6 +81,7 @@ element('connect-form').addEventListener('submit', (event) => {
   if (document.body.dataset['state'] === 'closed') void connect();
   else void connection.disconnect();
 });
+url.addEventListener('input', () => url.setCustomValidity(''));
 element('clear').addEventListener('click', () => rates.reset());
 
 subscriptions.add('demo.>');
@@ -71,26 +90,19 @@ setInterval(() => void measureRoundTrip(), ROUND_TRIP_INTERVAL_MS);
 await start();
 
 async function start(): Promise<void> {
-  const dev = await fetchDevConfig();
-  url.value = dev?.gatewayUrl ?? `ws://${location.hostname || '127.0.0.1'}:8080`;
-  if (dev !== undefined) {
-    element('try').hidden = dev.allowedOrigin !== location.origin;
-    element('allowed-origin').textContent = dev.allowedOrigin;
-    element('wrong-origin', HTMLAnchorElement).href = dev.refusedUrl;
-    if (dev.adminUrl !== undefined) {
-      element('admin-link', HTMLAnchorElement).href = dev.adminUrl;
-      element('admin-link').hidden = false;
-    }
+  const found = await fetchDevConfig();
+  url.value = found?.gatewayUrl ?? `ws://${location.hostname || '127.0.0.1'}:8080`;
+  if (found !== undefined) {
+    useDevServer(found);
     followDevServer({
       onLog: (line) => {
         showLogLine(line);
-        const refusal = timeline.explain(line);
-        if (refusal?.outcome.startsWith('origin_')) explainOrigin(refusal.outcome, dev.allowedOrigin);
+        refusals.line(line);
+        timeline.explain(line);
       },
       onServerRunning: (running) => path.serverRunning(running),
-      onReachable: (reachable) => {
-        if (!reachable) element('server-controls').hidden = true;
-      },
+      onEnded: devServerEnded,
+      onBack: () => void devServerIsBack(),
     });
     bindServerButton('stop');
     bindServerButton('start');
@@ -98,13 +110,56 @@ async function start(): Promise<void> {
   await connect();
 }
 
+function useDevServer(found: DevConfig): void {
+  dev = found;
+  refusals.follow(found.gatewayUrl);
+  element('try').hidden = found.allowedOrigin !== location.origin;
+  element('allowed-origin').textContent = found.allowedOrigin;
+  element('wrong-origin', HTMLAnchorElement).href = found.refusedUrl;
+  element('admin-link').hidden = found.adminUrl === undefined;
+  if (found.adminUrl !== undefined) element('admin-link', HTMLAnchorElement).href = found.adminUrl;
+}
+
+/** Its gateway ended with it: nothing is there to connect to again. */
+function devServerEnded(): void {
+  const gateway = dev?.gatewayUrl;
+  dev = undefined;
+  refusals.follow(undefined);
+  const wasOurs = gateway !== undefined && isSameGateway(url.value, gateway);
+  if (wasOurs) {
+    void connection.disconnect();
+    path.devEnded();
+  }
+  showNotice('natsgate dev has ended.', 'Start it again, and this page connects by itself.');
+}
+
+async function devServerIsBack(): Promise<void> {
+  const found = await fetchDevConfig();
+  if (found === undefined) return;
+  hideNotice();
+  useDevServer(found);
+  if (document.body.dataset['state'] !== 'closed') return;
+  url.value = found.gatewayUrl;
+  await connect();
+}
+
 async function connect(): Promise<void> {
-  path.gateway(url.value);
-  await connection.connect(url.value);
+  const address = gatewayAddress(url.value, location.protocol);
+  if (address === undefined) {
+    url.setCustomValidity(
+      'Write the address of a gateway, such as localhost:8080 or wss://gateway.example.com.',
+    );
+    url.reportValidity();
+    return;
+  }
+  url.value = address;
+  path.gateway(address);
+  await connection.connect(address);
 }
 
 function showState(state: ConnectionState, detail?: string): void {
   path.state(state);
+  if (state !== 'open') roundTrip.reset();
   const button = element('connect', HTMLButtonElement);
   button.textContent = state === 'closed' ? 'Connect' : 'Disconnect';
   button.classList.toggle('primary', state === 'closed');
@@ -118,13 +173,11 @@ function showState(state: ConnectionState, detail?: string): void {
   }
 }
 
-async function measureRoundTrip(): Promise<void> {
-  if (document.hidden || document.body.dataset['state'] !== 'open') return;
-  try {
-    path.roundTrip(await connection.nats?.rtt());
-  } catch {
-    path.roundTrip(undefined); // the connection went away meanwhile; its end is told elsewhere
-  }
+async function measureRoundTrip(times = 1): Promise<void> {
+  const { nats } = connection;
+  if (document.hidden || document.body.dataset['state'] !== 'open' || nats === undefined) return;
+  const milliseconds = await roundTrip.measure(nats, times);
+  if (milliseconds !== undefined) path.roundTrip(milliseconds);
 }
 
 function bindServerButton(action: 'stop' | 'start'): void {
@@ -135,27 +188,11 @@ function bindServerButton(action: 'stop' | 'start'): void {
     if (isBusy) return;
     isBusy = true;
     actOnServer(action)
-      .catch((error: unknown) => complain(error instanceof Error ? error.message : String(error)))
+      .catch((error: unknown) =>
+        timeline.note('Note', error instanceof Error ? error.message : String(error)),
+      )
       .finally(() => {
         isBusy = false;
       });
   });
-}
-
-function explainOrigin(outcome: string, allowedOrigin: string): void {
-  const back = make('a', '', `Open it as ${allowedOrigin}`);
-  back.href = allowedOrigin;
-  const notice = element('notice');
-  notice.replaceChildren(
-    make('b', '', 'The gateway refused this page.'),
-    ` Its origin is ${location.origin}, and only ${allowedOrigin} is on the list. `,
-    make('code', '', `403 ${outcome}`),
-    ` ${sentenceOf(outcome) ?? ''} `,
-    back,
-  );
-  notice.hidden = false;
-}
-
-function hideNotice(): void {
-  element('notice').hidden = true;
 }

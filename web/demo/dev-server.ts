@@ -19,13 +19,19 @@ export type LogLine = {
 export type DevEvents = {
   onLog(line: LogLine): void;
   onServerRunning(running: boolean): void;
-  /** The dev server itself came or went. */
-  onReachable(reachable: boolean): void;
+  /** The dev server has ended, and the gateway and nats-server with it. */
+  onEnded(): void;
+  /** It is there again after that, perhaps with other ports. */
+  onBack(): void;
 };
+
+/** A stream may break for other reasons; an answer within this time says that the dev server is still there. */
+const ANSWER_MS = 2_000;
+const RETRY_MS = 1_000;
 
 export async function fetchDevConfig(): Promise<DevConfig | undefined> {
   try {
-    const response = await fetch('/dev/config.json', { signal: AbortSignal.timeout(5000) });
+    const response = await fetch('/dev/config.json', { signal: AbortSignal.timeout(ANSWER_MS) });
     return response.ok ? ((await response.json()) as DevConfig) : undefined;
   } catch {
     return undefined; // served by something else: the page works without
@@ -43,11 +49,24 @@ export async function actOnServer(action: 'stop' | 'start'): Promise<void> {
 /** Follows the dev server's events, while the page is visible: a browser has few connections for one host. */
 export function followDevServer(events: DevEvents): void {
   let source: EventSource | undefined;
+  let retry: number | undefined;
   let lastId = '';
+  let hasEnded = false;
+  const close = () => {
+    source?.close();
+    source = undefined;
+    clearTimeout(retry);
+  };
   const open = () => {
     source = new EventSource(`/dev/log?after=${encodeURIComponent(lastId)}`);
-    source.onopen = () => events.onReachable(true);
-    source.onerror = () => events.onReachable(false);
+    source.onopen = () => {
+      if (hasEnded) events.onBack();
+      hasEnded = false;
+    };
+    source.onerror = () => {
+      close();
+      void lost();
+    };
     source.addEventListener('log', (event) => {
       lastId = event.lastEventId;
       const line = parseLogLine(String(event.data));
@@ -57,9 +76,15 @@ export function followDevServer(events: DevEvents): void {
       events.onServerRunning((JSON.parse(String(event.data)) as { running: boolean }).running);
     });
   };
+  const lost = async () => {
+    if (!hasEnded && (await fetchDevConfig()) === undefined && !document.hidden) {
+      hasEnded = true;
+      events.onEnded();
+    }
+    if (!document.hidden && source === undefined) retry = setTimeout(open, RETRY_MS);
+  };
   document.addEventListener('visibilitychange', () => {
-    source?.close();
-    source = undefined;
+    close();
     if (!document.hidden) open();
   });
   if (!document.hidden) open();

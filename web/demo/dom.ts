@@ -1,3 +1,5 @@
+import { visible } from './visible.ts';
+
 /** The element of index.html with this id. Throws when page and script do not fit together. */
 export function element<T extends Element = HTMLElement>(id: string, type?: new () => T): T {
   const found = document.getElementById(id);
@@ -6,7 +8,7 @@ export function element<T extends Element = HTMLElement>(id: string, type?: new 
   return found as unknown as T;
 }
 
-/** A new element with text, never markup: payloads and log lines are written by strangers. */
+/** A new element with visible text, never markup: payloads and log lines are written by strangers. */
 export function make<K extends keyof HTMLElementTagNameMap>(
   tag: K,
   className = '',
@@ -14,7 +16,7 @@ export function make<K extends keyof HTMLElementTagNameMap>(
 ): HTMLElementTagNameMap[K] {
   const made = document.createElement(tag);
   if (className !== '') made.className = className;
-  made.append(...children);
+  made.append(...children.map((child) => (typeof child === 'string' ? visible(child) : child)));
   return made;
 }
 

@@ -1,33 +1,43 @@
 import type { Msg } from '@nats-io/nats-core';
-import { byteSize, clock, element, make } from './dom.ts';
-import { type PayloadFormat, payloadPreview, payloadText } from './payload.ts';
+import { element } from './dom.ts';
+import { type Entry, MessageRow } from './message-row.ts';
+import type { PayloadFormat } from './payload.ts';
 
-/** What the list remembers, and shows at most. */
+/** What the list remembers, and shows at most; and so many more that somebody has opened. */
 const MAX_MESSAGES = 200;
+const MAX_OPEN = 20;
 /** A list that changes more often cannot be read, only heat the machine. */
 const DRAW_INTERVAL_MS = 100;
 
-type Entry = { readonly at: Date; readonly message: Msg };
-
-/** The live list, newest first: bounded, and drawn in batches however fast messages come. */
+/**
+ * The live list, newest first: bounded, and drawn in batches however fast messages come. It stands still while a
+ * message is open, or it would run away under the reader's eyes; "Go on" moves it all the same, and what is open stays.
+ */
 export class MessageList {
   readonly #list = element('message-list', HTMLOListElement);
   readonly #empty = element('message-empty');
   readonly #notShown = element('not-shown');
+  readonly #hold = element('hold', HTMLButtonElement);
+  /** As in the list: newest first. */
+  #rows: MessageRow[] = [];
   #waiting: Entry[] = [];
-  #skipped = 0;
-  #held = false;
+  #received = 0;
+  #receivedSinceDrawn = 0;
+  /** Why the list stands still: somebody pressed the button, or opened a message. */
+  #held: 'button' | 'open' | undefined;
+  /** Between press and release nothing may move, or the click would hit nothing. */
+  #isPressed = false;
   #format: PayloadFormat = 'json';
   #timer: number | undefined;
 
   constructor() {
-    const hold = element('hold', HTMLButtonElement);
-    hold.addEventListener('click', () => {
-      this.#held = !this.#held;
-      hold.setAttribute('aria-pressed', String(this.#held));
-      hold.textContent = this.#held ? 'Go on' : 'Hold';
-      this.#schedule();
-    });
+    this.#hold.addEventListener('click', () => this.#holds(this.#held === undefined ? 'button' : undefined));
+    this.#list.addEventListener('pointerdown', () => (this.#isPressed = true));
+    for (const end of ['pointerup', 'pointercancel'])
+      addEventListener(end, () => {
+        this.#isPressed = false;
+        this.#schedule();
+      });
     element('clear').addEventListener('click', () => this.#clear());
     for (const choice of document.querySelectorAll<HTMLInputElement>('input[name=format]')) {
       choice.addEventListener('change', () => this.#show(choice.value as PayloadFormat));
@@ -35,12 +45,23 @@ export class MessageList {
   }
 
   add(message: Msg): void {
+    this.#received++;
+    this.#receivedSinceDrawn++;
     this.#waiting.push({ at: new Date(), message });
-    if (this.#waiting.length > MAX_MESSAGES) {
-      this.#waiting.shift();
-      this.#skipped++;
-    }
+    if (this.#waiting.length > MAX_MESSAGES) this.#waiting.shift();
     this.#schedule();
+  }
+
+  #holds(reason: 'button' | 'open' | undefined): void {
+    this.#held = reason;
+    this.#hold.setAttribute('aria-pressed', String(reason !== undefined));
+    this.#hold.textContent = reason === undefined ? 'Hold' : 'Go on';
+    this.#schedule();
+  }
+
+  #toggled(isOpen: boolean): void {
+    if (isOpen) this.#holds(this.#held ?? 'open');
+    else if (this.#held === 'open' && !this.#rows.some((row) => row.isOpen)) this.#holds(undefined);
   }
 
   #schedule(): void {
@@ -51,63 +72,50 @@ export class MessageList {
   }
 
   #draw(): void {
-    const skipped =
-      this.#skipped === 0 ? '' : `${this.#skipped.toLocaleString('en')} came too fast to be shown`;
-    const waiting = this.#held && this.#waiting.length > 0 ? `${this.#waiting.length} waiting` : '';
-    this.#notShown.textContent = [waiting, skipped].filter(Boolean).join(', ');
-    if (this.#held) return;
-    const rows = this.#waiting.map((entry) => this.#row(entry)).reverse();
-    this.#waiting = [];
-    this.#list.prepend(...rows);
-    while (this.#list.childElementCount > MAX_MESSAGES) this.#list.lastElementChild?.remove();
-    this.#empty.hidden = this.#list.childElementCount > 0;
+    if (this.#held === undefined && !this.#isPressed) {
+      const format = () => this.#format;
+      const toggled = (isOpen: boolean) => this.#toggled(isOpen);
+      const added = this.#waiting.map((entry) => new MessageRow(entry, format, toggled));
+      this.#waiting = [];
+      this.#receivedSinceDrawn = 0;
+      this.#list.prepend(...added.reverse().map(({ item }) => item));
+      this.#rows = this.#trimmed([...added, ...this.#rows]);
+      this.#empty.hidden = this.#rows.length > 0;
+    }
+    this.#notShown.textContent = this.#told();
   }
 
-  #row({ at, message }: Entry): HTMLLIElement {
-    const summary = make(
-      'summary',
-      '',
-      make('time', '', clock(at)),
-      make('span', 'subject', message.subject),
-    );
-    const preview = make('span', 'preview');
-    summary.append(preview, make('span', 'size', byteSize(message.data.length)));
-    const details = make('details', '', summary);
-    const body = make('div', 'body');
-    const payload = make('pre', 'mono');
-    const draw = () => {
-      preview.textContent = payloadPreview(message.data, this.#format) || 'empty';
-      if (details.open) payload.textContent = payloadText(message.data, this.#format) || 'empty';
-    };
-    // The body is made when it is first opened: hundreds of closed ones a second would cost for nothing.
-    details.addEventListener('toggle', () => {
-      if (body.childElementCount === 0) {
-        body.append(make('p', 'hint', 'on ', make('code', '', message.subject)));
-        if (message.reply) body.append(make('p', 'hint', 'reply to ', make('code', '', message.reply)));
-        for (const [name, values] of message.headers ?? []) {
-          body.append(make('p', 'hint', make('code', '', name), ` ${values.join(', ')}`));
-        }
-        body.append(payload);
-        details.append(body);
-      }
-      draw();
+  /** Takes the oldest rows out of the list; open ones stay, unless there are too many of them as well. */
+  #trimmed(rows: MessageRow[]): MessageRow[] {
+    let closed = 0;
+    let open = 0;
+    return rows.filter((row) => {
+      const stays = row.isOpen ? ++open <= MAX_OPEN : ++closed <= MAX_MESSAGES;
+      if (!stays) row.item.remove();
+      return stays;
     });
-    draw();
-    const item = make('li', '', details);
-    item.addEventListener('redraw', draw);
-    return item;
+  }
+
+  #told(): string {
+    if (this.#held !== undefined) return `${this.#receivedSinceDrawn.toLocaleString('en')} newer`;
+    if (this.#received <= this.#rows.length) return '';
+    return `newest ${this.#rows.length} of ${this.#received.toLocaleString('en')}`;
   }
 
   #show(format: PayloadFormat): void {
     this.#format = format;
     this.#list.dataset['format'] = format;
-    for (const item of this.#list.children) item.dispatchEvent(new Event('redraw'));
+    for (const row of this.#rows) row.draw(format);
   }
 
   #clear(): void {
     this.#waiting = [];
-    this.#skipped = 0;
+    this.#rows = [];
+    this.#received = 0;
+    this.#receivedSinceDrawn = 0;
     this.#list.replaceChildren();
-    this.#draw();
+    if (this.#held === 'open') this.#holds(undefined);
+    this.#empty.hidden = false;
+    this.#notShown.textContent = this.#told();
   }
 }

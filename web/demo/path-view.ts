@@ -1,6 +1,8 @@
 import type { ServerInfo } from '@nats-io/nats-core';
 import type { ConnectionState } from './connection.ts';
 import { element } from './dom.ts';
+import { roundTripText } from './round-trip.ts';
+import { visible } from './visible.ts';
 
 /** One dot a direction in this time, however much travels. */
 const DOT_INTERVAL_MS = 150;
@@ -28,26 +30,47 @@ export class PathView {
   state(state: ConnectionState): void {
     document.body.dataset['state'] = state;
     element('status').textContent = STATUS[state];
+    if (state === 'open') this.failed(undefined);
     if (state !== 'open') {
       element('client-id').textContent = '–';
       this.roundTrip(undefined);
     }
   }
 
+  /** Where the last attempt failed: on the way to the gateway, or behind it. */
+  failed(link: 'websocket' | 'tcp' | undefined): void {
+    if (link === undefined) delete document.body.dataset['failed'];
+    else document.body.dataset['failed'] = link;
+  }
+
   gateway(url: string): void {
-    element('gateway-address').textContent = url;
+    const address = element('gateway-address');
+    address.textContent = visible(url);
+    address.title = visible(url);
+    this.failed(undefined);
   }
 
   server(info: ServerInfo | undefined): void {
-    element('server-version').textContent = info?.version ?? '';
-    element('server-name').textContent = info?.server_name ?? '–';
-    element('server-name').title = info?.server_name ?? '';
+    element('server-version').textContent = visible(info?.version ?? '');
+    element('server-name').textContent = visible(info?.server_name ?? '–');
+    element('server-name').title = visible(info?.server_name ?? '');
     element('client-id').textContent = info?.client_id === undefined ? '–' : String(info.client_id);
+  }
+
+  /** The dev server is gone, and all that it ran. */
+  devEnded(): void {
+    element('status').textContent = 'natsgate dev has ended';
+    this.failed('websocket');
+    element('server-controls').hidden = true;
+    element('admin-link').hidden = true;
+    element('server-stopped').hidden = false;
+    document.body.dataset['server'] = 'stopped';
   }
 
   serverRunning(running: boolean): void {
     document.body.dataset['server'] = running ? 'running' : 'stopped';
     element('server-controls').hidden = false;
+    element('server-stopped').hidden = running;
     const [stop, start] = [
       element('server-stop', HTMLButtonElement),
       element('server-start', HTMLButtonElement),
@@ -60,8 +83,7 @@ export class PathView {
   }
 
   roundTrip(milliseconds: number | undefined): void {
-    element('round-trip').textContent =
-      milliseconds === undefined ? '–' : `${Math.max(1, Math.round(milliseconds))} ms`;
+    element('round-trip').textContent = milliseconds === undefined ? '–' : roundTripText(milliseconds);
   }
 
   travelled(direction: Direction): void {

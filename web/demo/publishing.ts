@@ -1,5 +1,7 @@
 import type { NatsConnection } from '@nats-io/nats-core';
-import { element } from './dom.ts';
+import { byteSize, element } from './dom.ts';
+import { FormAnswer } from './form-answer.ts';
+import { subjectProblem } from './subject.ts';
 
 const TICK_MS = 50;
 /** A timer that was held up (a hidden tab) does not make up for more than this at once. */
@@ -8,7 +10,8 @@ const MAX_PER_TICK = 200;
 export type PublishingOptions = {
   nats(): NatsConnection | undefined;
   onPublished(): void;
-  onError(text: string): void;
+  /** Whether a subscription of this page gets what is published there. */
+  isHeard(subject: string): boolean;
 };
 
 /** The publish form: once by its button, or repeated at a rate until the button is pressed again. */
@@ -18,6 +21,9 @@ export class Publishing {
   readonly #payload = element('publish-payload', HTMLTextAreaElement);
   readonly #rate = element('publish-rate', HTMLSelectElement);
   readonly #button = element('publish', HTMLButtonElement);
+  readonly #answer = new FormAnswer('publish-answer', 'publish-subject');
+  /** Since the form last changed. */
+  #sent = 0;
   #timer: number | undefined;
 
   constructor(options: PublishingOptions) {
@@ -33,6 +39,13 @@ export class Publishing {
       if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) this.#button.form?.requestSubmit();
     });
     this.#rate.addEventListener('change', () => this.stop());
+    this.#button.form?.addEventListener('input', () => (this.#sent = 0));
+  }
+
+  /** What nats-server refused afterwards. */
+  refused(text: string): void {
+    this.stop();
+    this.#answer.bad(text);
   }
 
   enable(enabled: boolean): void {
@@ -44,12 +57,15 @@ export class Publishing {
     clearInterval(this.#timer);
     this.#timer = undefined;
     this.#button.textContent = 'Publish';
+    this.#button.removeAttribute('aria-label');
   }
 
   #start(perSecond: number): void {
     const begun = performance.now();
     let sent = 0;
-    this.#button.textContent = 'Stop publishing';
+    // Short: button, label and rate share one line.
+    this.#button.textContent = 'Stop';
+    this.#button.setAttribute('aria-label', 'Stop publishing');
     const tick = () => {
       const due = Math.floor(((performance.now() - begun) / 1000) * perSecond) + 1 - sent;
       sent += due;
@@ -62,13 +78,29 @@ export class Publishing {
   }
 
   #publish(): boolean {
+    const nats = this.#options.nats();
+    const subject = this.#subject.value.trim();
     try {
-      this.#options.nats()?.publish(this.#subject.value.trim(), this.#payload.value);
-      this.#options.onPublished();
-      return true;
+      if (nats === undefined) throw new Error('Not connected.');
+      const payload = this.#payload.value;
+      const problem = subjectProblem(subject, 'publish') ?? payloadProblem(payload, nats.info?.max_payload);
+      if (problem !== undefined) throw new Error(problem);
+      nats.publish(subject, payload);
     } catch (error) {
-      this.#options.onError(error instanceof Error ? error.message : String(error));
+      this.#answer.bad(error instanceof Error ? error.message : String(error));
       return false;
     }
+    this.#sent++;
+    const heard = this.#options.isHeard(subject) ? '' : ' No subscription of this page gets it.';
+    this.#answer.good(`Sent ${this.#sent.toLocaleString('en')} to ${subject}.${heard}`);
+    this.#options.onPublished();
+    return true;
   }
+}
+
+function payloadProblem(payload: string, mostBytes = Number.POSITIVE_INFINITY): string | undefined {
+  const bytes = new TextEncoder().encode(payload).length;
+  return bytes > mostBytes
+    ? `The payload has ${byteSize(bytes)}; this nats-server takes ${byteSize(mostBytes)} at most.`
+    : undefined;
 }

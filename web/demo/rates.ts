@@ -3,7 +3,7 @@ import { byteSize, element } from './dom.ts';
 const TICK_MS = 500;
 /** 30 seconds. */
 const TICKS_KEPT = 60;
-/** Rates are told over two seconds: long enough to be steady, short enough to follow. */
+/** Rates are over two seconds: long enough to be steady, short enough to follow. */
 const TICKS_OF_RATE = 4;
 
 type Tick = { messages: number; bytes: number };

@@ -1,9 +1,13 @@
-import { CLOSE_REASONS, HANDSHAKE_OUTCOMES } from '../../src/close-reason.ts';
+import { CLOSE_REASONS, HANDSHAKE_OUTCOMES, type HandshakeOutcome } from '../../src/close-reason.ts';
 
 /** One WebSocket, from the attempt to its end, as the browser tells it. */
 export type SocketEnd = {
   /** False: the handshake never came to its 101, and the browser keeps the answer to itself. */
   readonly wasOpen: boolean;
+  readonly address: string;
+  readonly startedAtMs: number;
+  /** nats-server's number for it, as in the gateway's log; undefined before its INFO. */
+  readonly clientId: number | undefined;
   readonly code: number;
   /** The gateway's token, the same word as in its log and metrics. */
   readonly reason: string;
@@ -12,6 +16,16 @@ export type SocketEnd = {
 /** The sentence of a close reason or of a handshake's outcome; undefined for a word that is in no table. */
 export function sentenceOf(token: string): string | undefined {
   return lookUp(CLOSE_REASONS, token) ?? lookUp(HANDSHAKE_OUTCOMES, token);
+}
+
+/** A refusal in few words: whose doing it was. */
+export function outcomeTitle(outcome: string): string {
+  if (outcome === '') return 'No connection';
+  if (outcome.startsWith('upstream_')) return 'nats-server not reached';
+  const row = Object.hasOwn(HANDSHAKE_OUTCOMES, outcome)
+    ? HANDSHAKE_OUTCOMES[outcome as HandshakeOutcome]
+    : undefined;
+  return row?.class === 'server_fault' ? 'The gateway could not' : 'Not let in';
 }
 
 /** The word for an end that came without one. */

@@ -1,6 +1,7 @@
 import { errors, type NatsConnection, type Subscription } from '@nats-io/nats-core';
 import { element, make } from './dom.ts';
 import { payloadPreview } from './payload.ts';
+import { subjectProblem } from './subject.ts';
 
 const REQUEST_TIMEOUT_MS = 3_000;
 const ECHO_SUBJECT = 'demo.echo';
@@ -16,8 +17,7 @@ export class Requesting {
   constructor(onTravel: () => void) {
     element('request-form').addEventListener('submit', (event) => {
       event.preventDefault();
-      onTravel();
-      void this.#request();
+      void this.#request(onTravel);
     });
     this.#echo.addEventListener('change', () => this.#respond());
   }
@@ -46,10 +46,13 @@ export class Requesting {
     }
   }
 
-  async #request(): Promise<void> {
+  async #request(onTravel: () => void): Promise<void> {
     const nats = this.#nats;
     if (nats === undefined) return;
     const subject = element('request-subject', HTMLInputElement).value.trim();
+    const problem = subjectProblem(subject, 'publish');
+    if (problem !== undefined) return this.#show('bad', problem, '');
+    onTravel();
     const payload = element('request-payload', HTMLInputElement).value;
     const begun = performance.now();
     try {

@@ -1,5 +1,7 @@
 import type { Msg, NatsConnection, Subscription } from '@nats-io/nats-core';
 import { element, make } from './dom.ts';
+import { FormAnswer } from './form-answer.ts';
+import { subjectMatches, subjectProblem } from './subject.ts';
 
 const MAX_SUBSCRIPTIONS = 20;
 
@@ -8,39 +10,49 @@ type Wanted = {
   readonly queue: string;
   live: Subscription | undefined;
   received: number;
+  /** What nats-server said against it. */
+  problem: string;
 };
 
 /** The page's subscriptions: kept over disconnects, made anew on each new connection. */
 export class Subscriptions {
   readonly #wanted: Wanted[] = [];
   readonly #onMessage: (message: Msg) => void;
-  readonly #onError: (text: string) => void;
+  readonly #answer = new FormAnswer('subscribe-answer', 'subscribe-subject');
   #nats: NatsConnection | undefined;
 
-  constructor(onMessage: (message: Msg) => void, onError: (text: string) => void) {
+  constructor(onMessage: (message: Msg) => void) {
     this.#onMessage = onMessage;
-    this.#onError = onError;
     const subject = element('subscribe-subject', HTMLInputElement);
     const queue = element('subscribe-queue', HTMLInputElement);
     element('subscribe-form').addEventListener('submit', (event) => {
       event.preventDefault();
-      if (this.add(subject.value.trim(), queue.value.trim())) subject.value = '';
+      const problem = this.add(subject.value.trim(), queue.value.trim());
+      if (problem === undefined) subject.value = '';
+      else this.#answer.bad(problem);
     });
     setInterval(() => this.#drawCounts(), 500);
   }
 
-  add(subject: string, queue = ''): boolean {
-    if (subject === '' || this.#wanted.some((known) => known.subject === subject && known.queue === queue))
-      return false;
-    if (this.#wanted.length >= MAX_SUBSCRIPTIONS) {
-      this.#onError(`This page keeps ${MAX_SUBSCRIPTIONS} subscriptions at most.`);
-      return false;
-    }
-    const wanted = { subject, queue, live: undefined, received: 0 };
-    if (!this.#subscribe(wanted)) return false;
+  /** Returns what is wrong with it, and does nothing then. */
+  add(subject: string, queue = ''): string | undefined {
+    const problem = subjectProblem(subject, 'subscribe');
+    if (problem !== undefined) return problem;
+    if (/\s/.test(queue)) return 'The name of a queue has no spaces.';
+    if (this.#wanted.some((known) => known.subject === subject && known.queue === queue))
+      return 'This subscription is there already.';
+    if (this.#wanted.length >= MAX_SUBSCRIPTIONS)
+      return `This page keeps ${MAX_SUBSCRIPTIONS} subscriptions at most.`;
+    const wanted = { subject, queue, live: undefined, received: 0, problem: '' };
     this.#wanted.push(wanted);
+    this.#subscribe(wanted);
     this.#draw();
-    return true;
+    return undefined;
+  }
+
+  /** Whether one of them gets what is published to this subject. */
+  hears(subject: string): boolean {
+    return this.#wanted.some((wanted) => wanted.problem === '' && subjectMatches(wanted.subject, subject));
   }
 
   /** A new connection, or none. nats.js itself carries subscriptions over a reconnect of the same one. */
@@ -51,23 +63,27 @@ export class Subscriptions {
       wanted.live = undefined;
       this.#subscribe(wanted);
     }
+    this.#draw();
   }
 
-  #subscribe(wanted: Wanted): boolean {
-    if (this.#nats === undefined) return true;
+  #subscribe(wanted: Wanted): void {
+    wanted.problem = '';
+    if (this.#nats === undefined) return;
+    const refused = (error: unknown): void => {
+      wanted.problem = error instanceof Error ? error.message : String(error);
+      this.#draw();
+    };
     try {
       wanted.live = this.#nats.subscribe(wanted.subject, {
         ...(wanted.queue === '' ? {} : { queue: wanted.queue }),
         callback: (error, message) => {
-          if (error !== null) return this.#onError(`${wanted.subject}: ${error.message}`);
+          if (error !== null) return refused(error);
           wanted.received++;
           this.#onMessage(message);
         },
       });
-      return true;
     } catch (error) {
-      this.#onError(`${wanted.subject}: ${error instanceof Error ? error.message : String(error)}`);
-      return false;
+      refused(error);
     }
   }
 
@@ -86,7 +102,9 @@ export class Subscriptions {
       remove.addEventListener('click', () => this.#remove(wanted));
       const name = make('span', 'mono', wanted.subject);
       if (wanted.queue !== '') name.append(make('span', 'hint', ` queue ${wanted.queue}`));
-      return make('li', '', name, make('span', 'count', wanted.received.toLocaleString('en')), remove);
+      const count = make('span', 'count', wanted.received.toLocaleString('en'));
+      if (wanted.problem !== '') name.append(make('span', 'problem', wanted.problem));
+      return make('li', '', name, count, remove);
     });
     element('subscriptions').replaceChildren(...chips);
   }

@@ -1,93 +1,73 @@
 import type { LogLine } from './dev-server.ts';
 import { clock, element, make } from './dom.ts';
-import { type SocketEnd, sentenceOf, sentenceOfCode, tokenOf } from './reasons.ts';
+import { outcomeTitle, type SocketEnd, sentenceOf, sentenceOfCode, tokenOf } from './reasons.ts';
+import type { Refusal } from './refusals.ts';
 
 const MAX_ENTRIES = 40;
-/** A refusal and the gateway's line about it arrive by different ways; this far apart they still belong together. */
-const SAME_MOMENT_MS = 3_000;
+/** Ends, and log lines about ends, that may still find each other. */
+const MAX_UNMATCHED = 8;
 
-type Refusal = { readonly outcome: string; readonly status: number; readonly atMs: number };
-type RefusedEntry = { readonly item: HTMLLIElement; atMs: number; times: number; outcome: string };
+type Kind = 'good' | 'bad' | 'note';
+type RefusedEntry = { readonly item: HTMLLIElement; readonly refusal: Refusal; times: number };
 
 /** What became of each session of this page, newest first, each end with its code, its word and its sentence. */
 export class Timeline {
   readonly #list = element('timeline', HTMLOListElement);
-  /** The newest entry, when it is a refusal: the next one like it is counted there. */
+  /** The newest entry, when it is a refusal: another one like it is counted there. */
   #refused: RefusedEntry | undefined;
-  /** A log line about a refusal that this page has not noticed yet. */
-  #announced: Refusal | undefined;
+  /** By the client's number at nats-server: ends without their log line yet, and lines without their end. */
+  readonly #ends = new Map<number, HTMLLIElement>();
+  readonly #explanations = new Map<number, string>();
 
   opened(text: string): void {
-    this.#refused = undefined;
     this.#add('good', 'Session open', '', text);
   }
 
   note(title: string, text: string): void {
-    this.#refused = undefined;
     this.#add('note', title, '', text);
   }
 
-  ended(end: SocketEnd): void {
-    if (!end.wasOpen) {
-      this.#refusal();
-      return;
-    }
-    this.#refused = undefined;
-    const token = tokenOf(end);
-    const kind = token === 'client_closed' || end.code === 1001 ? 'note' : 'bad';
-    this.#add(kind, 'Session ended', `${end.code} ${token}`, sentenceOf(token) ?? sentenceOfCode(end.code));
-  }
-
-  /** The gateway's log line about a handshake of this page's origin: why the browser said only "failed". */
-  explain(line: LogLine): Refusal | undefined {
-    const { outcome, status, origin } = line.fields;
-    if (typeof outcome !== 'string' || typeof status !== 'number' || origin !== location.origin)
-      return undefined;
-    const refusal = { outcome, status, atMs: Date.parse(line.time) };
-    if (Math.abs(Date.now() - refusal.atMs) > SAME_MOMENT_MS) return undefined; // told again after a reload
+  refused(refusal: Refusal): void {
+    const { address, outcome, status } = refusal;
     const entry = this.#refused;
-    if (entry !== undefined && (entry.outcome === '' || entry.outcome === outcome))
-      this.#fill(entry, refusal);
-    else this.#announced = refusal;
-    return refusal;
-  }
-
-  #refusal(): void {
-    const announced = this.#announced;
-    this.#announced = undefined;
-    const known =
-      announced !== undefined && Date.now() - announced.atMs < SAME_MOMENT_MS ? announced : undefined;
-    const entry = this.#refused;
-    if (
-      entry !== undefined &&
-      (known === undefined || known.outcome === entry.outcome || entry.outcome === '')
-    ) {
+    if (entry !== undefined && entry.refusal.address === address && entry.refusal.outcome === outcome) {
       entry.times++;
-      entry.atMs = Date.now();
       const time = entry.item.querySelector('time');
       if (time !== null) time.textContent = `${clock(new Date(), false)} · ${entry.times} times`;
-      if (known !== undefined) this.#fill(entry, known);
       return;
     }
-    const item = this.#add(
-      'bad',
-      'Not let in',
-      '',
-      'The handshake failed. A browser does not tell a page why; see the gateway’s log.',
-    );
-    this.#refused = { item, atMs: Date.now(), times: 1, outcome: '' };
-    if (known !== undefined) this.#fill(this.#refused, known);
+    const text =
+      sentenceOf(outcome) ?? `${address} did not open a WebSocket. A browser does not tell a page why.`;
+    const item = this.#add('bad', outcomeTitle(outcome), outcome === '' ? '' : `${status} ${outcome}`, text);
+    this.#refused = { item, refusal, times: 1 };
   }
 
-  #fill(entry: RefusedEntry, refusal: Refusal): void {
-    if (entry.outcome === refusal.outcome) return;
-    entry.outcome = refusal.outcome;
-    const [code, text] = [entry.item.querySelector('code'), entry.item.querySelector('p')];
-    if (code !== null) code.textContent = `${refusal.status} ${refusal.outcome}`;
-    if (text !== null) text.textContent = sentenceOf(refusal.outcome) ?? '';
+  ended(end: SocketEnd): void {
+    const token = tokenOf(end);
+    const kind = token === 'client_closed' || end.code === 1001 ? 'note' : 'bad';
+    const known = end.clientId === undefined ? undefined : this.#explanations.get(end.clientId);
+    const text = known ?? sentenceOf(token) ?? sentenceOfCode(end.code);
+    const item = this.#add(kind, 'Session ended', `${end.code} ${token}`, text);
+    if (end.clientId !== undefined && known === undefined) remember(this.#ends, end.clientId, item);
   }
 
-  #add(kind: 'good' | 'bad' | 'note', title: string, token: string, text: string): HTMLLIElement {
+  /** One line of the gateway's log: where it knows more of an end than the browser was told, the entry says it. */
+  explain({ fields }: LogLine): void {
+    const { reason, natsClientId, serverError, hint } = fields;
+    if (typeof reason !== 'string' || typeof natsClientId !== 'number') return;
+    const told = [
+      typeof serverError === 'string' ? `nats-server ended it: ${serverError}.` : '',
+      typeof hint === 'string' ? hint : '',
+    ].filter(Boolean);
+    if (told.length === 0) return;
+    const text = told.join(' ');
+    const shown = this.#ends.get(natsClientId)?.querySelector('p');
+    if (shown) shown.replaceChildren(make('span', '', text));
+    else remember(this.#explanations, natsClientId, text);
+  }
+
+  #add(kind: Kind, title: string, token: string, text: string): HTMLLIElement {
+    this.#refused = undefined;
     const item = make(
       'li',
       kind,
@@ -99,4 +79,10 @@ export class Timeline {
     while (this.#list.childElementCount > MAX_ENTRIES) this.#list.lastElementChild?.remove();
     return item;
   }
+}
+
+function remember<T>(map: Map<number, T>, key: number, value: T): void {
+  map.set(key, value);
+  const [oldest] = map.keys();
+  if (map.size > MAX_UNMATCHED && oldest !== undefined) map.delete(oldest);
 }
