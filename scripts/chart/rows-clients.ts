@@ -59,10 +59,13 @@ export const CLIENT_ROWS: readonly Row[] = [
       },
       {
         title: 'Connections dropped',
-        about: 'Closed unanswered, because too many were open.',
+        about: 'Closed unanswered, because too many were open; those of the admin port also for silence.',
         unit: 'ops',
         width: 8,
-        queries: sumBy(['reason'], rate('natsgate_connections_dropped_total')),
+        queries: [
+          ...sumBy(['reason'], rate('natsgate_connections_dropped_total')),
+          [`sum by (reason) (${rate('natsgate_admin_connections_dropped_total')})`, 'admin {{reason}}'],
+        ],
       },
       {
         title: 'Ends that the gateway decided',
@@ -73,11 +76,14 @@ export const CLIENT_ROWS: readonly Row[] = [
         queries: sumBy(['reason'], rate(ENDS, 'initiator="gateway",reason!~"draining|session_expired"')),
       },
       {
-        title: 'Handshakes in progress',
-        about: 'Not answered yet.',
+        title: 'Before a session',
+        about: 'Connections without a whole request yet, and handshakes that are not answered yet.',
         unit: 'short',
         width: 8,
-        queries: byPod(gauge('natsgate_handshakes_in_progress')),
+        queries: [
+          [gauge('natsgate_pending_connections'), 'pending {{pod}}'],
+          [gauge('natsgate_handshakes_in_progress'), 'handshakes {{pod}}'],
+        ],
       },
       {
         title: 'File descriptors',
