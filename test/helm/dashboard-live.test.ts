@@ -68,7 +68,11 @@ test('every query of every panel gives data', { timeout: 2 * PATIENCE_MS }, asyn
     const stop = new AbortController();
     const load = putLoadOn(plain.port, withTls.port, stop.signal);
     try {
-      let waiting = queries;
+      // The records as well: a matcher that no series has, such as a bound that Prometheus writes in another way, gives none.
+      let waiting = [
+        ...queries,
+        ...prometheus.records.map((expr) => ({ title: 'record', expr, legendFormat: '' })),
+      ];
       let complaints: readonly string[] = [];
       const giveUpAtMs = Date.now() + PATIENCE_MS;
       // Prometheus tells nobody when it has scraped, so it is asked. Once is enough: failed attempts become rare.
@@ -119,8 +123,16 @@ class Prometheus implements AsyncDisposable {
   readonly #child: ChildProcess;
   readonly #port: number;
   readonly #dispose: () => PromiseLike<void>;
+  /** Names of the recording rules. */
+  readonly records: readonly string[];
 
-  private constructor(child: ChildProcess, port: number, dispose: () => PromiseLike<void>) {
+  private constructor(
+    child: ChildProcess,
+    port: number,
+    records: readonly string[],
+    dispose: () => PromiseLike<void>,
+  ) {
+    this.records = records;
     this.#child = child;
     this.#port = port;
     this.#dispose = dispose;
@@ -153,7 +165,10 @@ class Prometheus implements AsyncDisposable {
       ],
       { stdio: ['ignore', 'ignore', 'pipe'] },
     );
-    const prometheus = new Prometheus(child, port, () => folder[Symbol.asyncDispose]());
+    const records = rule['spec'].groups.flatMap((group: { rules: { record?: string }[] }) =>
+      group.rules.flatMap(({ record }) => record ?? []),
+    );
+    const prometheus = new Prometheus(child, port, records, () => folder[Symbol.asyncDispose]());
     try {
       let said = '';
       // Read to its end: a Prometheus that cannot write its log is killed by that.
