@@ -67,6 +67,8 @@ test('every query of every panel gives data', { timeout: 2 * PATIENCE_MS }, asyn
     await using prometheus = await Prometheus.start([plain.adminPort, withTls.adminPort]);
     const stop = new AbortController();
     const load = putLoadOn(plain.port, withTls.port, stop.signal);
+    // Whatever goes wrong with it is this test's failure, at the end, and not the whole file's at once.
+    load.catch(() => stop.abort());
     try {
       // The records as well: a matcher that no series has, such as a bound that Prometheus writes in another way, gives none.
       let waiting = [
