@@ -1,7 +1,7 @@
 import type { Refusal } from './close-reason.ts';
 
 export type HeadLimits = {
-  /** Bytes of the header fields, the empty line behind them included; the request line does not count. */
+  /** Bytes of the header fields, the empty line after them included; the request line does not count. */
   readonly headBytes: number;
   /** Lines of header fields. */
   readonly headLines: number;
@@ -22,10 +22,10 @@ export type HeadBreach = Extract<Refusal, 'bad_request' | 'target_too_long' | 'h
 
 /**
  * Finds the end of one request head in whatever pieces it comes, and counts its lines and bytes on the way: no byte
- * behind the head, and none beyond a limit, needs to reach a parser. What a head means is the parser's to say.
+ * after the head, and none beyond a limit, needs to reach a parser. What a head means is the parser's to say.
  *
  * ```
- *   empty lines │ GET / HTTP/1.1 │ Host: a │ … │ (empty) │ what comes behind
+ *   empty lines │ GET / HTTP/1.1 │ Host: a │ … │ (empty) │ what comes after
  *   at most 4   │ request line   │ fields: headLines, headBytes, end
  * ```
  */
@@ -55,8 +55,7 @@ export class HeadMeter {
   read(chunk: Buffer): number {
     let from = 0;
     while (from < chunk.length && this.breach === undefined && this.#part !== 'end') {
-      const lineEnd = chunk.indexOf(LF, from);
-      const to = lineEnd === -1 ? chunk.length : lineEnd + 1;
+      const to = endOfLine(chunk, from);
       from = this.#part === 'start' ? this.#readStart(chunk, from, to) : this.#readField(chunk, from, to);
     }
     return from;
@@ -65,8 +64,7 @@ export class HeadMeter {
   /** Of an empty line or the request line. */
   #readStart(chunk: Buffer, from: number, to: number): number {
     if (this.#lineBytes === 0) this.#firstByte = chunk[from] as number;
-    for (let at = chunk.indexOf(SPACE, from); at !== -1 && at < to; at = chunk.indexOf(SPACE, at + 1))
-      this.#blanks += 1;
+    for (let at = from; at < to; at += 1) if (chunk[at] === SPACE) this.#blanks += 1;
     const left = MAX_REQUEST_LINE_BYTES - this.#lineBytes;
     if (to - from > left) return this.#refuse('target_too_long', from + left);
     this.#lineBytes += to - from;
@@ -77,7 +75,7 @@ export class HeadMeter {
       this.#emptyLines += 1;
       return this.#emptyLines > MAX_EMPTY_LINES ? this.#refuse('bad_request', to - 1) : to;
     }
-    // What a parser would skip without a trace: CR or LF alone before the method, two blanks behind it.
+    // What a parser would skip without a trace: CR or LF alone before the method, two blanks after it.
     if (this.#firstByte === CR || this.#firstByte === LF || this.#blanks > 2)
       return this.#refuse('bad_request', to - 1);
     this.#part = 'fields';
@@ -104,4 +102,11 @@ export class HeadMeter {
     this.breach = breach;
     return at;
   }
+}
+
+/** Lines are short: a call of indexOf would cost more than the bytes. */
+function endOfLine(chunk: Buffer, from: number): number {
+  let at = from;
+  while (at < chunk.length && chunk[at] !== LF) at += 1;
+  return Math.min(at + 1, chunk.length);
 }

@@ -85,8 +85,9 @@ function agreedValue<T>(
  * usually owns a whole /64 and can come from a new address each time.
  */
 export function addressKey(address: string): string {
-  const groups = parseIpAddress(address)?.family === 'ipv6' ? ipv6Groups(address) : undefined;
-  if (groups === undefined) return parseIpAddress(address)?.text ?? address;
+  const parsed = parseIpAddress(address);
+  const groups = parsed?.family === 'ipv6' ? ipv6Groups(address) : undefined;
+  if (groups === undefined) return parsed?.text ?? address;
   return `${formatIpv6([...groups.slice(0, 4), 0, 0, 0, 0])}/64`;
 }
 

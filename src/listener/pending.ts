@@ -49,7 +49,7 @@ export class PendingConnection {
   onData: (chunk: Buffer) => void = ignore;
   /** The verdict has fallen: nothing more of this connection may reach a parser or a rule. */
   judged = false;
-  /** Bytes that came behind the head, in one piece with its end. */
+  /** Bytes that came after the head, in one piece with its end. */
   earlyBytes = 0;
 
   constructor(socket: Socket, acceptedAtMs: number, onClose: () => void) {

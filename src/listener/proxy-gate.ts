@@ -5,7 +5,7 @@ import { type Endpoint, readProxyHeader } from '../proxy-protocol.ts';
 const HEADER_MS = 2000;
 
 export type ProxyHeaderOwner = {
-  /** The header has come. Undefined: the sender speaks for itself. `rest`: what came behind it; reading is paused. */
+  /** The header has come. Undefined: the sender speaks for itself. `rest`: what came after it; reading is paused. */
   onHeader(named: { readonly peer: Endpoint; readonly reached: Endpoint } | undefined, rest: Buffer): void;
   /** No valid header; the connection is the owner's to end. */
   onRefused(cause: string): void;
