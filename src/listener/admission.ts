@@ -2,6 +2,10 @@ import { AddressRates } from './address-rates.ts';
 import { addressKey } from './client-address.ts';
 import { TokenBucket } from './token-bucket.ts';
 
+/** An address that takes more than this part of the rate leaves the reserve, a part of the burst, to the others. */
+const SHARE = 1 / 8;
+const RESERVE = 1 / 4;
+
 export type AdmissionLimits = {
   /** Sessions and handshakes in flight together. */
   readonly sessions: number;
@@ -41,6 +45,8 @@ export class Admission {
   #isFull = false;
   #rate: TokenBucket;
   #addressRates: AddressRates;
+  /** Who keeps within its share of the rate. */
+  #shares: AddressRates;
   readonly #population: Population = {
     sessions: 0,
     handshakesInFlight: 0,
@@ -54,6 +60,7 @@ export class Admission {
     this.#nowMs = nowMs;
     this.#rate = new TokenBucket(limits.handshakesPerSecond, nowMs());
     this.#addressRates = new AddressRates(limits.handshakesPerSecondPerAddress);
+    this.#shares = new AddressRates(limits.handshakesPerSecond * SHARE);
   }
 
   /**
@@ -63,8 +70,10 @@ export class Admission {
   configure(limits: AdmissionLimits): void {
     const before = this.#limits;
     this.#limits = limits;
-    if (limits.handshakesPerSecond !== before.handshakesPerSecond)
+    if (limits.handshakesPerSecond !== before.handshakesPerSecond) {
       this.#rate = new TokenBucket(limits.handshakesPerSecond, this.#nowMs());
+      this.#shares = new AddressRates(limits.handshakesPerSecond * SHARE);
+    }
     if (limits.handshakesPerSecondPerAddress !== before.handshakesPerSecondPerAddress)
       this.#addressRates = new AddressRates(limits.handshakesPerSecondPerAddress);
   }
@@ -106,6 +115,7 @@ export class Admission {
     if (outcome !== undefined) return { admitted: false, outcome };
     this.#rate.take(nowMs);
     this.#addressRates.take(key, nowMs);
+    if (this.#shares.has(key, nowMs)) this.#shares.take(key, nowMs);
     return { admitted: true, slot: new AdmissionSlot(this.#population, key, route) };
   }
 
@@ -119,7 +129,8 @@ export class Admission {
     if (!this.#addressRates.has(key, nowMs)) return 'too_many_handshakes';
     if (routeIsFull || sessions + handshakesInFlight >= limits.sessions) return 'over_capacity';
     if (handshakesInFlight >= limits.handshakesInFlight) return 'over_capacity';
-    return this.#rate.has(nowMs) ? undefined : 'too_many_handshakes';
+    const reserve = this.#shares.has(key, nowMs) ? 0 : RESERVE;
+    return this.#rate.has(nowMs, reserve) ? undefined : 'too_many_handshakes';
   }
 }
 

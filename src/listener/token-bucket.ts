@@ -16,9 +16,10 @@ export class TokenBucket {
     this.#filledAtMs = nowMs;
   }
 
-  has(nowMs: number): boolean {
+  /** `reserve`: the part of a full bucket, 0 to 1, that must be left for others. */
+  has(nowMs: number, reserve = 0): boolean {
     this.#fill(nowMs);
-    return this.#tokens >= 1;
+    return this.#tokens >= 1 + Math.floor(reserve * this.#capacity);
   }
 
   /** Takes a token; call it only where `has` was true. */

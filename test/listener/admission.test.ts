@@ -96,7 +96,9 @@ test('sessions and handshakes of one address count together, other addresses apa
 });
 
 test('the total rate lets twice as many in at once, then the rate', () => {
-  const { advance, knock } = door({ handshakesPerSecond: 10 });
+  const { advance, knock: from } = door({ handshakesPerSecond: 10 });
+  let last = 0;
+  const knock = (): string => from(`10.0.0.${last++}`);
   for (let count = 0; count < 20; count += 1) assert.equal(knock(), 'in');
   assert.equal(knock(), 'too_many_handshakes');
   advance(99);
@@ -107,6 +109,31 @@ test('the total rate lets twice as many in at once, then the rate', () => {
   advance(3_600_000);
   for (let count = 0; count < 20; count += 1) assert.equal(knock(), 'in');
   assert.equal(knock(), 'too_many_handshakes');
+});
+
+test('one address may have the whole rate, but not the burst of the others', () => {
+  const { advance, knock } = door({ handshakesPerSecond: 10 });
+  const greedy = '203.0.113.66';
+  for (let count = 0; count < 15; count += 1) assert.equal(knock(greedy), 'in');
+  assert.equal(knock(greedy), 'too_many_handshakes');
+  for (let second = 0; second < 60; second += 1) {
+    let taken = 0;
+    for (let step = 0; step < 100; step += 1) {
+      advance(10);
+      if (knock(greedy) === 'in') taken += 1;
+      // Another address each second, and five more in each fifth one.
+      if (step === 50) assert.equal(knock('203.0.113.7'), 'in');
+      if (second % 5 === 0 && step < 5) assert.equal(knock(`198.51.100.${step}`), 'in');
+    }
+    assert.ok(taken <= 10, `${taken} in one second`);
+  }
+  advance(60_000);
+  let taken = 0;
+  for (let step = 0; step < 1000; step += 1) {
+    advance(10);
+    if (knock(greedy) === 'in') taken += 1;
+  }
+  assert.ok(taken >= 100 && taken <= 116, `${taken} of 100 in ten seconds, and the burst`);
 });
 
 test('the rate of one address leaves the others alone', () => {
