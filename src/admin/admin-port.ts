@@ -21,12 +21,18 @@ export const ADMIN_CONNECTIONS = 40;
 /** Of those, answers that may take long. The other places are for probes and for requests on their way. */
 const LONG_ANSWERS = 32;
 
-/** Who has to go first when another one comes. */
-const GIVES_WAY: readonly AdminPhase[] = ['silent', 'lingering', 'request', 'brief'];
+/** Who goes first when another one comes, the oldest of each: who has its answer, then who has sent no whole request. */
+const GIVES_WAY: Readonly<Record<AdminPhase, number>> = {
+  lingering: 0,
+  silent: 1,
+  request: 1,
+  brief: 2,
+  answering: 3,
+};
 
 /**
  * Listens, keeps the places, and brings each connection's one request. A connection more than there are places takes
- * the place of another: of the client address that has the most, and there of one that has sent nothing. So no number
+ * the place of another: of the client address that has the most, and there of the oldest without a request. So no number
  * of silent or slow connections of one client keeps a probe of another away.
  */
 export class AdminPort {
@@ -123,7 +129,7 @@ export class AdminPort {
       (found, ones) => (ones.length > found.length ? ones : found),
       [] as AdminConnection[],
     );
-    const [first] = most.toSorted((a, b) => GIVES_WAY.indexOf(a.phase) - GIVES_WAY.indexOf(b.phase));
+    const [first] = most.toSorted((a, b) => GIVES_WAY[a.phase] - GIVES_WAY[b.phase]);
     if (first === undefined) return false;
     this.#connections.delete(first);
     first.abandon(reason);

@@ -170,6 +170,18 @@ describe('places', () => {
     assert.ok(admin.server.drops.slow_request > 0);
   });
 
+  test('the oldest goes first, whether it has sent a part of its request or nothing', async () => {
+    await using admin = await Admin.start();
+    const slow = await admin.clients(ADMIN_CONNECTIONS - 1);
+    for (const client of slow) client.send('GET /livez HTTP/1.1\r\nHo');
+    await using young = await admin.client();
+    // One answer: all that was sent before has been read.
+    assert.equal((await admin.answers(PROBE)).status, 200);
+    await admin.clients(ADMIN_CONNECTIONS - 10);
+    young.send(PROBE);
+    assert.equal(await young.status(), 200);
+  });
+
   test('a client with many connections takes no place of one with few', async () => {
     await using admin = await Admin.start();
     await using other = await admin.client('127.0.0.2');
