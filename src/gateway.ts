@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { AdminServer } from './admin/admin-server.ts';
 import type { MetricsSource } from './admin/metric-table.ts';
 import { Metrics } from './admin/metrics.ts';
-import { isCapLow, Places } from './budget.ts';
+import { budgetWarning } from './budget.ts';
 import { BufferPool } from './buffer-pool.ts';
 import { HANDSHAKE_OUTCOMES, type HandshakeOutcome } from './close-reason.ts';
 import { certificateEnds } from './config/certificate-ends.ts';
@@ -20,7 +20,8 @@ import type { Opening, OpeningFacts } from './listener/opening.ts';
 import { DROP_REASONS, type DropReason, pendingLimits } from './listener/pending.ts';
 import { TLS_OUTCOMES } from './listener/tls-outcome.ts';
 import type { Log } from './log.ts';
-import { isCutThrough, type Prepared, prepare } from './prepare.ts';
+import { Places } from './places.ts';
+import { isCutThrough, type Machine, type Prepared, prepare } from './prepare.ts';
 import { encodeProxyHeader } from './proxy-protocol.ts';
 import { Reporter } from './reporter.ts';
 import { type Route, Routes, RouteTotals } from './routes.ts';
@@ -36,10 +37,8 @@ import { FrameCounters, OPCODES } from './websocket/frame-counters.ts';
 
 export type GatewayState = 'starting' | 'ready' | 'draining' | 'stopped';
 
-export type GatewayOptions = {
+export type GatewayOptions = Machine & {
   readonly log: Log;
-  /** Descriptors this process may have open; undefined: unknown, assumed to suffice. */
-  readonly fileDescriptorLimit?: number | undefined;
   readonly version?: string;
   readonly revision?: string;
   readonly nodeVersion?: string;
@@ -68,7 +67,7 @@ const LAST_SCRAPE_MS = 4000;
  * cannot carry. Whatever was started before it has been stopped.
  */
 export async function startGateway(config: Config, options: GatewayOptions): Promise<Gateway> {
-  const gateway = new Gateway(await prepare(config, options.fileDescriptorLimit), options);
+  const gateway = new Gateway(await prepare(config, options), options);
   try {
     await gateway.start();
   } catch (error) {
@@ -225,13 +224,19 @@ export class Gateway {
       'ready',
     );
     this.#warnOfEngine();
-    if (isCapLow(budget)) {
-      this.#log.warn(
-        { sessions: budget.sessions, fileDescriptors: this.#options.fileDescriptorLimit },
-        'the session cap was lowered to what the file-descriptor limit carries; raise the limit (ulimit -n)',
-      );
-    }
+    this.#warnOfBudget();
     if (this.#options.firstDial === true) void this.#active.routes.firstDial();
+  }
+
+  #warnOfBudget(): void {
+    const { budget, memory } = this.#active;
+    const warning = budgetWarning(budget);
+    if (warning === undefined) return;
+    const fileDescriptors = this.#options.fileDescriptorLimit;
+    this.#log.warn(
+      { sessions: budget.sessions, fileDescriptors, memoryBytes: memory?.limitBytes },
+      warning,
+    );
   }
 
   /**
@@ -308,7 +313,7 @@ export class Gateway {
 
   /** Makes `config` the running one. @throws when something of it cannot be; then nothing has changed. */
   async #apply(config: Config): Promise<void> {
-    const next = await prepare(config, this.#options.fileDescriptorLimit, this.#active);
+    const next = await prepare(config, this.#options, this.#active);
     if (this.#state === 'stopped') throw new Error('the gateway has stopped');
     const before = this.#active;
     const active = { ...next, routes: this.#makeRoutes(next, before.routes) };
@@ -328,6 +333,7 @@ export class Gateway {
     this.#log.configure(config.log);
     this.#announced.forget();
     if (next.cutThrough !== before.cutThrough) this.#warnOfEngine();
+    if (budgetWarning(next.budget) !== budgetWarning(before.budget)) this.#warnOfBudget();
     if (this.#options.firstDial === true) void active.routes.firstDial(before.routes);
   }
 

@@ -3,6 +3,7 @@ import './signals.ts';
 
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { readMemory } from './cgroup.ts';
 import { type Flags, isCommand, readArguments, unknownCommand } from './cli/arguments.ts';
 import { check } from './cli/check.ts';
 import type { CommandName } from './cli/commands.ts';
@@ -70,7 +71,7 @@ function runCheck(file: string | undefined, flags: Flags): Promise<number> | num
     return wrongUsage('check takes one file, FILE or --config FILE', 'check');
   const source = sourceOf(file === undefined ? flags : { ...flags, config: file });
   const { json, quiet, strict } = flags;
-  const options = { fileDescriptorLimit: fileDescriptorLimit(), json, quiet, strict };
+  const options = { fileDescriptorLimit: fileDescriptorLimit(), readMemory, json, quiet, strict };
   return check(source, { out: say, err: complain }, options);
 }
 
@@ -108,6 +109,7 @@ async function runServe(flags: Flags): Promise<number> {
     output,
     complain,
     fileDescriptorLimit: fileDescriptorLimit(),
+    readMemory,
     version: version(),
     nodeVersion: process.versions.node,
   });

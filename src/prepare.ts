@@ -1,6 +1,7 @@
 import type { TlsOptions } from 'node:tls';
 import { ADMIN_CONNECTIONS } from './admin/admin-port.ts';
-import { type Budget, makeBudget } from './budget.ts';
+import { type Budget, makeBudget, type SessionShape } from './budget.ts';
+import type { SystemMemory } from './cgroup.ts';
 import type { Config, RouteConfig, UpstreamTls } from './config/config.ts';
 import { routesOf } from './config/routes.ts';
 import { isSameTls, serverTlsOptions } from './listener/certificates.ts';
@@ -10,6 +11,14 @@ import { compileTrustedProxies, type TrustedProxies } from './net/networks.ts';
 import { type TlsClient, tlsClient } from './upstream/start-tls.ts';
 import { type CutThroughSupport, checkCutThrough } from './websocket/loopback-check.ts';
 
+/** What the system lets this process have. */
+export type Machine = {
+  /** Descriptors that it may have open; undefined: unknown, assumed to suffice. */
+  readonly fileDescriptorLimit?: number | undefined;
+  /** Asked at each start and reload: the limit of a running container can change. undefined: unknown. */
+  readonly readMemory?: (() => Promise<SystemMemory>) | undefined;
+};
+
 /** A configuration with all of it that can fail done; nothing of it runs yet. */
 export type Prepared = {
   readonly config: Config;
@@ -18,6 +27,7 @@ export type Prepared = {
   /** How each `upstream.tls` is spoken. */
   readonly tlsClients: ReadonlyMap<UpstreamTls, TlsClient>;
   readonly cutThrough: CutThroughSupport | undefined;
+  readonly memory: SystemMemory | undefined;
   readonly budget: Budget;
   readonly rules: HandshakeRules;
   /** Whose connections begin with a PROXY header. */
@@ -30,11 +40,7 @@ export type Prepared = {
  *
  * @throws what a part threw: a session cap that the descriptor limit cannot carry.
  */
-export async function prepare(
-  config: Config,
-  fileDescriptorLimit: number | undefined,
-  before?: Prepared,
-): Promise<Prepared> {
+export async function prepare(config: Config, machine: Machine, before?: Prepared): Promise<Prepared> {
   const { listen, timeouts, engine } = config;
   const routes = routesOf(config);
   const serverTls = listen.tls && serverTlsOptions(listen.tls, timeouts.handshakeMs);
@@ -44,15 +50,20 @@ export async function prepare(
     if (upstream.tls === undefined || tlsClients.has(upstream.tls)) continue;
     tlsClients.set(upstream.tls, before?.tlsClients.get(upstream.tls) ?? tlsClient(upstream.tls));
   }
+  const memory = await machine.readMemory?.();
   return {
     config,
     serverTls: isKnown ? before.serverTls : serverTls,
     tlsClients,
     cutThrough: before?.cutThrough ?? (engine === 'cut-through' ? await checkCutThrough() : undefined),
+    memory,
     budget: makeBudget({
       configuredSessions: config.limits.sessions,
-      descriptors: fileDescriptorLimit,
+      descriptors: machine.fileDescriptorLimit,
+      memoryBytes: memoryBytes(config, memory),
       adminConnections: ADMIN_CONNECTIONS,
+      shape: shapeOf(config, routes),
+      headBytes: config.limits.headBytes,
     }),
     rules: {
       health: listen.health,
@@ -63,6 +74,22 @@ export async function prepare(
     proxies: compileTrustedProxies(listen.proxyProtocol),
   };
 }
+
+function memoryBytes({ limits }: Config, memory: SystemMemory | undefined): number | undefined {
+  if (limits.memory === 'off') return undefined;
+  return limits.memory === 'auto' ? memory?.limitBytes : limits.memory;
+}
+
+/** Any session may be one of the costliest route. */
+const shapeOf = ({ listen }: Config, routes: readonly RouteConfig[]): SessionShape => ({
+  tls: listen.tls !== undefined,
+  upstreamTls: routes.some(({ upstream }) => upstream.tls !== undefined),
+  inspected: routes.some(({ inspect }) => inspect !== 'off'),
+  compressedSessions: routes.reduce(
+    (sum, { compression }) => sum + (compression.enabled ? compression.sessions : 0),
+    0,
+  ),
+});
 
 const routeRules = ({ name, host, path, subprotocols, origins }: RouteConfig): RouteRules => ({
   name,

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { RouteNumbers } from './admin/metric-table.ts';
-import type { Places } from './budget.ts';
+import type { Places } from './places.ts';
 import type { BufferPool } from './buffer-pool.ts';
 import type { OutcomeClass } from './close-reason.ts';
 import type { RouteConfig, UpstreamConfig } from './config/config.ts';

@@ -1,13 +1,29 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Budget, type BudgetWants, isCapLow, makeBudget, Places } from '../src/budget.ts';
+import {
+  type Budget,
+  type BudgetWants,
+  budgetWarning,
+  makeBudget,
+  type SessionShape,
+} from '../src/budget.ts';
 
 const ADMIN = 40;
 /** What Node, logs, files, lookups and listeners are left. */
 const RESERVE = 48;
 
+const CLEAR: SessionShape = { tls: false, upstreamTls: false, inspected: false, compressedSessions: 0 };
+
 const budget = (wants: Partial<BudgetWants> = {}): Budget =>
-  makeBudget({ configuredSessions: undefined, descriptors: undefined, adminConnections: ADMIN, ...wants });
+  makeBudget({
+    configuredSessions: undefined,
+    descriptors: undefined,
+    memoryBytes: undefined,
+    adminConnections: ADMIN,
+    shape: CLEAR,
+    headBytes: 8192,
+    ...wants,
+  });
 
 for (const [configured, descriptors, sessions, limitedBy] of [
   [undefined, undefined, 10_000, 'default'],
@@ -68,42 +84,6 @@ test('descriptors that cost a few sessions of the default are no matter for a wa
     [100, 1024, false],
   ] as const) {
     const made = budget({ configuredSessions: configured, descriptors });
-    assert.equal(isCapLow(made), low, String(descriptors));
+    assert.equal(budgetWarning(made) !== undefined, low, String(descriptors));
   }
-});
-
-test('places are taken up to their number and given back; a smaller number takes none away', () => {
-  const places = new Places(2);
-  assert.deepEqual([places.take(), places.take(), places.take()], [true, true, false]);
-  places.give();
-  assert.equal(places.take(), true);
-  places.resize(1);
-  assert.equal(places.taken, 2);
-  places.give();
-  assert.equal(places.take(), false);
-  places.give();
-  assert.equal(places.take(), true);
-});
-
-test('who waits for a place is called when one is given back, in the order of coming', () => {
-  const places = new Places(1);
-  const called: string[] = [];
-  const waiter = (name: string) => (): unknown => called.push(places.take() ? name : 'none');
-  const [first, second] = [waiter('first'), waiter('second')];
-  places.take();
-  for (const call of [first, second, first]) places.whenFree(call);
-  places.give();
-  assert.deepEqual(called, ['first']);
-  places.give();
-  places.give();
-  assert.deepEqual(called, ['first', 'second']);
-});
-
-test('a waiter that has no use for the place keeps it from nobody', () => {
-  const places = new Places(1);
-  const called: string[] = [];
-  places.take();
-  for (const name of ['one', 'other']) places.whenFree(() => called.push(name));
-  places.give();
-  assert.deepEqual(called, ['one', 'other']);
 });

@@ -3,13 +3,12 @@ import type { Config, ListenAddress, RouteConfig } from '../config/config.ts';
 import { type ConfigSource, loadConfig } from '../config/load.ts';
 import { formatProblem, type Problem, urgentWarnings } from '../config/problems.ts';
 import { counted } from '../config/text.ts';
-import { type Prepared, prepare } from '../prepare.ts';
+import { type Machine, type Prepared, prepare } from '../prepare.ts';
 import { printableJson } from '../printable.ts';
 
 export type CheckOutput = { out(line: string): void; err(line: string): void };
 
-export type CheckOptions = {
-  readonly fileDescriptorLimit?: number | undefined;
+export type CheckOptions = Machine & {
   /** One JSON object in place of lines. */
   readonly json?: boolean | undefined;
   /** Nothing but problems and warnings. */
@@ -26,7 +25,7 @@ export type CheckOptions = {
 export async function check(
   source: ConfigSource,
   io: CheckOutput,
-  { fileDescriptorLimit, json = false, quiet = false, strict = false }: CheckOptions = {},
+  { json = false, quiet = false, strict = false, ...machine }: CheckOptions = {},
 ): Promise<number> {
   const loaded = await loadConfig(source);
   const { warnings } = loaded;
@@ -35,7 +34,7 @@ export async function check(
   if (!loaded.ok) problems = loaded.problems;
   else {
     try {
-      prepared = await prepare(loaded.config, fileDescriptorLimit);
+      prepared = await prepare(loaded.config, machine);
     } catch (error) {
       problems = [{ code: 'start', where: '', key: '', text: (error as Error).message }];
     }

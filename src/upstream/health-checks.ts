@@ -1,4 +1,4 @@
-import type { Places } from '../budget.ts';
+import type { Places } from '../places.ts';
 import type { Endpoint } from './endpoint.ts';
 import { HEALTH_OUTCOMES, type HealthAnswer, type HealthProbe } from './health.ts';
 

@@ -1,4 +1,4 @@
-import type { Places } from '../budget.ts';
+import type { Places } from '../places.ts';
 import type { BufferPool } from '../buffer-pool.ts';
 import type { UpstreamConfig, UpstreamServer } from '../config/config.ts';
 import type { Log } from '../log.ts';

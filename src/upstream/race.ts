@@ -1,4 +1,4 @@
-import type { Places } from '../budget.ts';
+import type { Places } from '../places.ts';
 import type { Runtime } from './clock.ts';
 import type { ConnectOutcome } from './connect-outcome.ts';
 import type { DialObserver, DialTarget, Upstream } from './connection.ts';

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import type { Places } from '../budget.ts';
+import type { Places } from '../places.ts';
 import type { UpstreamServer } from '../config/config.ts';
 import { foreignText, type Log } from '../log.ts';
 import type { Runtime } from './clock.ts';

@@ -64,7 +64,7 @@ test('the table of the page has the same keys and defaults', () => {
 
 test('ranges and words of the page are those of the schema', async () => {
   for (const [, key = '', type = ''] of page.matchAll(/^\| `([a-zA-Z]+\.[a-zA-Z.]+)` \| ([^|]+) \|/gm)) {
-    const range = /, (\S+) to ([^\s,]+)(?:, or `(\w+)`)?$/.exec(type.trim());
+    const range = /, (\S+) to ([^\s,]+)(?:, or `(\w+)`(?: or `\w+`)?)?$/.exec(type.trim());
     if (range === null) continue;
     const { lines } = await load(merged([nested(key, '"nonsense"')]));
     const [, least, most, word] = range;

@@ -32,6 +32,7 @@ const DEFAULTS = {
   info: { connectUrls: 'keep', hide: [] },
   limits: {
     sessions: undefined,
+    memory: 'auto',
     sessionsPerAddress: 0,
     handshakesInFlight: 512,
     handshakesPerSecond: 300,
@@ -100,7 +101,7 @@ listen: {address: ":1", trustedProxies: 10.0.0.0/8, proxyProtocol: [10.1.0.0/16]
 admin: {address: 2, hosts: natsgate}
 origins: {allow: [self, "*"], missing: allow, opaque: allow}
 upstream: {servers: [nats://a, nats://b:1], connectTimeout: 2s, dialTimeout: 3s, order: least-sessions, health: {url: ["http://{host}:1/h", "http://b/h"], interval: 1m}, readiness: upstream, tls: {mode: first, serverName: "[::1]", minVersion: TLSv1.3}, proxyProtocol: v1}
-limits: {sessions: 5, sessionsPerAddress: 4, handshakesInFlight: 3, handshakesPerSecond: 2, handshakesPerSecondPerAddress: 1, headBytes: 64KiB, headLines: 256, frameBytes: 16MiB, sentFrameBytes: 1KiB, controlLineBytes: 8KiB, sessionAge: 12h, readiness: capacity}
+limits: {sessions: 5, memory: 512MiB, sessionsPerAddress: 4, handshakesInFlight: 3, handshakesPerSecond: 2, handshakesPerSecondPerAddress: 1, headBytes: 64KiB, headLines: 256, frameBytes: 16MiB, sentFrameBytes: 1KiB, controlLineBytes: 8KiB, sessionAge: 12h, readiness: capacity}
 timeouts: {handshake: 4s, ping: 100ms, silence: 200ms, stall: 10ms, close: 20ms}
 drain: {delay: 0, timeout: 0s}
 engine: buffered
@@ -150,6 +151,7 @@ log: {level: silent, format: text}
       info: { connectUrls: ['gw.example.com:443'], hide: ['host', 'go'] },
       limits: {
         sessions: 5,
+        memory: 536_870_912,
         sessionsPerAddress: 4,
         handshakesInFlight: 3,
         handshakesPerSecond: 2,

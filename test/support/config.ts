@@ -52,6 +52,7 @@ export function testConfig(upstreamPort: number, overrides: ConfigOverrides = {}
     info: { connectUrls: 'keep', hide: [], ...overrides.info },
     limits: {
       sessions: 1000,
+      memory: 'auto',
       sessionsPerAddress: 0,
       handshakesInFlight: 512,
       handshakesPerSecond: 100_000,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { Places } from '../../src/budget.ts';
+import { Places } from '../../src/places.ts';
 import { Readiness } from '../../src/upstream/readiness.ts';
 import { type Bench, bench, placed, turn } from './support.ts';
 

@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events';
-import { Places } from '../../src/budget.ts';
+import { Places } from '../../src/places.ts';
 import { BufferPool } from '../../src/buffer-pool.ts';
 import type { UpstreamConfig, UpstreamServer } from '../../src/config/config.ts';
 import type { Log } from '../../src/log.ts';

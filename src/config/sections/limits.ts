@@ -1,5 +1,5 @@
 import type * as z from 'zod';
-import { bytes, number, numberOrAuto, numberOrOff, section, time, words } from '../keys.ts';
+import { autoBytes, bytes, number, numberOrAuto, numberOrOff, section, time, words } from '../keys.ts';
 import type { Check } from './check.ts';
 
 /** nats-server's default max_payload; the lines around a payload need room as well. */
@@ -24,6 +24,12 @@ export const INHERITED_LIMITS = Object.keys(sessionKeys);
 
 export const limits = section('Caps; each process has its own.', EXPECTED, {
   sessions: numberOrAuto('Sessions at once; auto: 10000, or what descriptors and memory carry.', 1e6),
+  memory: autoBytes(
+    'Memory of this process; auto: the limit of its container.',
+    '64MiB',
+    '1024GiB',
+    '256MiB',
+  ),
   sessionsPerAddress: numberOrOff('Sessions at once from one address (IPv6: one /64).', 1e6),
   handshakesInFlight: number('Handshakes that are not answered yet.', 512, 1e5),
   handshakesPerSecond: number('Handshakes a second; bursts of twice as many pass.', 300, 1e6),
@@ -47,6 +53,8 @@ export type LimitsConfig = Readonly<ReturnType<typeof limitsConfig>>;
 export const limitsConfig = (values: Values) => ({
   /** undefined: 10 000, or fewer when descriptors or memory ask for it. */
   sessions: values.sessions,
+  /** Bytes that this process may use. `auto`: what the system lets it have; `off`: nothing follows from memory. */
+  memory: memoryOf(values.memory),
   /** 0: no limit. */
   sessionsPerAddress: values.sessionsPerAddress,
   handshakesInFlight: values.handshakesInFlight,
@@ -61,6 +69,9 @@ export const limitsConfig = (values: Values) => ({
   /** Whether /readyz also says no while no session has room. */
   readiness: values.readiness,
 });
+
+const memoryOf = (bytes: number | undefined): number | 'auto' | 'off' =>
+  bytes === undefined ? 'auto' : bytes === 0 ? 'off' : bytes;
 
 export type RouteLimits = Readonly<ReturnType<typeof routeLimitsConfig>>;
 export const routeLimitsConfig = (values: RouteValues) => ({
