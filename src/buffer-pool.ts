@@ -106,6 +106,11 @@ export class BufferPool {
     return copy;
   }
 
+  /** What a chunk of `length` bytes that is kept takes, once the slots are used up. */
+  keptBytes(length: number): number {
+    return length < MIN_SPARE_BYTES ? length : SLOT_BYTES;
+  }
+
   #copyOf(slot: number, end: number): Buffer {
     const length = end - slot;
     let store: Buffer | undefined;

@@ -39,6 +39,7 @@ export type CloseReason =
   | 'assembly_timeout'
   | 'rate_exceeded'
   | 'slow_consumer'
+  | 'overload'
   | 'session_expired'
   | 'draining'
   | 'upstream_closed'
@@ -117,7 +118,16 @@ export const CLOSE_REASONS = {
     initiator: 'gateway',
     level: 'warn',
     finalError: undefined,
-    sentence: 'The client read nothing for timeouts.stall while bytes for it were waiting.',
+    sentence:
+      'The client read nothing, or next to nothing, for timeouts.stall while bytes for it were waiting.',
+  },
+  overload: {
+    code: 1008,
+    initiator: 'gateway',
+    level: 'warn',
+    finalError: RETURN_ERROR,
+    sentence:
+      'More bytes waited for slow clients and servers than the memory carries, and for this session for longest.',
   },
   session_expired: {
     code: 1001,
@@ -145,7 +155,8 @@ export const CLOSE_REASONS = {
     initiator: 'gateway',
     level: 'warn',
     finalError: undefined,
-    sentence: 'nats-server read nothing for timeouts.stall while bytes of the client were waiting.',
+    sentence:
+      'nats-server read nothing, or next to nothing, for timeouts.stall while bytes of the client were waiting.',
   },
   upstream_reset: {
     code: 1011,

@@ -20,11 +20,13 @@ import type { Opening, OpeningFacts } from './listener/opening.ts';
 import { DROP_REASONS, type DropReason, pendingLimits } from './listener/pending.ts';
 import { TLS_OUTCOMES } from './listener/tls-outcome.ts';
 import type { Log } from './log.ts';
+import { SendQueues } from './net/send-queues.ts';
 import { Places } from './places.ts';
 import { isCutThrough, type Machine, type Prepared, prepare } from './prepare.ts';
 import { encodeProxyHeader } from './proxy-protocol.ts';
 import { Reporter } from './reporter.ts';
 import { type Route, Routes, RouteTotals } from './routes.ts';
+import { Overload } from './session/overload.ts';
 import { Session, type SessionObserver, type SessionSummary } from './session/session.ts';
 import { Sessions } from './session/sessions.ts';
 import { TimerWheel } from './timer-wheel.ts';
@@ -52,6 +54,8 @@ export type GatewayOptions = Machine & {
   readonly timerWheel?: TimerWheel;
   /** Given by a test that watches who uses a buffer too long. */
   readonly bufferPool?: BufferPool;
+  /** Given by a test that waits for its answers. */
+  readonly sendQueues?: SendQueues;
 };
 
 /**
@@ -106,6 +110,8 @@ export class Gateway {
   readonly #frames = new FrameCounters();
   readonly #pool: BufferPool;
   readonly #dialPlaces: Places;
+  readonly #overload: Overload;
+  readonly #queues: SendQueues;
   readonly #totals = new RouteTotals();
   readonly #inspected = new InspectionTotals();
   readonly #reporter: Reporter;
@@ -143,6 +149,9 @@ export class Gateway {
     this.#admission = new Admission(admissionLimits(prepared), () => performance.now());
     this.#pool = options.bufferPool ?? new BufferPool();
     this.#dialPlaces = new Places(prepared.budget.extraDials);
+    this.#queues = options.sendQueues ?? new SendQueues();
+    this.#overload = new Overload(this.#sessions, options.log);
+    this.#overload.configure(prepared.budget.bufferBytes, prepared.memory);
     this.#active = { ...prepared, routes: this.#makeRoutes(prepared) };
     this.#listener = new Listener(serverTls, rules, proxies, listenerLimits(prepared), {
       onOpening: (opening) => void this.#open(opening),
@@ -203,6 +212,7 @@ export class Gateway {
   /** Called once, by startGateway. */
   async start(): Promise<void> {
     if (this.#options.timerWheel === undefined) this.#wheel.start();
+    this.#overload.start();
     await this.#reloader?.start();
     const { config, budget, serverTls } = this.#active;
     this.#adminAddress = await this.#admin.listen(config.admin.address);
@@ -233,10 +243,7 @@ export class Gateway {
     const warning = budgetWarning(budget);
     if (warning === undefined) return;
     const fileDescriptors = this.#options.fileDescriptorLimit;
-    this.#log.warn(
-      { sessions: budget.sessions, fileDescriptors, memoryBytes: memory?.limitBytes },
-      warning,
-    );
+    this.#log.warn({ sessions: budget.sessions, fileDescriptors, memoryBytes: memory?.limitBytes }, warning);
   }
 
   /**
@@ -298,6 +305,7 @@ export class Gateway {
     await this.#listener.close();
     this.#active.routes.close();
     this.#wheel.stop();
+    this.#overload.stop();
     await this.#admin.close();
     this.#metrics.close();
     if (hasRun) this.#log.info({ sessions: this.#sessions.opened }, 'stopped');
@@ -324,6 +332,7 @@ export class Gateway {
     this.#listener.configure(next.rules, next.proxies, listenerLimits(next));
     this.#admission.configure(admissionLimits(next));
     this.#dialPlaces.resize(next.budget.extraDials);
+    this.#overload.configure(next.budget.bufferBytes, next.memory);
     this.#admin.configure(config.admin);
     this.#active = active;
     for (const name of active.routes.upstreams) this.#metrics.addUpstream(name);
@@ -352,6 +361,8 @@ export class Gateway {
       frames: this.#frames,
       sessionObserver: this.#sessionObserver,
       dialPlaces: this.#dialPlaces,
+      held: this.#overload,
+      queues: this.#queues,
       totals: this.#totals,
       ownContext: (route: Route) => dialContext(route, undefined),
       dialObserver: (upstream: string) => ({
@@ -592,6 +603,7 @@ export class Gateway {
       pauses: totals.pauses,
       pausedNow: totals.pausedNow,
       buffered: { client, upstream },
+      held: { bytes: this.#overload.heldBytes, limitBytes: this.#overload.limitBytes },
       serverStates: SERVER_STATES,
       upstreamServers: routes.servers(),
       routes: totals.routes(routes.names, this.#sessionsByRoute()),

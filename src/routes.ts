@@ -1,11 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { RouteNumbers } from './admin/metric-table.ts';
-import type { Places } from './places.ts';
 import type { BufferPool } from './buffer-pool.ts';
 import type { OutcomeClass } from './close-reason.ts';
 import type { RouteConfig, UpstreamConfig } from './config/config.ts';
 import { routesOf } from './config/routes.ts';
 import type { Log } from './log.ts';
+import type { Places } from './places.ts';
 import { isCutThrough, type Prepared } from './prepare.ts';
 import { Traffic } from './session/pipe.ts';
 import type { SessionObserver, SessionParts } from './session/session.ts';
@@ -40,6 +40,8 @@ export type RouteParts = {
   readonly wheel: TimerWheel;
   readonly frames: FrameCounters;
   readonly sessionObserver: SessionObserver;
+  readonly held: SessionParts['held'];
+  readonly queues: SessionParts['queues'];
   /** Connections to upstreams beside those of sessions. */
   readonly dialPlaces: Places;
   readonly totals: RouteTotals;
@@ -180,6 +182,8 @@ export class Routes {
           limits: { ...timeouts, sessionAgeMs: limits.sessionAgeMs },
           traffic: parts.totals.trafficOf(config.name),
           observer: parts.sessionObserver,
+          held: parts.held,
+          queues: parts.queues,
         },
       });
     }

@@ -48,6 +48,11 @@ export class TimerWheel {
     }
   }
 
+  /** Counts up by one each 250 ms. */
+  get tick(): number {
+    return this.#tick;
+  }
+
   /** Entries with a pending deadline. */
   get pending(): number {
     return this.#pending;

@@ -15,6 +15,8 @@ export type MetricsSource = {
   readonly pauses: Sides;
   readonly pausedNow: Sides;
   readonly buffered: Sides;
+  /** What waits for all sessions together, and how much may. */
+  readonly held: { readonly bytes: number; readonly limitBytes: number };
   /** Every state that a server can be in. */
   readonly serverStates: readonly string[];
   readonly upstreamServers: readonly UpstreamServerNumbers[];
@@ -196,6 +198,14 @@ export const COPIED_METRICS: Readonly<Record<string, CopiedMetric>> = {
     (s) => s.buffered,
     {},
     'side',
+  ),
+  natsgate_buffer_held_bytes: gauge(
+    'Memory that bytes take which wait in the process for slow clients and servers.',
+    (s) => s.held.bytes,
+  ),
+  natsgate_buffer_limit_bytes: gauge(
+    'Above so much of it the sessions end that have waited longest; absent without a limit.',
+    (s) => (Number.isFinite(s.held.limitBytes) ? s.held.limitBytes : undefined),
   ),
   natsgate_upstream_connections_active: serverGauge(
     'Connections to nats-server that carry a session.',

@@ -16,6 +16,33 @@ export class Traffic {
   upstreamsPausedNow = 0;
 }
 
+/** What all sessions together have waiting. */
+export type HeldBytes = { hold(bytes: number): void; release(bytes: number): void };
+
+/** What all pipes share. */
+export type PipeParts = {
+  readonly pool: BufferPool;
+  readonly traffic: Traffic;
+  readonly held: HeldBytes;
+  readonly wheel: { readonly nowMs: number; readonly tick: number };
+};
+
+export type PipeOwner = {
+  /** So many bytes have gone to the client that a ping should follow them. */
+  onMark(): void;
+  /** A side takes no more for now. */
+  onStall(): void;
+};
+
+/**
+ * A client that reads slowly out of large buffers of its system looks to our kernel like one that has stopped: windows
+ * of TCP open again in steps of up to half a buffer, which is minutes for 5 KB/s (Linux 6.18). A ping behind each so
+ * many bytes is answered when the client has read up to there. No more than so many in one tick of the wheel: enough
+ * for all that both kernels hold for a client that reads nothing, and nothing to speak of for a fast one.
+ */
+const MARK_BYTES = 128 * 1024;
+const MAX_MARKS = 64;
+
 /**
  * Carries bytes both ways between one client and one upstream, with backpressure.
  *
@@ -30,15 +57,20 @@ export class Traffic {
 export class Pipe {
   readonly #client: ByteSocket;
   readonly #upstream: Socket;
-  readonly #pool: BufferPool;
-  readonly #traffic: Traffic;
-  readonly #clock: { readonly nowMs: number };
+  #unmarkedBytes = 0;
+  #marks = 0;
+  #marksTick = 0;
+  readonly #parts: PipeParts;
+  readonly #owner: PipeOwner;
   bytesToUpstream = 0;
   bytesToClient = 0;
   /** Since when the upstream has taken nothing while client bytes wait; undefined while it flows. */
   upstreamStalledSinceMs: number | undefined;
   /** Since when the client has taken nothing while upstream bytes wait; undefined while it flows. */
   clientStalledSinceMs: number | undefined;
+  /** What waits here for either side. */
+  #heldForUpstream = 0;
+  #heldForClient = 0;
   /** Chunks that the kernel has not taken yet; the write-safety rule is in buffer-pool.ts. */
   #pending: Buffer[] | undefined;
   #open = true;
@@ -46,34 +78,31 @@ export class Pipe {
   /** The upstream encrypts what it is given, see the write-safety rule. */
   readonly #encrypts: boolean;
 
-  constructor(
-    client: ByteSocket,
-    upstream: Socket,
-    pool: BufferPool,
-    traffic: Traffic,
-    clock: { readonly nowMs: number },
-  ) {
+  constructor(client: ByteSocket, upstream: Socket, parts: PipeParts, owner: PipeOwner) {
     this.#client = client;
     this.#upstream = upstream;
     this.#encrypts = upstream instanceof TLSSocket;
-    this.#pool = pool;
-    this.#traffic = traffic;
-    this.#clock = clock;
+    this.#parts = parts;
+    this.#owner = owner;
   }
 
   /** From the client. The chunk goes back to the pool when the kernel has it. */
   toUpstream(chunk: Buffer): void {
     if (!this.#openToUpstream) {
-      this.#pool.release(chunk);
+      this.#parts.pool.release(chunk);
       return;
     }
     this.bytesToUpstream += chunk.length;
-    this.#traffic.bytesToUpstream += chunk.length;
-    if (this.#writeUpstream(chunk) || this.upstreamStalledSinceMs !== undefined) return;
-    this.upstreamStalledSinceMs = this.#clock.nowMs;
-    this.#traffic.clientPauses++;
-    this.#traffic.clientsPausedNow++;
+    this.#parts.traffic.bytesToUpstream += chunk.length;
+    const { length } = chunk;
+    if (this.#writeUpstream(chunk)) return;
+    this.#heldForUpstream += this.#hold(length);
+    if (this.upstreamStalledSinceMs !== undefined) return;
+    this.upstreamStalledSinceMs = this.#parts.wheel.nowMs;
+    this.#parts.traffic.clientPauses++;
+    this.#parts.traffic.clientsPausedNow++;
     this.#client.pause();
+    this.#owner.onStall();
   }
 
   /** False: bytes are still here, and `drain` is certain. */
@@ -81,12 +110,12 @@ export class Pipe {
     const upstream = this.#upstream;
     if (this.#encrypts) {
       const flowing = upstream.write(upstream.writableLength === 0 ? chunk : Buffer.from(chunk));
-      this.#pool.release(chunk);
+      this.#parts.pool.release(chunk);
       return flowing;
     }
     upstream.write(chunk);
     if (upstream.writableLength === 0) {
-      this.#pool.release(chunk);
+      this.#parts.pool.release(chunk);
       return true;
     }
     if (this.#pending === undefined) this.#pending = [chunk];
@@ -94,18 +123,41 @@ export class Pipe {
     return false;
   }
 
+  #hold(length: number): number {
+    const bytes = this.#parts.pool.keptBytes(length);
+    this.#parts.held.hold(bytes);
+    return bytes;
+  }
+
+  get heldBytes(): number {
+    return this.#heldForUpstream + this.#heldForClient;
+  }
+
+  get holdsForClient(): boolean {
+    return this.#heldForClient > 0;
+  }
+
+  /** The sockets are being dropped: what waits counts no more, though it is there for another moment. */
+  forgetHeld(): void {
+    this.#parts.held.release(this.heldBytes);
+    this.#heldForUpstream = 0;
+    this.#heldForClient = 0;
+  }
+
   upstreamDrained(): void {
     this.releasePending();
     if (this.upstreamStalledSinceMs === undefined) return;
     this.upstreamStalledSinceMs = undefined;
-    this.#traffic.clientsPausedNow--;
+    this.#parts.traffic.clientsPausedNow--;
     if (this.#open) this.#client.resume();
   }
 
   /** The kernel has taken all that was written upstream, or the upstream socket is gone. */
   releasePending(): void {
+    this.#parts.held.release(this.#heldForUpstream);
+    this.#heldForUpstream = 0;
     if (this.#pending === undefined) return;
-    for (const chunk of this.#pending) this.#pool.release(chunk);
+    for (const chunk of this.#pending) this.#parts.pool.release(chunk);
     this.#pending = undefined;
   }
 
@@ -113,18 +165,39 @@ export class Pipe {
   toClient(chunk: Buffer): void {
     if (!this.#open) return;
     this.bytesToClient += chunk.length;
-    this.#traffic.bytesToClient += chunk.length;
-    if (this.#client.write(chunk) || this.clientStalledSinceMs !== undefined) return;
-    this.clientStalledSinceMs = this.#clock.nowMs;
-    this.#traffic.upstreamPauses++;
-    this.#traffic.upstreamsPausedNow++;
+    this.#parts.traffic.bytesToClient += chunk.length;
+    const flows = this.#client.write(chunk);
+    this.#unmarkedBytes += chunk.length;
+    if (this.#unmarkedBytes >= MARK_BYTES) this.#mark();
+    if (flows) return;
+    this.#heldForClient += this.#hold(chunk.length);
+    if (this.clientStalledSinceMs !== undefined) return;
+    this.clientStalledSinceMs = this.#parts.wheel.nowMs;
+    this.#parts.traffic.upstreamPauses++;
+    this.#parts.traffic.upstreamsPausedNow++;
     this.#upstream.pause();
+    this.#owner.onStall();
+  }
+
+  #mark(): void {
+    const { tick } = this.#parts.wheel;
+    if (tick !== this.#marksTick) this.#marks = 0;
+    this.#marksTick = tick;
+    this.#unmarkedBytes = 0;
+    if (++this.#marks <= MAX_MARKS) this.#owner.onMark();
+  }
+
+  /** Nothing waits for the client any more, or it is gone. */
+  releaseClient(): void {
+    this.#parts.held.release(this.#heldForClient);
+    this.#heldForClient = 0;
   }
 
   clientDrained(): void {
+    this.releaseClient();
     if (this.clientStalledSinceMs === undefined) return;
     this.clientStalledSinceMs = undefined;
-    this.#traffic.upstreamsPausedNow--;
+    this.#parts.traffic.upstreamsPausedNow--;
     if (this.#open) this.#upstream.resume();
   }
 
@@ -138,8 +211,8 @@ export class Pipe {
     if (!this.#open) return;
     this.#open = false;
     this.#openToUpstream = false;
-    if (this.upstreamStalledSinceMs !== undefined) this.#traffic.clientsPausedNow--;
-    if (this.clientStalledSinceMs !== undefined) this.#traffic.upstreamsPausedNow--;
+    if (this.upstreamStalledSinceMs !== undefined) this.#parts.traffic.clientsPausedNow--;
+    if (this.clientStalledSinceMs !== undefined) this.#parts.traffic.upstreamsPausedNow--;
     this.upstreamStalledSinceMs = undefined;
     this.clientStalledSinceMs = undefined;
   }

@@ -1,9 +1,13 @@
 import type { Socket } from 'node:net';
 import type { BufferPool } from '../buffer-pool.ts';
 import { CLOSE_REASONS, type CloseReason } from '../close-reason.ts';
+import { drop } from '../net/tcp-handle.ts';
 import { type TimerWheel, WheelEntry } from '../timer-wheel.ts';
 import type { ByteSocket, ByteSocketOwner, ClientEnd } from '../websocket/byte-socket.ts';
-import { Pipe, type Traffic } from './pipe.ts';
+import type { Holder } from './overload.ts';
+import { type HeldBytes, Pipe, type PipeOwner, type Traffic } from './pipe.ts';
+import { type Queues, RATE_STALLS } from './stall-watch.ts';
+import { type Side, type Waiting, Waits } from './waits.ts';
 
 export type SessionLimits = {
   readonly pingMs: number;
@@ -106,6 +110,8 @@ export type SessionParts = {
   readonly wheel: TimerWheel;
   readonly limits: SessionLimits;
   readonly traffic: Traffic;
+  readonly held: HeldBytes;
+  readonly queues: Queues;
   readonly observer: SessionObserver;
 };
 
@@ -119,15 +125,13 @@ export type SessionParts = {
  *
  * The first event decides the reason; whatever follows is a consequence and changes nothing.
  */
-export class Session extends WheelEntry implements ByteSocketOwner {
+export class Session extends WheelEntry implements ByteSocketOwner, PipeOwner, Waiting, Holder {
   readonly facts: SessionFacts;
   readonly startedAtMs = performance.now();
   readonly #client: ByteSocket;
   readonly #upstream: Socket;
   readonly #pipe: Pipe;
-  readonly #wheel: TimerWheel;
-  readonly #limits: SessionLimits;
-  readonly #observer: SessionObserver;
+  readonly #parts: SessionParts;
   readonly inspection: Inspection | undefined;
   readonly #writeToClient: (piece: Buffer) => void;
   #reason: CloseReason | undefined;
@@ -140,7 +144,10 @@ export class Session extends WheelEntry implements ByteSocketOwner {
   #lastLifeMs: number;
   #nextPingMs: number;
   #pingSentAtMs = 0;
+  /** Pings behind bytes, whose answers say nothing about the network. */
+  #marksOut = 0;
   #closeDeadlineMs = 0;
+  #waits: Waits | undefined;
   readonly #expiresAtMs: number;
 
   constructor(
@@ -151,15 +158,13 @@ export class Session extends WheelEntry implements ByteSocketOwner {
     inspection?: Inspection,
   ) {
     super();
-    const { pool, wheel, limits, traffic, observer } = parts;
+    const { wheel, limits } = parts;
     this.facts = facts;
     this.#client = client;
     this.#upstream = upstream;
-    this.#wheel = wheel;
-    this.#limits = limits;
-    this.#observer = observer;
+    this.#parts = parts;
     this.inspection = inspection;
-    const pipe = new Pipe(client, upstream, pool, traffic, wheel);
+    const pipe = new Pipe(client, upstream, parts, this);
     this.#pipe = pipe;
     this.#writeToClient = inspection === undefined ? nothing : (piece) => pipe.toClient(piece);
     this.#lastLifeMs = wheel.nowMs;
@@ -233,7 +238,7 @@ export class Session extends WheelEntry implements ByteSocketOwner {
     inspection.put(words, this.#writeToClient, true);
     if (!inspection.isWaiting) return false;
     this.#isSpeaking = true;
-    this.#closeDeadlineMs = this.#wheel.nowMs + this.#limits.closeMs;
+    this.#closeDeadlineMs = this.#parts.wheel.nowMs + this.#parts.limits.closeMs;
     this.#reschedule();
     return true;
   }
@@ -268,9 +273,72 @@ export class Session extends WheelEntry implements ByteSocketOwner {
   cut(): void {
     this.end('draining');
     if (this.#isSpeaking) this.#close();
+    this.#drop();
+  }
+
+  // Holder
+
+  get heldBytes(): number {
+    return this.#pipe.heldBytes + this.#client.assemblingBytes;
+  }
+
+  get heldSinceMs(): number {
+    return Math.min(
+      this.waitsSinceMs('client') ?? Number.POSITIVE_INFINITY,
+      this.waitsSinceMs('upstream') ?? Number.POSITIVE_INFINITY,
+      this.#client.assemblingSinceMs ?? Number.POSITIVE_INFINITY,
+    );
+  }
+
+  /** For the good of the others. A client that only waits for the server hears why. */
+  shed(): void {
+    const pipe = this.#pipe;
+    const clientReads = !pipe.holdsForClient && this.#client.assemblingBytes === 0;
+    this.end('overload');
+    if (this.#isSpeaking) this.#close();
+    if (clientReads) drop(this.#upstream);
+    else this.#drop();
+    pipe.forgetHeld();
+  }
+
+  /** Nobody waits for the last bytes and the close frame any more. */
+  #drop(): void {
     this.#forced = true;
     this.#client.destroy();
-    this.#upstream.destroy();
+    drop(this.#upstream);
+  }
+
+  // PipeOwner
+
+  onMark(): void {
+    this.#marksOut++;
+    this.#client.ping();
+  }
+
+  onStall(): void {
+    this.#waits ??= new Waits(this.#client.socket, this.#upstream, this.#parts, this);
+    if (this.#waits.begin()) this.#reschedule();
+  }
+
+  // Waiting
+
+  waitsSinceMs(side: Side): number | undefined {
+    const isOpen = this.#reason === undefined || this.#isSpeaking;
+    if (isOpen)
+      return side === 'client' ? this.#pipe.clientStalledSinceMs : this.#pipe.upstreamStalledSinceMs;
+    const bytes = side === 'client' ? this.#client.bufferedBytes : this.#upstream.writableLength;
+    if (bytes === 0) return undefined;
+    return this.#closeDeadlineMs - RATE_STALLS * this.#parts.limits.stallMs;
+  }
+
+  onProgress(side: Side): void {
+    // Who takes bytes lives, though its pongs wait behind what it has not sent yet.
+    if (side === 'client') this.#lastLifeMs = this.#parts.wheel.nowMs;
+  }
+
+  onStalled(side: Side): void {
+    if (this.#reason === undefined) this.end(side === 'client' ? 'slow_consumer' : 'upstream_stalled');
+    else this.#drop();
   }
 
   // ByteSocketOwner
@@ -295,13 +363,24 @@ export class Session extends WheelEntry implements ByteSocketOwner {
     this.#onDelivered();
   }
 
+  onAssembling(change: number): void {
+    const { held } = this.#parts;
+    if (change > 0) held.hold(change);
+    else held.release(-change);
+  }
+
   onLife(): void {
-    this.#lastLifeMs = this.#wheel.nowMs;
+    this.#lastLifeMs = this.#parts.wheel.nowMs;
   }
 
   onPong(): void {
+    this.#waits?.answered();
+    if (this.#marksOut > 0) {
+      this.#marksOut--;
+      return;
+    }
     if (this.#pingSentAtMs === 0) return;
-    this.#observer.onPingAnswered((performance.now() - this.#pingSentAtMs) / 1000);
+    this.#parts.observer.onPingAnswered((performance.now() - this.#pingSentAtMs) / 1000);
     this.#pingSentAtMs = 0;
   }
 
@@ -313,6 +392,7 @@ export class Session extends WheelEntry implements ByteSocketOwner {
 
   onClosed(): void {
     this.#clientOpen = false;
+    this.#pipe.releaseClient();
     if (this.#isSpeaking) this.#close();
     this.#finish();
   }
@@ -321,12 +401,14 @@ export class Session extends WheelEntry implements ByteSocketOwner {
 
   override onDeadline(): void {
     try {
+      const waits = this.#waits;
+      if (waits !== undefined && this.#parts.wheel.nowMs >= waits.lookAtMs) waits.look();
       if (this.#reason === undefined) this.#checkDeadlines();
-      else if (this.#wheel.nowMs >= this.#closeDeadlineMs) {
+      else if (this.#parts.wheel.nowMs >= this.#closeDeadlineMs) {
         // The server's operation does not end: the close frame must come without the words.
         if (this.#isSpeaking) return this.#close();
         this.#client.destroy();
-        this.#upstream.destroy();
+        drop(this.#upstream);
         return;
       }
     } catch (error) {
@@ -336,34 +418,34 @@ export class Session extends WheelEntry implements ByteSocketOwner {
   }
 
   #checkDeadlines(): void {
-    const nowMs = this.#wheel.nowMs;
+    const nowMs = this.#parts.wheel.nowMs;
     const expired = this.#expiredReason(nowMs);
     if (expired !== undefined) this.end(expired);
     else if (nowMs >= this.#nextPingMs) this.#ping(nowMs);
   }
 
   #expiredReason(nowMs: number): CloseReason | undefined {
-    const { clientStalledSinceMs, upstreamStalledSinceMs } = this.#pipe;
+    const { upstreamStalledSinceMs } = this.#pipe;
     const passed = (sinceMs: number | undefined, limitMs: number): boolean =>
       sinceMs !== undefined && nowMs - sinceMs >= limitMs;
-    if (passed(clientStalledSinceMs, this.#limits.stallMs)) return 'slow_consumer';
-    if (passed(upstreamStalledSinceMs, this.#limits.stallMs)) return 'upstream_stalled';
     if (upstreamStalledSinceMs !== undefined) {
       // We do not read the client now, so its silence means nothing.
       this.#lastLifeMs = nowMs;
     } else if (passed(this.#client.assemblingSinceMs, ASSEMBLY_MS)) return 'assembly_timeout';
-    if (passed(this.#lastLifeMs, this.#limits.silenceMs)) return 'client_unresponsive';
+    if (passed(this.#lastLifeMs, this.#parts.limits.silenceMs)) return 'client_unresponsive';
     if (nowMs >= this.#expiresAtMs) return 'session_expired';
     return undefined;
   }
 
   #ping(nowMs: number): void {
-    this.#nextPingMs = nowMs + spread(this.#limits.pingMs);
+    this.#nextPingMs = nowMs + spread(this.#parts.limits.pingMs);
     // Not at the dial: it is four system calls, which short sessions need not pay. Node does nothing when it is set.
     this.#upstream.setKeepAlive(true, UPSTREAM_KEEPALIVE_MS);
     // Bytes that wait for the client test the connection better than a ping queued behind them.
     if (this.#pipe.clientStalledSinceMs !== undefined) return;
-    this.#pingSentAtMs = performance.now();
+    // Of several pings a client may answer the last one only.
+    this.#pingSentAtMs = this.#marksOut === 0 ? performance.now() : 0;
+    this.#marksOut = 0;
     this.#client.ping();
   }
 
@@ -391,7 +473,7 @@ export class Session extends WheelEntry implements ByteSocketOwner {
 
   /** The boundary of a session: nothing that goes wrong inside reaches another one, or ends the process. */
   #fail(error: unknown): void {
-    this.#observer.onFault(error);
+    this.#parts.observer.onFault(error);
     this.end('internal_error');
   }
 
@@ -427,8 +509,11 @@ export class Session extends WheelEntry implements ByteSocketOwner {
     // took nothing for a whole stall limit already gets no second one.
     const stalled = this.#reason === 'slow_consumer' || this.#reason === 'upstream_stalled';
     const bytesOnTheirWay = this.#client.bufferedBytes > 0 || this.#upstream.writableLength > 0;
-    const waitMs = bytesOnTheirWay && !stalled ? this.#limits.stallMs : this.#limits.closeMs;
-    this.#closeDeadlineMs = this.#wheel.nowMs + waitMs;
+    const { stallMs, closeMs } = this.#parts.limits;
+    const { nowMs } = this.#parts.wheel;
+    const waits = bytesOnTheirWay && !stalled;
+    this.#closeDeadlineMs = nowMs + (waits ? RATE_STALLS * stallMs : closeMs);
+    if (waits) this.onStall();
     this.#reschedule();
   }
 
@@ -438,25 +523,24 @@ export class Session extends WheelEntry implements ByteSocketOwner {
    */
   #reschedule(): void {
     if (!this.#clientOpen && !this.#upstreamOpen) return;
-    const nowMs = this.#wheel.nowMs;
-    const limits = this.#limits;
+    const nowMs = this.#parts.wheel.nowMs;
+    const limits = this.#parts.limits;
     const dueMs =
       this.#reason !== undefined
-        ? this.#closeDeadlineMs
+        ? Math.min(this.#closeDeadlineMs, this.#waits?.lookAtMs ?? Number.POSITIVE_INFINITY)
         : Math.min(
             this.#nextPingMs,
             this.#expiresAtMs,
+            this.#waits?.lookAtMs ?? Number.POSITIVE_INFINITY,
             this.#lastLifeMs + limits.silenceMs,
-            (this.#pipe.clientStalledSinceMs ?? nowMs) + limits.stallMs,
-            (this.#pipe.upstreamStalledSinceMs ?? nowMs) + limits.stallMs,
             (this.#client.assemblingSinceMs ?? nowMs) + ASSEMBLY_MS,
           );
-    this.#wheel.schedule(this, Math.max(0, dueMs - nowMs));
+    this.#parts.wheel.schedule(this, Math.max(0, dueMs - nowMs));
   }
 
   #finish(): void {
     if (this.#clientOpen || this.#upstreamOpen) return;
-    this.#wheel.cancel(this);
+    this.#parts.wheel.cancel(this);
     const summary: SessionSummary = {
       facts: this.facts,
       reason: this.#reason ?? 'internal_error',
@@ -468,7 +552,7 @@ export class Session extends WheelEntry implements ByteSocketOwner {
       serverError: this.inspection?.lastError,
       hint: this.inspection?.hint,
     };
-    this.#observer.onEnded(summary, this);
+    this.#parts.observer.onEnded(summary, this);
   }
 }
 

@@ -1,8 +1,8 @@
-import type { Places } from '../places.ts';
 import type { BufferPool } from '../buffer-pool.ts';
 import type { UpstreamConfig, UpstreamServer } from '../config/config.ts';
 import type { Log } from '../log.ts';
 import type { ServerInfo } from '../nats/info.ts';
+import type { Places } from '../places.ts';
 import { choose } from './choose.ts';
 import { jitter, type Runtime, systemRuntime } from './clock.ts';
 import { connect as connectTo } from './connect.ts';

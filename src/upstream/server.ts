@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
-import type { Places } from '../places.ts';
 import type { UpstreamServer } from '../config/config.ts';
 import { foreignText, type Log } from '../log.ts';
+import type { Places } from '../places.ts';
 import type { Runtime } from './clock.ts';
 import type { ConnectOutcome } from './connect-outcome.ts';
 import type { Upstream } from './connection.ts';

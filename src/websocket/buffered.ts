@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { WebSocket, WebSocketServer } from 'ws';
+import { drop } from '../net/tcp-handle.ts';
 import type { ByteSocket, ByteSocketOwner, ClientEnd, Engine } from './byte-socket.ts';
 import { ControlFrameLimit } from './control-frame-limit.ts';
 import { DeflateGate } from './deflate-gate.ts';
@@ -108,7 +109,7 @@ class TellingWebSocket extends WebSocket {
 
 class BufferedSocket implements ByteSocket {
   readonly #webSocket: TellingWebSocket;
-  readonly #socket: Socket;
+  readonly socket: Socket;
   readonly #options: BufferedEngineOptions;
   readonly #meter: FrameMeter;
   readonly #controlLimit = new ControlFrameLimit();
@@ -127,10 +128,11 @@ class BufferedSocket implements ByteSocket {
   /** Compressed sessions only: handed to ws, and not with the kernel. */
   #unsentBytes = 0;
   #assemblingSinceMs: number | undefined;
+  #assemblingBytes = 0;
 
   constructor(webSocket: TellingWebSocket, socket: Socket, options: BufferedEngineOptions) {
     this.#webSocket = webSocket;
-    this.#socket = socket;
+    this.socket = socket;
     this.#options = options;
     this.#meter = new FrameMeter(options.counters.clientFrames);
     if (options.deflate === undefined) return;
@@ -152,17 +154,18 @@ class BufferedSocket implements ByteSocket {
     // The close code has told all; without a listener the event would be thrown.
     webSocket.on('error', () => {});
     // Behind ws's own listener, so that what was complete in a chunk is delivered before the chunk is judged.
-    this.#socket.on('data', (chunk: Buffer) => this.#onChunk(chunk));
-    this.#socket.on('drain', () => this.#onSent(0));
-    this.#socket.on('end', () => {
+    this.socket.on('data', (chunk: Buffer) => this.#onChunk(chunk));
+    this.socket.on('drain', () => this.#onSent(0));
+    this.socket.on('end', () => {
       if (this.#gate !== undefined && this.#messagesSeen < this.#meter.messages) this.#isGone = true;
       else this.#end(CLIENT_GONE);
     });
     // Without a FIN before it is a reset: ws would inflate to the end before it says so.
-    if (this.#gate !== undefined) this.#socket.on('close', () => this.#isGone || this.#end(CLIENT_GONE));
+    if (this.#gate !== undefined) this.socket.on('close', () => this.#isGone || this.#end(CLIENT_GONE));
     webSocket.on('close', () => {
       this.#end(CLIENT_GONE);
       this.#isClosed = true;
+      this.#setAssembling(0);
       owner.onClosed();
     });
   }
@@ -188,7 +191,7 @@ class BufferedSocket implements ByteSocket {
     if (this.#unsentBytes > MAX_UNSENT_BYTES) return false;
     // ws corks every frame, and a write inside cork() reports false even when all of it leaves at once; only
     // bytes that are still here mean a slow client, and then `drain` is certain (Node 26.10).
-    return !(this.#socket.writableNeedDrain && this.#socket.writableLength > 0);
+    return !(this.socket.writableNeedDrain && this.socket.writableLength > 0);
   }
 
   /** The kernel, or nobody any more, has these bytes. */
@@ -224,15 +227,20 @@ class BufferedSocket implements ByteSocket {
 
   destroy(): void {
     this.#refuse();
-    this.#socket.destroy();
+    this.#setAssembling(0);
+    drop(this.socket);
   }
 
   get bufferedBytes(): number {
-    return this.#gate === undefined ? this.#socket.writableLength : this.#unsentBytes;
+    return this.#gate === undefined ? this.socket.writableLength : this.#unsentBytes;
   }
 
   get assemblingSinceMs(): number | undefined {
     return this.#assemblingSinceMs;
+  }
+
+  get assemblingBytes(): number {
+    return this.#assemblingBytes;
   }
 
   #onMessage(data: Buffer, isBinary: boolean): void {
@@ -262,13 +270,24 @@ class BufferedSocket implements ByteSocket {
     const controlFramesAllowed = this.#controlLimit.allowed(nowMs, this.#meter.controlFrames);
     this.#meter.feed(chunk);
     this.#owner?.onLife();
+    const isNew = this.#meter.messages !== messagesBefore;
     if (!this.#meter.messageOpen) this.#assemblingSinceMs = undefined;
-    else if (this.#meter.messages !== messagesBefore) this.#assemblingSinceMs = nowMs;
+    else if (isNew) this.#assemblingSinceMs = nowMs;
     else this.#assemblingSinceMs ??= nowMs;
+    // Of the newest chunk perhaps only a part, which is as good.
+    const before = isNew ? 0 : this.#assemblingBytes;
+    this.#setAssembling(this.#meter.messageOpen ? before + chunk.length : 0);
     if (this.#meter.controlFrames > controlFramesAllowed) {
       // In a moment: for what is wrong in this chunk ws has its own answer, and gives it a few ticks later.
       queueMicrotask(() => this.#end({ reason: 'rate_exceeded', code: 1008 }));
     }
+  }
+
+  #setAssembling(bytes: number): void {
+    const change = bytes - this.#assemblingBytes;
+    if (change === 0) return;
+    this.#assemblingBytes = bytes;
+    this.#owner?.onAssembling(change);
   }
 
   #end(end: ClientEnd): void {

@@ -44,12 +44,16 @@ export interface ByteSocket {
    * the owner's: it calls `destroy()` at its deadline. Later calls do nothing.
    */
   close(code: number, reason: string): void;
-  /** Drops both directions now. `onClosed` follows. */
+  /** Drops both directions now, as `drop` of net/tcp-handle.ts. `onClosed` follows. */
   destroy(): void;
+  /** What carries it; to be looked at only. */
+  readonly socket: Socket;
   /** Bytes handed to `write` that the kernel has not taken yet. */
   readonly bufferedBytes: number;
   /** Since when a message has been held back unfinished; undefined where pieces are forwarded as they come. */
   readonly assemblingSinceMs: number | undefined;
+  /** How many bytes of it. */
+  readonly assemblingBytes: number;
 }
 
 export interface ByteSocketOwner {
@@ -60,6 +64,8 @@ export interface ByteSocketOwner {
   onBytes(chunk: Buffer): void;
   onDrain(): void;
   onPong(): void;
+  /** `assemblingBytes` has grown or shrunk by so many. */
+  onAssembling(change: number): void;
   /** Something arrived from the client, whatever it was. */
   onLife(): void;
   /** The client's side ended: it closed, vanished, or broke a rule. At most once; not after `close()`. */

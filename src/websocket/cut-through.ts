@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { WebSocket, WebSocketServer } from 'ws';
 import { type BufferPool, READ_BYTES } from '../buffer-pool.ts';
+import { drop } from '../net/tcp-handle.ts';
 import type { ByteSocket, ByteSocketOwner, ClientEnd, Engine } from './byte-socket.ts';
 import { ControlFrameLimit } from './control-frame-limit.ts';
 import type { FrameCounters } from './frame-counters.ts';
@@ -77,7 +78,7 @@ class HandshakeOnly extends WebSocket {
 type Shared = CutThroughOptions & { readonly unmask: ReturnType<typeof fastestUnmask> };
 
 class CutThroughSocket implements ByteSocket {
-  readonly #socket: Socket;
+  readonly socket: Socket;
   readonly #shared: Shared;
   readonly #reader: FrameReader;
   readonly #controlLimit = new ControlFrameLimit();
@@ -92,7 +93,7 @@ class CutThroughSocket implements ByteSocket {
   #endTold = false;
 
   constructor(socket: Socket, shared: Shared) {
-    this.#socket = socket;
+    this.socket = socket;
     this.#shared = shared;
     this.#encrypts = socket instanceof TLSSocket;
     this.#reader = new FrameReader(
@@ -106,7 +107,7 @@ class CutThroughSocket implements ByteSocket {
 
   start(owner: ByteSocketOwner): void {
     this.#owner = owner;
-    const socket = this.#socket as OwnedSocket;
+    const socket = this.socket as OwnedSocket;
     socket[OWNER] = this;
     socket.setTimeout(0);
     // `finish` comes in place of `drain` once the socket is ending.
@@ -122,18 +123,18 @@ class CutThroughSocket implements ByteSocket {
     const { pool, counters, maxSentFrameBytes } = this.#shared;
     counters.sentBinaryFrames +=
       chunk.length <= maxSentFrameBytes ? 1 : Math.ceil(chunk.length / maxSentFrameBytes);
-    if (this.#socket.writableCorked > 0) return this.#writeFirst(chunk);
+    if (this.socket.writableCorked > 0) return this.#writeFirst(chunk);
     const slot = pool.take();
     const end = putBinaryFrames(pool.bytes, slot, chunk, maxSentFrameBytes);
     counters.sentWireBytes += end - slot;
     const framed = pool.lend(slot, end);
     if (this.#encrypts) {
-      const flowing = this.#socket.write(this.#socket.writableLength === 0 ? framed : Buffer.from(framed));
+      const flowing = this.socket.write(this.socket.writableLength === 0 ? framed : Buffer.from(framed));
       pool.release(framed);
       return flowing;
     }
-    this.#socket.write(framed);
-    if (this.#socket.writableLength === 0) {
+    this.socket.write(framed);
+    if (this.socket.writableLength === 0) {
       pool.release(framed);
       return true;
     }
@@ -147,16 +148,16 @@ class CutThroughSocket implements ByteSocket {
     const frames = Buffer.allocUnsafeSlow(framedLength(chunk.length, maxSentFrameBytes));
     putBinaryFrames(frames, 0, chunk, maxSentFrameBytes);
     counters.sentWireBytes += frames.length;
-    this.#socket.write(frames);
+    this.socket.write(frames);
     return true;
   }
 
   pause(): void {
-    this.#socket.pause();
+    this.socket.pause();
   }
 
   resume(): void {
-    this.#socket.resume();
+    this.socket.resume();
   }
 
   ping(): void {
@@ -170,17 +171,17 @@ class CutThroughSocket implements ByteSocket {
     this.#reader.discard();
     this.#sendClose(code, reason);
     // The client's close frame must be read even if its bytes were not wanted a moment ago.
-    this.#socket.resume();
+    this.socket.resume();
   }
 
   destroy(): void {
     this.#endTold = true;
     this.#reader.discard();
-    this.#socket.destroy();
+    drop(this.socket);
   }
 
   get bufferedBytes(): number {
-    return this.#socket.writableLength;
+    return this.socket.writableLength;
   }
 
   /** Nothing is ever held back. */
@@ -188,11 +189,15 @@ class CutThroughSocket implements ByteSocket {
     return undefined;
   }
 
+  get assemblingBytes(): number {
+    return 0;
+  }
+
   // ControlFrames
 
   onPing(payload: Buffer): void {
     if (this.#closeSent) return;
-    if (this.#socket.writableLength > 0) this.#owedPong = pongFrame(payload);
+    if (this.socket.writableLength > 0) this.#owedPong = pongFrame(payload);
     else this.#send(pongFrame(payload));
   }
 
@@ -273,19 +278,19 @@ class CutThroughSocket implements ByteSocket {
     this.#closeSent = true;
     const frame = closeFrame(code, reason);
     this.#shared.counters.sentWireBytes += frame.length;
-    this.#socket.write(frame);
+    this.socket.write(frame);
     if (this.#reader.closed || this.#reader.broken) this.#endSocket();
   }
 
   #endSocket(): void {
     // Ending twice makes an error object that nobody reads.
-    if (!this.#socket.writableEnded) this.#socket.end();
+    if (!this.socket.writableEnded) this.socket.end();
   }
 
   /** A control frame of ours; small, and nobody else's memory. */
   #send(frame: Buffer): void {
     this.#shared.counters.sentWireBytes += frame.length;
-    this.#socket.write(frame);
+    this.socket.write(frame);
   }
 
   #keep(chunk: Buffer): void {

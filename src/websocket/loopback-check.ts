@@ -129,6 +129,7 @@ class Echo implements ByteSocketOwner {
 
   onDrain(): void {}
   onPong(): void {}
+  onAssembling(): void {}
   onLife(): void {}
   onEnd(): void {}
   onClosed(): void {}

@@ -228,6 +228,7 @@ class Carried implements ByteSocketOwner {
 
   onDrain(): void {}
   onPong(): void {}
+  onAssembling(): void {}
   onLife(): void {}
 
   onEnd(end: ClientEnd): void {

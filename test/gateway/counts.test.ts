@@ -177,8 +177,8 @@ test('a chunk there and back allocates next to nothing, and no buffer', async (t
     for (let round = 0; round < rounds; round++) {
       client.send(message);
       received = 0;
-      // The header that comes back has no mask.
-      await client.until(() => received === 4 + PAYLOAD_BYTES);
+      // The header that comes back has no mask. Now and then a ping comes with it.
+      await client.until(() => received >= 4 + PAYLOAD_BYTES);
     }
   };
   // The compiler allocates, too, until it has seen enough.

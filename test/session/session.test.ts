@@ -1,13 +1,16 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
+import { connect, Socket } from 'node:net';
 import { test } from 'node:test';
 import { BufferPool } from '../../src/buffer-pool.ts';
+import { createLog } from '../../src/log.ts';
+import { Overload } from '../../src/session/overload.ts';
 import { Traffic } from '../../src/session/pipe.ts';
 import { Session, type SessionSummary, type UpstreamSide } from '../../src/session/session.ts';
 import { TimerWheel } from '../../src/timer-wheel.ts';
 import type { ByteSocket, ByteSocketOwner } from '../../src/websocket/byte-socket.ts';
 import { FakeUpstream } from '../support/fake-upstream.ts';
+import { LogCapture } from '../support/gateway.ts';
 
 /** A client side that records what it is told, and fails where a test wants it to. */
 class ScriptedClient implements ByteSocket {
@@ -15,8 +18,10 @@ class ScriptedClient implements ByteSocket {
   readonly closes: [number, string][] = [];
   readonly written: Buffer[] = [];
   fails = false;
+  readonly socket = new Socket();
   bufferedBytes = 0;
   readonly assemblingSinceMs = undefined;
+  readonly assemblingBytes = 0;
 
   start(owner: ByteSocketOwner): void {
     this.owner = owner;
@@ -37,6 +42,7 @@ class ScriptedClient implements ByteSocket {
   }
 }
 
+const LOG = createLog({ level: 'info', format: 'json' }, new LogCapture());
 const LIMITS = { pingMs: 25_000, silenceMs: 300_000, stallMs: 30_000, closeMs: 2000, sessionAgeMs: 0 };
 
 async function session(upstream: FakeUpstream): Promise<{
@@ -67,6 +73,8 @@ async function session(upstream: FakeUpstream): Promise<{
     wheel,
     limits: LIMITS,
     traffic: new Traffic(),
+    held: new Overload([], LOG),
+    queues: { unacknowledged: async () => undefined },
     observer: {
       onFault: (error) => faults.push(error),
       onPingAnswered: () => {},

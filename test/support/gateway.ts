@@ -1,6 +1,7 @@
 import { EventEmitter, once } from 'node:events';
 import { type Gateway, type GatewayOptions, startGateway } from '../../src/gateway.ts';
 import { createLog } from '../../src/log.ts';
+import { SendQueues } from '../../src/net/send-queues.ts';
 import { TimerWheel } from '../../src/timer-wheel.ts';
 import { type ConfigOverrides, testConfig } from './config.ts';
 
@@ -26,7 +27,13 @@ export async function startTestGateway(
   // What holds only while the clock is near zero holds nowhere else.
   timerWheel.advance(Math.random() * 3_600_000);
   const config = testConfig(upstreamPort, overrides);
-  const gateway = await startGateway(config, { log: createLog(config.log, log), timerWheel, ...options });
+  const gateway = await startGateway(config, {
+    log: createLog(config.log, log),
+    timerWheel,
+    // Time passes faster here than the kernel can be asked.
+    sendQueues: new SendQueues([]),
+    ...options,
+  });
   return {
     gateway,
     port: gateway.address.port,

@@ -1,8 +1,8 @@
 import { EventEmitter } from 'node:events';
-import { Places } from '../../src/places.ts';
 import { BufferPool } from '../../src/buffer-pool.ts';
 import type { UpstreamConfig, UpstreamServer } from '../../src/config/config.ts';
 import type { Log } from '../../src/log.ts';
+import { Places } from '../../src/places.ts';
 import type { Runtime } from '../../src/upstream/clock.ts';
 import type { ConnectOptions, DialTarget, Upstream } from '../../src/upstream/connection.ts';
 import { DialError, type DialFailure } from '../../src/upstream/dial-error.ts';

@@ -1,0 +1,176 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import type { Socket } from 'node:net';
+import { describe, test } from 'node:test';
+import { SendQueues } from '../../src/net/send-queues.ts';
+import { makeCertificates, serverTls, type TestCertificates, upstreamTls } from '../support/certificates.ts';
+import type { ConfigOverrides } from '../support/config.ts';
+import { FakeUpstream } from '../support/fake-upstream.ts';
+import { startTestGateway, type TestGateway } from '../support/gateway.ts';
+import { frame, Opcode, RawClient } from '../support/raw-client.ts';
+
+const STALL_MS = 30_000;
+const LOOK_MS = STALL_MS / 4;
+/** A quarter longer than the limit. */
+const SLOW_LOOKS = 5;
+/** At a time: far less than makes a socket writable again, which takes a third of its send buffer. */
+const READ_BYTES = 40_000;
+const FLOOD = Buffer.alloc(256 * 1024);
+const FLOOD_FRAME = frame(Opcode.binary, FLOOD);
+const TIMEOUT_MS = 60_000;
+
+/** Lets a test wait until all that was asked has its answer. */
+class WatchedQueues extends SendQueues {
+  #asked: Promise<unknown>[] = [];
+
+  override unacknowledged(socket: Socket): Promise<number | undefined> {
+    const answer = super.unacknowledged(socket);
+    this.#asked.push(answer);
+    return answer;
+  }
+
+  async answered(): Promise<void> {
+    const asked = this.#asked;
+    this.#asked = [];
+    await Promise.all(asked);
+  }
+}
+
+type Side = 'client' | 'upstream';
+type Setup = {
+  readonly gateway: TestGateway;
+  readonly queues: WatchedQueues;
+  readonly slow: Socket;
+  readonly client: RawClient;
+};
+
+/** A session one side of which has stopped reading while the other floods it. */
+async function withStopped(
+  side: Side,
+  overrides: ConfigOverrides,
+  tls: TestCertificates | undefined,
+  run: (setup: Setup) => Promise<void>,
+): Promise<void> {
+  const upstreamOptions =
+    tls === undefined || side === 'client'
+      ? {}
+      : { tls: { cert: await readFile(tls.serverCertFile), key: await readFile(tls.serverKeyFile) } };
+  const queues = new WatchedQueues(undefined, 1);
+  await using upstream = await FakeUpstream.start(upstreamOptions);
+  await using gateway = await startTestGateway(
+    upstream.port,
+    {
+      inspect: 'off',
+      // A steady reader must not be taken for one that has vanished, either.
+      timeouts: { stallMs: STALL_MS, silenceMs: STALL_MS + 2000, pingMs: 20_000 },
+      ...(tls === undefined ? {} : { listen: { tls: serverTls(tls) } }),
+      ...(side === 'client' || tls === undefined ? {} : { upstream: { tls: upstreamTls(tls) } }),
+      ...overrides,
+    },
+    { sendQueues: queues },
+  );
+  await using client = await RawClient.open(gateway.port, {}, tls && {});
+  const connection = await upstream.connection();
+  const slow = side === 'client' ? client.socket : connection.socket;
+  const other = side === 'client' ? connection.socket : client.socket;
+  slow.removeAllListeners('data').pause();
+  const bytes = side === 'client' ? FLOOD : FLOOD_FRAME;
+  const write = (): void => {
+    while (!other.destroyed && other.write(bytes));
+  };
+  other.on('drain', write);
+  write();
+  const paused = side === 'client' ? 'upstream' : 'client';
+  await metric(gateway, new RegExp(`natsgate_backpressure_paused_sessions\\{side="${paused}"\\} 1`));
+  await run({ gateway, queues, slow, client });
+}
+
+async function metric(gateway: TestGateway, expected: RegExp): Promise<void> {
+  const deadlineMs = performance.now() + TIMEOUT_MS;
+  while (!expected.test((await gateway.gateway.metrics(false)).body)) {
+    assert.ok(performance.now() < deadlineMs, String(expected));
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+/** A byte of the client has arrived. */
+async function lived(gateway: TestGateway): Promise<void> {
+  const pongs = /natsgate_frames_total\{[^}]*direction="to_upstream",opcode="pong"\} (\d+)/;
+  const count = async (): Promise<number> =>
+    Number(pongs.exec((await gateway.gateway.metrics(false)).body)?.[1] ?? 0);
+  const before = seenPongs.get(gateway) ?? 0;
+  while ((await count()) === before) await new Promise((resolve) => setImmediate(resolve));
+  seenPongs.set(gateway, before + 1);
+}
+const seenPongs = new WeakMap<TestGateway, number>();
+
+async function read(socket: Socket, atLeast: number): Promise<void> {
+  let bytes = 0;
+  const count = (chunk: Buffer): void => {
+    bytes += chunk.length;
+    if (bytes >= atLeast) socket.off('data', count).pause();
+  };
+  socket.on('data', count).resume();
+  while (bytes < atLeast) await once(socket, 'data', { signal: AbortSignal.timeout(TIMEOUT_MS) });
+}
+
+/** Reads until the kernel at the other end knows of it: with windows of TCP that may take more than a piece. */
+async function readAcknowledged(slow: Socket, queues: SendQueues): Promise<void> {
+  const { localAddress, localPort, remoteAddress, remotePort } = slow;
+  const far = {
+    localAddress: remoteAddress,
+    localPort: remotePort,
+    remoteAddress: localAddress,
+    remotePort: localPort,
+  } as Socket;
+  const before = await queues.unacknowledged(far);
+  do await read(slow, READ_BYTES);
+  while ((await queues.unacknowledged(far)) === before);
+}
+
+async function look({ gateway, queues }: Setup): Promise<void> {
+  gateway.advance(LOOK_MS);
+  await queues.answered();
+}
+
+const ENDS = { client: 'slow_consumer', upstream: 'upstream_stalled' } as const;
+
+describe('progress restarts timeouts.stall', {
+  skip: process.platform !== 'linux' && 'the table of connections is Linux’s',
+  timeout: 300_000,
+}, () => {
+  for (const side of ['client', 'upstream'] as const) {
+    for (const engine of ['cut-through', 'buffered'] as const) {
+      for (const secure of [false, true]) {
+        test(`${side}, ${engine}, ${secure ? 'TLS' : 'clear'}: a steady slow reader lives, a stopped one ends`, async () => {
+          await using certificates = await makeCertificates();
+          await withStopped(side, { engine }, secure ? certificates : undefined, async (setup) => {
+            const { gateway, slow, client, queues } = setup;
+            // Out of the large buffers below TLS a client has read long before its kernel says so; its pongs say it.
+            const answersPings = side === 'client' && secure;
+            await look(setup);
+            for (let looks = 0; looks < SLOW_LOOKS; looks++) {
+              if (answersPings) {
+                await read(slow, READ_BYTES);
+                client.send(frame(Opcode.pong));
+                await lived(gateway);
+              } else await readAcknowledged(slow, queues);
+              await look(setup);
+              assert.equal(gateway.gateway.sessionCount, 1, `after ${looks + 1} looks`);
+              assert.equal(
+                gateway.log.lines.some((line) => line.message === 'session ended'),
+                false,
+              );
+            }
+            // One look may find what the peer's kernel has taken last; then nothing moves.
+            for (let looks = 0; looks < 6; looks++) await look(setup);
+            slow.resume();
+            gateway.advance(3000);
+            assert.equal((await gateway.log.ended())['reason'], ENDS[side]);
+          });
+        });
+      }
+    }
+  }
+});
