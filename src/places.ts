@@ -8,7 +8,7 @@ export class Places {
     this.#limit = limit;
   }
 
-  /** Another number from now on; whoever has a place keeps it. */
+  /** Another number from now on; a place already taken stays taken. */
   resize(limit: number): void {
     this.#limit = limit;
   }
@@ -17,7 +17,7 @@ export class Places {
     return this.#taken;
   }
 
-  /** False: none is left. Whoever takes one gives it back. */
+  /** False: none is left. The caller gives back what it takes. */
   take(): boolean {
     if (this.#taken >= this.#limit) return false;
     this.#taken++;

@@ -88,7 +88,7 @@ export class Overload {
     this.#heldBytes -= bytes;
   }
 
-  /** Not at once: whoever holds one more is in the middle of a read. */
+  /** Not at once: the caller that holds one more is in the middle of a read. */
   #shedSoon(): void {
     if (this.#isDue) return;
     this.#isDue = true;
