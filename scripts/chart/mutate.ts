@@ -68,9 +68,11 @@ const total = queue.length;
 const survivors: Mutant[] = [];
 const worker = async (): Promise<void> => {
   for (let mutant = queue.shift(); mutant !== undefined; mutant = queue.shift())
-    if ((await judged(mutant)) === undefined) survivors.push(mutant);
+    if ((await judged(mutant)) === undefined) {
+      survivors.push(mutant);
+      console.log(`survived: ${mutant.file}:${mutant.line} ${mutant.what}`);
+    }
 };
 await Promise.all([worker(), worker()]);
-for (const { file, line, what } of survivors) console.log(`survived: ${file}:${line} ${what}`);
 console.log(`${total} mutants, ${total - survivors.length} noticed, ${survivors.length} survived`);
 process.exitCode = survivors.length === 0 ? 0 : 1;

@@ -6,10 +6,14 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { parse, stringify } from 'yaml';
+import { ADMIN_CONNECTIONS } from '../../src/admin/admin-port.ts';
+import { makeBudget } from '../../src/budget.ts';
 import { CHART, only, render, set } from '../support/helm.ts';
 import { findPromtool } from '../support/promtool.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { exportedMetrics, metricsIn } from './exported-metrics.ts';
+
+const ROOT = join(import.meta.dirname, '..', '..');
 
 /** Three pods of two sizes: by number of sessions none of them looks full, by share of what it carries each is. */
 const PODS = [
@@ -87,4 +91,46 @@ test('a target of one’s own takes the place of the share', async () => {
     'ScaledObject',
   )['spec'].triggers;
   assert.deepEqual([trigger.metadata.query, trigger.metadata.threshold], ['sum(mine)', '2600']);
+});
+
+/** Sessions of a process with so much memory and enough descriptors. */
+const carried = (mebibytes: number, tls: boolean): number =>
+  makeBudget({
+    configuredSessions: undefined,
+    descriptors: 1_048_576,
+    memoryBytes: mebibytes * 2 ** 20,
+    adminConnections: ADMIN_CONNECTIONS,
+    shape: { tls, upstreamTls: false, inspected: false, compressedSessions: 0 },
+    headBytes: 8192,
+  }).sessions;
+
+test('what the documents say of memory and sessions is what the gateway will do, within a tenth', () => {
+  const said: (readonly [where: string, mebibytes: number, tls: boolean, sessions: number])[] = [];
+  const add = (where: string, memory: string, tls: boolean, sessions: string): void => {
+    const [, amount, unit] = /^(\d+) ?(M|G)iB?$/.exec(memory) ?? [];
+    said.push([where, Number(amount) * (unit === 'G' ? 1024 : 1), tls, Number(sessions.replace(',', ''))]);
+  };
+  const text = (file: string): string => readFileSync(join(ROOT, file), 'utf8');
+  for (const [, memory = '', clear = '', tls = ''] of text('helm/natsgate/README.md').matchAll(
+    /^\| (\d+[MG]i) \| ([\d,]+) \| ([\d,]+) \|$/gm,
+  )) {
+    add('README', memory, false, clear);
+    add('README', memory, true, tls);
+  }
+  const overlays = 'helm/overlays/nats-sidecar';
+  for (const file of [
+    `${overlays}/values.yaml`,
+    `${overlays}/native.yaml`,
+    'examples/sidecar/sidecar.yaml',
+  ]) {
+    const [, few = '', small = '', many = '', large = ''] =
+      /TLS about ([\d,]+) in (\w+), ([\d,]+) in (\w+)\./.exec(text(file)) ?? [];
+    add(file, small, true, few);
+    add(file, large, true, many);
+  }
+  assert.equal(said.length, 12);
+  for (const [where, mebibytes, tls, sessions] of said) {
+    const real = carried(mebibytes, tls);
+    assert.ok(Math.abs(real - sessions) <= real / 10, `${where}: ${mebibytes} MiB, ${sessions}, is ${real}`);
+  }
 });
