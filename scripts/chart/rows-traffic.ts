@@ -106,10 +106,14 @@ export const TRAFFIC_ROWS: readonly Row[] = [
       },
       {
         title: 'Buffered bytes',
-        about: 'Bytes waiting in the process.',
+        about: 'Waiting in the process, and the memory held by it; above its limit sessions end (overload).',
         unit: 'bytes',
         width: 8,
-        queries: sumBy(['side'], gauge('natsgate_buffered_bytes')),
+        queries: [
+          ...sumBy(['side'], gauge('natsgate_buffered_bytes')),
+          [`sum(${gauge('natsgate_buffer_held_bytes')})`, 'held'],
+          [`sum(${gauge('natsgate_buffer_limit_bytes')})`, 'limit of held'],
+        ],
       },
     ],
   },

@@ -103,10 +103,10 @@ export const ALERT_CASES: Readonly<Record<string, AlertCase>> = {
       ended(1000, 300, 50),
       // As Prometheus 3 writes the bound.
       ended(1000, 300, 50, '5.0'),
-      {
+      ...['internal_error', 'overload'].map((reason) => ({
         ...ended(1000, 0, 0),
-        'natsgate_sessions_closed_total{S,initiator="gateway",reason="internal_error"}': '0x60 300x20',
-      },
+        [`natsgate_sessions_closed_total{S,initiator="gateway",reason="${reason}"}`]: '0x60 300x20',
+      })),
     ],
     silent: [
       ended(10_000, 1000, 0),
