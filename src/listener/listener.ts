@@ -210,8 +210,8 @@ export class Listener {
     this.#observer.onTlsHandshake('ok');
     const key = keyOf(socket);
     const connection = this.#beforeTls.get(key);
-    // It was dropped in this very turn.
-    if (connection === undefined) return void socket.destroy();
+    // It may have been dropped in this very turn.
+    if (connection === undefined || connection.accepted.destroyed) return void socket.destroy();
     this.#beforeTls.delete(key);
     connection.socket = socket.on('error', ignore);
     this.#bySocket.set(socket, connection);

@@ -3,7 +3,7 @@ import { section, time } from '../keys.ts';
 import type { Check } from './check.ts';
 
 export const timeouts = section('Deadlines.', 'its keys below it, such as ping: 25s', {
-  handshake: time('From the first byte of the request to its answer.', '5s', '10ms', '1m'),
+  handshake: time('From the accepted connection to its answer, TLS included.', '5s', '10ms', '1m'),
   ping: time('Interval of WebSocket pings, with a jitter of 10 %.', '25s', '10ms', '1h'),
   silence: time('A client that sent no byte for this time is gone.', '5m', '10ms', '24h'),
   stall: time(
