@@ -1,5 +1,5 @@
 import { fork } from 'node:child_process';
-import { BufferPool, READ_BYTES } from '../src/buffer-pool.ts';
+import { BufferPool, READ_BYTES } from '../src/bytes/buffer-pool.ts';
 import { OPCODES } from '../src/websocket/frame-counters.ts';
 import { FrameReader } from '../src/websocket/frame-reader.ts';
 import {

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { RouteNumbers } from './admin/metric-table.ts';
-import type { BufferPool } from './buffer-pool.ts';
+import type { BufferPool } from './bytes/buffer-pool.ts';
 import type { OutcomeClass } from './close-reason.ts';
 import type { RouteConfig, UpstreamConfig } from './config/config.ts';
 import { routesOf } from './config/routes.ts';

@@ -31,7 +31,7 @@ const isPackage = (target: string): boolean => !target.endsWith('.ts');
  * first layer may import one another. Types count as imports.
  */
 const LAYERS: readonly RegExp[] = [
-  /^(net|bytes|nats)\/|^(close-reason|handshake-outcome|counters|log|log-text|http-head|places|cgroup|printable|timer-wheel|buffer-pool|proxy-protocol|signals)\.ts$|\.d\.ts$/,
+  /^(net|bytes|nats)\/|^(close-reason|handshake-outcome|counters|log|log-text|places|cgroup|printable|timer-wheel|signals)\.ts$|\.d\.ts$/,
   /^config\//,
   /^budget\.ts$/,
   /^(listener|websocket|upstream|auth)\//,

@@ -1,7 +1,7 @@
 import { createHash, type Hash } from 'node:crypto';
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
-import { readInto } from '../../src/websocket/socket-reads.ts';
+import { readInto } from '../../src/bytes/socket-reads.ts';
 import { serve } from '../helper.ts';
 
 /**

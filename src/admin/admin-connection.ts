@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
-import { HeadMeter } from '../http-head.ts';
+import { HeadMeter } from '../net/http-head.ts';
 
 /** Why a connection ended otherwise than by its answer: label values of natsgate_admin_connections_dropped_total. */
 export const ADMIN_DROP_REASONS = ['silent', 'slow_request', 'slow_reader', 'crowded', 'busy'] as const;

@@ -1,4 +1,4 @@
-import { type BufferPool, READ_BYTES } from '../buffer-pool.ts';
+import { type BufferPool, READ_BYTES } from '../bytes/buffer-pool.ts';
 import { CLOSE_REASONS, type CloseReason, RETURN_ERROR } from '../close-reason.ts';
 import { type RedactedConnect, readConnect, redacted, writeConnect } from '../nats/connect.ts';
 import { readInfo, type ServerInfo } from '../nats/info.ts';

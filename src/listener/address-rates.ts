@@ -1,4 +1,4 @@
-import { TokenBucket } from './token-bucket.ts';
+import { TokenBucket } from '../net/token-bucket.ts';
 
 /** About 10 MB when full. */
 const MAX_ADDRESSES = 65_536;

@@ -1,6 +1,6 @@
+import { TokenBucket } from '../net/token-bucket.ts';
 import { AddressRates } from './address-rates.ts';
 import { addressKey } from './client-address.ts';
-import { TokenBucket } from './token-bucket.ts';
 
 /** An address that takes more than this part of the rate leaves the reserve, a part of the burst, to the others. */
 const SHARE = 1 / 8;

@@ -5,8 +5,8 @@
  */
 
 import type { Refusal } from '../close-reason.ts';
-import { MAX_TARGET_BYTES } from '../http-head.ts';
 import { type Authority, isLoopback, parseAuthority } from '../net/host.ts';
+import { MAX_TARGET_BYTES } from '../net/http-head.ts';
 import type { TrustedProxies } from '../net/networks.ts';
 import { defaultPort } from '../net/origin-grammar.ts';
 import { fitsHost, parseTarget } from '../net/request-target.ts';

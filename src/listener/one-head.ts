@@ -1,6 +1,6 @@
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
-import { type HeadBreach, type HeadLimits, HeadMeter } from '../http-head.ts';
+import { type HeadBreach, type HeadLimits, HeadMeter } from '../net/http-head.ts';
 import type { PendingConnection } from './pending.ts';
 
 /**

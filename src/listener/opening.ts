@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { HandshakeOutcome, Refusal } from '../close-reason.ts';
-import type { Endpoint } from '../proxy-protocol.ts';
+import type { Endpoint } from '../net/proxy-protocol.ts';
 import { answer } from './answer.ts';
 
 export type OpeningFacts = {

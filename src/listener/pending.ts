@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { Endpoint } from '../proxy-protocol.ts';
+import type { Endpoint } from '../net/proxy-protocol.ts';
 
 export type PendingLimits = {
   /** Connections that have no verdict yet, or have their answer and are not closed. */

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { type Endpoint, readProxyHeader } from '../proxy-protocol.ts';
+import { type Endpoint, readProxyHeader } from '../net/proxy-protocol.ts';
 
 /** Senders put the header into their first packet; a peer that takes longer is not one of them. */
 const HEADER_MS = 2000;

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
-import type { BufferPool } from '../buffer-pool.ts';
+import type { BufferPool } from '../bytes/buffer-pool.ts';
 import type { ByteSocket } from '../websocket/byte-socket.ts';
 
 /**

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { BufferPool } from '../buffer-pool.ts';
+import type { BufferPool } from '../bytes/buffer-pool.ts';
 import { CLOSE_REASONS, type CloseReason } from '../close-reason.ts';
 import { drop } from '../net/tcp-handle.ts';
 import { type TimerWheel, WheelEntry } from '../timer-wheel.ts';

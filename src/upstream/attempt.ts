@@ -1,5 +1,5 @@
 import { Socket, type TcpNetConnectOpts } from 'node:net';
-import type { BufferPool } from '../buffer-pool.ts';
+import type { BufferPool } from '../bytes/buffer-pool.ts';
 import { MAX_INFO_BYTES, readFirstLine, type ServerInfo } from '../nats/info.ts';
 import { connectOutcome } from './connect-outcome.ts';
 import type { ConnectOptions, DialTarget, Reads, Upstream } from './connection.ts';

@@ -1,6 +1,6 @@
 /** What a connection to a server is made with, and what comes of it. */
 import type { Socket } from 'node:net';
-import type { BufferPool } from '../buffer-pool.ts';
+import type { BufferPool } from '../bytes/buffer-pool.ts';
 import type { UpstreamServer } from '../config/config.ts';
 import type { ServerInfo } from '../nats/info.ts';
 import type { ConnectOutcome } from './connect-outcome.ts';

@@ -1,4 +1,4 @@
-import type { BufferPool } from '../buffer-pool.ts';
+import type { BufferPool } from '../bytes/buffer-pool.ts';
 import type { UpstreamConfig, UpstreamServer } from '../config/config.ts';
 import type { Log } from '../log.ts';
 import type { ServerInfo } from '../nats/info.ts';

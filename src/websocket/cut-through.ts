@@ -1,7 +1,8 @@
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { WebSocket, WebSocketServer } from 'ws';
-import { type BufferPool, READ_BYTES } from '../buffer-pool.ts';
+import { type BufferPool, READ_BYTES } from '../bytes/buffer-pool.ts';
+import { readInto } from '../bytes/socket-reads.ts';
 import { drop } from '../net/tcp-handle.ts';
 import type { ByteSocket, ByteSocketOwner, ClientEnd, Engine } from './byte-socket.ts';
 import { ControlFrameLimit } from './control-frame-limit.ts';
@@ -9,7 +10,6 @@ import type { FrameCounters } from './frame-counters.ts';
 import { FrameReader } from './frame-reader.ts';
 import { closeFrame, framedLength, PING_FRAME, pongFrame, putBinaryFrames } from './frame-writer.ts';
 import { dropEmptyElements } from './header-lists.ts';
-import { readInto } from './socket-reads.ts';
 import { confirmer } from './subprotocol.ts';
 import { fastestUnmask } from './unmask.ts';
 

@@ -1,6 +1,6 @@
 import { createServer } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
-import { BufferPool } from '../buffer-pool.ts';
+import { BufferPool } from '../bytes/buffer-pool.ts';
 import type { ByteSocket, ByteSocketOwner } from './byte-socket.ts';
 import { cutThroughEngine, hasSeam } from './cut-through.ts';
 import { FrameCounters } from './frame-counters.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
-import { BufferPool } from '../../src/buffer-pool.ts';
+import { BufferPool } from '../../src/bytes/buffer-pool.ts';
 import { bufferedEngine } from '../../src/websocket/buffered.ts';
 import type { ByteSocket, ByteSocketOwner, ClientEnd, Engine } from '../../src/websocket/byte-socket.ts';
 import { cutThroughEngine } from '../../src/websocket/cut-through.ts';

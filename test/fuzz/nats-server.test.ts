@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { after, before, test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
-import { BufferPool } from '../../src/buffer-pool.ts';
+import { BufferPool } from '../../src/bytes/buffer-pool.ts';
 import type { RunningNatsServer } from '../../src/dev/nats-process.ts';
 import { Inspector } from '../../src/inspect/inspector.ts';
 import { NatsParser } from '../../src/nats/parser.ts';

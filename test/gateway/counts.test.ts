@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { Socket } from 'node:net';
 import { describe, type TestContext, test } from 'node:test';
-import { BufferPool, READ_BYTES } from '../../src/buffer-pool.ts';
+import { BufferPool, READ_BYTES } from '../../src/bytes/buffer-pool.ts';
 import { CensusProcess } from '../support/census.ts';
 import { FakeUpstream } from '../support/fake-upstream.ts';
 import { startTestGateway } from '../support/gateway.ts';

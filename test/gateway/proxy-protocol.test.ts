@@ -5,7 +5,7 @@ import { connect, type Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { after, before, describe, test } from 'node:test';
 import { connect as connectTls } from 'node:tls';
-import { type Endpoint, encodeProxyHeader, readProxyHeader } from '../../src/proxy-protocol.ts';
+import { type Endpoint, encodeProxyHeader, readProxyHeader } from '../../src/net/proxy-protocol.ts';
 import { makeCertificates, serverTls, type TestCertificates } from '../support/certificates.ts';
 import { testEngine } from '../support/config.ts';
 import { FakeUpstream, INFO_LINE } from '../support/fake-upstream.ts';

@@ -3,7 +3,7 @@ import { createHash, randomBytes, randomInt } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { describe, type TestContext, test } from 'node:test';
 import type { ConnectionOptions, TLSSocketOptions } from 'node:tls';
-import { BufferPool } from '../../src/buffer-pool.ts';
+import { BufferPool } from '../../src/bytes/buffer-pool.ts';
 import { makeCertificates, serverTls, upstreamTls } from '../support/certificates.ts';
 import type { ConfigOverrides } from '../support/config.ts';
 import { FakeUpstream, INFO_LINE, type UpstreamConnection } from '../support/fake-upstream.ts';

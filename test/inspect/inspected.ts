@@ -1,4 +1,4 @@
-import { BufferPool } from '../../src/buffer-pool.ts';
+import { BufferPool } from '../../src/bytes/buffer-pool.ts';
 import { type InspectionLevel, type InspectionRules, Inspector } from '../../src/inspect/inspector.ts';
 import type { Direction, ParseError } from '../../src/nats/protocol.ts';
 import { cutAt } from '../nats/parse-pieces.ts';

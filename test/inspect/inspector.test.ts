@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { READ_BYTES } from '../../src/buffer-pool.ts';
+import { READ_BYTES } from '../../src/bytes/buffer-pool.ts';
 import type { InspectionLevel, InspectionRules } from '../../src/inspect/inspector.ts';
 import { CONNECT, INFO, Inspected } from './inspected.ts';
 

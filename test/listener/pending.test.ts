@@ -11,7 +11,7 @@ import type { Opening } from '../../src/listener/opening.ts';
 import { compileOrigins } from '../../src/listener/origin.ts';
 import { type DropReason, pendingLimits } from '../../src/listener/pending.ts';
 import { compileTrustedProxies } from '../../src/net/networks.ts';
-import { encodeProxyHeader } from '../../src/proxy-protocol.ts';
+import { encodeProxyHeader } from '../../src/net/proxy-protocol.ts';
 import { makeCertificates, type TestCertificates } from '../support/certificates.ts';
 import { handshakeRequest } from '../support/raw-client.ts';
 

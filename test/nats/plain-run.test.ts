@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { BufferPool } from '../../src/buffer-pool.ts';
+import { BufferPool } from '../../src/bytes/buffer-pool.ts';
 import { lineBreach } from '../../src/inspect/line-policy.ts';
 import { NatsParser, type ParserOptions } from '../../src/nats/parser.ts';
 import { type PlainRun, plainRunIn } from '../../src/nats/plain-run.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, Socket } from 'node:net';
 import { test } from 'node:test';
-import { BufferPool } from '../../src/buffer-pool.ts';
+import { BufferPool } from '../../src/bytes/buffer-pool.ts';
 import { createLog } from '../../src/log.ts';
 import { Overload } from '../../src/session/overload.ts';
 import { Traffic } from '../../src/session/pipe.ts';

@@ -4,7 +4,7 @@
  */
 import { createHook } from 'node:async_hooks';
 import { getHeapStatistics } from 'node:v8';
-import { BufferPool } from '../../src/buffer-pool.ts';
+import { BufferPool } from '../../src/bytes/buffer-pool.ts';
 import { startGateway } from '../../src/gateway.ts';
 import { createLog } from '../../src/log.ts';
 import { TimerWheel } from '../../src/timer-wheel.ts';

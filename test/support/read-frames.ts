@@ -1,4 +1,4 @@
-import { BufferPool, READ_BYTES } from '../../src/buffer-pool.ts';
+import { BufferPool, READ_BYTES } from '../../src/bytes/buffer-pool.ts';
 import type { ClientEnd } from '../../src/websocket/byte-socket.ts';
 import { OPCODES } from '../../src/websocket/frame-counters.ts';
 import { type ControlFrames, FrameReader } from '../../src/websocket/frame-reader.ts';

@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events';
-import { BufferPool } from '../../src/buffer-pool.ts';
+import { BufferPool } from '../../src/bytes/buffer-pool.ts';
 import type { UpstreamConfig, UpstreamServer } from '../../src/config/config.ts';
 import type { Log } from '../../src/log.ts';
 import { Places } from '../../src/places.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { describe, test } from 'node:test';
-import { BufferPool, READ_BYTES } from '../../src/buffer-pool.ts';
+import { BufferPool, READ_BYTES } from '../../src/bytes/buffer-pool.ts';
 import type { ClientEnd } from '../../src/websocket/byte-socket.ts';
 import { OPCODES } from '../../src/websocket/frame-counters.ts';
 import { FrameReader } from '../../src/websocket/frame-reader.ts';

@@ -8,7 +8,7 @@ import {
   MAX_V2_BYTES,
   type ProxyHeader,
   readProxyHeader,
-} from '../src/proxy-protocol.ts';
+} from '../../src/net/proxy-protocol.ts';
 
 const SIGNATURE = '0d0a0d0a000d0a515549540a';
 const v2 = (hex: string): Buffer => Buffer.from(SIGNATURE + hex.replaceAll(' ', ''), 'hex');

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { HeadMeter } from '../src/http-head.ts';
+import { HeadMeter } from '../../src/net/http-head.ts';
 
 const LIMITS = { headBytes: 100, headLines: 4 };
 const REQUEST_LINE = 'GET / HTTP/1.1\r\n';
