@@ -111,7 +111,8 @@ export const CLOSE_REASONS = {
     initiator: 'gateway',
     level: 'warn',
     finalError: RETURN_ERROR,
-    sentence: 'Too many control frames (100 in 10 s) or too many tiny pieces of one message.',
+    sentence:
+      'Too many control frames (100 in 10 s beside answers to our pings) or too many tiny pieces of one message.',
   },
   slow_consumer: {
     code: 1008,

@@ -213,6 +213,7 @@ class BufferedSocket implements ByteSocket {
   ping(): void {
     if (this.#webSocket.readyState !== WebSocket.OPEN) return;
     if (!this.#meter.messageOpen && this.#messagesSeen === this.#meter.messages) this.#gate?.releaseIfIdle();
+    this.#controlLimit.pinged();
     this.#webSocket.ping();
     this.#options.counters.sentPings++;
     this.#options.counters.sentWireBytes += 2;

@@ -162,6 +162,7 @@ class CutThroughSocket implements ByteSocket {
 
   ping(): void {
     if (this.#closeSent) return;
+    this.#controlLimit.pinged();
     this.#send(PING_FRAME);
     this.#shared.counters.sentPings++;
   }

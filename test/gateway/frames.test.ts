@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { after, before, describe, test } from 'node:test';
+import { WebSocket } from 'ws';
 import type { ConfigOverrides } from '../support/config.ts';
 import { FakeUpstream, INFO_LINE, type UpstreamConnection } from '../support/fake-upstream.ts';
 import { startTestGateway, type TestGateway } from '../support/gateway.ts';
@@ -341,6 +343,34 @@ function frameTests(
     }
     for (let ping = 0; ping < 20; ping++) client.send(frame(Opcode.ping));
     assert.deepEqual(await client.closeReceived(), { code: 1008, reason: 'rate_exceeded' });
+  });
+
+  test('a fast reader that answers each of our pings is no flood of control frames', async () => {
+    await using upstream = await FakeUpstream.start();
+    await using gateway = await startTestGateway(upstream.port, { ...settings });
+    const client = new WebSocket(`ws://127.0.0.1:${gateway.port}/`, { origin: 'https://app.example.com' });
+    const ended = once(client, 'close').then(([code]) => assert.fail(`the session ended: ${code}`));
+    let received = 0;
+    let expected = 0;
+    let done = (): void => {};
+    client.on('message', (data: Buffer) => {
+      received += data.length;
+      if (received >= expected) done();
+    });
+    const connection = await upstream.connection();
+    let pings = 0;
+    client.on('ping', () => pings++);
+    const burst = Buffer.alloc(8 * 1024 * 1024);
+    for (let round = 1; round <= 4; round++) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      done = resolve;
+      expected = round * burst.length;
+      connection.socket.write(burst);
+      await Promise.race([promise, ended]);
+      gateway.advance(250);
+    }
+    assert.ok(pings > 100, `${pings} pings are not enough to show it`);
+    client.terminate();
   });
 
   test('a flood of control frames in the first chunk of a window counts in that window', async () => {
