@@ -150,7 +150,7 @@ export class Gateway {
     this.#pool = options.bufferPool ?? new BufferPool();
     this.#dialPlaces = new Places(prepared.budget.extraDials);
     this.#queues = options.sendQueues ?? new SendQueues();
-    this.#overload = new Overload(this.#sessions, options.log);
+    this.#overload = new Overload(this.#sessions, this.#pool, options.log);
     this.#overload.configure(prepared.budget.bufferBytes, prepared.memory);
     this.#active = { ...prepared, routes: this.#makeRoutes(prepared) };
     this.#listener = new Listener(serverTls, rules, proxies, listenerLimits(prepared), {

@@ -34,8 +34,8 @@ const SLOT_BYTES = READ_BYTES + 4096;
  */
 const FIRST_SLOT = READ_BYTES + 2048 - 4;
 const DEFAULT_SLOTS = 60;
-/** Private copies that are kept for the next time no slot is left. */
-const MAX_SPARES = 16;
+/** Private copies that are kept for the next time no slot is left, unless the owner of the pool has use for more. */
+const DEFAULT_SPARES = 16;
 /** Less than this is not worth keeping: a stalled session may hold it for long. */
 const MIN_SPARE_BYTES = 4096;
 /** SIMD may look at so many bytes behind a slot. */
@@ -57,6 +57,7 @@ export class BufferPool {
   readonly receive: Buffer;
   readonly #free: number[] = [];
   readonly #spares: Buffer[] = [];
+  #maxSpares = DEFAULT_SPARES;
   readonly #spareStores = new WeakSet<ArrayBufferLike>();
   readonly #poison: boolean;
 
@@ -129,7 +130,16 @@ export class BufferPool {
     if (!ours && !this.#spareStores.has(chunk.buffer)) return;
     if (this.#poison) chunk.fill(POISON);
     if (ours) this.#free.push(chunk.byteOffset - this.bytes.byteOffset);
-    else if (this.#spares.length < MAX_SPARES) this.#spares.push(Buffer.from(chunk.buffer));
+    else if (this.#spares.length < this.#maxSpares) this.#spares.push(Buffer.from(chunk.buffer));
+  }
+
+  /**
+   * Keeps so many bytes of private copies for the next time. When sessions end by the dozen so that others have room,
+   * what they held must be there for those at once, not when the garbage collector comes by.
+   */
+  keepSpares(bytes: number): void {
+    this.#maxSpares = Math.max(DEFAULT_SPARES, Math.floor(bytes / SLOT_BYTES));
+    this.#spares.splice(this.#maxSpares);
   }
 
   /** To be called when a read was used up. */

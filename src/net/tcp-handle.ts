@@ -31,11 +31,14 @@ export function takenBytes(socket: Socket): number {
  * Destroys the socket. When bytes wait in this process the peer does not read, and its stream is cut off in any case:
  * then with a reset, which frees at once what the kernel holds for it, megabytes perhaps. Else the kernel would keep
  * that until the peer has read it, or for minutes when it never does.
+ *
+ * True: the descriptor is closed, and nothing reads what was written any more. False: only `close` says so.
  */
-export function drop(socket: Socket): void {
+export function drop(socket: Socket): boolean {
   const waiting = tcpHandle(socket).writeQueueSize ?? socket.writableLength;
   if (waiting > 0) reset(socket);
   socket.destroy();
+  return (socket as unknown as Inner)._handle === null;
 }
 
 function reset(socket: Socket): void {

@@ -10,6 +10,9 @@ export type Holder = {
   shed(): void;
 };
 
+/** What was held can be used again at once; see BufferPool. */
+export type Spares = { keepSpares(bytes: number): void };
+
 /** The memory of the container, as in cgroup.ts. */
 export type Memory = {
   readonly limitBytes: number;
@@ -18,6 +21,8 @@ export type Memory = {
 
 /** Sessions end until so much of the limit is left in use, so that not each further byte ends another one. */
 const CALM_SHARE = 0.9;
+/** Of the limit: what those who end at once have held. */
+const SPARE_SHARE = 1 - CALM_SHARE;
 /** Of the container's memory: there sessions end although what they hold here is within its limit. */
 const FULL_SHARE = 0.85;
 /** Of the sessions that hold something, when the container is full: then it is looked at again. */
@@ -40,6 +45,7 @@ const CALM_MS = 10_000;
 export class Overload {
   readonly #sessions: Iterable<Holder>;
   readonly #log: Log;
+  readonly #spares: Spares;
   #limitBytes = Number.POSITIVE_INFINITY;
   #memory: Memory | undefined;
   #heldBytes = 0;
@@ -49,8 +55,9 @@ export class Overload {
   #timer: NodeJS.Timeout | undefined;
   #shedAtMs: number | undefined;
 
-  constructor(sessions: Iterable<Holder>, log: Log) {
+  constructor(sessions: Iterable<Holder>, spares: Spares, log: Log) {
     this.#sessions = sessions;
+    this.#spares = spares;
     this.#log = log;
   }
 
@@ -118,6 +125,7 @@ export class Overload {
   #shed(limit: 'buffers' | 'memory', isTooMuch: () => boolean): void {
     const heldBytes = this.#heldBytes;
     const holders = this.#holders();
+    if (this.#shedAtMs === undefined) this.#spares.keepSpares(SPARE_SHARE * this.#limitBytes);
     holders.sort((one, other) => one.heldSinceMs - other.heldSinceMs || other.heldBytes - one.heldBytes);
     for (const holder of holders) {
       if (!isTooMuch()) break;
@@ -137,6 +145,7 @@ export class Overload {
   #tellOver(): void {
     if (this.#shedAtMs === undefined || performance.now() - this.#shedAtMs < CALM_MS) return;
     this.#shedAtMs = undefined;
+    this.#spares.keepSpares(0);
     this.#log.info({ heldBytes: this.#heldBytes }, 'no more waits for slow clients or servers than may');
   }
 }

@@ -296,8 +296,8 @@ export class Session extends WheelEntry implements ByteSocketOwner, PipeOwner, W
     const clientReads = !pipe.holdsForClient && this.#client.assemblingBytes === 0;
     this.end('overload');
     if (this.#isSpeaking) this.#close();
-    if (clientReads) drop(this.#upstream);
-    else this.#drop();
+    if (!clientReads) this.#drop();
+    else if (drop(this.#upstream)) pipe.releasePending();
     pipe.forgetHeld();
   }
 
@@ -305,7 +305,7 @@ export class Session extends WheelEntry implements ByteSocketOwner, PipeOwner, W
   #drop(): void {
     this.#forced = true;
     this.#client.destroy();
-    drop(this.#upstream);
+    if (drop(this.#upstream)) this.#pipe.releasePending();
   }
 
   // PipeOwner

@@ -178,7 +178,7 @@ class CutThroughSocket implements ByteSocket {
   destroy(): void {
     this.#endTold = true;
     this.#reader.discard();
-    drop(this.socket);
+    if (drop(this.socket)) this.#releasePending();
   }
 
   get bufferedBytes(): number {
@@ -232,8 +232,7 @@ class CutThroughSocket implements ByteSocket {
   }
 
   drained(): void {
-    for (const chunk of this.#pending) this.#shared.pool.release(chunk);
-    this.#pending = NONE;
+    this.#releasePending();
     if (this.#owedPong !== undefined && !this.#closeSent) this.#send(this.#owedPong);
     this.#owedPong = undefined;
     this.#owner?.onDrain();
@@ -248,8 +247,7 @@ class CutThroughSocket implements ByteSocket {
   closed(): void {
     this.#tell('client_gone', 1006);
     // libuv has cancelled what was pending; nothing points into these any more.
-    for (const chunk of this.#pending) this.#shared.pool.release(chunk);
-    this.#pending = NONE;
+    this.#releasePending();
     this.#owner?.onClosed();
   }
 
@@ -292,6 +290,11 @@ class CutThroughSocket implements ByteSocket {
   #send(frame: Buffer): void {
     this.#shared.counters.sentWireBytes += frame.length;
     this.socket.write(frame);
+  }
+
+  #releasePending(): void {
+    for (const chunk of this.#pending) this.#shared.pool.release(chunk);
+    this.#pending = NONE;
   }
 
   #keep(chunk: Buffer): void {

@@ -84,6 +84,24 @@ describe('lending', () => {
     assert.ok(isView(pool, lend(pool, payload)), 'with free slots there is no copy any more');
   });
 
+  test('copies that were given back are used again, as many as are wanted', () => {
+    const pool = new BufferPool({ slots: 1 });
+    const payload = randomBytes(10_000);
+    const held = lend(pool, payload);
+    const stores = (count: number): Set<ArrayBufferLike> => {
+      const chunks = Array.from({ length: count }, () => lend(pool, payload));
+      for (const chunk of chunks) pool.release(chunk);
+      return new Set(chunks.map((chunk) => chunk.buffer));
+    };
+    assert.equal(stores(40).intersection(stores(40)).size, 16);
+    pool.keepSpares(100 * SLOT_BYTES);
+    stores(40);
+    assert.equal(stores(40).intersection(stores(40)).size, 40);
+    pool.keepSpares(0);
+    assert.equal(stores(40).intersection(stores(40)).size, 16);
+    pool.release(held);
+  });
+
   test('any order of lending and releasing keeps chunks whole and loses no slot', () => {
     const pool = new BufferPool({ slots: 5, poison: true });
     const held: { readonly chunk: Buffer; readonly payload: Buffer }[] = [];

@@ -10,7 +10,9 @@ const MiB = 2 ** 20;
 function setup(limitBytes: number, memory?: { limitBytes: number; usedBytes: number | undefined }) {
   const log = new LogCapture();
   const holders: FakeHolder[] = [];
-  const overload = new Overload(holders, createLog({ level: 'info', format: 'json' }, log));
+  const spares: number[] = [];
+  const pool = { keepSpares: (bytes: number) => void spares.push(bytes) };
+  const overload = new Overload(holders, pool, createLog({ level: 'info', format: 'json' }, log));
   let asked = 0;
   overload.configure(
     limitBytes,
@@ -43,7 +45,7 @@ function setup(limitBytes: number, memory?: { limitBytes: number; usedBytes: num
       this.heldBytes = 0;
     }
   }
-  return { overload, shed, log, asked: () => asked, holder: FakeHolder };
+  return { overload, shed, log, spares, asked: () => asked, holder: FakeHolder };
 }
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -80,7 +82,7 @@ describe('a limit for what all sessions together have waiting', () => {
   });
 
   test('a flood is one line in the log, not one for each that ends', async () => {
-    const { shed, log, holder } = setup(MiB);
+    const { shed, log, spares, holder } = setup(MiB);
     for (let each = 0; each < 1000; each++) {
       new holder(String(each), each, 100_000);
       await turn();
@@ -89,6 +91,11 @@ describe('a limit for what all sessions together have waiting', () => {
     assert.deepEqual(
       log.lines.map((line) => [line['level'], line['limit'], line['limitBytes']]),
       [['warn', 'buffers', MiB]],
+    );
+    assert.deepEqual(
+      spares.map(Math.round),
+      [Math.round(MiB / 10)],
+      'what is freed at once is kept for the next',
     );
   });
 });

@@ -73,7 +73,7 @@ async function session(upstream: FakeUpstream): Promise<{
     wheel,
     limits: LIMITS,
     traffic: new Traffic(),
-    held: new Overload([], LOG),
+    held: new Overload([], { keepSpares() {} }, LOG),
     queues: { unacknowledged: async () => undefined },
     observer: {
       onFault: (error) => faults.push(error),
