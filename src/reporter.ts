@@ -1,9 +1,5 @@
-import {
-  CLOSE_REASONS,
-  type CloseReason,
-  HANDSHAKE_OUTCOMES,
-  type HandshakeOutcome,
-} from './close-reason.ts';
+import { CLOSE_REASONS, type CloseReason } from './close-reason.ts';
+import { HANDSHAKE_OUTCOMES, type HandshakeOutcome } from './handshake-outcome.ts';
 import { foreignText, LineLimiter, type Log } from './log.ts';
 
 /** Refusals may be thousands a second; this many of each kind are logged, the rest is counted on the next line. */

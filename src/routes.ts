@@ -1,9 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { RouteNumbers } from './admin/metric-table.ts';
 import type { BufferPool } from './bytes/buffer-pool.ts';
-import type { OutcomeClass } from './close-reason.ts';
 import type { RouteConfig, UpstreamConfig } from './config/config.ts';
 import { routesOf } from './config/routes.ts';
+import type { OutcomeClass } from './handshake-outcome.ts';
 import type { Log } from './log.ts';
 import type { Places } from './places.ts';
 import { isCutThrough, type Prepared } from './prepare.ts';

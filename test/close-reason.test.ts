@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { CLOSE_REASONS, type CloseReasonRow, HANDSHAKE_OUTCOMES } from '../src/close-reason.ts';
+import { CLOSE_REASONS, type CloseReasonRow } from '../src/close-reason.ts';
+import { HANDSHAKE_OUTCOMES } from '../src/handshake-outcome.ts';
 
 const DOCUMENT = readFileSync(new URL('../docs/close-reasons.md', import.meta.url), 'utf8');
 

@@ -1,4 +1,5 @@
-import { CLOSE_REASONS, HANDSHAKE_OUTCOMES } from '../close-reason.ts';
+import { CLOSE_REASONS } from '../close-reason.ts';
+import { HANDSHAKE_OUTCOMES } from '../handshake-outcome.ts';
 
 /** Plain numbers of the program, read when a scrape comes. The data path only ever adds to its own. */
 export type MetricsSource = {

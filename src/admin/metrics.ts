@@ -1,11 +1,7 @@
 import { type EventLoopUtilization, monitorEventLoopDelay, performance } from 'node:perf_hooks';
 import { Counter, collectDefaultMetrics, Gauge, Registry, type RegistryContentType } from 'prom-client';
-import {
-  CLOSE_REASONS,
-  type CloseReason,
-  HANDSHAKE_OUTCOMES,
-  type HandshakeOutcome,
-} from '../close-reason.ts';
+import { CLOSE_REASONS, type CloseReason } from '../close-reason.ts';
+import { HANDSHAKE_OUTCOMES, type HandshakeOutcome } from '../handshake-outcome.ts';
 import {
   BETWEEN_LABELS,
   COPIED_METRICS,

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { Refusal } from '../close-reason.ts';
+import type { Refusal } from '../handshake-outcome.ts';
 import { refusalResponse } from './http-refusal.ts';
 
 /** A client gets this long to read its answer and close. */

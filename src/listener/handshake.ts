@@ -4,7 +4,7 @@
  * answers those with 101.
  */
 
-import type { Refusal } from '../close-reason.ts';
+import type { Refusal } from '../handshake-outcome.ts';
 import { type Authority, isLoopback, parseAuthority } from '../net/host.ts';
 import { MAX_TARGET_BYTES } from '../net/http-head.ts';
 import type { TrustedProxies } from '../net/networks.ts';

@@ -1,5 +1,5 @@
 import { STATUS_CODES } from 'node:http';
-import { HANDSHAKE_OUTCOMES, type Refusal } from '../close-reason.ts';
+import { HANDSHAKE_OUTCOMES, type Refusal } from '../handshake-outcome.ts';
 
 /** Used when the caller brings no jitter of its own. */
 const DEFAULT_RETRY_AFTER_SECONDS = 5;

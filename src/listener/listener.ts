@@ -6,8 +6,8 @@ import {
 } from 'node:http';
 import { type AddressInfo, createServer, type Server, Socket } from 'node:net';
 import { TLSSocket, type TlsOptions, Server as TlsServer } from 'node:tls';
-import { HANDSHAKE_OUTCOMES, type Refusal } from '../close-reason.ts';
 import type { ListenAddress } from '../config/config.ts';
+import { HANDSHAKE_OUTCOMES, type Refusal } from '../handshake-outcome.ts';
 import type { HeadLimits } from '../net/http-head.ts';
 import type { TrustedProxies } from '../net/networks.ts';
 import { answer, answerWith } from './answer.ts';

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
-import type { HandshakeOutcome, Refusal } from '../close-reason.ts';
+import type { HandshakeOutcome, Refusal } from '../handshake-outcome.ts';
 import type { Endpoint } from '../net/proxy-protocol.ts';
 import { answer } from './answer.ts';
 

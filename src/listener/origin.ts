@@ -1,5 +1,5 @@
-import type { Refusal } from '../close-reason.ts';
 import type { OriginsConfig } from '../config/config.ts';
+import type { Refusal } from '../handshake-outcome.ts';
 import { isLoopback } from '../net/host.ts';
 import { parseOriginEntry, wildcardKey } from '../net/origin-entry.ts';
 import { isVisibleAscii, MAX_ORIGIN_LENGTH, originKey, parseOrigin } from '../net/origin-grammar.ts';

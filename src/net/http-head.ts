@@ -1,4 +1,4 @@
-import type { Refusal } from '../close-reason.ts';
+import type { Refusal } from '../handshake-outcome.ts';
 
 export type HeadLimits = {
   /** Bytes of the header fields, the empty line after them included; the request line does not count. */

@@ -1,5 +1,5 @@
-import { HANDSHAKE_OUTCOMES, type HandshakeOutcome } from '../close-reason.ts';
 import type { UpstreamServer } from '../config/config.ts';
+import { HANDSHAKE_OUTCOMES, type HandshakeOutcome } from '../handshake-outcome.ts';
 
 /** Why an attempt failed: the handshake outcomes that begin with `upstream_`. */
 export type DialFailure = Extract<HandshakeOutcome, `upstream_${string}`>;

@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls';
-import { HANDSHAKE_OUTCOMES } from '../../src/close-reason.ts';
+import { HANDSHAKE_OUTCOMES } from '../../src/handshake-outcome.ts';
 import { makeCertificates, serverTls, type TestCertificates } from '../support/certificates.ts';
 import { FakeUpstream, INFO_LINE } from '../support/fake-upstream.ts';
 import { startTestGateway, type TestGateway } from '../support/gateway.ts';

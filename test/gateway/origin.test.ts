@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { ConnectionOptions } from 'node:tls';
-import { HANDSHAKE_OUTCOMES, type HandshakeOutcome } from '../../src/close-reason.ts';
 import type { ListenConfig, OriginsConfig } from '../../src/config/config.ts';
+import { HANDSHAKE_OUTCOMES, type HandshakeOutcome } from '../../src/handshake-outcome.ts';
 import { makeCertificates, serverTls, type TestCertificates } from '../support/certificates.ts';
 import { FakeUpstream } from '../support/fake-upstream.ts';
 import { startTestGateway, type TestGateway } from '../support/gateway.ts';

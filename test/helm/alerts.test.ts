@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import { stringify } from 'yaml';
-import { HANDSHAKE_OUTCOMES } from '../../src/close-reason.ts';
+import { HANDSHAKE_OUTCOMES } from '../../src/handshake-outcome.ts';
 import { CHART, helm, type Manifest, manifests, only, render, set } from '../support/helm.ts';
 import { findPromtool } from '../support/promtool.ts';
 import { type TemporaryFolder, temporaryFolder } from '../support/temporary-folder.ts';

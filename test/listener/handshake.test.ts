@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { STATUS_CODES } from 'node:http';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { HANDSHAKE_OUTCOMES, type HandshakeOutcome, type Refusal } from '../../src/close-reason.ts';
+import { HANDSHAKE_OUTCOMES, type HandshakeOutcome, type Refusal } from '../../src/handshake-outcome.ts';
 import {
   type HandshakeRequest,
   type HandshakeRules,

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { connect as connectTls, type TlsOptions } from 'node:tls';
-import type { HandshakeOutcome } from '../../src/close-reason.ts';
+import type { HandshakeOutcome } from '../../src/handshake-outcome.ts';
 import type { HandshakeRules } from '../../src/listener/handshake.ts';
 import { Listener } from '../../src/listener/listener.ts';
 import type { Opening } from '../../src/listener/opening.ts';

@@ -1,4 +1,5 @@
-import { CLOSE_REASONS, HANDSHAKE_OUTCOMES, type HandshakeOutcome } from '../../src/close-reason.ts';
+import { CLOSE_REASONS } from '../../src/close-reason.ts';
+import { HANDSHAKE_OUTCOMES, type HandshakeOutcome } from '../../src/handshake-outcome.ts';
 
 /** One WebSocket, from the attempt to its end, as the browser tells it. */
 export type SocketEnd = {
