@@ -1,43 +1,51 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AdminServer } from './admin/admin-server.ts';
-import type { MetricsSource } from './admin/metric-table.ts';
 import { Metrics } from './admin/metrics.ts';
 import { budgetWarning } from './budget.ts';
 import { BufferPool } from './bytes/buffer-pool.ts';
-import { certificateEnds } from './config/certificate-ends.ts';
 import type { Config, ListenAddress, RouteConfig, UpstreamConfig } from './config/config.ts';
-import { fingerprint } from './config/fingerprint.ts';
 import { Reloader, type ReloaderOptions } from './config/reload.ts';
-import { NO_RELOADS, type ReloadReport, type ReloadTrigger } from './config/reload-report.ts';
+import type { ReloadReport, ReloadTrigger } from './config/reload-report.ts';
 import { DEFAULT_ROUTE } from './config/routes.ts';
 import { drainTimes } from './config/sections/drain.ts';
-import { HANDSHAKE_OUTCOMES, type HandshakeOutcome } from './handshake-outcome.ts';
+import { Counters } from './counters.ts';
+import { EventLoop } from './event-loop.ts';
+import type { HandshakeOutcome } from './handshake-outcome.ts';
 import { InspectionTotals } from './inspect/inspection-totals.ts';
 import { type InspectionRules, Inspector } from './inspect/inspector.ts';
 import { Admission, type AdmissionLimits, type AdmissionSlot } from './listener/admission.ts';
 import { Listener, type ListenerLimits } from './listener/listener.ts';
 import type { Opening, OpeningFacts } from './listener/opening.ts';
-import { DROP_REASONS, type DropReason, pendingLimits } from './listener/pending.ts';
-import { TLS_OUTCOMES } from './listener/tls-outcome.ts';
+import { type DropReason, pendingLimits } from './listener/pending.ts';
 import type { Log } from './log.ts';
+import { addressText } from './net/host.ts';
 import { encodeProxyHeader } from './net/proxy-protocol.ts';
 import { SendQueues } from './net/send-queues.ts';
 import { Places } from './places.ts';
 import { isCutThrough, type Machine, type Prepared, prepare } from './prepare.ts';
-import { Reporter } from './reporter.ts';
-import { type Route, Routes, RouteTotals } from './routes.ts';
+import { type Route, Routes } from './routes.ts';
 import { Overload } from './session/overload.ts';
 import { Session, type SessionObserver, type SessionSummary } from './session/session.ts';
 import { Sessions } from './session/sessions.ts';
+import { SessionLog } from './session-log.ts';
+import {
+  type GatewayState,
+  type GatewayStatus,
+  gatewayStatus,
+  type SessionDetail,
+  type SessionList,
+  type Snapshot,
+  sessionDetail,
+  sessionList,
+  takeSnapshot,
+} from './status.ts';
 import { TimerWheel } from './timer-wheel.ts';
 import { AnnouncedWarnings } from './upstream/announced.ts';
-import { CONNECT_OUTCOMES, type ConnectOutcome } from './upstream/connect-outcome.ts';
+import type { ConnectOutcome } from './upstream/connect-outcome.ts';
 import type { DialContext, Upstream } from './upstream/connection.ts';
 import { DialError } from './upstream/dial-error.ts';
-import { SERVER_STATES } from './upstream/endpoint.ts';
-import { FrameCounters, OPCODES } from './websocket/frame-counters.ts';
-
-export type GatewayState = 'starting' | 'ready' | 'draining' | 'stopped';
+import { CompressionCounts } from './websocket/compression.ts';
+import { FrameCounters } from './websocket/frame-counters.ts';
 
 export type GatewayOptions = Machine & {
   readonly log: Log;
@@ -112,15 +120,17 @@ export class Gateway {
   readonly #dialPlaces: Places;
   readonly #overload: Overload;
   readonly #queues: SendQueues;
-  readonly #totals = new RouteTotals();
+  readonly #counters = new Counters();
+  readonly #compression = new CompressionCounts();
+  readonly #loop = new EventLoop();
   readonly #inspected = new InspectionTotals();
-  readonly #reporter: Reporter;
+  readonly #sessionLog: SessionLog;
   readonly #metrics: Metrics;
   readonly #admin: AdminServer;
   readonly #listener: Listener;
   readonly #reloader: Reloader | undefined;
   readonly #sessionObserver: SessionObserver = {
-    onFault: (error) => this.#reporter.faulted(error),
+    onFault: (error) => this.#sessionLog.faulted(error),
     onPingAnswered: (seconds) => this.#metrics.pingAnswered(seconds),
     onEnded: (summary, session) => this.#onSessionEnded(summary, session),
   };
@@ -129,10 +139,6 @@ export class Gateway {
   #state: GatewayState = 'starting';
   /** The drain delay is over (or the end has come): nobody is let in any more. */
   #closedToNew = false;
-  readonly #droppedConnections = Object.fromEntries(DROP_REASONS.map((reason) => [reason, 0])) as Record<
-    DropReason,
-    number
-  >;
   readonly #announced: AnnouncedWarnings;
   #address: ListenAddress | undefined;
   #adminAddress: ListenAddress | undefined;
@@ -144,7 +150,7 @@ export class Gateway {
     this.#options = options;
     this.#log = options.log;
     this.#announced = new AnnouncedWarnings(options.log);
-    this.#reporter = new Reporter(options.log, DEFAULT_ROUTE);
+    this.#sessionLog = new SessionLog(options.log);
     this.#wheel = options.timerWheel ?? new TimerWheel();
     this.#admission = new Admission(admissionLimits(prepared), () => performance.now());
     this.#pool = options.bufferPool ?? new BufferPool();
@@ -157,21 +163,12 @@ export class Gateway {
       onOpening: (opening) => void this.#open(opening),
       onOutcome: (outcome, seconds, facts) => this.#onOutcome(outcome, seconds, facts),
       isReady: () => this.ready,
-      onHttpAnswer: (status) => this.#metrics.httpAnswered(status),
-      onTlsHandshake: (outcome) => this.#metrics.tlsHandshake(outcome),
+      onHttpAnswer: (status) => this.#counters.httpAnswered(status),
+      onTlsHandshake: (outcome) => this.#counters.tlsHandshakes[outcome]++,
       onDropped: (reason) => this.#onDropped(reason),
     });
-    this.#metrics = new Metrics(
-      {
-        version: options.version ?? '',
-        revision: options.revision ?? '',
-        nodeVersion: options.nodeVersion ?? '',
-        connectOutcomes: CONNECT_OUTCOMES,
-        tlsOutcomes: serverTls === undefined ? undefined : TLS_OUTCOMES,
-      },
-      () => this.#numbers(),
-    );
-    for (const name of this.#active.routes.upstreams) this.#metrics.addUpstream(name);
+    this.#metrics = new Metrics(serverTls !== undefined, () => this.#snapshot());
+    this.#addUpstreams();
     this.#admin = new AdminServer(config.admin, this);
     this.#reloader =
       options.source &&
@@ -271,7 +268,9 @@ export class Gateway {
     await sleep(delayMs, undefined, { signal }).catch(() => {});
     this.#closeToNew();
     const hadSessions = this.#sessions.size > 0;
-    const onCut = (sessions: number): void => this.#metrics.sessionsCut(sessions);
+    const onCut = (sessions: number): void => {
+      this.#counters.drainCuts += sessions;
+    };
     const cut = await this.#sessions.drain(timeoutMs, timeouts.closeMs, this.#cutNow.signal, onCut);
     if (cut > 0) this.#log.warn({ sessions: cut }, 'sessions were cut at the drain deadline');
     if (hadSessions) await this.#admin.lastScrape(LAST_SCRAPE_MS, this.#cutNow.signal);
@@ -308,6 +307,7 @@ export class Gateway {
     this.#overload.stop();
     await this.#admin.close();
     this.#metrics.close();
+    this.#loop.close();
     if (hasRun) this.#log.info({ sessions: this.#sessions.opened }, 'stopped');
   }
 
@@ -335,7 +335,7 @@ export class Gateway {
     this.#overload.configure(next.budget.bufferBytes, next.memory);
     this.#admin.configure(config.admin);
     this.#active = active;
-    for (const name of active.routes.upstreams) this.#metrics.addUpstream(name);
+    this.#addUpstreams();
     active.routes.start(before.routes);
     before.routes.retire(active.routes);
     this.#forgetRoutes(active.routes, before.routes);
@@ -348,9 +348,20 @@ export class Gateway {
 
   /** Handshakes under way may still be of `before`. */
   #forgetRoutes(now: Routes, before: Routes): void {
-    const names = new Set([...now.names, ...before.names, ...this.#sessionsByRoute().keys()]);
-    this.#totals.keepOnly(names, new Set([...now.compressions, ...before.compressions]));
+    const names = new Set([
+      ...now.names,
+      ...before.names,
+      ...[...this.#sessions].map(({ facts }) => facts.route),
+    ]);
+    this.#counters.keepOnly(names);
     this.#metrics.keepUpstreams(names);
+  }
+
+  #addUpstreams(): void {
+    for (const name of this.#active.routes.upstreams) {
+      this.#counters.addUpstream(name);
+      this.#metrics.addUpstream(name);
+    }
   }
 
   #makeRoutes(prepared: Prepared, before?: Routes): Routes {
@@ -363,11 +374,14 @@ export class Gateway {
       dialPlaces: this.#dialPlaces,
       held: this.#overload,
       queues: this.#queues,
-      totals: this.#totals,
+      counters: this.#counters,
+      compressionCounts: this.#compression,
       ownContext: (route: Route) => dialContext(route, undefined),
       dialObserver: (upstream: string) => ({
-        onConnect: (outcome: ConnectOutcome, seconds: number) =>
-          this.#metrics.upstreamConnected(upstream, outcome, seconds),
+        onConnect: (outcome: ConnectOutcome, seconds: number) => {
+          this.#counters.upstreamConnected(upstream, outcome);
+          this.#metrics.upstreamConnected(upstream, seconds);
+        },
         onFirstByte: (seconds: number) => this.#metrics.upstreamSpoke(upstream, seconds),
       }),
     };
@@ -417,7 +431,7 @@ export class Gateway {
   #refuseAfter(error: unknown, opening: Opening): void {
     if (error instanceof DialError) opening.refuse(error.outcome, error.message);
     else {
-      this.#reporter.faulted(error);
+      this.#sessionLog.faulted(error);
       opening.refuse('internal_error');
     }
   }
@@ -437,11 +451,11 @@ export class Gateway {
       };
       const inspector = this.#inspectorFor(facts.id, opening.facts, upstream, route.config);
       const session = new Session(facts, client, upstream.socket, route.sessionParts, inspector);
-      if (inspector !== undefined) this.#inspected.add(inspector);
+      if (inspector !== undefined) this.#inspected.add(facts.id, inspector);
       slot.accepted();
       this.#sessions.add(session, slot);
       session.start(upstream);
-      this.#reporter.sessionBegan(facts, opening.seconds);
+      this.#sessionLog.sessionBegan(facts, opening.seconds);
       if (this.#state === 'draining') session.announceDrain();
       begun = true;
     });
@@ -470,10 +484,10 @@ export class Gateway {
     };
     return new Inspector(rules, this.#pool, {
       onParserStop: (direction, error) => {
-        this.#inspected.stopped(direction, error.problem);
-        this.#reporter.parserStopped({ id, clientAddress }, direction, error, level);
+        this.#counters.parserStops[direction][error.problem]++;
+        this.#sessionLog.parserStopped({ id, clientAddress }, direction, error, level);
       },
-      onServerError: (kind) => this.#inspected.serverError(kind),
+      onServerError: (kind) => this.#counters.serverErrors[kind]++,
       onRoundTrip: (seconds) => this.#metrics.natsRoundTrip(seconds),
       // The pool that runs now must know, even if another one placed the session.
       onLameDuck: () => this.#active.routes.get(name)?.upstreams.markLameDuck(server),
@@ -483,21 +497,22 @@ export class Gateway {
   // Told to the outside
 
   #onDropped(reason: DropReason): void {
-    this.#droppedConnections[reason]++;
-    this.#reporter.connectionDropped(reason);
+    this.#counters.droppedConnections[reason]++;
+    this.#sessionLog.connectionDropped(reason);
   }
 
   #onOutcome(outcome: HandshakeOutcome, seconds: number, facts: OpeningFacts): void {
+    this.#counters.handshakeAnswered(outcome, facts.route);
     this.#metrics.handshakeAnswered(outcome, seconds);
-    if (facts.route !== undefined) this.#totals.answered(facts.route, HANDSHAKE_OUTCOMES[outcome].class);
-    this.#reporter.handshakeAnswered(outcome, facts);
+    if (outcome !== 'accepted') this.#sessionLog.handshakeRefused(outcome, facts);
   }
 
   #onSessionEnded(summary: SessionSummary, session: Session): void {
     this.#sessions.delete(session);
-    if (session.inspection instanceof Inspector) this.#inspected.remove(session.inspection);
-    this.#metrics.sessionEnded(summary.reason, summary.code, summary.seconds);
-    this.#reporter.sessionEnded(summary);
+    this.#inspected.remove(summary.facts.id);
+    this.#counters.sessionEnded(summary.reason, summary.code);
+    this.#metrics.sessionEnded(summary.reason, summary.seconds);
+    this.#sessionLog.sessionEnded(summary);
   }
 
   /** For the admin port. */
@@ -505,147 +520,50 @@ export class Gateway {
     return this.#metrics.expose(openMetrics);
   }
 
-  /** For the admin port: what is running, without a name of any client. */
-  status(): unknown {
-    const { config, serverTls, budget, routes } = this.#active;
-    const traffic = this.#totals.bytes;
-    const sessions = this.#sessionsByRoute();
-    return {
-      state: this.#state,
-      version: this.#options.version,
-      node: this.#options.nodeVersion,
-      startedAt: new Date(this.#startedAtMs).toISOString(),
-      uptimeSeconds: Math.round((Date.now() - this.#startedAtMs) / 1000),
-      listen: addressText(this.address),
-      tls: serverTls !== undefined,
-      configuration: {
-        hash: fingerprint(config),
-        restartNeeded: this.#reloader?.restartNeeded ?? [],
-        lastReload: this.#reloader?.last,
-      },
-      upstream: config.upstream.servers.map((server) => server.name),
-      upstreamServers: routes.servers().map(({ upstream, name, state, sessions, lastError }) => ({
-        upstream,
-        name,
-        state,
-        sessions,
-        lastError,
-      })),
-      routes: routes.names.map((name) => ({ name, sessions: sessions.get(name) ?? 0 })),
-      sessions: {
-        active: this.#sessions.size,
-        limit: budget.sessions,
-        limitedBy: budget.limitedBy,
-        opened: this.#sessions.opened,
-      },
-      handshakesInFlight: this.#admission.handshakesInFlight,
-      bytes: { toUpstream: traffic.to_upstream, toClient: traffic.to_client },
-      handshakes: this.#reporter.outcomes,
-      ended: this.#reporter.reasons,
-    };
+  status(): GatewayStatus {
+    return gatewayStatus(this.#snapshot());
   }
 
-  /** For the admin port: the open sessions, oldest first, at most `limit` from the one after `after`. */
-  sessionList(after: number, limit: number): unknown {
-    const list = [];
-    for (const session of this.#sessions) {
-      if (session.facts.id <= after) continue;
-      list.push(sessionRow(session));
-      if (list.length === limit) break;
-    }
-    return { active: this.#sessions.size, sessions: list };
+  sessionList(after: number, limit: number): SessionList {
+    return sessionList(this.#sessions, after, limit);
   }
 
-  /** For the admin port: one session with what inspection has seen; undefined when it is not open. */
-  sessionDetail(id: number): unknown {
-    for (const session of this.#sessions) {
-      if (session.facts.id !== id) continue;
-      const inspection = session.inspection instanceof Inspector ? session.inspection.facts() : undefined;
-      return { ...sessionRow(session), inspection: inspection ?? { level: 'off' } };
-    }
-    return undefined;
+  sessionDetail(id: number): SessionDetail | undefined {
+    return sessionDetail(this.#sessions, this.#inspected, id);
   }
 
-  #sessionsByRoute(): ReadonlyMap<string, number> {
-    const counts = new Map<string, number>();
-    for (const { facts } of this.#sessions) counts.set(facts.route, (counts.get(facts.route) ?? 0) + 1);
-    return counts;
+  #snapshot(): Snapshot {
+    const { version, revision, nodeVersion: node } = this.#options;
+    const { config, budget, routes } = this.#active;
+    return takeSnapshot({
+      build: { version, revision, node },
+      admission: this.#admission,
+      compression: this.#compression,
+      counters: this.#counters,
+      frames: this.#frames,
+      inspected: this.#inspected,
+      loop: this.#loop,
+      overload: this.#overload,
+      reloader: this.#reloader,
+      sessions: this.#sessions,
+      startedAtMs: this.#startedAtMs,
+      now: () => ({
+        state: this.#state,
+        ready: this.ready,
+        address: this.address,
+        running: {
+          config,
+          budget,
+          isCutThrough: isCutThrough(this.#active),
+          routeNames: routes.names,
+          servers: () => routes.servers(),
+        },
+        pendingConnections: this.#listener.pending,
+        adminDrops: this.#admin.drops,
+        droppedLogLines: this.#options.droppedLogLines?.() ?? 0,
+      }),
+    });
   }
-
-  #numbers(): MetricsSource {
-    let client = 0;
-    let upstream = 0;
-    for (const session of this.#sessions) {
-      const buffered = session.bufferedBytes;
-      client += buffered.client;
-      upstream += buffered.upstream;
-    }
-    const [oldest] = this.#sessions;
-    const totals = this.#totals;
-    const frames = this.#frames;
-    const { config, routes } = this.#active;
-    return {
-      ready: this.ready,
-      draining: this.#state === 'draining',
-      sessions: {
-        active: this.#sessions.size,
-        limit: this.#active.budget.sessions,
-        oldestStartSeconds:
-          oldest === undefined ? undefined : (performance.timeOrigin + oldest.startedAtMs) / 1000,
-      },
-      handshakesInFlight: this.#admission.handshakesInFlight,
-      bytes: totals.bytes,
-      wireBytes: { to_upstream: frames.clientWireBytes, to_client: frames.sentWireBytes },
-      framesToUpstream: Object.fromEntries(
-        OPCODES.map((opcode, index) => [opcode, frames.clientFrames[index] ?? 0]),
-      ),
-      framesToClient: { binary: frames.sentBinaryFrames, ping: frames.sentPings },
-      pauses: totals.pauses,
-      pausedNow: totals.pausedNow,
-      buffered: { client, upstream },
-      held: { bytes: this.#overload.heldBytes, limitBytes: this.#overload.limitBytes },
-      serverStates: SERVER_STATES,
-      upstreamServers: routes.servers(),
-      routes: totals.routes(routes.names, this.#sessionsByRoute()),
-      pendingConnections: this.#listener.pending,
-      droppedConnections: this.#droppedConnections,
-      adminDrops: this.#admin.drops,
-      droppedLogLines: this.#options.droppedLogLines?.() ?? 0,
-      engines: {
-        'cut-through': Number(isCutThrough(this.#active)),
-        buffered: Number(!isCutThrough(this.#active)),
-      },
-      engineFallback: config.engine === 'cut-through' && !isCutThrough(this.#active),
-      compression: {
-        active: totals.compressedSessions,
-        handshakes: totals.compressionResults,
-      },
-      inspection: this.#inspected.numbers(),
-      configHash: fingerprint(config),
-      reloads: this.#reloader?.outcomes ?? NO_RELOADS,
-      lastReloadSucceeded: this.#reloader?.lastSucceeded ?? true,
-      lastReloadSuccessSeconds: this.#reloader?.lastSuccessSeconds ?? this.#startedAtMs / 1000,
-      restartNeeded: (this.#reloader?.restartNeeded.length ?? 0) > 0,
-      certificatesNotAfter: certificateEnds(config),
-    };
-  }
-}
-
-function sessionRow(session: Session) {
-  const { id, clientAddress, origin, route, upstream, natsClientId } = session.facts;
-  return {
-    id,
-    client: clientAddress,
-    origin,
-    route,
-    upstream,
-    natsClientId,
-    seconds: Math.round((performance.now() - session.startedAtMs) / 1000),
-    bytesToUpstream: session.bytesToUpstream,
-    bytesToClient: session.bytesToClient,
-    buffered: session.bufferedBytes,
-    ending: session.reason,
-  };
 }
 
 /** Without a client the gateway dials on its own behalf. */
@@ -679,6 +597,3 @@ const listenerLimits = ({ config, budget }: Prepared): ListenerLimits => ({
 });
 
 const DRAINING = { admitted: false, outcome: 'draining' } as const;
-
-const addressText = ({ host, port }: ListenAddress): string =>
-  host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;

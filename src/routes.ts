@@ -1,23 +1,21 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { RouteNumbers } from './admin/metric-table.ts';
 import type { BufferPool } from './bytes/buffer-pool.ts';
 import type { RouteConfig, UpstreamConfig } from './config/config.ts';
 import { routesOf } from './config/routes.ts';
-import type { OutcomeClass } from './handshake-outcome.ts';
+import type { Counters } from './counters.ts';
 import type { Log } from './log.ts';
 import type { Places } from './places.ts';
 import { isCutThrough, type Prepared } from './prepare.ts';
-import { Traffic } from './session/pipe.ts';
 import type { SessionObserver, SessionParts } from './session/session.ts';
+import type { ServerSnapshot } from './status.ts';
 import type { TimerWheel } from './timer-wheel.ts';
 import type { DialContext, DialObserver } from './upstream/connection.ts';
 import { firstDial } from './upstream/first-dial.ts';
 import { UpstreamPool } from './upstream/pool.ts';
-import type { UpstreamServerStatus } from './upstream/server.ts';
 import type { TlsClient } from './upstream/start-tls.ts';
 import { type BufferedEngineOptions, bufferedEngine } from './websocket/buffered.ts';
 import type { Engine } from './websocket/byte-socket.ts';
-import { COMPRESSION_RESULTS, Compression, type CompressionResult } from './websocket/compression.ts';
+import { Compression, type CompressionCounts } from './websocket/compression.ts';
 import { cutThroughEngine } from './websocket/cut-through.ts';
 import type { FrameCounters } from './websocket/frame-counters.ts';
 
@@ -44,112 +42,13 @@ export type RouteParts = {
   readonly queues: SessionParts['queues'];
   /** Connections to upstreams beside those of sessions. */
   readonly dialPlaces: Places;
-  readonly totals: RouteTotals;
+  readonly counters: Counters;
+  readonly compressionCounts: CompressionCounts;
   /** For dials on the gateway's own behalf. */
   ownContext(route: Route): DialContext;
   /** `upstream`: the name of the route that has it as its own. */
   dialObserver(upstream: string): DialObserver;
 };
-
-/** Numbers by route, also of those that a reload took away while they had sessions. No sum ever falls. */
-export class RouteTotals {
-  readonly #traffic = new Map<string, Traffic>();
-  readonly #answers = new Map<string, Record<OutcomeClass, number>>();
-  #compressions: Compression[] = [];
-  /** Of routes that are forgotten. */
-  readonly #gone = new Traffic();
-  readonly #goneResults = new Map<CompressionResult, number>();
-
-  trafficOf(route: string): Traffic {
-    const known = this.#traffic.get(route) ?? new Traffic();
-    this.#traffic.set(route, known);
-    return known;
-  }
-
-  /** An opening handshake that was for this route has its answer. */
-  answered(route: string, outcome: OutcomeClass): void {
-    this.#answersOf(route)[outcome]++;
-  }
-
-  add(compression: Compression): void {
-    this.#compressions.push(compression);
-  }
-
-  get bytes() {
-    return {
-      to_upstream: this.#sum((one) => one.bytesToUpstream),
-      to_client: this.#sum((one) => one.bytesToClient),
-    };
-  }
-
-  get pauses() {
-    return { client: this.#sum((one) => one.clientPauses), upstream: this.#sum((one) => one.upstreamPauses) };
-  }
-
-  get pausedNow() {
-    return {
-      client: this.#sum((one) => one.clientsPausedNow),
-      upstream: this.#sum((one) => one.upstreamsPausedNow),
-    };
-  }
-
-  /** For the metrics: the `running` routes and all that were, with how many `sessions` each has. */
-  routes(running: readonly string[], sessions: ReadonlyMap<string, number>): readonly RouteNumbers[] {
-    return [...new Set([...running, ...this.#traffic.keys()])].map((name) => {
-      const { bytesToUpstream, bytesToClient } = this.trafficOf(name);
-      return {
-        name,
-        sessions: sessions.get(name) ?? 0,
-        handshakes: this.#answersOf(name),
-        bytes: { to_upstream: bytesToUpstream, to_client: bytesToClient },
-      };
-    });
-  }
-
-  /** Forgets all other routes, but not what they have carried: names that come and go must not pile up. */
-  keepOnly(names: ReadonlySet<string>, compressions: ReadonlySet<Compression>): void {
-    for (const [name, traffic] of this.#traffic) {
-      if (names.has(name)) continue;
-      this.#traffic.delete(name);
-      this.#answers.delete(name);
-      this.#gone.bytesToUpstream += traffic.bytesToUpstream;
-      this.#gone.bytesToClient += traffic.bytesToClient;
-      this.#gone.clientPauses += traffic.clientPauses;
-      this.#gone.upstreamPauses += traffic.upstreamPauses;
-    }
-    this.#compressions = this.#compressions.filter((one) => {
-      if (compressions.has(one) || one.active > 0) return true;
-      for (const result of COMPRESSION_RESULTS)
-        this.#goneResults.set(result, (this.#goneResults.get(result) ?? 0) + one.results[result]);
-      return false;
-    });
-  }
-
-  get compressedSessions(): number {
-    return this.#compressions.reduce((sum, { active }) => sum + active, 0);
-  }
-
-  get compressionResults(): Readonly<Record<string, number>> {
-    const sum = (result: CompressionResult): number =>
-      this.#compressions.reduce(
-        (total, { results }) => total + results[result],
-        this.#goneResults.get(result) ?? 0,
-      );
-    return Object.fromEntries(COMPRESSION_RESULTS.map((result) => [result, sum(result)]));
-  }
-
-  #answersOf(route: string): Record<OutcomeClass, number> {
-    const known = this.#answers.get(route) ?? { accepted: 0, client_fault: 0, server_fault: 0 };
-    this.#answers.set(route, known);
-    return known;
-  }
-
-  #sum(value: (one: Traffic) => number): number {
-    let sum = value(this.#gone);
-    for (const one of this.#traffic.values()) sum += value(one);
-    return sum;
-  }
-}
 
 /** What ws may take longer than our own deadlines before it destroys a closing socket by itself. */
 const CLOSE_FENCE_MARGIN_MS = 5000;
@@ -180,7 +79,7 @@ export class Routes {
           pool: parts.pool,
           wheel: parts.wheel,
           limits: { ...timeouts, sessionAgeMs: limits.sessionAgeMs },
-          traffic: parts.totals.trafficOf(config.name),
+          traffic: parts.counters.addRoute(config.name).traffic,
           observer: parts.sessionObserver,
           held: parts.held,
           queues: parts.queues,
@@ -195,10 +94,6 @@ export class Routes {
 
   get names(): readonly string[] {
     return [...this.#routes.keys()];
-  }
-
-  get compressions(): ReadonlySet<Compression> {
-    return new Set(this.#made.compressions.values());
   }
 
   /** Named as the routes that have them as their own. */
@@ -248,7 +143,7 @@ export class Routes {
   }
 
   /** Every server with the upstream that it is in, which has the name of its route. */
-  servers(): readonly (UpstreamServerStatus & { readonly upstream: string })[] {
+  servers(): readonly ServerSnapshot[] {
     return [...this.#made.pools].flatMap(([upstream, pool]) =>
       pool.upstreams.status().map((status) => ({ ...status, upstream })),
     );
@@ -296,9 +191,13 @@ export class Routes {
     if (!config.compression.enabled) return undefined;
     // Its cap is that of one route.
     const key = JSON.stringify([config.name, config.compression, engineKey(prepared, config)]);
-    const known = kept.compressions.get(key);
-    const made = known ?? new Compression(config.compression, this.#bufferedOptions(prepared, config));
-    if (known === undefined) this.#parts.totals.add(made);
+    const made =
+      kept.compressions.get(key) ??
+      new Compression(
+        config.compression,
+        this.#bufferedOptions(prepared, config),
+        this.#parts.compressionCounts,
+      );
     this.#made.compressions.set(key, made);
     return made;
   }

@@ -31,14 +31,14 @@ const isPackage = (target: string): boolean => !target.endsWith('.ts');
  * first layer may import one another. Types count as imports.
  */
 const LAYERS: readonly RegExp[] = [
-  /^(net|bytes|nats)\/|^(close-reason|handshake-outcome|counters|log|log-text|places|cgroup|printable|timer-wheel|signals)\.ts$|\.d\.ts$/,
+  /^(net|bytes|nats)\/|^(close-reason|event-loop|handshake-outcome|log|log-text|places|cgroup|printable|timer-wheel|signals)\.ts$|\.d\.ts$/,
   /^config\//,
   /^budget\.ts$/,
   /^(listener|websocket|upstream|auth)\//,
   /^inspect\//,
   /^session\//,
   /^capture\//,
-  /^(status|session-log|reporter)\.ts$/,
+  /^(counters|status|session-log)\.ts$/,
   /^admin\//,
   /^(open-session|runtime|prepare|routes|gateway)\.ts$/,
   /^(cli|dev)\//,
@@ -51,7 +51,7 @@ const layerOf = (path: string): number => LAYERS.findIndex((layer) => layer.test
 const PACKAGES: Readonly<Record<string, RegExp>> = {
   ws: /^(websocket\/|cli\/probe\.ts$)/,
   yaml: /^config\/document\.ts$/,
-  'prom-client': /^admin\/(metrics|tally)\.ts$/,
+  'prom-client': /^admin\/metrics\.ts$/,
   undici: /^upstream\/health\.ts$/,
   zod: /^config\//,
   pino: /^log\.ts$/,

@@ -1,8 +1,9 @@
 import { certificateEnds } from '../config/certificate-ends.ts';
-import type { Config, ListenAddress, RouteConfig } from '../config/config.ts';
+import type { Config, RouteConfig } from '../config/config.ts';
 import { type ConfigSource, loadConfig } from '../config/load.ts';
 import { formatProblem, type Problem, urgentWarnings } from '../config/problems.ts';
 import { counted } from '../config/text.ts';
+import { addressText } from '../net/host.ts';
 import { type Machine, type Prepared, prepare } from '../prepare.ts';
 import { printableJson } from '../printable.ts';
 
@@ -158,10 +159,6 @@ function recommendations({ listen, limits }: Config): string[] {
     );
   }
   return advice;
-}
-
-function addressText({ host, port }: ListenAddress): string {
-  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
 function orOff(cap: number): string {

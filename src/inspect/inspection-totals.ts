@@ -1,49 +1,39 @@
-import { type Direction, PARSE_PROBLEMS, type ParseProblem, VERB_NAMES, VERBS_OF } from '../nats/protocol.ts';
-import type { Inspector } from './inspector.ts';
-import { SERVER_ERROR_KINDS, type ServerErrorKind } from './server-errors.ts';
-
-const DIRECTIONS = ['to_upstream', 'to_client'] as const satisfies readonly Direction[];
+import { type Direction, VERB_NAMES, VERBS_OF } from '../nats/protocol.ts';
+import type { InspectionFacts, Inspector } from './inspector.ts';
 
 export type InspectionNumbers = {
-  /** By `direction,verb`. */
-  readonly operations: Readonly<Record<string, number>>;
+  /** By verb. */
+  readonly operations: Readonly<Record<Direction, Readonly<Record<string, number>>>>;
   readonly payloadBytes: Readonly<Record<Direction, number>>;
   readonly subscriptions: number;
   readonly sessions: number;
-  readonly serverErrors: Readonly<Record<string, number>>;
-  /** By `direction,problem`. */
-  readonly stops: Readonly<Record<string, number>>;
 };
 
 /** What all inspected sessions have seen: those that ended as sums, the open ones read when somebody asks. */
 export class InspectionTotals {
-  readonly #open = new Set<Inspector>();
+  /** By the id of the session. */
+  readonly #open = new Map<number, Inspector>();
   readonly #operations = { to_upstream: new Float64Array(12), to_client: new Float64Array(12) };
   readonly #payloadBytes = { to_upstream: 0, to_client: 0 };
-  readonly #serverErrors = zeros(SERVER_ERROR_KINDS);
-  readonly #stops = zeros(
-    DIRECTIONS.flatMap((direction) => PARSE_PROBLEMS.map((one) => key(direction, one))),
-  );
 
-  add(inspector: Inspector): void {
-    this.#open.add(inspector);
+  add(session: number, inspector: Inspector): void {
+    this.#open.set(session, inspector);
   }
 
-  remove(inspector: Inspector): void {
-    if (!this.#open.delete(inspector)) return;
+  /** The session has ended. */
+  remove(session: number): void {
+    const inspector = this.#open.get(session);
+    if (inspector === undefined) return;
+    this.#open.delete(session);
     for (const [direction, parser] of sides(inspector)) {
       addTo(this.#operations[direction], parser.counts);
       this.#payloadBytes[direction] += parser.payloadBytes;
     }
   }
 
-  serverError(kind: ServerErrorKind): void {
-    this.#serverErrors[kind] = (this.#serverErrors[kind] ?? 0) + 1;
-  }
-
-  stopped(direction: Direction, problem: ParseProblem): void {
-    const stop = key(direction, problem);
-    this.#stops[stop] = (this.#stops[stop] ?? 0) + 1;
+  /** undefined: that session is not open, or not inspected. */
+  factsOf(session: number): InspectionFacts | undefined {
+    return this.#open.get(session)?.facts();
   }
 
   numbers(): InspectionNumbers {
@@ -53,23 +43,22 @@ export class InspectionTotals {
     };
     const payloadBytes = { ...this.#payloadBytes };
     let subscriptions = 0;
-    for (const inspector of this.#open) {
+    for (const inspector of this.#open.values()) {
       subscriptions += inspector.subscriptions.alive;
       for (const [direction, parser] of sides(inspector)) {
         addTo(operations[direction], parser.counts);
         payloadBytes[direction] += parser.payloadBytes;
       }
     }
-    const named = DIRECTIONS.flatMap((direction) =>
-      VERBS_OF[direction].map((verb) => [key(direction, VERB_NAMES[verb]), operations[direction][verb] ?? 0]),
-    );
+    const byVerb = (direction: Direction): Record<string, number> =>
+      Object.fromEntries(
+        VERBS_OF[direction].map((verb) => [VERB_NAMES[verb], operations[direction][verb] ?? 0]),
+      );
     return {
-      operations: Object.fromEntries(named),
+      operations: { to_upstream: byVerb('to_upstream'), to_client: byVerb('to_client') },
       payloadBytes,
       subscriptions,
       sessions: this.#open.size,
-      serverErrors: { ...this.#serverErrors },
-      stops: { ...this.#stops },
     };
   }
 }
@@ -83,9 +72,3 @@ const sides = ({ up, down }: Inspector) =>
 function addTo(sums: Float64Array, counts: Float64Array): void {
   for (let index = 0; index < sums.length; index++) sums[index] = (sums[index] ?? 0) + (counts[index] ?? 0);
 }
-
-const zeros = (names: readonly string[]): Record<string, number> =>
-  Object.fromEntries(names.map((name) => [name, 0]));
-
-/** As the metrics take two labels in one. */
-const key = (direction: Direction, what: string): string => `${direction}\n${what}`;

@@ -98,3 +98,7 @@ function looksLikeNumber(text: string, start: number, end: number): boolean {
   }
   return true;
 }
+
+/** As it is written in a URL. */
+export const addressText = ({ host, port }: { readonly host: string; readonly port: number }): string =>
+  host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;

@@ -14,8 +14,7 @@ export type CompressionLimits = {
 };
 
 /** What became of permessage-deflate in a handshake, while compression is on. */
-export const COMPRESSION_RESULTS = ['compressed', 'not_offered', 'unacceptable', 'at_cap'] as const;
-export type CompressionResult = (typeof COMPRESSION_RESULTS)[number];
+export type CompressionResult = 'compressed' | 'not_offered' | 'unacceptable' | 'at_cap';
 
 /** 64 KiB for a deflater, in place of 256, and no worse on JSON of 2 to 64 KiB; the higher levels gain 1 to 2 %. */
 const DEFLATE = { windowBits: 13, memLevel: 6, level: 1 } as const;
@@ -28,20 +27,28 @@ const { PerMessageDeflate, extension } = ws as unknown as {
   extension: { parse(header: string): Readonly<Record<string, unknown>> };
 };
 
-/** Decides for each handshake whether its session is compressed, and has the engine for those that are. */
-export class Compression {
-  readonly #options: object;
-  readonly #sessions: number;
-  readonly #engine: Engine;
-  #active = 0;
-  readonly #results: Record<CompressionResult, number> = {
+/** What became of permessage-deflate in all routes: plain numbers, read at scrape time. */
+export class CompressionCounts {
+  /** Compressed sessions that are open. */
+  active = 0;
+  readonly results: Record<CompressionResult, number> = {
     compressed: 0,
     not_offered: 0,
     unacceptable: 0,
     at_cap: 0,
   };
+}
 
-  constructor(limits: CompressionLimits, engine: BufferedEngineOptions) {
+/** Decides for each handshake whether its session is compressed, and has the engine for those that are. */
+export class Compression {
+  readonly #options: object;
+  readonly #sessions: number;
+  readonly #engine: Engine;
+  readonly #counts: CompressionCounts;
+  /** Of its own sessions. */
+  #active = 0;
+
+  constructor(limits: CompressionLimits, engine: BufferedEngineOptions, counts: CompressionCounts) {
     const { thresholdBytes, concurrency, sessions } = limits;
     const deflate = {
       threshold: thresholdBytes,
@@ -54,6 +61,7 @@ export class Compression {
     };
     this.#options = { ...deflate, isServer: true };
     this.#sessions = sessions;
+    this.#counts = counts;
     this.#engine = this.#counted(bufferedEngine({ ...engine, deflate }));
   }
 
@@ -65,16 +73,8 @@ export class Compression {
     dropEmptyElements(request);
     const result = this.#judge(request.headers['sec-websocket-extensions']);
     if (result === 'compressed') return this.#engine;
-    this.#results[result]++;
+    this.#counts.results[result]++;
     return undefined;
-  }
-
-  get active(): number {
-    return this.#active;
-  }
-
-  get results(): Readonly<Record<CompressionResult, number>> {
-    return this.#results;
   }
 
   #judge(header: string | undefined): CompressionResult {
@@ -89,13 +89,18 @@ export class Compression {
     return this.#active < this.#sessions ? 'compressed' : 'at_cap';
   }
 
+  #count(by: 1 | -1): void {
+    this.#active += by;
+    this.#counts.active += by;
+  }
+
   #counted(engine: Engine): Engine {
     return {
       upgrade: (request, socket, onOpen) => {
         engine.upgrade(request, socket, (client) => {
-          this.#results.compressed++;
-          this.#active++;
-          socket.once('close', () => this.#active--);
+          this.#counts.results.compressed++;
+          this.#count(1);
+          socket.once('close', () => this.#count(-1));
           onOpen(client);
         });
       },

@@ -118,6 +118,22 @@ describe('metrics', () => {
       assert.doesNotMatch(one?.body ?? '', /# EOF/);
     }
   });
+
+  test('a classic scrape after one of OpenMetrics has the names of before', async () => {
+    const names = async (): Promise<string[]> =>
+      [...(await scrape()).matchAll(/^# TYPE (\w+) counter$/gm)].map(([, name]) => name ?? '');
+    const before = await names();
+    await gateway.gateway.metrics(true);
+    assert.deepEqual(await names(), before);
+    assert.ok(before.every((name) => name.endsWith('_total')));
+  });
+
+  test('the limit of the buffers is absent where there is none', async () => {
+    assert.doesNotMatch(await scrape(), /^natsgate_buffer_limit_bytes /m);
+    await using limited = await startTestGateway(upstream.port, { limits: { memory: 512 * 1024 * 1024 } });
+    const { body } = await limited.gateway.metrics(false);
+    assert.equal(numbers(body).get('natsgate_buffer_limit_bytes'), 128 * 1024 * 1024);
+  });
 });
 
 function numbers(text: string): Map<string, number> {

@@ -3,6 +3,8 @@ import { FakeUpstream } from '../support/fake-upstream.ts';
 import { startTestGateway } from '../support/gateway.ts';
 import { RawClient } from '../support/raw-client.ts';
 
+const MiB = 1024 * 1024;
+
 /** Values of each label, by metric. */
 export type Exported = ReadonlyMap<string, ReadonlyMap<string, ReadonlySet<string>>>;
 
@@ -19,7 +21,7 @@ export async function exportedMetrics(): Promise<Exported> {
     all.set(name, labels);
     return labels;
   };
-  for (const overrides of [{}, { listen: { tls }, upstream: toServer }]) {
+  for (const overrides of [{ limits: { memory: 512 * MiB } }, { listen: { tls }, upstream: toServer }]) {
     await using gateway = await startTestGateway(upstream.port, overrides);
     await using client = 'listen' in overrides ? undefined : await RawClient.open(gateway.port);
     const { body } = await gateway.gateway.metrics(false);

@@ -28,10 +28,8 @@ const hook = createHook({
   destroy: (id) => void timers.delete(id),
 });
 
-type Row = { readonly buffered: { readonly client: number; readonly upstream: number } };
-
 function stalledSessions(): number {
-  const { sessions } = gateway.sessionList(0, Number.POSITIVE_INFINITY) as { sessions: readonly Row[] };
+  const { sessions } = gateway.sessionList(0, Number.POSITIVE_INFINITY);
   return sessions.filter(({ buffered }) => buffered.client + buffered.upstream > 0).length;
 }
 

@@ -1,6 +1,10 @@
-import { CLOSE_REASONS, type CloseReason } from './close-reason.ts';
-import { HANDSHAKE_OUTCOMES, type HandshakeOutcome } from './handshake-outcome.ts';
+import { CLOSE_REASONS } from './close-reason.ts';
+import { DEFAULT_ROUTE } from './config/routes.ts';
+import { HANDSHAKE_OUTCOMES, type Refusal } from './handshake-outcome.ts';
+import type { OpeningFacts } from './listener/opening.ts';
 import { foreignText, LineLimiter, type Log } from './log.ts';
+import type { Direction, ParseError } from './nats/protocol.ts';
+import type { SessionFacts, SessionSummary } from './session/session.ts';
 
 /** Refusals may be thousands a second; this many of each kind are logged, the rest is counted on the next line. */
 const REFUSAL_LINES_PER_SECOND = 10;
@@ -17,74 +21,25 @@ const ENDS = {
 /** Most of a cause is our own words, and what to do is at their end. */
 const MAX_CAUSE_CHARACTERS = 256;
 
-export type RefusedHandshake = {
-  readonly clientAddress: string;
-  readonly origin: string | undefined;
-  readonly route?: string | undefined;
-  readonly cause?: string;
-};
-
-export type EndedSession = {
-  readonly facts: {
-    readonly id: number;
-    readonly clientAddress: string;
-    readonly origin: string | undefined;
-    readonly route: string;
-    readonly upstream: string;
-    readonly natsClientId: number | undefined;
-  };
-  readonly reason: CloseReason;
-  readonly code: number;
-  readonly seconds: number;
-  readonly bytesToUpstream: number;
-  readonly bytesToClient: number;
-  readonly serverError: string | undefined;
-  readonly hint: string | undefined;
-};
-
-export type ParserStop = {
-  readonly problem: string;
-  readonly offset: number;
-  readonly expected: string;
-  /** Printable, and no word of the peer. */
-  readonly found: string;
-};
-
 /**
- * Writes the two kinds of line that operators live by (a session ended, a handshake was refused) and counts both; at
- * debug also that a session began. Every field is named here; nothing of a request but its Origin and address is ever
- * logged.
+ * Writes the two kinds of line that operators live by (a session ended, a handshake was refused); at debug also that a
+ * session began. Every field is named here; nothing of a request but its Origin and address is ever logged. Each kind
+ * has its rate, and a line says how many before it were left out.
  */
-export class Reporter {
+export class SessionLog {
   readonly #log: Log;
-  readonly #defaultRoute: string;
   readonly #nowMs: () => number;
   readonly #limiter = new LineLimiter(REFUSAL_LINES_PER_SECOND);
   readonly #drops = new LineLimiter(DROP_LINES_PER_SECOND, 1);
   readonly #ordinaryEnds = new LineLimiter(ENDS.ordinary.perSecond, ENDS.ordinary.burst);
   readonly #troubles = new LineLimiter(ENDS.trouble.perSecond, ENDS.trouble.burst);
-  readonly #outcomes = zeros(Object.keys(HANDSHAKE_OUTCOMES));
-  readonly #reasons = zeros(Object.keys(CLOSE_REASONS));
 
-  /** `defaultRoute`: the route that goes without saying. */
-  constructor(log: Log, defaultRoute: string, nowMs: () => number = () => performance.now()) {
+  constructor(log: Log, nowMs: () => number = () => performance.now()) {
     this.#log = log;
-    this.#defaultRoute = defaultRoute;
     this.#nowMs = nowMs;
   }
 
-  /** Counts since the start, those above zero. */
-  get outcomes(): Record<string, number> {
-    return positive(this.#outcomes);
-  }
-
-  get reasons(): Record<string, number> {
-    return positive(this.#reasons);
-  }
-
-  handshakeAnswered(outcome: HandshakeOutcome, facts: RefusedHandshake): void {
-    this.#outcomes[outcome] = (this.#outcomes[outcome] ?? 0) + 1;
-    if (outcome === 'accepted') return;
+  handshakeRefused(outcome: Refusal, facts: OpeningFacts): void {
     const suppressed = this.#limiter.pass(outcome, this.#nowMs());
     if (suppressed === undefined) return;
     const { status, sentence, class: faultClass } = HANDSHAKE_OUTCOMES[outcome];
@@ -95,7 +50,7 @@ export class Reporter {
         status,
         client: facts.clientAddress,
         ...originField(facts.origin),
-        ...this.#routeField(facts.route),
+        ...routeField(facts.route),
         ...(facts.cause === undefined ? {} : { cause: foreignText(facts.cause, MAX_CAUSE_CHARACTERS) }),
         ...suppressedField(suppressed),
         hint: sentence,
@@ -106,10 +61,10 @@ export class Reporter {
 
   /** A peer decides how often it happens. */
   parserStopped(
-    session: Pick<EndedSession['facts'], 'id' | 'clientAddress'>,
-    direction: string,
-    error: ParserStop,
-    level: string,
+    session: Pick<SessionFacts, 'id' | 'clientAddress'>,
+    direction: Direction,
+    error: ParseError,
+    level: 'observe' | 'enforce',
   ): void {
     const suppressed = this.#limiter.pass(`parser ${direction}`, this.#nowMs());
     if (suppressed === undefined) return;
@@ -150,12 +105,8 @@ export class Reporter {
     this.#log.error({ error: text, ...suppressedField(suppressed) }, 'fault');
   }
 
-  #routeField(route: string | undefined): { route?: string } {
-    return route === undefined || route === this.#defaultRoute ? {} : { route };
-  }
-
   /** `seconds`: from the client's connection to its 101. Costs nothing unless somebody debugs. */
-  sessionBegan(facts: EndedSession['facts'], seconds: number): void {
+  sessionBegan(facts: SessionFacts, seconds: number): void {
     if (!this.#log.isLevelEnabled('debug')) return;
     const suppressed = this.#ordinaryEnds.pass('began', this.#nowMs());
     if (suppressed === undefined) return;
@@ -164,7 +115,7 @@ export class Reporter {
         session: facts.id,
         client: facts.clientAddress,
         ...originField(facts.origin),
-        ...this.#routeField(facts.route),
+        ...routeField(facts.route),
         upstream: facts.upstream,
         ...(facts.natsClientId === undefined ? {} : { natsClientId: facts.natsClientId }),
         milliseconds: Math.round(seconds * 1000),
@@ -174,9 +125,8 @@ export class Reporter {
     );
   }
 
-  sessionEnded(session: EndedSession): void {
+  sessionEnded(session: SessionSummary): void {
     const { facts, reason } = session;
-    this.#reasons[reason] = (this.#reasons[reason] ?? 0) + 1;
     const limiter = CLOSE_REASONS[reason].level === 'info' ? this.#ordinaryEnds : this.#troubles;
     const suppressed = reason === 'draining' ? 0 : limiter.pass(reason, this.#nowMs());
     if (suppressed === undefined) return;
@@ -190,7 +140,7 @@ export class Reporter {
         bytesToClient: session.bytesToClient,
         client: facts.clientAddress,
         ...originField(facts.origin),
-        ...this.#routeField(facts.route),
+        ...routeField(facts.route),
         upstream: facts.upstream,
         ...(facts.natsClientId === undefined ? {} : { natsClientId: facts.natsClientId }),
         ...(session.serverError === undefined
@@ -210,11 +160,9 @@ const withoutNames = (text: string): string => text.replaceAll(/"[^"]*("|$)/g, '
 const suppressedField = (suppressed: number): { suppressed?: number } =>
   suppressed === 0 ? {} : { suppressed };
 
+/** The default route goes without saying. */
+const routeField = (route: string | undefined): { route?: string } =>
+  route === undefined || route === DEFAULT_ROUTE ? {} : { route };
+
 const originField = (origin: string | undefined): { origin?: string } =>
   origin === undefined ? {} : { origin: foreignText(origin) };
-
-const zeros = (names: readonly string[]): Record<string, number> =>
-  Object.fromEntries(names.map((name) => [name, 0]));
-
-const positive = (counts: Record<string, number>): Record<string, number> =>
-  Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0));

@@ -2,22 +2,19 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { CLOSE_REASONS, type CloseReason } from '../src/close-reason.ts';
 import { createLog } from '../src/log.ts';
-import { type EndedSession, Reporter } from '../src/reporter.ts';
+import type { SessionSummary } from '../src/session/session.ts';
+import { SessionLog } from '../src/session-log.ts';
 import { LogCapture } from './support/gateway.ts';
 
 const FLOOD = 20_000;
 
-function reporterAt(clock: { nowMs: number }): { reporter: Reporter; log: LogCapture } {
+function sessionLogAt(clock: { nowMs: number }): { sessionLog: SessionLog; log: LogCapture } {
   const log = new LogCapture();
-  const reporter = new Reporter(
-    createLog({ level: 'info', format: 'json' }, log),
-    'default',
-    () => clock.nowMs,
-  );
-  return { reporter, log };
+  const sessionLog = new SessionLog(createLog({ level: 'info', format: 'json' }, log), () => clock.nowMs);
+  return { sessionLog, log };
 }
 
-const ended = (reason: CloseReason, id: number): EndedSession => ({
+const ended = (reason: CloseReason, id: number): SessionSummary => ({
   facts: {
     id,
     clientAddress: '192.0.2.1',
@@ -31,6 +28,7 @@ const ended = (reason: CloseReason, id: number): EndedSession => ({
   seconds: 1,
   bytesToUpstream: 0,
   bytesToClient: 0,
+  forced: false,
   serverError: undefined,
   hint: undefined,
 });
@@ -41,36 +39,35 @@ describe('a client that connects in a loop fills no disk', () => {
     const [burst, perSecond] = CLOSE_REASONS[reason].level === 'info' ? [1000, 100] : [100, 10];
     test(`${reason}: ${burst} lines whole, then ${perSecond} a second, and each says how many there were not`, () => {
       const clock = { nowMs: 0 };
-      const { reporter, log } = reporterAt(clock);
-      for (let id = 0; id < FLOOD; id++) reporter.sessionEnded(ended(reason, id));
+      const { sessionLog, log } = sessionLogAt(clock);
+      for (let id = 0; id < FLOOD; id++) sessionLog.sessionEnded(ended(reason, id));
       assert.equal(log.lines.length, burst);
       assert.ok(log.lines.every((line) => line['suppressed'] === undefined));
       clock.nowMs = 1000;
-      for (let id = 0; id < FLOOD; id++) reporter.sessionEnded(ended(reason, id));
+      for (let id = 0; id < FLOOD; id++) sessionLog.sessionEnded(ended(reason, id));
       const [next, ...more] = log.lines.slice(burst);
       assert.equal(next?.['suppressed'], FLOOD - burst);
       assert.equal(more.length, perSecond - 1);
-      assert.equal(reporter.reasons[reason], 2 * FLOOD, 'all are counted');
     });
   }
 
   test('one kind of end takes no line from another', () => {
-    const { reporter, log } = reporterAt({ nowMs: 0 });
-    for (let id = 0; id < FLOOD; id++) reporter.sessionEnded(ended('nats_violation', id));
-    reporter.sessionEnded(ended('slow_consumer', FLOOD));
+    const { sessionLog, log } = sessionLogAt({ nowMs: 0 });
+    for (let id = 0; id < FLOOD; id++) sessionLog.sessionEnded(ended('nats_violation', id));
+    sessionLog.sessionEnded(ended('slow_consumer', FLOOD));
     assert.equal(log.lines.at(-1)?.['reason'], 'slow_consumer');
   });
 
   test('parser stops of each direction, and faults: ten a second', () => {
     const clock = { nowMs: 0 };
-    const { reporter, log } = reporterAt(clock);
-    const stop = { problem: 'verb', offset: 0, expected: 'an operation of a client', found: '.' };
+    const { sessionLog, log } = sessionLogAt(clock);
+    const stop = { problem: 'verb', offset: 0, expected: 'an operation of a client', found: '.' } as const;
     const who = { id: 1, clientAddress: '192.0.2.1' };
     const round = (): void => {
       for (let id = 0; id < 100; id++) {
-        reporter.parserStopped(who, 'to_upstream', stop, 'enforce');
-        reporter.parserStopped(who, 'to_client', stop, 'observe');
-        reporter.faulted(new Error('x'));
+        sessionLog.parserStopped(who, 'to_upstream', stop, 'enforce');
+        sessionLog.parserStopped(who, 'to_client', stop, 'observe');
+        sessionLog.faulted(new Error('x'));
       }
     };
     round();
@@ -86,18 +83,18 @@ describe('a client that connects in a loop fills no disk', () => {
 });
 
 test('a drain tells of each session', () => {
-  const { reporter, log } = reporterAt({ nowMs: 0 });
-  for (let id = 0; id < FLOOD; id++) reporter.sessionEnded(ended('draining', id));
+  const { sessionLog, log } = sessionLogAt({ nowMs: 0 });
+  for (let id = 0; id < FLOOD; id++) sessionLog.sessionEnded(ended('draining', id));
   assert.equal(log.lines.length, FLOOD);
 });
 
 test('connections that are closed unanswered: one line for each reason, and one every ten seconds', () => {
   const clock = { nowMs: 0 };
-  const { reporter, log } = reporterAt(clock);
-  for (let each = 0; each < FLOOD; each++) reporter.connectionDropped('pending');
-  reporter.connectionDropped('cap');
+  const { sessionLog, log } = sessionLogAt(clock);
+  for (let each = 0; each < FLOOD; each++) sessionLog.connectionDropped('pending');
+  sessionLog.connectionDropped('cap');
   clock.nowMs = 10_000;
-  reporter.connectionDropped('pending');
+  sessionLog.connectionDropped('pending');
   assert.deepEqual(
     log.lines.map((line) => [line['level'], line.message, line['reason'], line['connections']]),
     [
@@ -110,8 +107,8 @@ test('connections that are closed unanswered: one line for each reason, and one 
 
 test('a session that begins is a line at debug, bounded like its end', () => {
   const log = new LogCapture();
-  const reporter = new Reporter(createLog({ level: 'debug', format: 'json' }, log), 'default', () => 0);
-  for (let id = 0; id < FLOOD; id++) reporter.sessionBegan({ ...ended('client_closed', id).facts }, 0.0123);
+  const sessionLog = new SessionLog(createLog({ level: 'debug', format: 'json' }, log), () => 0);
+  for (let id = 0; id < FLOOD; id++) sessionLog.sessionBegan({ ...ended('client_closed', id).facts }, 0.0123);
   assert.equal(log.lines.length, 1000);
   const { time: _, ...first } = log.lines[0] ?? { message: '' };
   assert.deepEqual(first, {

@@ -1,0 +1,84 @@
+import { OPCODES } from '../../websocket/frame-counters.ts';
+import { by, byDirection, bytesOf, LISTENER, type Metric, one } from './metric.ts';
+
+/** What sessions carry, and what waits. */
+export const TRAFFIC_METRICS: readonly Metric[] = [
+  {
+    name: 'natsgate_transfer_bytes_total',
+    kind: 'counter',
+    help: 'NATS bytes carried.',
+    labels: ['listener', 'direction'],
+    samples: (s) => by('direction', bytesOf(s.traffic), LISTENER),
+  },
+  {
+    name: 'natsgate_wire_bytes_total',
+    kind: 'counter',
+    help: 'Bytes on client sockets, framing included, TLS excluded.',
+    labels: ['listener', 'direction'],
+    samples: ({ frames }) =>
+      by('direction', { to_upstream: frames.clientWireBytes, to_client: frames.sentWireBytes }, LISTENER),
+  },
+  {
+    name: 'natsgate_frames_total',
+    kind: 'counter',
+    help: 'WebSocket frames from clients (to_upstream) and to clients.',
+    labels: ['listener', 'direction', 'opcode'],
+    samples: ({ frames }) => {
+      const to_upstream = Object.fromEntries(
+        OPCODES.map((name, index) => [name, frames.clientFrames[index] ?? 0]),
+      );
+      const to_client = { binary: frames.sentBinaryFrames, ping: frames.sentPings };
+      return byDirection('opcode', { to_upstream, to_client }, LISTENER);
+    },
+  },
+  {
+    name: 'natsgate_backpressure_paused_sessions',
+    kind: 'gauge',
+    help: 'Sessions not read from on this side because the other side is slow.',
+    labels: ['side'],
+    samples: ({ traffic }) =>
+      by('side', { client: traffic.clientsPausedNow, upstream: traffic.upstreamsPausedNow }),
+  },
+  {
+    name: 'natsgate_backpressure_pauses_total',
+    kind: 'counter',
+    help: 'Times that reading from this side was paused.',
+    labels: ['side'],
+    samples: ({ traffic }) => by('side', { client: traffic.clientPauses, upstream: traffic.upstreamPauses }),
+  },
+  {
+    name: 'natsgate_buffered_bytes',
+    kind: 'gauge',
+    help: 'Bytes waiting in the process to be written to this side.',
+    labels: ['side'],
+    samples: (s) => by('side', s.buffered),
+  },
+  {
+    name: 'natsgate_buffer_held_bytes',
+    kind: 'gauge',
+    help: 'Memory that bytes take which wait in the process for slow clients and servers.',
+    labels: [],
+    samples: (s) => one(s.held.bytes),
+  },
+  {
+    name: 'natsgate_buffer_limit_bytes',
+    kind: 'gauge',
+    help: 'Above so much of it the sessions end that have waited longest; absent without a limit.',
+    labels: [],
+    samples: ({ held }) => one(Number.isFinite(held.limitBytes) ? held.limitBytes : undefined),
+  },
+  {
+    name: 'natsgate_compressed_sessions_active',
+    kind: 'gauge',
+    help: 'Open sessions with permessage-deflate.',
+    labels: ['listener'],
+    samples: (s) => one(s.compression.active, LISTENER),
+  },
+  {
+    name: 'natsgate_compression_handshakes_total',
+    kind: 'counter',
+    help: 'Accepted handshakes by what became of permessage-deflate, while compression is on.',
+    labels: ['listener', 'result'],
+    samples: (s) => by('result', s.compression.results, LISTENER),
+  },
+];

@@ -1,0 +1,162 @@
+import { CLOSE_REASONS, type CloseReason } from './close-reason.ts';
+import { HANDSHAKE_OUTCOMES, type HandshakeOutcome, type OutcomeClass } from './handshake-outcome.ts';
+import { SERVER_ERROR_KINDS } from './inspect/server-errors.ts';
+import { DROP_REASONS } from './listener/pending.ts';
+import { TLS_OUTCOMES } from './listener/tls-outcome.ts';
+import { PARSE_PROBLEMS } from './nats/protocol.ts';
+import { Traffic } from './session/pipe.ts';
+import { CONNECT_OUTCOMES, type ConnectOutcome } from './upstream/connect-outcome.ts';
+
+/** RFC 6455 §7.4 and the IANA registry; application codes are folded, anything else is `other`. */
+const CLOSE_CODES = [1000, 1001, 1002, 1003, 1005, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014];
+const CLOSE_CODE_LABELS = [...CLOSE_CODES.map(String), '3xxx', '4xxx', 'other'];
+
+const REJECTIONS = ['too_big', 'invalid_utf8', 'bad_frame', 'control_flood', 'other'] as const;
+
+/** What the public port answers but for 101; 200 is the health answer. */
+const HTTP_STATUSES = [200, ...Object.values(HANDSHAKE_OUTCOMES).map(({ status }) => status)].filter(
+  (status) => status !== 0 && status !== 101,
+);
+
+/** What one route has carried, and how its opening handshakes ended. */
+export type RouteCounts = {
+  readonly traffic: Traffic;
+  readonly handshakes: Record<OutcomeClass, number>;
+};
+
+/**
+ * Every event is counted here, once, in plain numbers that metrics and API read. Each value that a label can have is
+ * there from the start. No number ever falls.
+ */
+export class Counters {
+  /** Opening handshakes. */
+  readonly handshakes = zeros(namesOf(HANDSHAKE_OUTCOMES));
+  /** Sessions that ended. */
+  readonly ends = zeros(namesOf(CLOSE_REASONS));
+  readonly closeFrames = { sent: zeros(CLOSE_CODE_LABELS), received: zeros(CLOSE_CODE_LABELS) };
+  /** Input of clients that was refused. */
+  readonly rejections = zeros(REJECTIONS);
+  /** HTTP answers other than 101, by status. */
+  readonly httpAnswers = zeros(HTTP_STATUSES.map(String));
+  readonly tlsHandshakes = zeros(TLS_OUTCOMES);
+  /** Connections that were closed unanswered. */
+  readonly droppedConnections = zeros(DROP_REASONS);
+  /** Sessions that were cut at the deadline of a drain. */
+  drainCuts = 0;
+  /** -ERR lines of servers in inspected sessions. */
+  readonly serverErrors = zeros(SERVER_ERROR_KINDS);
+  /** Directions of inspected sessions that could not be read on. */
+  readonly parserStops = { to_upstream: zeros(PARSE_PROBLEMS), to_client: zeros(PARSE_PROBLEMS) };
+  readonly #routes = new Map<string, RouteCounts>();
+  readonly #connects = new Map<string, Record<ConnectOutcome, number>>();
+  /** Of routes that are forgotten. */
+  readonly #gone = new Traffic();
+
+  /** `route`: undefined where the handshake was refused before its route was known. */
+  handshakeAnswered(outcome: HandshakeOutcome, route: string | undefined): void {
+    this.handshakes[outcome]++;
+    const counts = route === undefined ? undefined : this.#routes.get(route);
+    if (counts !== undefined) counts.handshakes[HANDSHAKE_OUTCOMES[outcome].class]++;
+  }
+
+  httpAnswered(status: number): void {
+    add(this.httpAnswers, String(status));
+  }
+
+  /** `code`: the close code of the session; 1006 when no close frame travelled. */
+  sessionEnded(reason: CloseReason, code: number): void {
+    this.ends[reason]++;
+    const label = closeCodeLabel(code);
+    if (reason === 'client_closed') add(this.closeFrames.received, label);
+    if (code !== 1006) add(this.closeFrames.sent, label);
+    const rejection = rejectionOf(reason, code);
+    if (rejection !== undefined) this.rejections[rejection]++;
+  }
+
+  /** All routes that are running, or were and have not been forgotten. */
+  get routes(): ReadonlyMap<string, RouteCounts> {
+    return this.#routes;
+  }
+
+  /** Begins to count for the route, where that is new. */
+  addRoute(name: string): RouteCounts {
+    const known = this.#routes.get(name);
+    if (known !== undefined) return known;
+    const counts = {
+      traffic: new Traffic(),
+      handshakes: zeros(['accepted', 'client_fault', 'server_fault']),
+    };
+    this.#routes.set(name, counts);
+    return counts;
+  }
+
+  /** TCP connects of each upstream, which has the name of its route. */
+  get connects(): ReadonlyMap<string, Readonly<Record<ConnectOutcome, number>>> {
+    return this.#connects;
+  }
+
+  /** Begins to count for the upstream, where that is new. */
+  addUpstream(name: string): void {
+    if (!this.#connects.has(name)) this.#connects.set(name, zeros(CONNECT_OUTCOMES));
+  }
+
+  /** A dial of an upstream that is forgotten counts no more. */
+  upstreamConnected(upstream: string, outcome: ConnectOutcome): void {
+    const counts = this.#connects.get(upstream);
+    if (counts !== undefined) counts[outcome]++;
+  }
+
+  /** What all sessions have carried, those of forgotten routes too. */
+  get traffic(): Traffic {
+    const sum = new Traffic();
+    addTraffic(sum, this.#gone);
+    for (const { traffic } of this.#routes.values()) addTraffic(sum, traffic);
+    return sum;
+  }
+
+  /** Forgets all other routes and upstreams, but not what they have carried: names that come and go must not pile up. */
+  keepOnly(names: ReadonlySet<string>): void {
+    for (const [name, { traffic }] of this.#routes) {
+      if (names.has(name)) continue;
+      addTraffic(this.#gone, traffic);
+      this.#routes.delete(name);
+    }
+    for (const name of this.#connects.keys()) if (!names.has(name)) this.#connects.delete(name);
+  }
+}
+
+function addTraffic(sum: Traffic, one: Traffic): void {
+  for (const key of Object.keys(sum) as (keyof Traffic)[]) sum[key] += one[key];
+}
+
+function closeCodeLabel(code: number): string {
+  if (code >= 3000 && code < 4000) return '3xxx';
+  if (code >= 4000 && code < 5000) return '4xxx';
+  return CLOSE_CODES.includes(code) ? String(code) : 'other';
+}
+
+function rejectionOf(reason: CloseReason, code: number): (typeof REJECTIONS)[number] | undefined {
+  switch (reason) {
+    case 'message_too_big':
+      return 'too_big';
+    case 'frame_violation':
+      return code === 1007 ? 'invalid_utf8' : 'bad_frame';
+    case 'rate_exceeded':
+      return 'control_flood';
+    case 'not_binary':
+    case 'assembly_timeout':
+      return 'other';
+    default:
+      return undefined;
+  }
+}
+
+const namesOf = <Name extends string>(table: Readonly<Record<Name, unknown>>): readonly Name[] =>
+  Object.keys(table) as Name[];
+
+const zeros = <Name extends string>(names: readonly Name[]): Record<Name, number> =>
+  Object.fromEntries(names.map((name) => [name, 0])) as Record<Name, number>;
+
+function add(counts: Record<string, number>, name: string): void {
+  counts[name] = (counts[name] ?? 0) + 1;
+}
