@@ -293,7 +293,7 @@ export class Session extends WheelEntry implements ByteSocketOwner, PipeOwner, W
   /** For the good of the others. A client that only waits for the server hears why. */
   shed(): void {
     const pipe = this.#pipe;
-    const clientReads = !pipe.holdsForClient && this.#client.assemblingBytes === 0;
+    const clientReads = !pipe.holdsForClient && this.#client.assemblingSinceMs === undefined;
     this.end('overload');
     if (this.#isSpeaking) this.#close();
     if (!clientReads) this.#drop();

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { WebSocket, WebSocketServer } from 'ws';
+import { READ_BYTES } from '../bytes/buffer-pool.ts';
 import { drop } from '../net/tcp-handle.ts';
 import type { ByteSocket, ByteSocketOwner, ClientEnd, Engine } from './byte-socket.ts';
 import { ControlFrameLimit } from './control-frame-limit.ts';
@@ -8,12 +9,14 @@ import type { FrameCounters } from './frame-counters.ts';
 import { sentHeaderLength } from './frame-header.ts';
 import { FrameMeter } from './frame-meter.ts';
 import { dropEmptyElements } from './header-lists.ts';
+import { Portions } from './portions.ts';
 import { confirmer } from './subprotocol.ts';
 
 /**
  * The engine on stock `ws`: a message is handed on when it is complete. It holds at most one unfinished message
  * (the frame cap) and one read for each session, and ws judges every frame. With `deflate` every session has
- * permessage-deflate; a message then leaves some turns after it came, in order.
+ * permessage-deflate; a message then leaves some turns after it came, in order. A message of more than one read is
+ * handed on in portions, one in a turn: inspection of 8 MiB in one turn would hold up everybody for seconds.
  */
 
 const NO_HEAD = Buffer.alloc(0);
@@ -40,6 +43,8 @@ export type BufferedEngineOptions = {
 
 /** Bytes that wait for zlib or the kernel before the owner must stop: one read is deflated, one waits. */
 const MAX_UNSENT_BYTES = 64 * 1024;
+/** What a read that is kept takes besides its bytes: a TLS record may hold one byte (270 were measured, Node 26.10). */
+const CHUNK_BYTES = 256;
 const CLIENT_GONE: ClientEnd = { reason: 'client_gone', code: 1006 };
 
 export function bufferedEngine(options: BufferedEngineOptions): Engine {
@@ -118,8 +123,15 @@ class BufferedSocket implements ByteSocket {
   #owner: ByteSocketOwner | undefined;
   /** No byte goes to the owner any more. */
   #refused = false;
-  /** Messages of this turn. */
-  #messages: Buffer[] = [];
+  /** What is to be handed on. */
+  readonly #waiting = new Portions();
+  /** More waits than this turn may hand on, or the owner has paused; nothing more is read meanwhile. */
+  #isBehind = false;
+  /** By the owner. */
+  #isPaused = false;
+  #hasTurn = false;
+  /** How the client's side has ended; told when all that came before it was handed on. */
+  #dueEnd: ClientEnd | undefined;
   /** Messages that ws has handed out; behind `#meter.messages` while it inflates. */
   #messagesSeen = 0;
   /** FIN has come, and complete messages are still being inflated. */
@@ -128,6 +140,8 @@ class BufferedSocket implements ByteSocket {
   /** Compressed sessions only: handed to ws, and not with the kernel. */
   #unsentBytes = 0;
   #assemblingSinceMs: number | undefined;
+  /** Of the message that has begun. */
+  #begunBytes = 0;
   #assemblingBytes = 0;
 
   constructor(webSocket: TellingWebSocket, socket: Socket, options: BufferedEngineOptions) {
@@ -165,8 +179,7 @@ class BufferedSocket implements ByteSocket {
     webSocket.on('close', () => {
       this.#end(CLIENT_GONE);
       this.#isClosed = true;
-      this.#setAssembling(0);
-      owner.onClosed();
+      if (this.#dueEnd === undefined) this.#closed();
     });
   }
 
@@ -201,11 +214,22 @@ class BufferedSocket implements ByteSocket {
   }
 
   pause(): void {
+    this.#isPaused = true;
+    this.#stopReading();
+  }
+
+  resume(): void {
+    this.#isPaused = false;
+    if (this.#isBehind) this.#handOnSoon();
+    else this.#read();
+  }
+
+  #stopReading(): void {
     this.#gate?.pause();
     this.#webSocket.pause();
   }
 
-  resume(): void {
+  #read(): void {
     this.#webSocket.resume();
     this.#gate?.resume();
   }
@@ -228,7 +252,8 @@ class BufferedSocket implements ByteSocket {
 
   destroy(): void {
     this.#refuse();
-    this.#setAssembling(0);
+    this.#begunBytes = 0;
+    this.#tellAssembling();
     drop(this.socket);
   }
 
@@ -248,21 +273,42 @@ class BufferedSocket implements ByteSocket {
     this.#messagesSeen++;
     if (this.#refused) return;
     if (!isBinary) this.#end({ reason: 'not_binary', code: 1003 });
-    else if (data.length > 0) {
-      if (this.#messages.length === 0) queueMicrotask(this.#flush);
-      this.#messages.push(data);
+    else if (data.length > 0 && this.#dueEnd === undefined) {
+      if (this.#waiting.bytes === 0) queueMicrotask(this.#flush);
+      this.#waiting.add(data);
     }
     if (this.#isGone && this.#messagesSeen === this.#meter.messages) this.#end(CLIENT_GONE);
   }
 
   /** Whatever arrived in one turn leaves in one piece (8 µs a message upstream without, 2 with; Node 20). */
   #flush = (): void => {
-    const messages = this.#messages;
-    if (messages.length === 0) return;
-    this.#messages = [];
-    const [first] = messages;
-    if (first !== undefined) this.#owner?.onBytes(messages.length === 1 ? first : Buffer.concat(messages));
+    if (!this.#isBehind && this.#waiting.bytes > 0) this.#handOn();
   };
+
+  /** One portion. What is left then waits for the next turn, or for the owner. */
+  #handOn(): void {
+    const mayGo = !this.#isPaused || this.#dueEnd !== undefined;
+    const portion = mayGo ? this.#waiting.take(READ_BYTES) : undefined;
+    if (portion !== undefined) this.#owner?.onBytes(portion);
+    if (this.#refused) return;
+    const wasBehind = this.#isBehind;
+    this.#isBehind = this.#waiting.bytes > 0;
+    this.#tellAssembling();
+    if (this.#isBehind) {
+      if (!wasBehind) this.#stopReading();
+      this.#handOnSoon();
+    } else if (this.#dueEnd !== undefined) this.#tellEnd(this.#dueEnd);
+    else if (wasBehind && !this.#isPaused) this.#read();
+  }
+
+  #handOnSoon(): void {
+    if (this.#hasTurn || (this.#isPaused && this.#dueEnd === undefined)) return;
+    this.#hasTurn = true;
+    setImmediate(() => {
+      this.#hasTurn = false;
+      if (this.#isBehind) this.#handOn();
+    });
+  }
 
   #onChunk(chunk: Buffer): void {
     const nowMs = this.#options.clock.nowMs;
@@ -276,15 +322,17 @@ class BufferedSocket implements ByteSocket {
     else if (isNew) this.#assemblingSinceMs = nowMs;
     else this.#assemblingSinceMs ??= nowMs;
     // Of the newest chunk perhaps only a part, which is as good.
-    const before = isNew ? 0 : this.#assemblingBytes;
-    this.#setAssembling(this.#meter.messageOpen ? before + chunk.length : 0);
+    const before = isNew ? 0 : this.#begunBytes;
+    this.#begunBytes = this.#meter.messageOpen ? before + chunk.length + CHUNK_BYTES : 0;
+    this.#tellAssembling();
     if (this.#meter.controlFrames > controlFramesAllowed) {
       // In a moment: for what is wrong in this chunk ws has its own answer, and gives it a few ticks later.
       queueMicrotask(() => this.#end({ reason: 'rate_exceeded', code: 1008 }));
     }
   }
 
-  #setAssembling(bytes: number): void {
+  #tellAssembling(): void {
+    const bytes = this.#begunBytes + (this.#isBehind ? this.#waiting.bytes : 0);
     const change = bytes - this.#assemblingBytes;
     if (change === 0) return;
     this.#assemblingBytes = bytes;
@@ -292,16 +340,37 @@ class BufferedSocket implements ByteSocket {
   }
 
   #end(end: ClientEnd): void {
-    if (this.#refused) return;
+    if (this.#refused || this.#dueEnd !== undefined) return;
     // What was complete before the end does go upstream.
     this.#flush();
+    if (this.#refused) return;
+    if (!this.#isBehind) return this.#tellEnd(end);
+    this.#dueEnd = end;
+    this.#gate?.shut();
+    this.#handOnSoon();
+  }
+
+  #tellEnd(end: ClientEnd): void {
     this.#refuse();
     this.#owner?.onEnd(end);
   }
 
   #refuse(): void {
     this.#refused = true;
-    this.#messages = [];
+    this.#waiting.clear();
+    this.#isBehind = false;
+    this.#tellAssembling();
     this.#gate?.shut();
+    const isClosing = this.#isClosed && this.#dueEnd !== undefined;
+    this.#dueEnd = undefined;
+    // Last, after whatever the caller has to say.
+    if (isClosing) setImmediate(() => this.#closed());
+  }
+
+  /** The socket is gone, and everything before that was told. */
+  #closed(): void {
+    this.#begunBytes = 0;
+    this.#tellAssembling();
+    this.#owner?.onClosed();
   }
 }

@@ -52,14 +52,15 @@ export interface ByteSocket {
   readonly bufferedBytes: number;
   /** Since when a message has been held back unfinished; undefined where pieces are forwarded as they come. */
   readonly assemblingSinceMs: number | undefined;
-  /** How many bytes of it. */
+  /** What it takes, and what whole messages take that wait for their turn. */
   readonly assemblingBytes: number;
 }
 
 export interface ByteSocketOwner {
   /**
-   * Client bytes, unmasked, in order; never empty, and all that one turn brought. The chunk belongs to the owner,
-   * who returns it to the buffer pool when the bytes are with the kernel.
+   * Client bytes, unmasked, in order; never empty, and all that one turn brought, up to one read (64 KiB): the
+   * rest comes in the next turns. The chunk belongs to the owner, who returns it to the buffer pool when the bytes are
+   * with the kernel.
    */
   onBytes(chunk: Buffer): void;
   onDrain(): void;
