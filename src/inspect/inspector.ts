@@ -355,6 +355,11 @@ export class Inspector {
   }
 
   #onConnect(line: NatsParser): void {
+    // Reading one costs up to a millisecond, and a client may say as many as it likes.
+    if ((this.up.counts[VERB.CONNECT] ?? 0) > 1) {
+      if (this.#enforce) line.refuse('policy', 'one CONNECT only');
+      return;
+    }
     const reading = readConnect(line.bytes.subarray(line.argumentStart, line.argumentEnd));
     if (reading.kind === 'connect') {
       this.#connect = redacted(reading);
@@ -362,7 +367,6 @@ export class Inspector {
       this.#loginHint = typeof jwt === 'string' ? connectionTypeHint(jwt) : undefined;
     }
     if (!this.#enforce) return;
-    if (this.#connected) return line.refuse('policy', 'one CONNECT only');
     if (reading.kind === 'refused') return line.refuse('policy', `a plain CONNECT (${reading.sentence})`);
     this.#connected = true;
     // Not before: a message before CONNECT must be reported.

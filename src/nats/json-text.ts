@@ -2,8 +2,12 @@
 
 import { isUtf8 } from 'node:buffer';
 
+const PRINTABLE_ASCII = /^[ -~]*$/;
+const BACKSLASH = 0x5c;
+
 /** The text of a scanned string, quotes included in the bytes: what is no UTF-8, and half a surrogate pair, is U+FFFD. */
 export function decodeJsonString(quoted: Buffer): string {
+  if (isPlain(quoted)) return quoted.latin1Slice(1, quoted.length - 1);
   return (JSON.parse(decodeUtf8(quoted)) as string).toWellFormed();
 }
 
@@ -12,9 +16,19 @@ export function decodeJsonString(quoted: Buffer): string {
  * (the sign of kelvin) fold into it, and JavaScript's toUpperCase knows but the first, its toLowerCase but the second.
  */
 export function foldKey(key: string): string {
+  if (PRINTABLE_ASCII.test(key)) return key.toUpperCase();
   return key.replace(/[a-z\u017f\u212a]/g, (character) =>
     character === '\u212a' ? 'K' : character.toUpperCase(),
   );
+}
+
+/** ASCII without escapes, as nearly all keys are: a client may write hundreds of them in one line. */
+function isPlain(quoted: Buffer): boolean {
+  for (let at = 0; at < quoted.length; at++) {
+    const byte = quoted[at] as number;
+    if (byte === BACKSLASH || byte > 0x7f) return false;
+  }
+  return true;
 }
 
 /** Go puts one U+FFFD for each byte that is no UTF-8; Node puts one for several. */

@@ -282,6 +282,16 @@ describe('CONNECT', () => {
     assert.notEqual(twice.inspector.refusal, undefined);
   });
 
+  test('observe reads the first only: each that came after it cost up to 2 ms more', () => {
+    const first = 'CONNECT {"protocol":1,"name":"first"}\r\n';
+    const others = `CONNECT {"protocol":0,"name":"other"}\r\n`.repeat(3);
+    const inspected = new Inspected('observe').toUpstream(Buffer.from(first + others));
+    assert.equal(inspected.up, first + others);
+    const { connect, operations } = inspected.inspector.facts();
+    assert.deepEqual([connect?.name, connect?.protocol], ['first', 1]);
+    assert.equal(operations.to_upstream['CONNECT'], 4);
+  });
+
   test('observe sends it as it came, and shows no secret of it', () => {
     const text = 'CONNECT {"user":"a","pass":"secret","name":"app"}\r\n';
     const inspected = new Inspected('observe').toUpstream(Buffer.from(text));
