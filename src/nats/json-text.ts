@@ -7,7 +7,7 @@ const BACKSLASH = 0x5c;
 
 /** The text of a scanned string, quotes included in the bytes: what is no UTF-8, and half a surrogate pair, is U+FFFD. */
 export function decodeJsonString(quoted: Buffer): string {
-  if (isPlain(quoted)) return quoted.latin1Slice(1, quoted.length - 1);
+  if (isPlain(quoted)) return quoted.toString('latin1', 1, quoted.length - 1);
   return (JSON.parse(decodeUtf8(quoted)) as string).toWellFormed();
 }
 
