@@ -1,5 +1,6 @@
 import { type Direction, VERB_NAMES, VERBS_OF } from '../nats/protocol.ts';
 import type { InspectionFacts, Inspector } from './inspector.ts';
+import type { KeptBytes } from './subscriptions.ts';
 
 export type InspectionNumbers = {
   /** By verb. */
@@ -15,9 +16,12 @@ export class InspectionTotals {
   readonly #open = new Map<number, Inspector>();
   readonly #operations = { to_upstream: new Float64Array(12), to_client: new Float64Array(12) };
   readonly #payloadBytes = { to_upstream: 0, to_client: 0 };
+  readonly #subscriptionBytes: KeptBytes = { bytes: 0 };
 
+  /** To be called before the session begins. */
   add(session: number, inspector: Inspector): void {
     this.#open.set(session, inspector);
+    inspector.subscriptions.join(this.#subscriptionBytes);
   }
 
   /** The session has ended. */
@@ -25,6 +29,7 @@ export class InspectionTotals {
     const inspector = this.#open.get(session);
     if (inspector === undefined) return;
     this.#open.delete(session);
+    inspector.subscriptions.forget();
     for (const [direction, parser] of sides(inspector)) {
       addTo(this.#operations[direction], parser.counts);
       this.#payloadBytes[direction] += parser.payloadBytes;

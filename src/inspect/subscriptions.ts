@@ -5,6 +5,8 @@ export type Subscription = { readonly subject: string; readonly queue: string | 
 
 /** Memory of one session's list; subscriptions beyond it are only counted. */
 const MAX_KEPT_BYTES = 64 * 1024;
+/** Of the lists of all sessions: thousands that are full would be more than the memory that sessions are counted with. */
+const MAX_KEPT_BY_ALL = 16 * 1024 * 1024;
 /** Of one subscription, besides its texts. */
 const ENTRY_BYTES = 128;
 /** Longer ones are only counted; no client library writes them. */
@@ -14,6 +16,9 @@ const MAX_SUBJECT_CHARACTERS = 256;
 const DOT = 0x2e;
 const GREATER = 0x3e;
 
+/** What the lists of several sessions take together. */
+export type KeptBytes = { bytes: number };
+
 /**
  * The subscriptions of one session. As on the server a repeated sid changes nothing. One with a maximum counts until
  * the maximum is set: who watches every message to know when it is reached pays for it with every message.
@@ -21,6 +26,7 @@ const GREATER = 0x3e;
 export class Subscriptions {
   readonly #bySid = new Map<string, Subscription>();
   #keptBytes = 0;
+  #byAll: KeptBytes = { bytes: 0 };
   /** Those that were not kept; one fewer with each UNSUB of a sid that is not. */
   #more = 0;
 
@@ -36,6 +42,27 @@ export class Subscriptions {
     }));
   }
 
+  /** From now on the list shares its room with all others that joined; to be called while it is empty. */
+  join(all: KeptBytes): void {
+    this.#byAll = all;
+  }
+
+  /** The session has ended. */
+  forget(): void {
+    this.#keep(-this.#keptBytes);
+    this.#bySid.clear();
+    this.#more = 0;
+  }
+
+  #keep(bytes: number): void {
+    this.#keptBytes += bytes;
+    this.#byAll.bytes += bytes;
+  }
+
+  #hasRoom(bytes: number): boolean {
+    return this.#keptBytes + bytes <= MAX_KEPT_BYTES && this.#byAll.bytes + bytes <= MAX_KEPT_BY_ALL;
+  }
+
   /** For SUB and UNSUB lines. */
   seen(line: NatsParser): void {
     const { bytes } = line;
@@ -45,7 +72,7 @@ export class Subscriptions {
       const sid = sidOf(bytes, line.firstStart, line.firstEnd);
       const known = this.#bySid.get(sid);
       if (known !== undefined) {
-        this.#keptBytes -= bytesOf(sid, known);
+        this.#keep(-bytesOf(sid, known));
         this.#bySid.delete(sid);
       } else if (this.#more > 0) this.#more--;
       return;
@@ -58,11 +85,11 @@ export class Subscriptions {
       queue: line.tokens === 3 ? text(line.previousStart, line.previousEnd) : undefined,
     };
     const size = bytesOf(sid, subscription);
-    if (this.#keptBytes + size > MAX_KEPT_BYTES || sid.length > MAX_SID_BYTES) {
+    if (!this.#hasRoom(size) || sid.length > MAX_SID_BYTES) {
       this.#more++;
       return;
     }
-    this.#keptBytes += size;
+    this.#keep(size);
     this.#bySid.set(sid, subscription);
   }
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { InspectionTotals } from '../../src/inspect/inspection-totals.ts';
 import { Inspected } from './inspected.ts';
 
 const after = (...lines: readonly string[]) =>
@@ -44,6 +45,22 @@ test('beyond 64 KiB they are counted, up and down', () => {
     const again = after(...lines.slice(0, 20), ...ends.slice(0, 20), ...lines);
     assert.equal(again.list().length, more.list().length, 'what is gone leaves its room');
   }
+});
+
+test('the lists of all sessions have 16 MiB: thousands of full ones took more than the memory of all sessions', () => {
+  const totals = new InspectionTotals();
+  const lines = Array.from({ length: 110 }, (_, sid) => `SUB ${'s'.repeat(256)} ${sid}\r\n`).join('');
+  const open = (id: number) => {
+    const inspected = Inspected.connected('observe');
+    totals.add(id, inspected.inspector);
+    return inspected.toUpstream(Buffer.from(lines)).inspector.subscriptions;
+  };
+  const kept = Array.from({ length: 300 }, (_, id) => open(id)).map((one) => one.list().length);
+  assert.deepEqual([kept[0], kept[200], kept[290]], [102, 102, 0]);
+  assert.equal(totals.numbers().subscriptions, 300 * 110);
+  for (let id = 0; id < 300; id++) totals.remove(id);
+  assert.equal(totals.numbers().subscriptions, 0);
+  assert.equal(open(300).list().length, 102, 'what is gone leaves its room');
 });
 
 test('a long subject is kept in part', () => {
