@@ -2,7 +2,10 @@ import { TokenBucket } from '../net/token-bucket.ts';
 import { AddressRates } from './address-rates.ts';
 import { addressKey } from './client-address.ts';
 
-/** An address that takes more than this part of the rate leaves the reserve, a part of the burst, to the others. */
+/**
+ * An address that takes more than this part of the rate, or of the places for handshakes in flight, leaves the reserve,
+ * a part of the burst or of the places, to the others.
+ */
 const SHARE = 1 / 8;
 const RESERVE = 1 / 4;
 
@@ -51,6 +54,7 @@ export class Admission {
     sessions: 0,
     handshakesInFlight: 0,
     perAddress: new Map(),
+    inFlightPerAddress: new Map(),
     perRoute: new Map(),
   };
 
@@ -121,7 +125,7 @@ export class Admission {
 
   /** What concerns one address comes first: it tells that client more than "full" does. */
   #refusal(key: string, nowMs: number, routeIsFull: boolean): AdmissionRefusal | undefined {
-    const { sessions, handshakesInFlight, perAddress } = this.#population;
+    const { sessions, handshakesInFlight, perAddress, inFlightPerAddress } = this.#population;
     const limits = this.#limits;
     if (limits.sessionsPerAddress > 0 && (perAddress.get(key) ?? 0) >= limits.sessionsPerAddress) {
       return 'too_many_sessions';
@@ -129,6 +133,10 @@ export class Admission {
     if (!this.#addressRates.has(key, nowMs)) return 'too_many_handshakes';
     if (routeIsFull || sessions + handshakesInFlight >= limits.sessions) return 'over_capacity';
     if (handshakesInFlight >= limits.handshakesInFlight) return 'over_capacity';
+    const keepsShare = (inFlightPerAddress.get(key) ?? 0) < SHARE * limits.handshakesInFlight;
+    const placesLeft = limits.handshakesInFlight - handshakesInFlight;
+    if (!keepsShare && placesLeft <= Math.floor(RESERVE * limits.handshakesInFlight))
+      return 'too_many_handshakes';
     const reserve = this.#shares.has(key, nowMs) ? 0 : RESERVE;
     return this.#rate.has(nowMs, reserve) ? undefined : 'too_many_handshakes';
   }
@@ -147,6 +155,7 @@ export class AdmissionSlot {
     this.#route = route;
     population.handshakesInFlight += 1;
     add(population.perAddress, key, 1);
+    add(population.inFlightPerAddress, key, 1);
     add(population.perRoute, route, 1);
   }
 
@@ -154,7 +163,7 @@ export class AdmissionSlot {
   accepted(): void {
     if (this.#state !== 'in_flight') return;
     this.#state = 'session';
-    this.#population.handshakesInFlight -= 1;
+    this.#leaveFlight();
     this.#population.sessions += 1;
   }
 
@@ -162,10 +171,15 @@ export class AdmissionSlot {
   release(): void {
     if (this.#state === 'released') return;
     if (this.#state === 'session') this.#population.sessions -= 1;
-    else this.#population.handshakesInFlight -= 1;
+    else this.#leaveFlight();
     this.#state = 'released';
     add(this.#population.perAddress, this.#key, -1);
     add(this.#population.perRoute, this.#route, -1);
+  }
+
+  #leaveFlight(): void {
+    this.#population.handshakesInFlight -= 1;
+    add(this.#population.inFlightPerAddress, this.#key, -1);
   }
 }
 
@@ -181,6 +195,8 @@ type Population = {
   handshakesInFlight: number;
   /** Slots by address key. Never more entries than slots, so bounded by `limits.sessions`. */
   readonly perAddress: Map<string, number>;
-  /** The same by route. */
+  /** Of these, those in flight. */
+  readonly inFlightPerAddress: Map<string, number>;
+  /** Slots by route. */
   readonly perRoute: Map<string, number>;
 };

@@ -136,6 +136,20 @@ test('one address may have the whole rate, but not the burst of the others', () 
   assert.ok(taken >= 100 && taken <= 116, `${taken} of 100 in ten seconds, and the burst`);
 });
 
+test('one address cannot have all places in flight, of a server that hangs for instance', () => {
+  const { admission, enter, knock } = door({ handshakesInFlight: 512 });
+  const greedy = '203.0.113.66';
+  const slots = Array.from({ length: 384 }, () => enter(greedy));
+  assert.equal(knock(greedy), 'too_many_handshakes');
+  for (let count = 0; count < 64; count += 1) assert.equal(knock('203.0.113.7'), 'in');
+  assert.equal(knock('203.0.113.7'), 'too_many_handshakes', 'its share is an eighth, when few are left');
+  for (let count = 0; count < 64; count += 1) assert.equal(knock(`198.51.100.${count}`), 'in');
+  assert.equal(knock('198.51.100.99'), 'over_capacity');
+  for (const slot of slots) slot.accepted();
+  assert.equal(admission.handshakesInFlight, 128);
+  assert.equal(knock(greedy), 'in', 'sessions do not count');
+});
+
 test('the rate of one address leaves the others alone', () => {
   const { advance, knock } = door({ handshakesPerSecondPerAddress: 2 });
   for (let count = 0; count < 4; count += 1) assert.equal(knock('203.0.113.5'), 'in');
