@@ -11,7 +11,12 @@ export type Target = {
 };
 
 /** What an attack has cost the attacker. */
-export type Spent = { readonly connections: number; readonly bytes: number };
+export type Spent = {
+  readonly connections: number;
+  readonly bytes: number;
+  /** What it got for it. */
+  readonly note?: string;
+};
 
 /** One file each in this folder; `all.ts` lists them. */
 export type Attack = {
@@ -28,7 +33,7 @@ export type Attack = {
 };
 
 /** A connection that never fails loudly: what the gateway does to it is its right. */
-export async function open({ port, tls }: Target): Promise<Socket> {
+export async function open({ port, tls }: Pick<Target, 'port' | 'tls'>): Promise<Socket> {
   const socket = tls
     ? connectTls({ host: '127.0.0.1', port, rejectUnauthorized: false })
     : connect({ host: '127.0.0.1', port, noDelay: true });
@@ -40,7 +45,7 @@ export async function open({ port, tls }: Target): Promise<Socket> {
 }
 
 /** A TCP connection, whatever the port speaks. */
-export const openTcp = (target: Target): Promise<Socket> => open({ ...target, tls: false });
+export const openTcp = ({ port }: Pick<Target, 'port'>): Promise<Socket> => open({ port, tls: false });
 
 /** Calls `work` `count` times, `width` at a time. */
 export async function inParallel(

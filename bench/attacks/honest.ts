@@ -62,8 +62,8 @@ async function timed(work: () => Promise<boolean>, mostMs: number): Promise<numb
   return done ? performance.now() - startMs : undefined;
 }
 
-/** Up to the INFO line of the server. */
-async function handshake(target: Target): Promise<Socket | undefined> {
+/** A session, up to the INFO line of the server. Undefined: it was refused. */
+export async function handshake(target: Target): Promise<Socket | undefined> {
   const socket = await open(target);
   socket.write(REQUEST);
   let text = '';

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { type AddressInfo, createServer, type Server } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { parseArgs, promisify } from 'node:util';
@@ -9,13 +9,13 @@ import type { Attack, Spent } from './attack.ts';
 import { watchHonest } from './honest.ts';
 import { Pod } from './pod.ts';
 import { HEADINGS, report } from './report.ts';
+import { startUpstream } from './upstream.ts';
 
 const run = promisify(execFile);
 const ATTACKER = join(import.meta.dirname, 'attacker.ts');
 /** What honest users see before an attack, and what memory does after it. */
 const BEFORE_MS = 2000;
 const AFTER_MS = 5000;
-const INFO = 'INFO {"server_id":"X","version":"2.15.1","max_payload":1048576}\r\n';
 
 const USAGE = `npm run bench:attacks -- [NAME…] [--tls] [--memory MIB] [--program FILE]
 
@@ -23,6 +23,7 @@ ${ATTACKS.map(({ name, what }) => `  ${name.padEnd(18)} ${what}`).join('\n')}
 
   --tls           the public port speaks TLS
   --memory 256    memory limit of the gateway in MiB, where this user may make a cgroup
+  --descriptors N start it under ulimit -n N
   --program FILE  another bundle than dist/image/dist/natsgate.js`;
 
 const { values, positionals } = parseArgs({
@@ -31,6 +32,7 @@ const { values, positionals } = parseArgs({
     tls: { type: 'boolean', default: false },
     memory: { type: 'string', default: '256' },
     program: { type: 'string' },
+    descriptors: { type: 'string' },
     help: { type: 'boolean', default: false },
   },
 });
@@ -53,7 +55,9 @@ async function under(attack: Attack): Promise<void> {
   const certificate = values.tls ? makeCertificate() : undefined;
   const { port: upstreamPort } = upstream.address() as AddressInfo;
   const limitMiB = Number(values.memory);
-  const pod = await Pod.start({ limitMiB, upstreamPort, certificate, program: values.program });
+  const { program } = values;
+  const descriptors = values.descriptors === undefined ? undefined : Number(values.descriptors);
+  const pod = await Pod.start({ limitMiB, upstreamPort, certificate, program, descriptors });
   try {
     const over = new AbortController();
     const watch = watchHonest(pod.target, over.signal);
@@ -75,14 +79,4 @@ async function attacked({ name }: Attack, { target }: Pod): Promise<Spent> {
     timeout: 120_000,
   });
   return JSON.parse(stdout) as Spent;
-}
-
-/** A server that says INFO and answers each PING. */
-async function startUpstream(): Promise<Server> {
-  const server = createServer((socket) => {
-    socket.on('error', () => {}).on('data', () => socket.write('PONG\r\n'));
-    socket.write(INFO);
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return server;
 }

@@ -17,6 +17,8 @@ export type PodOptions = {
   readonly certificate: Certificate | undefined;
   /** Another program than the bundle of this tree. */
   readonly program: string | undefined;
+  /** For `ulimit -n`; undefined: as it is. */
+  readonly descriptors: number | undefined;
 };
 
 /** The bundle of the image under a memory limit, where cgroups let us; the defaults of the program otherwise. */
@@ -31,7 +33,8 @@ export class Pod {
     this.target = target;
   }
 
-  static async start({ limitMiB, upstreamPort, certificate, program = BUNDLE }: PodOptions): Promise<Pod> {
+  static async start(options: PodOptions): Promise<Pod> {
+    const { limitMiB, upstreamPort, certificate, program = BUNDLE, descriptors } = options;
     if (!existsSync(program))
       throw new Error(`${program} is not there; npm run node -- scripts/build-image.ts`);
     const files = certificate && { certFile: certificate.certFile, keyFile: certificate.keyFile };
@@ -43,7 +46,8 @@ export class Pod {
     };
     const group = makeGroup(limitMiB);
     const join = group === undefined ? '' : `echo $$ > ${group}/cgroup.procs && `;
-    const command = `${join}exec "$0" ${FLAGS.join(' ')} ${program} --config "$1/natsgate.yaml"`;
+    const limit = descriptors === undefined ? '' : `ulimit -n ${descriptors} && `;
+    const command = `${join}${limit}exec "$0" ${FLAGS.join(' ')} ${program} --config "$1/natsgate.yaml"`;
     const started = await Program.start(
       'sh',
       (folder) => ['-c', command, process.execPath, folder],
@@ -92,6 +96,14 @@ export class Pod {
       .filter(([, , value]) => value !== '0')
       .map(([, labels = '', value]) => `${/"([^"]*)"$/.exec(labels)?.[1]} ${value}`)
       .join(', ');
+  }
+
+  /** Each different one, with how often it was logged. */
+  get warnings(): readonly string[] {
+    const counts = new Map<string, number>();
+    for (const [, text = ''] of this.output.matchAll(/^\{"level":"(?:warn|error)".*"msg":"([^"]*)"/gm))
+      counts.set(text, (counts.get(text) ?? 0) + 1);
+    return [...counts].map(([text, count]) => `logged ${count} times: ${text}`);
   }
 
   get output(): string {

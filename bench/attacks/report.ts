@@ -38,7 +38,9 @@ export async function report(
     return;
   }
   const dropped = (await pod.counter('natsgate_connections_dropped_total')) || 'none';
-  console.log(`${''.padEnd(19)}dropped: ${dropped}; ${socketMemory()}`);
+  const note = spent.note === undefined ? '' : `; answers: ${spent.note}`;
+  console.log(`${''.padEnd(19)}dropped: ${dropped}; ${socketMemory()}${note}`);
+  for (const line of pod.warnings) console.log(`${''.padEnd(19)}${line}`);
 }
 
 function times(all: readonly (number | undefined)[]): string {

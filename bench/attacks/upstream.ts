@@ -1,0 +1,23 @@
+import { createServer, type Server } from 'node:net';
+
+const INFO = 'INFO {"server_id":"X","version":"2.15.1","max_payload":1048576}\r\n';
+const FLOOD = 'FLOOD\r\n';
+const MESSAGE = Buffer.alloc(900_000);
+const MESSAGES = 13;
+
+/** As a client's frame; the server answers it with 12 MB. */
+export const FLOOD_REQUEST = Buffer.from([0x82, 0x80 + FLOOD.length, 0, 0, 0, 0, ...Buffer.from(FLOOD)]);
+
+/** A server that says INFO, answers each PING, and floods whoever asks for it. */
+export async function startUpstream(): Promise<Server> {
+  const server = createServer((socket) => {
+    socket.on('error', () => {});
+    socket.on('data', (bytes) => {
+      if (!bytes.includes(FLOOD)) socket.write('PONG\r\n');
+      else for (let count = 0; count < MESSAGES; count++) socket.write(MESSAGE);
+    });
+    socket.write(INFO);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return server;
+}
