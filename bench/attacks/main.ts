@@ -1,5 +1,4 @@
 import { execFile } from 'node:child_process';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { parseArgs, promisify } from 'node:util';
@@ -48,16 +47,21 @@ for (const attack of ATTACKS) {
   if (attack.tls !== undefined && attack.tls !== values.tls) continue;
   await under(attack);
 }
-upstream.close();
+upstream.stop();
 process.exit(0);
 
 async function under(attack: Attack): Promise<void> {
   const certificate = values.tls ? makeCertificate() : undefined;
-  const { port: upstreamPort } = upstream.address() as AddressInfo;
   const limitMiB = Number(values.memory);
   const { program } = values;
   const descriptors = values.descriptors === undefined ? undefined : Number(values.descriptors);
-  const pod = await Pod.start({ limitMiB, upstreamPort, certificate, program, descriptors });
+  const pod = await Pod.start({
+    limitMiB,
+    upstreamPort: upstream.port,
+    certificate,
+    program,
+    descriptors,
+  });
   try {
     const over = new AbortController();
     const watch = watchHonest(pod.target, over.signal);

@@ -1,4 +1,6 @@
-import { createServer, type Server } from 'node:net';
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 
 const INFO = 'INFO {"server_id":"X","version":"2.15.1","max_payload":1048576}\r\n';
 const FLOOD = 'FLOOD\r\n';
@@ -8,8 +10,17 @@ const MESSAGES = 13;
 /** As a client's frame; the server answers it with 12 MB. */
 export const FLOOD_REQUEST = Buffer.from([0x82, 0x80 + FLOOD.length, 0, 0, 0, 0, ...Buffer.from(FLOOD)]);
 
-/** A server that says INFO, answers each PING, and floods whoever asks for it. */
-export async function startUpstream(): Promise<Server> {
+/**
+ * A server that says INFO, answers each PING, and floods whoever asks for it; in a process of its own, since a flood
+ * must not delay those who watch. Its port.
+ */
+export async function startUpstream(): Promise<{ readonly port: number; stop(): void }> {
+  const child = fork(import.meta.filename);
+  const [port] = (await once(child, 'message')) as [number];
+  return { port, stop: () => child.kill() };
+}
+
+if (process.send !== undefined && import.meta.main) {
   const server = createServer((socket) => {
     socket.on('error', () => {});
     socket.on('data', (bytes) => {
@@ -18,6 +29,6 @@ export async function startUpstream(): Promise<Server> {
     });
     socket.write(INFO);
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return server;
+  server.listen(0, '127.0.0.1', () => process.send?.((server.address() as AddressInfo).port));
+  process.once('disconnect', () => process.exit(0));
 }
