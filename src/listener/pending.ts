@@ -61,11 +61,12 @@ export class PendingConnection {
 
   /** Without a header what TCP says. */
   get arrival(): Arrival {
-    const { socket, named } = this;
+    const { accepted, named } = this;
     if (named !== undefined) return named;
+    // Not of its TLS: that was not asked before a reset, and then it knows nothing.
     return {
-      peer: { address: socket.remoteAddress ?? '', port: socket.remotePort ?? 0 },
-      reached: { address: socket.localAddress ?? '', port: socket.localPort ?? 0 },
+      peer: { address: accepted.remoteAddress ?? '', port: accepted.remotePort ?? 0 },
+      reached: { address: accepted.localAddress ?? '', port: accepted.localPort ?? 0 },
     };
   }
 }

@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
-import { connect, type Socket } from 'node:net';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { after, before, describe, test } from 'node:test';
-import { connect as connectTls, type TlsOptions } from 'node:tls';
+import { connect as connectTls, TLSSocket, type TlsOptions } from 'node:tls';
 import type { HandshakeOutcome } from '../../src/handshake-outcome.ts';
 import type { HandshakeRules } from '../../src/listener/handshake.ts';
 import { Listener } from '../../src/listener/listener.ts';
 import type { Opening } from '../../src/listener/opening.ts';
 import { compileOrigins } from '../../src/listener/origin.ts';
-import { type DropReason, pendingLimits } from '../../src/listener/pending.ts';
+import { type DropReason, PendingConnection, pendingLimits } from '../../src/listener/pending.ts';
 import { compileTrustedProxies } from '../../src/net/networks.ts';
 import { encodeProxyHeader } from '../../src/net/proxy-protocol.ts';
 import { makeCertificates, type TestCertificates } from '../support/certificates.ts';
@@ -26,6 +26,26 @@ test('the parts of the limit', () => {
   assert.deepEqual(LIMITS, { pendingConnections: 16, pendingTls: 4, pendingPerAddress: 2 });
   assert.deepEqual(pendingLimits(), { pendingConnections: 512, pendingTls: 128, pendingPerAddress: 64 });
   assert.deepEqual(pendingLimits(1), { pendingConnections: 1, pendingTls: 1, pendingPerAddress: 1 });
+});
+
+test('a client whose TLS connection was reset is still known by its address: log lines had none', async () => {
+  await using server = createServer();
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const client = connect({
+    port: (server.address() as AddressInfo).port,
+    host: '127.0.0.1',
+    localAddress: HONEST,
+  });
+  const [accepted] = (await once(server, 'connection')) as [Socket];
+  // The listener looks at it once, before TLS.
+  assert.equal(accepted.remoteAddress, HONEST);
+  const connection = new PendingConnection(accepted, 0, () => {});
+  connection.socket = new TLSSocket(accepted, { isServer: true }).on('error', () => {});
+  client.destroy();
+  connection.socket.destroy();
+  await closed(accepted);
+  assert.equal(connection.arrival.peer.address, HONEST);
 });
 
 describe('in clear', () => {
