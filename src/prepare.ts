@@ -1,5 +1,5 @@
 import type { TlsOptions } from 'node:tls';
-import { ADMIN_CONNECTIONS } from './admin/admin-port.ts';
+import { ADMIN_CONNECTIONS } from './admin/admin-server.ts';
 import { type Budget, makeBudget, type SessionShape } from './budget.ts';
 import type { SystemMemory } from './cgroup.ts';
 import type { Config, RouteConfig, UpstreamTls } from './config/config.ts';

@@ -25,6 +25,8 @@ const IMPORTS: readonly Import[] = globSync('src/**/*.ts', { cwd: ROOT }).flatMa
 
 const folder = (path: string): string => (path.includes('/') ? path.slice(0, path.indexOf('/')) : '');
 const isPackage = (target: string): boolean => !target.endsWith('.ts');
+/** `hono` of `hono/accepts`. */
+const packageOf = (target: string): string => /^(?:@[^/]+\/)?[^/]+/.exec(target)?.[0] ?? '';
 
 /**
  * The import order, from the ground up: a file may import what is in a lower layer, or in its own folder. Those of the
@@ -34,7 +36,7 @@ const LAYERS: readonly RegExp[] = [
   /^(net|bytes|nats)\/|^(close-reason|event-loop|handshake-outcome|log|log-text|places|cgroup|printable|timer-wheel|signals)\.ts$|\.d\.ts$/,
   /^config\//,
   /^budget\.ts$/,
-  /^(listener|websocket|upstream|auth)\//,
+  /^(listener|websocket|upstream|auth|private-http)\//,
   /^inspect\//,
   /^session\//,
   /^capture\//,
@@ -55,6 +57,8 @@ const PACKAGES: Readonly<Record<string, RegExp>> = {
   undici: /^upstream\/health\.ts$/,
   zod: /^config\//,
   pino: /^log\.ts$/,
+  hono: /^private-http\//,
+  '@hono/node-server': /^private-http\//,
 };
 
 test('the imports of src/ were found', () => {
@@ -103,12 +107,13 @@ test('no file leads back to itself, by types neither', () => {
 });
 
 test('each package has one place', () => {
+  const isForeign = (target: string): boolean => isPackage(target) && !target.startsWith('node:');
   const wrong = IMPORTS.filter(
-    ({ from, to }) => isPackage(to) && !to.startsWith('node:') && to in PACKAGES && !PACKAGES[to]?.test(from),
+    ({ from, to }) => isForeign(to) && packageOf(to) in PACKAGES && !PACKAGES[packageOf(to)]?.test(from),
   );
   assert.deepEqual(wrong, []);
   const unknown = IMPORTS.filter(
-    ({ to }) => isPackage(to) && !to.startsWith('node:') && !(to in PACKAGES) && to !== 'esbuild',
+    ({ to }) => isForeign(to) && !(packageOf(to) in PACKAGES) && to !== 'esbuild',
   );
   assert.deepEqual(unknown, []);
 });

@@ -1,15 +1,18 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AdminConfig, ListenAddress } from '../config/config.ts';
-import { parseTarget } from '../net/request-target.ts';
-import type { AdminDeadlines, AdminDropReason } from './admin-connection.ts';
-import { type AdminPlace, AdminPort } from './admin-port.ts';
-import { type Answer, json, send, takesGzip } from './answer.ts';
+import { answer, json, refuse, takesGzip, wantsHtml } from '../private-http/answer.ts';
+import type { Deadlines, DropReason } from '../private-http/connection.ts';
+import type { Exchange } from '../private-http/exchange.ts';
+import { PrivateServer } from '../private-http/server.ts';
+import { asHtml, asText } from './index-page.ts';
 import { MetricsPage, type MetricsText } from './metrics-page.ts';
-import { PROBES, refusal } from './request-rules.ts';
 import { ScrapeRhythm } from './scrape-rhythm.ts';
 
+/** Connections of the admin port at a time, each one descriptor. */
+export const ADMIN_CONNECTIONS = 40;
 const SESSIONS_PER_PAGE = 500;
+const PROBES = ['/livez', '/readyz', '/healthz'];
+
 /** What the pages show; read at each request. */
 export type AdminSource = {
   readonly ready: boolean;
@@ -24,14 +27,9 @@ export type AdminSource = {
   reload(trigger: 'api'): Promise<{ readonly outcome: string } | undefined>;
 };
 
-/**
- * The private port: health, metrics, status. A browser cannot drive it: a request whose Host is a name that is
- * not ours (DNS rebinding), or whose Origin is not this server itself, is refused whatever it asks for. Each connection
- * has one request: scrapers and probes come seldom, so the handshake that keep-alive would save costs nothing, and no
- * idle connection holds a place.
- */
+/** The admin port: health, metrics, status. What is below /api needs the token, if there is one. */
 export class AdminServer {
-  readonly #port: AdminPort;
+  readonly #server: PrivateServer;
   #config: AdminConfig;
   readonly #source: AdminSource;
   readonly #metricsPage: MetricsPage;
@@ -40,19 +38,23 @@ export class AdminServer {
   #loopback = true;
 
   /** `deadlines`: given by a test that cannot wait so long. */
-  constructor(config: AdminConfig, source: AdminSource, deadlines?: AdminDeadlines) {
+  constructor(config: AdminConfig, source: AdminSource, deadlines?: Deadlines) {
     this.#config = config;
     this.#source = source;
     this.#metricsPage = new MetricsPage((openMetrics) => source.metrics(openMetrics));
-    this.#port = new AdminPort(
-      (request, response, place) => void this.#respond(request, response, place),
+    this.#server = new PrivateServer({
+      hosts: () => this.#config.hosts,
+      maxConnections: ADMIN_CONNECTIONS,
+      brief: PROBES,
+      hostless: [...PROBES, '/metrics'],
       deadlines,
-    );
+    });
+    this.#addRoutes();
   }
 
   /** Resolves with the address that the system gave. @throws the system's error. */
   async listen(address: ListenAddress): Promise<ListenAddress> {
-    const bound = await this.#port.listen(address);
+    const bound = await this.#server.listen(address);
     this.#loopback = isLoopback(bound.host);
     return bound;
   }
@@ -63,12 +65,12 @@ export class AdminServer {
   }
 
   close(): Promise<void> {
-    return this.#port.close();
+    return this.#server.close();
   }
 
   /** Connections that were ended without their answer. */
-  get drops(): Readonly<Record<AdminDropReason, number>> {
-    return this.#port.drops;
+  get drops(): Readonly<Record<DropReason, number>> {
+    return this.#server.drops;
   }
 
   /**
@@ -87,107 +89,78 @@ export class AdminServer {
     clearTimeout(deadline);
   }
 
-  async #respond(request: IncomingMessage, response: ServerResponse, place: AdminPlace): Promise<void> {
-    const target = parseTarget(request.url ?? '');
-    let answer: Answer;
-    try {
-      answer =
-        refusal(request, target, this.#config.hosts) ??
-        (await this.#route(request, response, target?.path, place));
-    } catch {
-      // Details belong in the log of the part that failed; this port shows none.
-      answer = { status: 500, body: 'internal_error: the answer could not be made.\n' };
-    }
-    await send(request, response, answer);
+  #addRoutes(): void {
+    const { routes } = this.#server;
+    const source = this.#source;
+    routes.get('/', (exchange) => {
+      exchange.header('Vary', 'Accept');
+      if (!wantsHtml(exchange)) return answer(exchange, asText());
+      return answer(exchange, asHtml(), { contentType: 'text/html; charset=utf-8' });
+    });
+    routes.get('/livez', (exchange) => answer(exchange, 'ok\n'));
+    // Two names of one answer: /healthz is what many probes ask for by default.
+    for (const path of ['/readyz', '/healthz'])
+      routes.get(path, (exchange) =>
+        source.ready ? answer(exchange, 'ok\n') : answer(exchange, `${source.notReady}\n`, { status: 503 }),
+      );
+    routes.get('/metrics', (exchange) => this.#metrics(exchange));
+    routes.use('/api/*', async (exchange, next) => this.#unauthorized(exchange) ?? next());
+    routes.get('/api/status', (exchange) => json(exchange, source.status()));
+    routes.get('/api/sessions', (exchange) => this.#sessions(exchange));
+    routes.get('/api/sessions/:id{[1-9][0-9]*}', (exchange) => {
+      const session = source.sessionDetail(Number(exchange.req.param('id')));
+      if (session !== undefined) return json(exchange, session);
+      return refuse(exchange, 404, 'no_session', 'it has ended, or never was; see /api/sessions.');
+    });
+    routes.post('/api/reload', async (exchange) => {
+      const report = await source.reload('api');
+      if (report === undefined)
+        return refuse(exchange, 501, 'no_source', 'this gateway has nothing to reload from.');
+      return json(exchange, report, { status: report.outcome === 'refused' ? 422 : 200 });
+    });
   }
 
-  async #route(
-    request: IncomingMessage,
-    response: ServerResponse,
-    path: string | undefined,
-    place: AdminPlace,
-  ): Promise<Answer> {
-    if (!PROBES.includes(path) && !place.take()) {
-      const headers = { 'Retry-After': '1' };
-      return { status: 503, body: 'busy: too many answers are on their way.\n', headers };
-    }
-    switch (path) {
-      case '/':
-        return {
-          status: 200,
-          body: 'natsgate admin port\n\n/livez       the process lives\n/readyz      new sessions are welcome\n/metrics     Prometheus\n/api/status  what is running, as JSON\n/api/reload  POST: read the configuration again\n/api/sessions      who is connected, 500 at once, ?after=ID for more\n/api/sessions/ID   one of them, with what inspection saw\n',
-        };
-      case '/livez':
-        return { status: 200, body: 'ok\n' };
-      case '/readyz':
-        return this.#source.ready
-          ? { status: 200, body: 'ok\n' }
-          : { status: 503, body: `${this.#source.notReady}\n` };
-      case '/metrics':
-        return this.#metrics(request, response);
-      case '/api/status':
-        return this.#unauthorized(request) ?? json(this.#source.status());
-      case '/api/sessions':
-        return this.#unauthorized(request) ?? this.#sessions(request.url ?? '');
-      case '/api/reload':
-        return this.#unauthorized(request) ?? (await this.#reload());
-      default: {
-        const id = /^\/api\/sessions\/([1-9][0-9]{0,14})$/.exec(path ?? '')?.[1];
-        if (id !== undefined) return this.#unauthorized(request) ?? this.#session(Number(id));
-        return { status: 404, body: 'not_found: see / for what is here.\n' };
-      }
-    }
-  }
-
-  async #metrics(request: IncomingMessage, response: ServerResponse): Promise<Answer> {
-    if (request.method === 'GET') {
+  async #metrics(exchange: Exchange): Promise<Response> {
+    if (exchange.req.method === 'GET') {
       this.#rhythm.scraped(performance.now());
       const awaited = this.#scrapeAwaited;
-      if (awaited !== undefined) response.once('finish', awaited);
+      if (awaited !== undefined) exchange.env.outgoing.once('finish', awaited);
     }
-    const openMetrics = request.headers.accept?.includes('application/openmetrics-text') === true;
-    const zipped = takesGzip(request);
-    const headers = zipped ? { 'Content-Encoding': 'gzip' } : {};
-    return { status: 200, ...(await this.#metricsPage.get(openMetrics, zipped)), headers };
+    const openMetrics = exchange.req.header('accept')?.includes('application/openmetrics-text') === true;
+    const zipped = takesGzip(exchange);
+    const { contentType, body } = await this.#metricsPage.get(openMetrics, zipped);
+    return answer(exchange, body, { contentType, headers: zipped ? { 'Content-Encoding': 'gzip' } : {} });
   }
 
-  /** `?after=ID` continues behind that session; ids only grow. */
-  #sessions(url: string): Answer {
-    const after = /[?&]after=([0-9]{1,15})(?:&|$)/.exec(url)?.[1] ?? '0';
-    return json(this.#source.sessionList(Number(after), SESSIONS_PER_PAGE));
+  /** `?after=ID` continues after that session; ids only grow. */
+  #sessions(exchange: Exchange): Promise<Response> {
+    const limit = wholeNumber(exchange.req.query('limit') ?? String(SESSIONS_PER_PAGE));
+    if (limit === undefined || limit < 1 || limit > SESSIONS_PER_PAGE)
+      return refuse(exchange, 400, 'limit', `a whole number from 1 to ${SESSIONS_PER_PAGE}.`);
+    const after = wholeNumber(exchange.req.query('after') ?? '0');
+    if (after === undefined) return refuse(exchange, 400, 'after', 'the id of a session, as a whole number.');
+    return json(exchange, this.#source.sessionList(after, limit));
   }
 
-  #session(id: number): Answer {
-    const session = this.#source.sessionDetail(id);
-    if (session !== undefined) return json(session);
-    return { status: 404, body: 'no_session: it has ended, or never was; see /api/sessions.\n' };
-  }
-
-  async #reload(): Promise<Answer> {
-    const report = await this.#source.reload('api');
-    if (report === undefined)
-      return { status: 501, body: 'no_source: this gateway has nothing to reload from.\n' };
-    return { ...json(report), status: report.outcome === 'refused' ? 422 : 200 };
-  }
-
-  #unauthorized(request: IncomingMessage): Answer | undefined {
+  #unauthorized(exchange: Exchange): Promise<Response> | undefined {
     const { token } = this.#config;
     if (token === undefined) {
       if (this.#loopback) return undefined;
-      return { status: 403, body: 'token_required: set admin.tokenFile to use this outside of loopback.\n' };
+      return refuse(exchange, 403, 'token_required', 'set admin.tokenFile to use this outside of loopback.');
     }
-    const given = /^Bearer (.+)$/i.exec(request.headers.authorization ?? '')?.[1];
+    const given = /^Bearer (.+)$/i.exec(exchange.req.header('authorization') ?? '')?.[1];
     if (given !== undefined && equalSecrets(given, token)) return undefined;
-    return {
-      status: 401,
-      body: 'unauthenticated: send Authorization: Bearer with the admin token.\n',
-      headers: { 'WWW-Authenticate': 'Bearer' },
-    };
+    const hint = 'send Authorization: Bearer with the admin token.';
+    return refuse(exchange, 401, 'unauthenticated', hint, { 'WWW-Authenticate': 'Bearer' });
   }
 }
 
 const isLoopback = (address: string): boolean =>
   address === '::1' || address.startsWith('127.') || address.startsWith('::ffff:127.');
+
+/** undefined: it is not one that a number holds exactly. */
+const wholeNumber = (text: string): number | undefined =>
+  /^[0-9]{1,15}$/.test(text) ? Number(text) : undefined;
 
 /** Compares digests, so that neither length nor content of the secret shows in the time taken. */
 function equalSecrets(left: string, right: string): boolean {

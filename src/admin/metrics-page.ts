@@ -7,8 +7,8 @@ const compress = promisify(gzip);
 const FRESH_MS = 250;
 
 export type MetricsText = { readonly contentType: string; readonly body: string };
-export type MetricsBytes = { readonly contentType: string; readonly body: Buffer };
-type Page = MetricsBytes & { zipped: Promise<Buffer> | undefined };
+export type MetricsBytes = { readonly contentType: string; readonly body: Buffer<ArrayBuffer> };
+type Page = MetricsBytes & { zipped: Promise<Buffer<ArrayBuffer>> | undefined };
 type Made = { readonly page: Promise<Page>; freshUntilMs: number };
 
 /** What /metrics answers, in each format made and compressed once for all who ask at the same moment. */

@@ -1,9 +1,9 @@
-import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { extname, join } from 'node:path';
-import type { EventStream } from './event-stream.ts';
+import { join } from 'node:path';
+import { answer, json, refuse } from '../private-http/answer.ts';
+import type { EventStream } from '../private-http/event-stream.ts';
+import { PrivateServer } from '../private-http/server.ts';
+import { staticFile } from '../private-http/static-file.ts';
 import { messageOf } from './executables.ts';
 
 export type ServerAction = 'start' | 'stop' | 'restart';
@@ -21,12 +21,8 @@ export type DevPageOptions = {
 
 export type DevPage = AsyncDisposable & { readonly port: number };
 
-const TYPES: Readonly<Record<string, string>> = {
-  '.html': 'text/html; charset=utf-8',
-  '.js': 'text/javascript; charset=utf-8',
-  '.css': 'text/css; charset=utf-8',
-  '.svg': 'image/svg+xml',
-};
+/** A browser opens several at once, and each open page keeps one. */
+const MAX_CONNECTIONS = 100;
 
 /** `connect-src` is wide because the page has a field for the address of any gateway. */
 const CONTENT_SECURITY_POLICY = [
@@ -41,112 +37,50 @@ const CONTENT_SECURITY_POLICY = [
   "require-trusted-types-for 'script'",
 ].join('; ');
 
-const COMMON_HEADERS = {
-  'Content-Security-Policy': CONTENT_SECURITY_POLICY,
-  'X-Content-Type-Options': 'nosniff',
-  'Referrer-Policy': 'no-referrer',
-  'Cross-Origin-Resource-Policy': 'same-origin',
-  'Cross-Origin-Opener-Policy': 'same-origin',
-  'Cache-Control': 'no-store',
-};
-
-/**
- * Serves the demo page and what it needs on 127.0.0.1. Other pages in the same browser must not be able to
- * drive it: requests under a foreign Host (DNS rebinding) or with a foreign Origin are refused, and what acts
- * wants the page's own Origin.
- */
-export async function serveDevPage(options: DevPageOptions): Promise<DevPage> {
-  const server = createServer({ headersTimeout: 5_000, requestTimeout: 10_000 });
-  const port = await listen(server, options.port);
-  const hosts = [`localhost:${port}`, `127.0.0.1:${port}`];
-  server.on('request', (request, response) => {
-    request.resume(); // no request here has a body that matters
-    for (const [name, value] of Object.entries(COMMON_HEADERS)) response.setHeader(name, value);
-    answer(request, response, hosts, options).catch((error: unknown) => {
-      if (response.headersSent) response.destroy();
-      else plain(response, 500, messageOf(error));
-    });
+/** Serves the demo page and what it needs on 127.0.0.1. What acts wants the page's own Origin. */
+export async function serveDevPage({ folder, port, events, config, act }: DevPageOptions): Promise<DevPage> {
+  const server = new PrivateServer({
+    hosts: () => [],
+    hostless: [],
+    brief: [],
+    maxConnections: MAX_CONNECTIONS,
+    contentSecurityPolicy: CONTENT_SECURITY_POLICY,
   });
-  const close = async (): Promise<void> => {
-    options.events.close();
-    const closed = once(server, 'close');
-    server.close();
-    server.closeAllConnections();
-    await closed;
-  };
-  return { port, [Symbol.asyncDispose]: close };
-}
-
-async function answer(
-  request: IncomingMessage,
-  response: ServerResponse,
-  hosts: readonly string[],
-  options: DevPageOptions,
-): Promise<void> {
-  const { host = '', origin } = request.headers;
-  if (!hosts.includes(host)) return plain(response, 403, `This is served as ${hosts.join(' and ')} only.`);
-  const isOwnOrigin = origin === `http://${host}`;
-  if (origin !== undefined && !isOwnOrigin)
-    return plain(response, 403, 'Only this page itself may ask for this.');
-
-  const { pathname, searchParams } = new URL(request.url ?? '/', `http://${host}`);
-  const action = /^\/dev\/nats\/(start|stop|restart)$/.exec(pathname)?.[1] as ServerAction | undefined;
-  if (action !== undefined) {
-    if (request.method !== 'POST') return plain(response, 405, 'Use POST.', { Allow: 'POST' });
-    if (!isOwnOrigin) return plain(response, 403, 'Only this page itself may do this.');
-    await options.act(action);
-    response.writeHead(204).end();
-    return;
-  }
-  if (request.method !== 'GET' && request.method !== 'HEAD')
-    return plain(response, 405, 'Use GET.', { Allow: 'GET, HEAD' });
-  switch (pathname) {
-    case '/dev/config.json':
-      response.writeHead(200, { 'Content-Type': 'application/json' }).end(JSON.stringify(options.config()));
-      return;
-    case '/dev/log': {
-      // A stream that broke is resumed with the header, one that the page closed itself with the parameter.
-      const after = Number(request.headers['last-event-id'] ?? searchParams.get('after') ?? 0);
-      if (!options.events.attach(response, Number.isFinite(after) ? after : 0)) {
-        plain(response, 503, 'Too many pages follow the log.');
-      }
-      return;
+  const { routes } = server;
+  routes.use((exchange, next) => {
+    exchange.header('Referrer-Policy', 'no-referrer');
+    exchange.header('Cross-Origin-Resource-Policy', 'same-origin');
+    exchange.header('Cross-Origin-Opener-Policy', 'same-origin');
+    return next();
+  });
+  routes.get('/dev/config.json', (exchange) => json(exchange, config()));
+  routes.get('/dev/log', (exchange) => events.answer(exchange));
+  routes.post('/dev/nats/:action{start|stop|restart}', async (exchange) => {
+    if (exchange.req.header('origin') === undefined)
+      return refuse(exchange, 403, 'no_origin', 'only the page itself may do this.');
+    try {
+      await act(exchange.req.param('action') as ServerAction);
+      return exchange.body(null, 204);
+    } catch (error) {
+      return answer(exchange, `${messageOf(error)}\n`, { status: 500 });
     }
-    default:
-      return serveFile(response, options.folder, pathname === '/' ? 'index.html' : pathname.slice(1));
-  }
+  });
+  routes.get('/:file?', (exchange) =>
+    staticFile(exchange, (name) => readFile(join(folder, name)).catch(() => undefined)),
+  );
+  const bound = await listen(server, port);
+  const close = async (): Promise<void> => {
+    events.close();
+    await server.close();
+  };
+  return { port: bound, [Symbol.asyncDispose]: close };
 }
 
-async function serveFile(response: ServerResponse, folder: string, name: string): Promise<void> {
-  const type = TYPES[extname(name)];
-  // The folder is flat: a name with a slash, or with dots that lead out of it, is no name of a file in it.
-  if (type === undefined || !/^[a-z0-9-]+\.[a-z]+$/.test(name))
-    return plain(response, 404, 'Nothing is here.');
-  let content: Buffer;
+async function listen(server: PrivateServer, port: number): Promise<number> {
   try {
-    content = await readFile(join(folder, name));
-  } catch {
-    return plain(response, 404, 'Nothing is here.');
-  }
-  response.writeHead(200, { 'Content-Type': type, 'Content-Length': content.length }).end(content);
-}
-
-function plain(
-  response: ServerResponse,
-  status: number,
-  text: string,
-  headers: Record<string, string> = {},
-): void {
-  response.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8', ...headers }).end(`${text}\n`);
-}
-
-async function listen(server: Server, port: number): Promise<number> {
-  try {
-    server.listen(port, '127.0.0.1');
-    await once(server, 'listening');
+    return (await server.listen({ host: '127.0.0.1', port })).port;
   } catch (error) {
     if (port === 0 || (error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
     return listen(server, 0);
   }
-  return (server.address() as AddressInfo).port;
 }

@@ -6,7 +6,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { type DevPage, type ServerAction, serveDevPage } from '../../src/dev/dev-page.ts';
-import { EventStream } from '../../src/dev/event-stream.ts';
+import { EventStream } from '../../src/private-http/event-stream.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 type Answer = {
@@ -94,7 +94,7 @@ test('a foreign Host or Origin is refused for everything', async () => {
   await using served = await startPage();
   const { port } = served.page;
   for (const path of ['/', '/dev/config.json', '/dev/log']) {
-    assert.equal((await ask(served.page, 'GET', path, { Host: `rebound.example:${port}` })).status, 403);
+    assert.equal((await ask(served.page, 'GET', path, { Host: `rebound.example:${port}` })).status, 421);
     assert.equal((await ask(served.page, 'GET', path, { Origin: 'http://evil.example' })).status, 403);
     assert.equal((await ask(served.page, 'GET', path, { Origin: 'null' })).status, 403);
   }
@@ -112,7 +112,7 @@ test('acting wants POST from the page itself', async () => {
     403,
     'another name',
   );
-  assert.equal((await ask(page, 'POST', '/dev/nats/kill', { Origin: origin })).status, 405);
+  assert.equal((await ask(page, 'POST', '/dev/nats/kill', { Origin: origin })).status, 404);
   assert.deepEqual(acted, []);
   assert.equal((await ask(page, 'POST', path, { Origin: origin })).status, 204);
   assert.deepEqual(acted, ['stop']);

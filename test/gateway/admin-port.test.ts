@@ -2,9 +2,8 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { after, before, describe, test } from 'node:test';
-import { type AdminDeadlines, DEADLINES } from '../../src/admin/admin-connection.ts';
-import { ADMIN_CONNECTIONS } from '../../src/admin/admin-port.ts';
-import { AdminServer, type AdminSource } from '../../src/admin/admin-server.ts';
+import { ADMIN_CONNECTIONS, AdminServer, type AdminSource } from '../../src/admin/admin-server.ts';
+import { DEADLINES, type Deadlines } from '../../src/private-http/connection.ts';
 import { FakeUpstream } from '../support/fake-upstream.ts';
 import { startTestGateway, type TestGateway } from '../support/gateway.ts';
 import { haproxyVerdict } from '../support/haproxy.ts';
@@ -23,7 +22,7 @@ class Admin implements AsyncDisposable {
   held: PromiseWithResolvers<void> | undefined;
   port = 0;
 
-  private constructor(deadlines: Partial<AdminDeadlines>) {
+  private constructor(deadlines: Partial<Deadlines>) {
     const ask = (what: string): void => void this.asked.push(what);
     const source: AdminSource = {
       get ready() {
@@ -48,7 +47,7 @@ class Admin implements AsyncDisposable {
     this.server = new AdminServer(config, source, { ...DEADLINES, ...deadlines });
   }
 
-  static async start(deadlines: Partial<AdminDeadlines> = {}): Promise<Admin> {
+  static async start(deadlines: Partial<Deadlines> = {}): Promise<Admin> {
     const admin = new Admin(deadlines);
     admin.port = (await admin.server.listen({ host: '127.0.0.1', port: 0 })).port;
     return admin;
@@ -234,7 +233,7 @@ describe('places', () => {
 describe('old HTTP and fronts', () => {
   test('HTTP/1.0 without Host: health and metrics, and nothing else', async () => {
     await using admin = await Admin.start();
-    for (const path of ['/livez', '/readyz', '/metrics', '/readyz?from=haproxy'])
+    for (const path of ['/livez', '/readyz', '/healthz', '/metrics', '/readyz?from=haproxy'])
       assert.equal((await admin.answers(`GET ${path} HTTP/1.0\r\n\r\n`)).status, 200, path);
     for (const path of ['/', '/api/status', '/api/sessions', '/nothing'])
       assert.equal((await admin.answers(`GET ${path} HTTP/1.0\r\n\r\n`)).status, 421, path);

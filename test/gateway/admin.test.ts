@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { type IncomingHttpHeaders, type RequestOptions, request } from 'node:http';
+import { type IncomingHttpHeaders, type RequestOptions, request, STATUS_CODES } from 'node:http';
 import { after, before, describe, test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import { FakeUpstream } from '../support/fake-upstream.ts';
@@ -20,6 +20,12 @@ async function ask(port: number, path: string, options: RequestOptions = {}): Pr
 
 const text = ({ body }: Answer): string => body.toString();
 
+/** The word of a refusal: in a problem document below /api, at the begin of a line of text elsewhere. */
+const codeOf = (answer: Answer): unknown =>
+  answer.headers['content-type'] === 'application/problem+json'
+    ? JSON.parse(text(answer)).code
+    : /^([a-z_]+): [^\n]+\n$/.exec(text(answer))?.[1];
+
 const resources = new AsyncDisposableStack();
 let upstream: FakeUpstream;
 let gateway: TestGateway;
@@ -30,8 +36,8 @@ before(async () => {
 after(() => resources.disposeAsync());
 
 describe('what is served', () => {
-  test('/livez and /readyz', async () => {
-    for (const path of ['/livez', '/readyz', '/readyz?verbose']) {
+  test('/livez and /readyz, which is /healthz as well', async () => {
+    for (const path of ['/livez', '/readyz', '/readyz?verbose', '/healthz']) {
       const answer = await ask(gateway.adminPort, path);
       assert.equal(answer.status, 200);
       assert.equal(answer.headers['content-type'], 'text/plain; charset=utf-8');
@@ -102,8 +108,48 @@ describe('what is served', () => {
     await gateway.log.ended();
   });
 
+  test('/ is text, and HTML with links for those who ask for it by name', async () => {
+    const asked: readonly (readonly [accept: string | undefined, type: string])[] = [
+      [undefined, 'text/plain'],
+      ['*/*', 'text/plain'],
+      ['text/plain', 'text/plain'],
+      ['application/json', 'text/plain'],
+      ['text/html;q=0, */*', 'text/plain'],
+      ['text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8', 'text/html'],
+      ['text/html', 'text/html'],
+    ];
+    for (const [accept, type] of asked) {
+      const what = String(accept);
+      const answer = await ask(gateway.adminPort, '/', {
+        headers: accept === undefined ? {} : { Accept: accept },
+      });
+      assert.equal(answer.status, 200, what);
+      assert.equal(answer.headers['content-type'], `${type}; charset=utf-8`, what);
+      assert.equal(answer.headers.vary, 'Accept', what);
+      assert.match(text(answer), type === 'text/html' ? /<a href="\/metrics">/ : /^\/metrics +Prometheus$/m);
+    }
+  });
+
+  test('/api/sessions in pages of any size, from any id on', async () => {
+    await using other = await FakeUpstream.start();
+    await using own = await startTestGateway(other.port);
+    await using first = await RawClient.open(own.port);
+    await using second = await RawClient.open(own.port);
+    const ids = async (query: string): Promise<unknown> => {
+      const answer = await ask(own.adminPort, `/api/sessions${query}`);
+      return JSON.parse(text(answer)).sessions.map(({ id }: { id: number }) => id);
+    };
+    const [one, two] = (await ids('')) as [number, number];
+    assert.ok(one < two);
+    assert.deepEqual(await ids('?limit=1'), [one]);
+    assert.deepEqual(await ids(`?after=${one}&limit=500`), [two]);
+    assert.deepEqual(await ids(`?limit=1&after=${two}`), []);
+    for (const client of [first, second]) client.send(closeFrame(1000));
+    await own.log.ended();
+  });
+
   test('HEAD: the same head, no body', async () => {
-    for (const path of ['/', '/livez', '/readyz', '/api/status', '/nothing']) {
+    for (const path of ['/', '/livez', '/readyz', '/api/status', '/nothing', '/api/nothing']) {
       const get = await ask(gateway.adminPort, path);
       const head = await ask(gateway.adminPort, path, { method: 'HEAD' });
       assert.equal(head.status, get.status, path);
@@ -138,7 +184,16 @@ describe('what is refused', () => {
   });
 
   test('other paths → 404, compared literally', async () => {
-    for (const path of ['/nothing', '/metrics/', '//metrics', '/./metrics', '/%6detrics', '/METRICS', '*']) {
+    const others = ['/nothing', '/metrics/', '//metrics', '/./metrics', '/%6detrics', '/METRICS', '*'];
+    for (const path of [
+      ...others,
+      '/metr\\ics',
+      '/%',
+      '/%zz',
+      '/metrics%00',
+      '/x/../metrics',
+      '/metrics;a',
+    ]) {
       const answer = await ask(gateway.adminPort, path);
       assert.equal(answer.status, 404, path);
       assert.doesNotMatch(text(answer), /nothing|metrics/i, 'no text of the request');
@@ -158,7 +213,13 @@ describe('what is refused', () => {
 
   test('our own Host: addresses, localhost, names of admin.hosts', async () => {
     const own = ['127.0.0.1', '127.0.0.1:8081', '10.1.2.3:8081', '[::1]', '[::1]:8081', 'localhost'];
-    for (const host of [...own, 'LOCALHOST:8081', 'admin.internal', 'Admin.Internal:80']) {
+    for (const host of [
+      ...own,
+      '[0:0:0:0:0:0:0:1]',
+      'LOCALHOST:8081',
+      'admin.internal',
+      'Admin.Internal:80',
+    ]) {
       const answer = await ask(gateway.adminPort, '/livez', { headers: { Host: host } });
       assert.equal(answer.status, 200, host);
     }
@@ -180,7 +241,7 @@ describe('what is refused', () => {
       for (const path of ['/livez', '/metrics', '/api/status']) {
         const answer = await ask(gateway.adminPort, path, { headers: { Origin: origin } });
         assert.equal(answer.status, 403, `${origin} ${path}`);
-        assert.match(text(answer), /^foreign_origin: /);
+        assert.equal(codeOf(answer), 'foreign_origin');
       }
     }
     const answer = await ask(gateway.adminPort, '/api/status', { headers: { Origin: own } });
@@ -198,6 +259,46 @@ describe('what is refused', () => {
     const h2c = { Connection: 'Upgrade, HTTP2-Settings', Upgrade: 'h2c', 'HTTP2-Settings': 'AAMAAABk' };
     assert.equal((await ask(gateway.adminPort, '/livez', { headers: h2c })).status, 200);
     assert.equal(upstream.connections.length, 1, 'that of the session above');
+  });
+});
+
+describe('errors below /api', () => {
+  const problem = async (path: string, options: RequestOptions = {}): Promise<unknown> => {
+    const answer = await ask(gateway.adminPort, path, options);
+    assert.equal(answer.headers['content-type'], 'application/problem+json', path);
+    assert.equal(answer.headers['cache-control'], 'no-store', path);
+    const { type, title, detail, ...rest } = JSON.parse(text(answer));
+    assert.deepEqual(
+      [type, title, typeof detail],
+      ['about:blank', STATUS_CODES[answer.status], 'string'],
+      path,
+    );
+    assert.equal(rest.status, answer.status);
+    return `${rest.status} ${rest.code}`;
+  };
+
+  test('are problem documents (RFC 9457)', async () => {
+    for (const [path, expected] of [
+      ['/api', '404 not_found'],
+      ['/api/nothing', '404 not_found'],
+      ['/api/sessions/', '404 not_found'],
+      ['/api/sessions/0', '404 not_found'],
+      ['/api/sessions/%31', '404 not_found'],
+      ['/api/sessions/999999', '404 no_session'],
+      ['/api/sessions/99999999999999999999', '404 no_session'],
+      ['/api/reload', '405 method'],
+    ] as const)
+      assert.equal(await problem(path), expected, path);
+    assert.equal(await problem('/api/status', { method: 'POST' }), '405 method');
+    assert.equal(await problem('/api/reload', { method: 'POST' }), '501 no_source');
+    assert.equal(await problem('/api/status', { headers: { Host: 'evil.example' } }), '421 foreign_host');
+  });
+
+  test('a page of sessions that is not one: 400', async () => {
+    for (const query of ['limit=0', 'limit=501', 'limit=-1', 'limit=1.5', 'limit=', 'limit=ten', 'limit=1e2'])
+      assert.equal(await problem(`/api/sessions?${query}`), '400 limit', query);
+    for (const query of ['after=-1', 'after=', 'after=x', 'after=1234567890123456', 'limit=5&after=0x1'])
+      assert.equal(await problem(`/api/sessions?${query}`), '400 after', query);
   });
 });
 
@@ -237,7 +338,7 @@ describe('the token', () => {
     await using own = await startTestGateway(upstream.port, { admin: { address } });
     const answer = await ask(own.adminPort, '/api/status');
     assert.equal(answer.status, 403);
-    assert.match(text(answer), /^token_required: /);
+    assert.equal(codeOf(answer), 'token_required');
     const headers = { Authorization: 'Bearer undefined' };
     assert.equal((await ask(own.adminPort, '/api/status', { headers })).status, 403);
     for (const path of ['/livez', '/readyz', '/metrics'])
@@ -258,7 +359,8 @@ describe('the drain', () => {
     await using own = await startTestGateway(upstream.port, { drain: { delayMs: 0, timeoutMs: 10_000 } });
     await using client = await RawClient.open(own.port);
     const drained = own.gateway.drain();
-    assert.equal((await ask(own.adminPort, '/readyz')).status, 503);
+    for (const path of ['/readyz', '/healthz'])
+      assert.equal((await ask(own.adminPort, path)).status, 503, path);
     assert.deepEqual(await client.closeReceived(), { code: 1001, reason: 'draining' });
 
     const ready = await ask(own.adminPort, '/readyz');

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { parse, stringify } from 'yaml';
-import { ADMIN_CONNECTIONS } from '../../src/admin/admin-port.ts';
+import { ADMIN_CONNECTIONS } from '../../src/admin/admin-server.ts';
 import { makeBudget } from '../../src/budget.ts';
 import { CHART, only, render, set } from '../support/helm.ts';
 import { findPromtool } from '../support/promtool.ts';

@@ -1,15 +1,15 @@
-import { STATUS_CODES } from 'node:http';
+import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { HeadMeter } from '../net/http-head.ts';
 
 /** Why a connection ended otherwise than by its answer: label values of natsgate_admin_connections_dropped_total. */
-export const ADMIN_DROP_REASONS = ['silent', 'slow_request', 'slow_reader', 'crowded', 'busy'] as const;
-export type AdminDropReason = (typeof ADMIN_DROP_REASONS)[number];
+export const DROP_REASONS = ['silent', 'slow_request', 'slow_reader', 'crowded', 'busy'] as const;
+export type DropReason = (typeof DROP_REASONS)[number];
 
 /** A cookie of every program that was ever served from localhost may be in it. */
 const HEAD_LIMITS = { headBytes: 16 * 1024, headLines: 128 };
-export const MAX_BODY_BYTES = 64 * 1024;
+const MAX_BODY_BYTES = 64 * 1024;
 
 export const DEADLINES = {
   firstByteMs: 1000,
@@ -20,7 +20,7 @@ export const DEADLINES = {
   /** For the client to read its answer and close: a close of ours with unread input would be a reset. */
   lingerMs: 1000,
 };
-export type AdminDeadlines = typeof DEADLINES;
+export type Deadlines = typeof DEADLINES;
 
 const NOTHING = Buffer.alloc(0);
 const BREACHES = { bad_request: 400, target_too_long: 414, header_too_large: 431 } as const;
@@ -37,12 +37,12 @@ export const ANSWER_HEADERS = {
  * `silent`: no byte has come. `request`: not all of its head. `brief`: its answer is short and made at once.
  * `answering`: it takes one of the places of long answers. `lingering`: its answer has been written.
  */
-export type AdminPhase = 'silent' | 'request' | 'brief' | 'answering' | 'lingering';
+export type Phase = 'silent' | 'request' | 'brief' | 'answering' | 'lingering';
 
-export type AdminConnectionObserver = {
+export type ConnectionObserver = {
   /** The head is whole: `connection` can be given to an HTTP server, which reads it, the declared body, and no more. */
-  onHead(connection: AdminConnection): void;
-  onDropped(reason: AdminDropReason): void;
+  onHead(connection: Connection): void;
+  onDropped(reason: DropReason): void;
 };
 
 /**
@@ -50,12 +50,12 @@ export type AdminConnectionObserver = {
  * would parse and answer all that is pipelined behind it at once. The body follows when `expectBody` says how much of
  * it; whatever else comes is not read until the answer is written, and then dropped.
  */
-export class AdminConnection extends Duplex {
+export class Connection extends Duplex {
   readonly remoteAddress: string;
-  phase: AdminPhase = 'silent';
+  phase: Phase = 'silent';
   readonly #socket: Socket;
-  readonly #observer: AdminConnectionObserver;
-  readonly #deadlines: AdminDeadlines;
+  readonly #observer: ConnectionObserver;
+  readonly #deadlines: Deadlines;
   readonly #meter = new HeadMeter(HEAD_LIMITS);
   #head: Buffer[] = [];
   /** What came in one read with the end of the head. */
@@ -64,7 +64,7 @@ export class AdminConnection extends Duplex {
   #requestTimer: NodeJS.Timeout | undefined;
   #answerTimer: NodeJS.Timeout | undefined;
 
-  constructor(socket: Socket, observer: AdminConnectionObserver, deadlines: AdminDeadlines) {
+  constructor(socket: Socket, observer: ConnectionObserver, deadlines: Deadlines) {
     super();
     this.#socket = socket;
     this.#deadlines = deadlines;
@@ -107,7 +107,7 @@ export class AdminConnection extends Duplex {
   }
 
   /** Ends it without a word. */
-  abandon(reason: AdminDropReason): void {
+  abandon(reason: DropReason): void {
     // One that has its answer loses nothing.
     if (this.phase !== 'lingering') this.#observer.onDropped(reason);
     this.destroy();
@@ -150,7 +150,7 @@ export class AdminConnection extends Duplex {
     }
   }
 
-  #dropAfter(ms: number, reason: AdminDropReason): NodeJS.Timeout {
+  #dropAfter(ms: number, reason: DropReason): NodeJS.Timeout {
     return setTimeout(() => this.abandon(reason), ms);
   }
 
@@ -185,3 +185,10 @@ export class AdminConnection extends Duplex {
     callback(error);
   }
 }
+
+export const declaredBytes = (request: IncomingMessage): number =>
+  Number(request.headers['content-length'] ?? 0);
+
+/** A body whose length is declared, and no larger than is taken here. */
+export const isBodyFitting = (request: IncomingMessage): boolean =>
+  request.headers['transfer-encoding'] === undefined && declaredBytes(request) <= MAX_BODY_BYTES;

@@ -7,22 +7,21 @@ import {
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import type { ListenAddress } from '../config/config.ts';
 import {
-  ADMIN_DROP_REASONS,
-  AdminConnection,
-  type AdminDeadlines,
-  type AdminDropReason,
-  type AdminPhase,
+  Connection,
   DEADLINES,
-  MAX_BODY_BYTES,
-} from './admin-connection.ts';
+  type Deadlines,
+  DROP_REASONS,
+  type DropReason,
+  declaredBytes,
+  isBodyFitting,
+  type Phase,
+} from './connection.ts';
 
-/** Connections of the admin port at a time, each one descriptor. */
-export const ADMIN_CONNECTIONS = 40;
-/** Of those, answers that may take long. The other places are for probes and for requests on their way. */
-const LONG_ANSWERS = 32;
+/** Places that no answer which may take long can have: they are for probes and for requests on their way. */
+const BRIEF_PLACES = 8;
 
 /** Who goes first when another one comes, the oldest of each: who has its answer, then who has sent no whole request. */
-const GIVES_WAY: Readonly<Record<AdminPhase, number>> = {
+const GIVES_WAY: Readonly<Record<Phase, number>> = {
   lingering: 0,
   silent: 1,
   request: 1,
@@ -35,22 +34,26 @@ const GIVES_WAY: Readonly<Record<AdminPhase, number>> = {
  * the place of another: of the client address that has the most, and there of the oldest without a request. So no number
  * of silent or slow connections of one client keeps a probe of another away.
  */
-export class AdminPort {
+export class PrivatePort {
   readonly #server: Server;
   /** Parses and answers; it never listens itself. */
   readonly #http: HttpServer;
-  readonly #deadlines: AdminDeadlines;
+  readonly #maxConnections: number;
+  readonly #deadlines: Deadlines;
   /** Oldest first. */
-  readonly #connections = new Set<AdminConnection>();
-  readonly drops = Object.fromEntries(ADMIN_DROP_REASONS.map((reason) => [reason, 0])) as Record<
-    AdminDropReason,
+  readonly #connections = new Set<Connection>();
+  readonly drops = Object.fromEntries(DROP_REASONS.map((reason) => [reason, 0])) as Record<
+    DropReason,
     number
   >;
 
+  /** `maxConnections`: each is one descriptor. */
   constructor(
-    onRequest: (request: IncomingMessage, response: ServerResponse, place: AdminPlace) => void,
-    deadlines: AdminDeadlines = DEADLINES,
+    onRequest: (request: IncomingMessage, response: ServerResponse, takePlace: () => boolean) => void,
+    maxConnections: number,
+    deadlines: Deadlines = DEADLINES,
   ) {
+    this.#maxConnections = maxConnections;
     this.#deadlines = deadlines;
     this.#http = createHttpServer({
       // The connection has measured the head, and keeps the deadlines.
@@ -59,9 +62,9 @@ export class AdminPort {
       requestTimeout: 0,
     });
     this.#http.on('request', (request: IncomingMessage, response: ServerResponse) => {
-      const connection = request.socket as unknown as AdminConnection;
+      const connection = request.socket as unknown as Connection;
       connection.expectBody(isBodyFitting(request) ? declaredBytes(request) : 0);
-      onRequest(request, response, { take: () => this.#takePlace(connection) });
+      onRequest(request, response, () => this.#takePlace(connection));
     });
     this.#http.on('connect', (request: IncomingMessage) => asConnection(request.socket).refuse(405));
     // Node's own answer would leave the connection open.
@@ -89,12 +92,12 @@ export class AdminPort {
   }
 
   #accept(socket: Socket): void {
-    if (this.#connections.size >= ADMIN_CONNECTIONS) this.#makeRoom();
+    if (this.#connections.size >= this.#maxConnections) this.#makeRoom();
     const observer = {
-      onHead: (whole: AdminConnection) => void this.#http.emit('connection', whole),
-      onDropped: (reason: AdminDropReason) => this.drops[reason]++,
+      onHead: (whole: Connection) => void this.#http.emit('connection', whole),
+      onDropped: (reason: DropReason) => this.drops[reason]++,
     };
-    const connection = new AdminConnection(socket, observer, this.#deadlines);
+    const connection = new Connection(socket, observer, this.#deadlines);
     this.#connections.add(connection);
     connection.once('close', () => this.#connections.delete(connection));
   }
@@ -105,9 +108,10 @@ export class AdminPort {
     this.#dropOne(others, 'crowded');
   }
 
-  #takePlace(connection: AdminConnection): boolean {
+  /** A place for a long answer; it is given back with the connection. False: all are taken. */
+  #takePlace(connection: Connection): boolean {
     const answering = [...this.#connections].filter(({ phase }) => phase === 'answering');
-    const isFull = answering.length >= LONG_ANSWERS;
+    const isFull = answering.length >= this.#maxConnections - BRIEF_PLACES;
     if (
       isFull &&
       !this.#dropOne(
@@ -123,11 +127,11 @@ export class AdminPort {
   }
 
   /** False: there is none. */
-  #dropOne(candidates: readonly AdminConnection[], reason: AdminDropReason): boolean {
+  #dropOne(candidates: readonly Connection[], reason: DropReason): boolean {
     const byClient = Map.groupBy(candidates, ({ remoteAddress }) => remoteAddress);
     const most = [...byClient.values()].reduce(
       (found, ones) => (ones.length > found.length ? ones : found),
-      [] as AdminConnection[],
+      [] as Connection[],
     );
     const [first] = most.toSorted((a, b) => GIVES_WAY[a.phase] - GIVES_WAY[b.phase]);
     if (first === undefined) return false;
@@ -137,15 +141,4 @@ export class AdminPort {
   }
 }
 
-export type AdminPlace = {
-  /** Takes a place for a long answer; it is given back with the connection. False: all are taken. */
-  take(): boolean;
-};
-
-const asConnection = (socket: Socket): AdminConnection => socket as unknown as AdminConnection;
-
-const declaredBytes = (request: IncomingMessage): number => Number(request.headers['content-length'] ?? 0);
-
-/** A body whose length is declared, and no larger than this port takes. */
-export const isBodyFitting = (request: IncomingMessage): boolean =>
-  request.headers['transfer-encoding'] === undefined && declaredBytes(request) <= MAX_BODY_BYTES;
+const asConnection = (socket: Socket): Connection => socket as unknown as Connection;

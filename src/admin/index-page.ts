@@ -1,0 +1,22 @@
+/** What the admin port has, for a person who opens it. */
+const PAGES: readonly (readonly [path: string, says: string])[] = [
+  ['/livez', 'the process lives'],
+  ['/readyz', 'new sessions are welcome; also as /healthz'],
+  ['/metrics', 'Prometheus'],
+  ['/api/status', 'what is running, as JSON'],
+  ['/api/reload', 'POST: read the configuration again'],
+  ['/api/sessions', 'who is connected; ?after=ID for more, ?limit=N for fewer'],
+  ['/api/sessions/ID', 'one of them, with what inspection saw'],
+];
+
+export const asText = (): string =>
+  `natsgate admin port\n\n${PAGES.map(([path, says]) => `${path.padEnd(18)}${says}\n`).join('')}`;
+
+/** For a browser, which asks for HTML: the same with links. */
+export const asHtml = (): string => {
+  const rows = PAGES.map(([path, says]) => {
+    const isLink = !says.startsWith('POST') && !path.endsWith('ID');
+    return `<dt>${isLink ? `<a href="${path}">${path}</a>` : path}</dt><dd>${says}</dd>`;
+  });
+  return `<!doctype html><html lang="en"><title>natsgate</title><h1>natsgate admin port</h1><dl>${rows.join('')}</dl></html>\n`;
+};

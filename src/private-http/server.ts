@@ -1,0 +1,92 @@
+import { getRequestListener } from '@hono/node-server';
+import { Hono } from 'hono';
+import { methodNotAllowed } from 'hono/method-not-allowed';
+import type { ListenAddress } from '../config/config.ts';
+import { parseTarget } from '../net/request-target.ts';
+import { refuse } from './answer.ts';
+import { ANSWER_HEADERS, type Deadlines, type DropReason } from './connection.ts';
+import { NO_PATH, type PrivateEnv, type Routes } from './exchange.ts';
+import { type GuardOptions, guard } from './guard.ts';
+import { PrivatePort } from './port.ts';
+
+export type PrivateServerOptions = GuardOptions & {
+  readonly maxConnections: number;
+  /** Answered at once and in few bytes, so that they need no place among the long answers. */
+  readonly brief: readonly string[];
+  /** Default: nothing is allowed. */
+  readonly contentSecurityPolicy?: string;
+  /** Given by a test that cannot wait so long. */
+  readonly deadlines?: Deadlines | undefined;
+};
+
+/**
+ * An HTTP server for those who run the program: routes by Hono, on connections that have one request each. Scrapers,
+ * probes and pages come seldom, so the handshake that keep-alive would save costs nothing, and no idle connection holds
+ * a place. A browser cannot drive it from the page of another site (guard.ts).
+ */
+export class PrivateServer {
+  readonly routes: Routes;
+  readonly #port: PrivatePort;
+
+  constructor(options: PrivateServerOptions) {
+    const routes: Routes = new Hono<PrivateEnv>({
+      getPath: (_request, { env } = {}) => env?.path ?? NO_PATH,
+    });
+    this.routes = routes;
+    const { contentSecurityPolicy = "default-src 'none'", brief } = options;
+    const headers = { ...ANSWER_HEADERS, 'Content-Security-Policy': contentSecurityPolicy };
+    routes.use((exchange, next) => {
+      for (const [name, value] of Object.entries(headers)) exchange.header(name, value);
+      return next();
+    });
+    routes.use(guard(options));
+    routes.use(async (exchange, next) => {
+      if (brief.includes(exchange.req.path) || exchange.env.takePlace()) return next();
+      return refuse(exchange, 503, 'busy', 'too many answers are on their way.', { 'Retry-After': '1' });
+    });
+    routes.use(
+      methodNotAllowed({
+        app: routes,
+        onMethodNotAllowed: (exchange, methods) =>
+          refuse(exchange, 405, 'method', `use ${methods[0]}.`, { Allow: methods.join(', ') }),
+      }),
+    );
+    routes.notFound((exchange) => refuse(exchange, 404, 'not_found', 'see / for what is here.'));
+    // Details belong in the log of the part that failed; this port shows none.
+    routes.onError((_error, exchange) =>
+      refuse(exchange, 500, 'internal_error', 'the answer could not be made.'),
+    );
+    this.#port = new PrivatePort(
+      (incoming, outgoing, takePlace) => {
+        const { url = '', headers: given } = incoming;
+        const target = parseTarget(url);
+        const bindings = { path: target?.path ?? NO_PATH, host: given.host, target, takePlace };
+        // The adapter makes one URL of both, which decodes and refuses what is for us to judge; only the query is left to it.
+        incoming.url = `/${url.includes('?') ? url.slice(url.indexOf('?')) : ''}`;
+        given.host = 'localhost';
+        const listener = getRequestListener(
+          (request) => routes.fetch(request, { incoming, outgoing, ...bindings }),
+          // Bodies are bounded by the connection, and this program's Request and Response stay Node's own.
+          { overrideGlobalObjects: false, autoCleanupIncoming: false },
+        );
+        void listener(incoming, outgoing);
+      },
+      options.maxConnections,
+      options.deadlines,
+    );
+  }
+
+  /** Resolves with the address that the system gave. @throws the system's error. */
+  listen(address: ListenAddress): Promise<ListenAddress> {
+    return this.#port.listen(address);
+  }
+
+  close(): Promise<void> {
+    return this.#port.close();
+  }
+
+  /** Connections that were ended without their answer. */
+  get drops(): Readonly<Record<DropReason, number>> {
+    return this.#port.drops;
+  }
+}
