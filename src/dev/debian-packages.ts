@@ -1,7 +1,7 @@
-import { access, mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { access, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { cachedFolder } from './cached-folder.ts';
 import { type Environment, findOnPath, run } from './executables.ts';
-import { withFolderLock } from './folder-lock.ts';
 
 export type DebianOptions = {
   /** Name of one binary package. Its dependencies are not brought: choose programs that want libc alone. */
@@ -14,7 +14,6 @@ export type DebianOptions = {
 const UPDATE_TIMEOUT_MS = 120_000;
 const DOWNLOAD_TIMEOUT_MS = 120_000;
 const INSTALL_TIMEOUT_MS = 300_000;
-const LOCK_TIMEOUT_MS = UPDATE_TIMEOUT_MS + DOWNLOAD_TIMEOUT_MS;
 const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
 
 /** The folder in which a package's files are as they would be below `/`. */
@@ -24,34 +23,24 @@ export function debianFolder(cacheDir: string, packageName: string): string {
 
 /**
  * Unpacks a package of Debian's newest suite into the cache, by a private apt configuration: nothing of the
- * system is read but its mirror, nothing of it is changed, no root is needed. Of several processes one does
- * the work; the others wait and find it done, which `accepts` (a look at the folder) decides. Gives the folder.
+ * system is read but its mirror, nothing of it is changed, no root is needed. Gives the folder.
  */
-export async function unpackDebianPackage(
-  options: DebianOptions,
-  accepts: (folder: string) => Promise<boolean>,
-): Promise<string> {
+export async function unpackDebianPackage(options: DebianOptions): Promise<string> {
   const { packageName, cacheDir, env } = options;
   const [aptGet] = await findOnPath('apt-get', env);
   const [dpkg] = await findOnPath('dpkg', env);
   if (aptGet === undefined || dpkg === undefined) throw new Error('this is not a Debian system');
   const folder = debianFolder(cacheDir, packageName);
-  await withFolderLock(`${folder}.lock`, LOCK_TIMEOUT_MS, async () => {
-    if (await accepts(folder)) return;
-    const work = await mkdtemp(join(cacheDir, 'debian', 'work-'));
-    try {
-      options.say(
-        `bringing ${packageName} from Debian's newest suite into the cache; the system stays as it is`,
-      );
-      await downloadPackage(aptGet, work, options);
-      const archive = (await readdir(work)).find((name) => name.endsWith('.deb'));
-      if (archive === undefined) throw new Error(`apt-get brought no ${packageName}`);
-      const unpacked = join(work, 'root');
-      await run(dpkg, ['-x', join(work, archive), unpacked], { timeoutMs: DOWNLOAD_TIMEOUT_MS, env });
-      await replaceFolder(unpacked, folder, join(work, 'old'));
-    } finally {
-      await rm(work, { recursive: true, force: true });
-    }
+  await cachedFolder(folder, async (work) => {
+    options.say(
+      `bringing ${packageName} from Debian's newest suite into the cache; the system stays as it is`,
+    );
+    await downloadPackage(aptGet, work, options);
+    const archive = (await readdir(work)).find((name) => name.endsWith('.deb'));
+    if (archive === undefined) throw new Error(`apt-get brought no ${packageName}`);
+    const unpacked = join(work, 'root');
+    await run(dpkg, ['-x', join(work, archive), unpacked], { timeoutMs: DOWNLOAD_TIMEOUT_MS, env });
+    return unpacked;
   });
   return folder;
 }
@@ -119,12 +108,4 @@ async function signedBy(): Promise<string> {
   } catch {
     return ''; // older systems keep the keys in apt's own trusted folder
   }
-}
-
-/** Puts `made` in the place of `folder`; a program that runs from the old one goes on. */
-async function replaceFolder(made: string, folder: string, old: string): Promise<void> {
-  await rename(folder, old).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'ENOENT') throw error;
-  });
-  await rename(made, folder);
 }

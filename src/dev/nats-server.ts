@@ -89,13 +89,8 @@ async function* candidates(
   }
 
   const release = async () => downloadRelease({ cacheDir, env, say, fetch: options.fetch ?? fetch });
-  const newest = async () => {
-    const isNewEnough = async (folder: string) =>
-      isAtLeast((await versionOf(debianBinary(folder))) ?? '0.0.0', atLeast);
-    return debianBinary(
-      await unpackDebianPackage({ packageName: 'nats-server', cacheDir, env, say }, isNewEnough),
-    );
-  };
+  const newest = async () =>
+    debianBinary(await unpackDebianPackage({ packageName: 'nats-server', cacheDir, env, say }));
   const own = async () => {
     if (!(options.isRoot ?? userInfo().uid === 0)) throw new Error('only root can install packages');
     await installDebianPackage({ packageName: 'nats-server', env, say });

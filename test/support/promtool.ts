@@ -1,7 +1,7 @@
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { debianFolder, installDebianPackage, unpackDebianPackage } from '../../src/dev/debian-packages.ts';
-import { findOnPath, isExecutable, messageOf, versionOf } from '../../src/dev/executables.ts';
+import { findOnPath, isExecutable, messageOf } from '../../src/dev/executables.ts';
 import { defaultCacheDir } from '../../src/dev/nats-server.ts';
 
 /** Path of a promtool. Throws one sentence that says what to install. */
@@ -21,8 +21,7 @@ async function find(name: 'promtool' | 'prometheus'): Promise<string> {
   if (await isExecutable(cached)) return cached;
   const failures: string[] = [];
   try {
-    const runs = async (folder: string) => (await versionOf(binary(folder, name))) !== undefined;
-    return binary(await unpackDebianPackage({ packageName: name, cacheDir, env, say }, runs), name);
+    return binary(await unpackDebianPackage({ packageName: name, cacheDir, env, say }), name);
   } catch (error) {
     failures.push(messageOf(error));
   }
