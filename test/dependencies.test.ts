@@ -28,6 +28,8 @@ const MINIMUM: Readonly<Record<string, string>> = {
   yaml: '2.8.3',
   undici: '8.0.0',
   'prom-client': '15.1.3',
+  hono: '4.12.25',
+  '@hono/node-server': '2.0.5',
 };
 const BUDGET = 25;
 const LICENCES = /^(MIT|ISC|BSD-[23]-Clause|Apache-2\.0|0BSD)$/;

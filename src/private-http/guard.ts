@@ -40,7 +40,12 @@ export function guard({ hosts, hostless }: GuardOptions): MiddlewareHandler<Priv
     if (!isBodyFitting(incoming))
       return refuse(exchange, 413, 'body', 'at most 64 KiB, with Content-Length.');
     if (upgrade?.toLowerCase() === 'websocket')
-      return refuse(exchange, 404, 'no_websocket', 'this is the admin port; connect to the public one.');
+      return refuse(
+        exchange,
+        404,
+        'no_websocket',
+        'this port is not for clients; connect to the public one.',
+      );
     return next();
   };
 }
