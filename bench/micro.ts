@@ -66,12 +66,13 @@ function measure(one: Case): number {
   const frames = Math.floor(READ_BYTES / frame.length);
   for (let index = 0; index < frames; index++) frame.copy(pool.bytes, index * frame.length);
   const control = { onPing: () => {}, onPong: () => {} };
-  const counts = new Float64Array(OPCODES.length);
   const reader = new FrameReader(
-    pool.bytes,
-    fastestUnmask(pool.bytes, pool.memory),
-    2 ** 23,
-    counts,
+    {
+      pool,
+      unmask: fastestUnmask(pool.bytes, pool.memory),
+      maxFrameBytes: 2 ** 23,
+      counters: { clientFrames: new Float64Array(OPCODES.length) },
+    },
     control,
   );
   return nanoseconds(() => reader.read(0, frames * frame.length, slot)) / frames;

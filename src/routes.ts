@@ -181,7 +181,6 @@ export class Routes {
     const { maxFrameBytes } = config.limits;
     return cutThroughEngine({
       ...options,
-      pool: this.#parts.pool,
       maxFrameBytes,
       directReads: cutThrough.directReads,
     });
@@ -206,8 +205,8 @@ export class Routes {
     const { maxFrameBytes: maxMessageBytes, maxSentFrameBytes } = limits;
     const { stallMs, closeMs } = config.timeouts;
     const closeFenceMs = stallMs + closeMs + CLOSE_FENCE_MARGIN_MS;
-    const { wheel: clock, frames: counters } = this.#parts;
-    return { maxMessageBytes, maxSentFrameBytes, closeFenceMs, clock, counters, subprotocols };
+    const { wheel: clock, frames: counters, pool } = this.#parts;
+    return { pool, maxMessageBytes, maxSentFrameBytes, closeFenceMs, clock, counters, subprotocols };
   }
 }
 

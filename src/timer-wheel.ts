@@ -60,9 +60,10 @@ export class TimerWheel {
 
   /** Runs by the real clock until `stop`. A test leaves this out and calls `advance`. */
   start(): void {
-    this.#lastRealMs = performance.now();
+    // Whole milliseconds: each session keeps several, and only fractions take memory of their own.
+    this.#lastRealMs = Math.floor(performance.now());
     this.#timer = setInterval(() => {
-      const realMs = performance.now();
+      const realMs = Math.floor(performance.now());
       const elapsedMs = Math.min(realMs - this.#lastRealMs, MAX_TICK_MS);
       this.#lastRealMs = realMs;
       this.advance(elapsedMs);

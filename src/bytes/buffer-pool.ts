@@ -9,14 +9,8 @@
  *                  the callback returns                         session until the kernel has taken it
  * ```
  *
- * **The write-safety rule.** What `socket.write(chunk)` could not give to the kernel at once stays in libuv as a
- * pointer into `chunk`. So no write ever sees the receive area, and a slot goes back only when the kernel has all
- * of it: `writableLength === 0` directly after the write on a plain TCP socket, else `drain` (both sockets of a
- * session have a high-water mark of 1 byte, so that `drain` is certain), or the socket's `close`. A TLS socket
- * encrypts inside `write()`, and the slot is free at once, but only while no earlier write of it is pending; and
- * each is, until the next turn. What comes on top of one waits as a pointer in the stream, so it must be a private
- * copy. Overwriting 67 pending writes of 64 KiB corrupted exactly
- * the 194,560 bytes that the kernel had not taken (Node 26.10), and `poison` makes every such mistake visible.
+ * No write ever sees the receive area. When a chunk may come back after a write is the write-safety rule of
+ * socket-writer.ts.
  *
  * An idle session holds nothing of it. Reading into one hot area costs half of what a new buffer for each read
  * does: 0.42 to 0.75 CPU-s/GB towards the client, 0.89 to 0.95 for a pipe on 'data' events (Node 26.10).
@@ -107,9 +101,9 @@ export class BufferPool {
     return copy;
   }
 
-  /** What a chunk of `length` bytes that is kept takes, once the slots are used up. */
-  keptBytes(length: number): number {
-    return length < MIN_SPARE_BYTES ? length : SLOT_BYTES;
+  /** The memory that a chunk takes for as long as it is kept: of its whole slot or store, whatever its length. */
+  storeBytes(chunk: Buffer): number {
+    return chunk.buffer === this.bytes.buffer ? SLOT_BYTES : chunk.buffer.byteLength;
   }
 
   #copyOf(slot: number, end: number): Buffer {

@@ -1,4 +1,5 @@
 import { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 
 /**
  * Reading an accepted connection into memory of our own.
@@ -23,14 +24,15 @@ const BUFFER = named('kBuffer');
 const CALLBACK = named('kBufferCb');
 
 /**
- * From now on every read of the plain TCP `socket` lands in `buffer`, and `onRead` gets the number of bytes, in
- * place of a 'data' event. `pause`, `resume` and 'end' work as before. False, and nothing has changed: not here.
+ * From now on every read of the `socket` lands in `buffer`, and `onRead` gets the number of bytes, in
+ * place of a 'data' event. `pause`, `resume` and 'end' work as before. False, and nothing has changed: not
+ * here, or not of this socket (TLS).
  */
 export function readInto(socket: Socket, buffer: Buffer, onRead: (length: number) => void): boolean {
   const inner = socket as unknown as ReadsIntoOwnMemory;
   if (BUFFER === undefined || CALLBACK === undefined || inner._handle?.useUserBuffer === undefined)
     return false;
-  if (inner[BUFFER] !== null || socket.readableLength > 0) return false;
+  if (socket instanceof TLSSocket || inner[BUFFER] !== null || socket.readableLength > 0) return false;
   inner[BUFFER] = buffer;
   inner[CALLBACK] = onRead;
   inner._handle.useUserBuffer(buffer);

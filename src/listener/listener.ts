@@ -92,7 +92,7 @@ export class Listener {
       onExpired: (connection) => this.#refuse(connection, 'timeout'),
     });
     // No TCP keepalive: WebSocket pings do its work, and its four system calls are 3 % of a handshake. With a mark of
-    // 1 byte, `drain` is certain whenever the kernel did not take all of a write (buffer-pool.ts).
+    // 1 byte, `drain` is certain whenever the kernel did not take all of a write (socket-writer.ts).
     const options = { allowHalfOpen: tls === undefined, noDelay: true, highWaterMark: 1 };
     this.#server = createServer(options, (socket) => this.#onConnection(socket));
     this.#server.maxConnections = limits.maxConnections;

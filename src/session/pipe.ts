@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
-import { TLSSocket } from 'node:tls';
 import type { BufferPool } from '../bytes/buffer-pool.ts';
+import { SocketWriter } from '../bytes/socket-writer.ts';
 import type { ByteSocket } from '../websocket/byte-socket.ts';
 
 /**
@@ -56,7 +56,7 @@ const MAX_MARKS = 64;
  */
 export class Pipe {
   readonly #client: ByteSocket;
-  readonly #upstream: Socket;
+  readonly upstream: SocketWriter;
   #unmarkedBytes = 0;
   #marks = 0;
   #marksTick = 0;
@@ -71,17 +71,12 @@ export class Pipe {
   /** What waits here for either side. */
   #heldForUpstream = 0;
   #heldForClient = 0;
-  /** Chunks that the kernel has not taken yet; the write-safety rule is in buffer-pool.ts. */
-  #pending: Buffer[] | undefined;
   #open = true;
   #openToUpstream = true;
-  /** The upstream encrypts what it is given, see the write-safety rule. */
-  readonly #encrypts: boolean;
 
   constructor(client: ByteSocket, upstream: Socket, parts: PipeParts, owner: PipeOwner) {
     this.#client = client;
-    this.#upstream = upstream;
-    this.#encrypts = upstream instanceof TLSSocket;
+    this.upstream = new SocketWriter(upstream, parts.pool);
     this.#parts = parts;
     this.#owner = owner;
   }
@@ -94,9 +89,8 @@ export class Pipe {
     }
     this.bytesToUpstream += chunk.length;
     this.#parts.traffic.bytesToUpstream += chunk.length;
-    const { length } = chunk;
-    if (this.#writeUpstream(chunk)) return;
-    this.#heldForUpstream += this.#hold(length);
+    if (this.upstream.write(chunk)) return;
+    this.#heldForUpstream = this.#hold(this.#heldForUpstream, this.upstream.heldBytes);
     if (this.upstreamStalledSinceMs !== undefined) return;
     this.upstreamStalledSinceMs = this.#parts.wheel.nowMs;
     this.#parts.traffic.clientPauses++;
@@ -105,28 +99,9 @@ export class Pipe {
     this.#owner.onStall();
   }
 
-  /** False: bytes are still here, and `drain` is certain. */
-  #writeUpstream(chunk: Buffer): boolean {
-    const upstream = this.#upstream;
-    if (this.#encrypts) {
-      const flowing = upstream.write(upstream.writableLength === 0 ? chunk : Buffer.from(chunk));
-      this.#parts.pool.release(chunk);
-      return flowing;
-    }
-    upstream.write(chunk);
-    if (upstream.writableLength === 0) {
-      this.#parts.pool.release(chunk);
-      return true;
-    }
-    if (this.#pending === undefined) this.#pending = [chunk];
-    else this.#pending.push(chunk);
-    return false;
-  }
-
-  #hold(length: number): number {
-    const bytes = this.#parts.pool.keptBytes(length);
-    this.#parts.held.hold(bytes);
-    return bytes;
+  #hold(before: number, now: number): number {
+    this.#parts.held.hold(now - before);
+    return now;
   }
 
   get heldBytes(): number {
@@ -145,20 +120,17 @@ export class Pipe {
   }
 
   upstreamDrained(): void {
-    this.releasePending();
+    this.releaseUpstream();
     if (this.upstreamStalledSinceMs === undefined) return;
     this.upstreamStalledSinceMs = undefined;
     this.#parts.traffic.clientsPausedNow--;
     if (this.#open) this.#client.resume();
   }
 
-  /** The kernel has taken all that was written upstream, or the upstream socket is gone. */
-  releasePending(): void {
+  /** Nothing waits for the upstream any more, or it is gone. */
+  releaseUpstream(): void {
     this.#parts.held.release(this.#heldForUpstream);
     this.#heldForUpstream = 0;
-    if (this.#pending === undefined) return;
-    for (const chunk of this.#pending) this.#parts.pool.release(chunk);
-    this.#pending = undefined;
   }
 
   /** From the upstream; the chunk is only read during the call. */
@@ -170,12 +142,12 @@ export class Pipe {
     this.#unmarkedBytes += chunk.length;
     if (this.#unmarkedBytes >= MARK_BYTES) this.#mark();
     if (flows) return;
-    this.#heldForClient += this.#hold(chunk.length);
+    this.#heldForClient = this.#hold(this.#heldForClient, this.#client.heldBytes);
     if (this.clientStalledSinceMs !== undefined) return;
     this.clientStalledSinceMs = this.#parts.wheel.nowMs;
     this.#parts.traffic.upstreamPauses++;
     this.#parts.traffic.upstreamsPausedNow++;
-    this.#upstream.pause();
+    this.upstream.socket.pause();
     this.#owner.onStall();
   }
 
@@ -198,7 +170,7 @@ export class Pipe {
     if (this.clientStalledSinceMs === undefined) return;
     this.clientStalledSinceMs = undefined;
     this.#parts.traffic.upstreamsPausedNow--;
-    if (this.#open) this.#upstream.resume();
+    if (this.#open) this.upstream.socket.resume();
   }
 
   /** Nothing more is taken from the client; the other direction goes on. */

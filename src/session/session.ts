@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { BufferPool } from '../bytes/buffer-pool.ts';
+import { own, type SocketOwner, type SocketWriter } from '../bytes/socket-writer.ts';
 import { CLOSE_REASONS, type CloseReason } from '../close-reason.ts';
-import { drop } from '../net/tcp-handle.ts';
 import { type TimerWheel, WheelEntry } from '../timer-wheel.ts';
 import type { ByteSocket, ByteSocketOwner, ClientEnd } from '../websocket/byte-socket.ts';
 import type { Holder } from './overload.ts';
@@ -125,11 +125,10 @@ export type SessionParts = {
  *
  * The first event decides the reason; whatever follows is a consequence and changes nothing.
  */
-export class Session extends WheelEntry implements ByteSocketOwner, PipeOwner, Waiting, Holder {
+export class Session extends WheelEntry implements ByteSocketOwner, SocketOwner, PipeOwner, Waiting, Holder {
   readonly facts: SessionFacts;
   readonly startedAtMs = performance.now();
   readonly #client: ByteSocket;
-  readonly #upstream: Socket;
   readonly #pipe: Pipe;
   readonly #parts: SessionParts;
   readonly inspection: Inspection | undefined;
@@ -161,7 +160,6 @@ export class Session extends WheelEntry implements ByteSocketOwner, PipeOwner, W
     const { wheel, limits } = parts;
     this.facts = facts;
     this.#client = client;
-    this.#upstream = upstream;
     this.#parts = parts;
     this.inspection = inspection;
     const pipe = new Pipe(client, upstream, parts, this);
@@ -181,18 +179,19 @@ export class Session extends WheelEntry implements ByteSocketOwner, PipeOwner, W
     const upstream = this.#upstream;
     this.#client.start(this);
     side.reads.onBytes = this.#onUpstreamBytes;
-    (upstream as OwnedSocket)[SESSION] = this;
-    // `finish` comes in place of `drain` once the socket is ending.
-    upstream.on('drain', onUpstreamDrain).on('finish', onUpstreamDrain);
-    upstream.on('end', onUpstreamEnd).on('error', onUpstreamError).on('close', onUpstreamClose);
+    own(this);
     const { inspection } = this;
     if (side.infoLine.length > 0)
       this.#pipe.toClient(inspection === undefined ? side.infoLine : inspection.firstInfo(side.infoLine));
     if (inspection?.refusal !== undefined) this.end('nats_violation');
     if (side.rest.length > 0) this.#onUpstreamBytes(side.rest);
-    if (upstream.destroyed) this.upstreamClosed();
+    if (upstream.destroyed) this.socketClosed();
     else if (this.#pipe.clientStalledSinceMs === undefined) upstream.resume();
     this.#reschedule();
+  }
+
+  get #upstream(): Socket {
+    return this.#pipe.upstream.socket;
   }
 
   get reason(): CloseReason | undefined {
@@ -297,7 +296,7 @@ export class Session extends WheelEntry implements ByteSocketOwner, PipeOwner, W
     this.end('overload');
     if (this.#isSpeaking) this.#close();
     if (!clientReads) this.#drop();
-    else if (drop(this.#upstream)) pipe.releasePending();
+    else pipe.upstream.drop();
     pipe.forgetHeld();
   }
 
@@ -305,7 +304,7 @@ export class Session extends WheelEntry implements ByteSocketOwner, PipeOwner, W
   #drop(): void {
     this.#forced = true;
     this.#client.destroy();
-    if (drop(this.#upstream)) this.#pipe.releasePending();
+    this.#pipe.upstream.drop();
   }
 
   // PipeOwner
@@ -408,7 +407,7 @@ export class Session extends WheelEntry implements ByteSocketOwner, PipeOwner, W
         // The server's operation does not end: the close frame must come without the words.
         if (this.#isSpeaking) return this.#close();
         this.#client.destroy();
-        drop(this.#upstream);
+        this.#pipe.upstream.drop();
         return;
       }
     } catch (error) {
@@ -477,29 +476,32 @@ export class Session extends WheelEntry implements ByteSocketOwner, PipeOwner, W
     this.end('internal_error');
   }
 
-  /** For the listeners below. */
-  upstreamDrained(): void {
+  // SocketOwner, of the upstream's socket
+
+  get writer(): SocketWriter {
+    return this.#pipe.upstream;
+  }
+
+  socketDrained(): void {
     this.#pipe.upstreamDrained();
     this.#onDelivered();
   }
 
-  /** For the listeners below: FIN. */
-  upstreamEnded(): void {
+  socketEnded(): void {
     this.end('upstream_closed');
     if (this.#isSpeaking) this.#close();
   }
 
-  /** For the listeners below. A server that says why it hangs up often leaves a reset behind. */
-  upstreamBroke(): void {
+  /** A server that says why it hangs up often leaves a reset behind. */
+  socketFailed(): void {
     this.end(this.inspection?.closeCode === undefined ? 'upstream_reset' : 'upstream_closed');
   }
 
-  /** For the listeners below. */
-  upstreamClosed(): void {
+  socketClosed(): void {
     if (!this.#upstreamOpen) return;
     this.#upstreamOpen = false;
-    this.#pipe.releasePending();
-    this.upstreamBroke();
+    this.#pipe.releaseUpstream();
+    this.socketFailed();
     if (this.#isSpeaking) this.#close();
     this.#finish();
   }
@@ -556,30 +558,9 @@ export class Session extends WheelEntry implements ByteSocketOwner, PipeOwner, W
   }
 }
 
-// One listener of each kind for all upstream sockets, in place of five closures for each.
-
-const SESSION = Symbol('session');
-type OwnedSocket = Socket & { [SESSION]?: Session };
-
-function onUpstreamDrain(this: OwnedSocket): void {
-  this[SESSION]?.upstreamDrained();
-}
-
-function onUpstreamEnd(this: OwnedSocket): void {
-  this[SESSION]?.upstreamEnded();
-}
-
-function onUpstreamError(this: OwnedSocket): void {
-  this[SESSION]?.upstreamBroke();
-}
-
-function onUpstreamClose(this: OwnedSocket): void {
-  this[SESSION]?.upstreamClosed();
-}
-
 function nothing(): void {}
 
 const NO_WORDS = Buffer.alloc(0);
 
 /** ± 10 %, so that sessions which began together do not stay in step. */
-const spread = (ms: number): number => ms * (0.9 + 0.2 * Math.random());
+const spread = (ms: number): number => Math.round(ms * (0.9 + 0.2 * Math.random()));

@@ -194,7 +194,7 @@ function open(target: DialTarget, buffers: BufferPool, reads: Reads, becomesTls:
     host: target.address,
     port: target.port,
     noDelay: true,
-    // With 1 byte, `drain` is certain whenever the kernel did not take all of a write (buffer-pool.ts).
+    // With 1 byte, `drain` is certain whenever the kernel did not take all of a write (socket-writer.ts).
     writableHighWaterMark: 1,
     // A socket that reads into memory of ours cannot be handed to TLS.
     ...(becomesTls

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { WebSocket, WebSocketServer } from 'ws';
-import { READ_BYTES } from '../bytes/buffer-pool.ts';
-import { drop } from '../net/tcp-handle.ts';
+import { type BufferPool, READ_BYTES } from '../bytes/buffer-pool.ts';
+import { own, ownerOf, type SocketOwner, SocketWriter } from '../bytes/socket-writer.ts';
 import type { ByteSocket, ByteSocketOwner, ClientEnd, Engine } from './byte-socket.ts';
 import { ControlFrameLimit } from './control-frame-limit.ts';
 import { DeflateGate } from './deflate-gate.ts';
@@ -26,6 +26,7 @@ const fragmentLimit = (maxMessageBytes: number): number => Math.max(256, Math.fl
 const chunkLimit = (maxMessageBytes: number): number => Math.max(4096, Math.floor(maxMessageBytes / 512));
 
 export type BufferedEngineOptions = {
+  readonly pool: BufferPool;
   readonly maxMessageBytes: number;
   /** Payload of the frames that we send, at most. */
   readonly maxSentFrameBytes: number;
@@ -58,14 +59,14 @@ export function bufferedEngine(options: BufferedEngineOptions): Engine {
     maxBufferedChunks: chunkLimit(options.maxMessageBytes),
     maxPendingAutoPongs: 60,
     closeTimeout: options.closeFenceMs,
-    WebSocket: TellingWebSocket,
+    WebSocket: ObservedWebSocket,
   } as ConstructorParameters<typeof WebSocketServer>[0]);
   return {
     upgrade(request, socket, onOpen) {
       dropEmptyElements(request);
       // Bytes after the request were refused long before, so the head is always empty.
       server.handleUpgrade(request, socket, NO_HEAD, (webSocket) => {
-        onOpen(new BufferedSocket(webSocket as TellingWebSocket, socket, options));
+        onOpen(new BufferedSocket(webSocket as ObservedWebSocket, socket, options));
       });
     },
   };
@@ -80,22 +81,23 @@ const VIOLATIONS: Readonly<Record<number, ClientEnd['reason']>> = {
 
 const violation = (code: number): ClientEnd['reason'] => VIOLATIONS[code] ?? 'frame_violation';
 
+type CloseObserver = { onPeerClose(code: number): void; onViolation(code: number): void };
+
 /**
  * ws calls its own public methods when the peer ends or breaks a rule; overriding them tells us at once, where
  * events come only when the socket is gone. `close` is called by ws with no argument or with two to answer a
  * close frame, and with one after a violation (ws 8.23, held by the contract tests).
  */
-class TellingWebSocket extends WebSocket {
-  onPeerClose: (code: number) => void = () => {};
-  onViolation: (code: number) => void = () => {};
+class ObservedWebSocket extends WebSocket {
+  observer: CloseObserver | undefined;
 
   override close(...args: [code?: number, reason?: string | Buffer]): void {
     const [code] = args;
     if (args.length === 1 && code !== undefined) {
-      this.onViolation(code);
+      this.observer?.onViolation(code);
       super.close(code, violation(code));
     } else {
-      this.onPeerClose(code ?? 1005);
+      this.observer?.onPeerClose(code ?? 1005);
       // The code goes back, the peer's text never does.
       super.close(code);
     }
@@ -107,15 +109,15 @@ class TellingWebSocket extends WebSocket {
 
   /** ws calls this for one thing only: more pings than it may owe pongs for. */
   override terminate(): void {
-    this.onViolation(1008);
+    this.observer?.onViolation(1008);
     super.terminate();
   }
 }
 
-class BufferedSocket implements ByteSocket {
-  readonly #webSocket: TellingWebSocket;
-  readonly socket: Socket;
+class BufferedSocket implements ByteSocket, SocketOwner, CloseObserver {
+  readonly #webSocket: ObservedWebSocket;
   readonly #options: BufferedEngineOptions;
+  readonly writer: SocketWriter;
   readonly #meter: FrameMeter;
   readonly #controlLimit = new ControlFrameLimit();
   /** Where the session is compressed. */
@@ -144,10 +146,10 @@ class BufferedSocket implements ByteSocket {
   #begunBytes = 0;
   #assemblingBytes = 0;
 
-  constructor(webSocket: TellingWebSocket, socket: Socket, options: BufferedEngineOptions) {
+  constructor(webSocket: ObservedWebSocket, socket: Socket, options: BufferedEngineOptions) {
     this.#webSocket = webSocket;
-    this.socket = socket;
     this.#options = options;
+    this.writer = new SocketWriter(socket, options.pool);
     this.#meter = new FrameMeter(options.counters.clientFrames);
     if (options.deflate === undefined) return;
     this.#gate = new DeflateGate(webSocket, {
@@ -158,24 +160,21 @@ class BufferedSocket implements ByteSocket {
     });
   }
 
+  get socket(): Socket {
+    return this.writer.socket;
+  }
+
   start(owner: ByteSocketOwner): void {
     this.#owner = owner;
     const webSocket = this.#webSocket;
-    webSocket.onPeerClose = (code) => this.#end({ reason: 'client_closed', code });
-    webSocket.onViolation = (code) => this.#end({ reason: violation(code), code });
+    webSocket.observer = this;
     webSocket.on('message', (data: Buffer, isBinary: boolean) => this.#onMessage(data, isBinary));
     webSocket.on('pong', () => owner.onPong());
     // The close code has told all; without a listener the event would be thrown.
-    webSocket.on('error', () => {});
+    webSocket.on('error', ignore);
     // Behind ws's own listener, so that what was complete in a chunk is delivered before the chunk is judged.
-    this.socket.on('data', (chunk: Buffer) => this.#onChunk(chunk));
-    this.socket.on('drain', () => this.#onSent(0));
-    this.socket.on('end', () => {
-      if (this.#gate !== undefined && this.#messagesSeen < this.#meter.messages) this.#isGone = true;
-      else this.#end(CLIENT_GONE);
-    });
-    // Without a FIN before it is a reset: ws would inflate to the end before it says so.
-    if (this.#gate !== undefined) this.socket.on('close', () => this.#isGone || this.#end(CLIENT_GONE));
+    this.socket.on('data', onData);
+    own(this);
     webSocket.on('close', () => {
       this.#end(CLIENT_GONE);
       this.#isClosed = true;
@@ -183,24 +182,33 @@ class BufferedSocket implements ByteSocket {
     });
   }
 
-  write(borrowed: Buffer): boolean {
+  write(chunk: Buffer): boolean {
     const { counters, maxSentFrameBytes, deflate } = this.#options;
-    // ws keeps a pointer to what the kernel did not take.
-    const chunk = Buffer.allocUnsafeSlow(borrowed.length);
-    borrowed.copy(chunk);
+    let flows = true;
     for (let from = 0; from < chunk.length; from += maxSentFrameBytes) {
-      const piece =
-        chunk.length <= maxSentFrameBytes ? chunk : chunk.subarray(from, from + maxSentFrameBytes);
+      const piece = chunk.subarray(from, from + maxSentFrameBytes);
       counters.sentBinaryFrames++;
-      if (deflate === undefined) this.#webSocket.send(piece, { binary: true, fin: true });
-      else {
-        this.#unsentBytes += piece.length;
-        this.#webSocket.send(piece, { binary: true, fin: true }, () => this.#onSent(piece.length));
-        // The gate counts it when its length is known.
-        if (piece.length >= deflate.threshold) continue;
-      }
-      counters.sentWireBytes += sentHeaderLength(piece.length) + piece.length;
+      if (deflate === undefined) flows = this.writer.write(this.#lent(piece), this.#webSocket);
+      else flows = this.#deflate(piece);
+      // What is deflated the gate counts, when its length is known.
+      if (deflate === undefined || piece.length < deflate.threshold)
+        counters.sentWireBytes += sentHeaderLength(piece.length) + piece.length;
     }
+    return flows;
+  }
+
+  #lent(piece: Buffer): Buffer {
+    const { pool } = this.#options;
+    const slot = pool.take();
+    return pool.lend(slot, slot + piece.copy(pool.bytes, slot));
+  }
+
+  #deflate(piece: Buffer): boolean {
+    // zlib reads it in another thread, some time.
+    const copy = Buffer.allocUnsafeSlow(piece.length);
+    piece.copy(copy);
+    this.#unsentBytes += copy.length;
+    this.#webSocket.send(copy, () => this.#onSent(copy.length));
     if (this.#unsentBytes > MAX_UNSENT_BYTES) return false;
     // ws corks every frame, and a write inside cork() reports false even when all of it leaves at once; only
     // bytes that are still here mean a slow client, and then `drain` is certain (Node 26.10).
@@ -212,6 +220,34 @@ class BufferedSocket implements ByteSocket {
     this.#unsentBytes -= bytes;
     if (this.#unsentBytes === 0 && !this.#isClosed) this.#owner?.onDrain();
   }
+
+  // CloseObserver
+
+  onPeerClose(code: number): void {
+    this.#end({ reason: 'client_closed', code });
+  }
+
+  onViolation(code: number): void {
+    this.#end({ reason: violation(code), code });
+  }
+
+  // SocketOwner
+
+  socketDrained(): void {
+    this.#onSent(0);
+  }
+
+  socketEnded(): void {
+    if (this.#gate !== undefined && this.#messagesSeen < this.#meter.messages) this.#isGone = true;
+    else this.#end(CLIENT_GONE);
+  }
+
+  socketClosed(): void {
+    // Without a FIN before it is a reset: ws would inflate to the end before it says so.
+    if (this.#gate !== undefined && !this.#isGone) this.#end(CLIENT_GONE);
+  }
+
+  // ByteSocket
 
   pause(): void {
     this.#isPaused = true;
@@ -254,11 +290,15 @@ class BufferedSocket implements ByteSocket {
     this.#refuse();
     this.#begunBytes = 0;
     this.#tellAssembling();
-    drop(this.socket);
+    this.writer.drop();
   }
 
   get bufferedBytes(): number {
     return this.#gate === undefined ? this.socket.writableLength : this.#unsentBytes;
+  }
+
+  get heldBytes(): number {
+    return this.#gate === undefined ? this.writer.heldBytes : this.#unsentBytes;
   }
 
   get assemblingSinceMs(): number | undefined {
@@ -310,7 +350,8 @@ class BufferedSocket implements ByteSocket {
     });
   }
 
-  #onChunk(chunk: Buffer): void {
+  /** For the listener below. */
+  arrived(chunk: Buffer): void {
     const nowMs = this.#options.clock.nowMs;
     this.#options.counters.clientWireBytes += chunk.length;
     const messagesBefore = this.#meter.messages;
@@ -374,3 +415,9 @@ class BufferedSocket implements ByteSocket {
     this.#owner?.onClosed();
   }
 }
+
+function onData(this: Socket, chunk: Buffer): void {
+  (ownerOf(this) as BufferedSocket | undefined)?.arrived(chunk);
+}
+
+function ignore(): void {}

@@ -50,6 +50,8 @@ export interface ByteSocket {
   readonly socket: Socket;
   /** Bytes handed to `write` that the kernel has not taken yet. */
   readonly bufferedBytes: number;
+  /** The memory that they take here. */
+  readonly heldBytes: number;
   /** Since when a message has been held back unfinished; undefined where pieces are forwarded as they come. */
   readonly assemblingSinceMs: number | undefined;
   /** What it takes, and what whole messages take that wait for their turn. */

@@ -6,7 +6,7 @@ const WINDOW_MS = 10_000;
  * come a window later. Pings and pongs cost their sender almost nothing, and the receiver an answer or an event.
  */
 export class ControlFrameLimit {
-  #windowStartMs = Number.NEGATIVE_INFINITY;
+  #windowStartMs = -WINDOW_MS;
   #allowed = 0;
   #pingsInWindow = 0;
 

@@ -1,9 +1,8 @@
 import type { Socket } from 'node:net';
-import { TLSSocket } from 'node:tls';
 import { WebSocket, WebSocketServer } from 'ws';
 import { type BufferPool, READ_BYTES } from '../bytes/buffer-pool.ts';
 import { readInto } from '../bytes/socket-reads.ts';
-import { drop } from '../net/tcp-handle.ts';
+import { own, ownerOf, type SocketOwner, SocketWriter } from '../bytes/socket-writer.ts';
 import type { ByteSocket, ByteSocketOwner, ClientEnd, Engine } from './byte-socket.ts';
 import { ControlFrameLimit } from './control-frame-limit.ts';
 import type { FrameCounters } from './frame-counters.ts';
@@ -49,11 +48,11 @@ export function cutThroughEngine(options: CutThroughOptions): Engine {
   return {
     upgrade(request, socket, onOpen) {
       dropEmptyElements(request);
-      // The 101 and the first message leave together. Not on TLS, where nothing would tell when a slot is free again.
-      if (!(socket instanceof TLSSocket)) socket.cork();
+      // The 101 and the first message leave together.
+      socket.cork();
       // Bytes after the request were refused long before, so the head is always empty.
       server.handleUpgrade(request, socket, NO_HEAD, () => onOpen(new CutThroughSocket(socket, shared)));
-      if (socket.writableCorked > 0) socket.uncork();
+      socket.uncork();
     },
   };
 }
@@ -77,44 +76,34 @@ class HandshakeOnly extends WebSocket {
 
 type Shared = CutThroughOptions & { readonly unmask: ReturnType<typeof fastestUnmask> };
 
-class CutThroughSocket implements ByteSocket {
-  readonly socket: Socket;
+class CutThroughSocket implements ByteSocket, SocketOwner {
   readonly #shared: Shared;
+  readonly writer: SocketWriter;
   readonly #reader: FrameReader;
   readonly #controlLimit = new ControlFrameLimit();
-  /** A TLS socket; see the write-safety rule in buffer-pool.ts. */
-  readonly #encrypts: boolean;
   #owner: ByteSocketOwner | undefined;
-  /** Chunks whose bytes the kernel has not taken yet. */
-  #pending: Buffer[] = NONE;
   /** The newest ping that came while the client was not reading; one answer is enough (RFC 6455 §5.5.3). */
   #owedPong: Buffer | undefined;
   #closeSent = false;
   #endTold = false;
 
   constructor(socket: Socket, shared: Shared) {
-    this.socket = socket;
     this.#shared = shared;
-    this.#encrypts = socket instanceof TLSSocket;
-    this.#reader = new FrameReader(
-      shared.pool.bytes,
-      shared.unmask,
-      shared.maxFrameBytes,
-      shared.counters.clientFrames,
-      this,
-    );
+    this.writer = new SocketWriter(socket, shared.pool);
+    this.#reader = new FrameReader(shared, this);
+  }
+
+  get socket(): Socket {
+    return this.writer.socket;
   }
 
   start(owner: ByteSocketOwner): void {
     this.#owner = owner;
-    const socket = this.socket as OwnedSocket;
-    socket[OWNER] = this;
+    const { socket } = this;
     socket.setTimeout(0);
-    // `finish` comes in place of `drain` once the socket is ending.
-    socket.on('drain', onDrain).on('finish', onDrain).on('end', onEnd).on('close', onClose);
+    own(this);
     const { pool, directReads } = this.#shared;
-    const direct = directReads && !this.#encrypts && readInto(socket, pool.receive, onRead);
-    if (!direct) socket.on('data', onData);
+    if (!directReads || !readInto(socket, pool.receive, onRead)) socket.on('data', onData);
     socket.resume();
   }
 
@@ -127,19 +116,7 @@ class CutThroughSocket implements ByteSocket {
     const slot = pool.take();
     const end = putBinaryFrames(pool.bytes, slot, chunk, maxSentFrameBytes);
     counters.sentWireBytes += end - slot;
-    const framed = pool.lend(slot, end);
-    if (this.#encrypts) {
-      const flowing = this.socket.write(this.socket.writableLength === 0 ? framed : Buffer.from(framed));
-      pool.release(framed);
-      return flowing;
-    }
-    this.socket.write(framed);
-    if (this.socket.writableLength === 0) {
-      pool.release(framed);
-      return true;
-    }
-    this.#keep(framed);
-    return false;
+    return this.writer.write(pool.lend(slot, end));
   }
 
   /** The message that leaves together with the 101; it is small, and a slot would be held for nothing until `drain`. */
@@ -178,11 +155,15 @@ class CutThroughSocket implements ByteSocket {
   destroy(): void {
     this.#endTold = true;
     this.#reader.discard();
-    if (drop(this.socket)) this.#releasePending();
+    this.writer.drop();
   }
 
   get bufferedBytes(): number {
     return this.socket.writableLength;
+  }
+
+  get heldBytes(): number {
+    return this.writer.heldBytes;
   }
 
   /** Nothing is ever held back. */
@@ -231,23 +212,22 @@ class CutThroughSocket implements ByteSocket {
     if (reader.end !== undefined) this.#ended();
   }
 
-  drained(): void {
-    this.#releasePending();
+  // SocketOwner
+
+  socketDrained(): void {
     if (this.#owedPong !== undefined && !this.#closeSent) this.#send(this.#owedPong);
     this.#owedPong = undefined;
     this.#owner?.onDrain();
   }
 
-  /** The client's FIN: without a close frame before it, the client is gone. */
-  finished(): void {
+  /** Without a close frame before it, the client is gone. */
+  socketEnded(): void {
     this.#tell('client_gone', 1006);
     this.#endSocket();
   }
 
-  closed(): void {
+  socketClosed(): void {
     this.#tell('client_gone', 1006);
-    // libuv has cancelled what was pending; nothing points into these any more.
-    this.#releasePending();
     this.#owner?.onClosed();
   }
 
@@ -291,44 +271,16 @@ class CutThroughSocket implements ByteSocket {
     this.#shared.counters.sentWireBytes += frame.length;
     this.socket.write(frame);
   }
-
-  #releasePending(): void {
-    for (const chunk of this.#pending) this.#shared.pool.release(chunk);
-    this.#pending = NONE;
-  }
-
-  #keep(chunk: Buffer): void {
-    if (this.#pending === NONE) this.#pending = [chunk];
-    else this.#pending.push(chunk);
-  }
 }
-
-/** Shared by all sockets with nothing pending; never changed. */
-const NONE: Buffer[] = [];
 
 function ignore(): void {}
 
-// One listener of each kind for all sockets, in place of five closures for each.
+// One listener of each kind for all sockets, in place of closures for each.
 
-const OWNER = Symbol('owner');
-type OwnedSocket = Socket & { [OWNER]?: CutThroughSocket };
-
-function onRead(this: OwnedSocket, length: number): void {
-  this[OWNER]?.received(length);
+function onRead(this: Socket, length: number): void {
+  (ownerOf(this) as CutThroughSocket | undefined)?.received(length);
 }
 
-function onData(this: OwnedSocket, chunk: Buffer): void {
-  this[OWNER]?.arrived(chunk);
-}
-
-function onDrain(this: OwnedSocket): void {
-  this[OWNER]?.drained();
-}
-
-function onEnd(this: OwnedSocket): void {
-  this[OWNER]?.finished();
-}
-
-function onClose(this: OwnedSocket): void {
-  this[OWNER]?.closed();
+function onData(this: Socket, chunk: Buffer): void {
+  (ownerOf(this) as CutThroughSocket | undefined)?.arrived(chunk);
 }

@@ -31,6 +31,17 @@ export type ControlFrames = {
   onPong(): void;
 };
 
+/** What the readers of many sessions share. */
+export type FrameReaderParts = {
+  /** The store that `read` works on. */
+  readonly pool: { readonly bytes: Buffer };
+  /** Must work on the same. */
+  readonly unmask: Unmask;
+  readonly maxFrameBytes: number;
+  /** By OPCODES; only added to. */
+  readonly counters: { readonly clientFrames: Float64Array };
+};
+
 /**
  * Reads a client's frames (RFC 6455 §5) and moves their payloads, unmasked and joined, to another place of the same
  * store. It keeps no payload: what has arrived of a frame is handed on, however little.
@@ -44,12 +55,8 @@ export type ControlFrames = {
  * happens in locals; the fields are written once for each chunk.
  */
 export class FrameReader {
-  /** By opcode: continuation, text, binary, close, ping, pong, other; only added to, may be shared. */
-  readonly #frames: Float64Array;
-  readonly #bytes: Buffer;
-  readonly #unmask: Unmask;
+  readonly #shared: FrameReaderParts;
   readonly #control: ControlFrames;
-  readonly #maxFrameBytes: number;
 
   /** The first thing that ended the stream of payload: a violation or the client's close frame. */
   end: ClientEnd | undefined;
@@ -60,7 +67,7 @@ export class FrameReader {
   /** Control frames read so far. */
   controlFrames = 0;
   /** One more than this ends the stream as `rate_exceeded`. The owner, which knows the time, raises it. */
-  controlFramesAllowed = Number.POSITIVE_INFINITY;
+  controlFramesAllowed = 2 ** 30;
 
   #discarding = false;
   #payloadLeft = 0;
@@ -75,18 +82,8 @@ export class FrameReader {
   #controlPayload: Buffer | undefined;
   #controlLength = 0;
 
-  /** `bytes`: the store that `read` works on; `unmask` must work on the same. */
-  constructor(
-    bytes: Buffer,
-    unmask: Unmask,
-    maxFrameBytes: number,
-    frames: Float64Array,
-    control: ControlFrames,
-  ) {
-    this.#bytes = bytes;
-    this.#unmask = unmask;
-    this.#maxFrameBytes = maxFrameBytes;
-    this.#frames = frames;
+  constructor(shared: FrameReaderParts, control: ControlFrames) {
+    this.#shared = shared;
     this.#control = control;
   }
 
@@ -96,11 +93,12 @@ export class FrameReader {
   }
 
   /**
-   * Reads `bytes[from, to)` and puts the payload bytes at `out`; returns their end. Needs room for `to - from` bytes
+   * Reads `[from, to)` of the pool and puts the payload bytes at `out`; returns their end. Needs room for `to - from` bytes
    * there. After a close frame or a violation the rest is dropped; what came before it is returned.
    */
   read(from: number, to: number, out: number): number {
-    const bytes = this.#bytes;
+    const { unmask } = this.#shared;
+    const { bytes } = this.#shared.pool;
     let position = from;
     let end = out;
     while (position < to && !this.closed && !this.broken) {
@@ -109,7 +107,7 @@ export class FrameReader {
         const count = Math.min(left, to - position);
         if ((this.#first & CONTROL) !== 0) this.#readControl(position, count);
         else if (!this.#discarding) {
-          this.#unmask(end, position, count, this.#key);
+          unmask(end, position, count, this.#key);
           end += count;
         }
         position += count;
@@ -135,7 +133,7 @@ export class FrameReader {
     const header = this.#header;
     let position = from;
     while (position < to) {
-      header[this.#headerLength++] = this.#bytes[position++] as number;
+      header[this.#headerLength++] = this.#shared.pool.bytes[position++] as number;
       if (this.#headerLength < 2) continue;
       const first = header[0] as number;
       const second = header[1] as number;
@@ -178,7 +176,7 @@ export class FrameReader {
   }
 
   #checkLength(length: number): void {
-    if (length > this.#maxFrameBytes && (this.#first & CONTROL) === 0) {
+    if (length > this.#shared.maxFrameBytes && (this.#first & CONTROL) === 0) {
       this.#refuse({ reason: 'message_too_big', code: 1009 });
       // Nobody sends that much to the end; what follows cannot be told from its payload any more.
       if (length > Number.MAX_SAFE_INTEGER) this.broken = true;
@@ -191,7 +189,8 @@ export class FrameReader {
     if (this.broken) return;
     const opcode = this.#first & 0x0f;
     const index = opcodeIndex(opcode);
-    this.#frames[index] = (this.#frames[index] as number) + 1;
+    const { clientFrames } = this.#shared.counters;
+    clientFrames[index] = (clientFrames[index] as number) + 1;
     this.#payloadLeft = length;
     this.#key = key;
     if (opcode < CLOSE) return;
@@ -205,7 +204,7 @@ export class FrameReader {
     const payload = this.#controlPayload;
     for (let index = 0; index < count; index++) {
       payload[this.#controlLength++] =
-        (this.#bytes[from + index] as number) ^ (this.#key >>> (8 * (index & 3)));
+        (this.#shared.pool.bytes[from + index] as number) ^ (this.#key >>> (8 * (index & 3)));
     }
   }
 

@@ -24,7 +24,7 @@ function engineFor(mode: Mode, cap: number): Engine {
   const engine =
     mode === 'frames'
       ? cutThroughEngine({ ...shared, pool, maxFrameBytes: cap, directReads: false })
-      : bufferedEngine({ ...shared, maxMessageBytes: cap, closeFenceMs: 60_000 });
+      : bufferedEngine({ ...shared, pool, maxMessageBytes: cap, closeFenceMs: 60_000 });
   engines[mode].set(cap, engine);
   return engine;
 }

@@ -12,7 +12,7 @@ import { frame, Opcode, RawClient } from '../support/raw-client.ts';
 import { wsReceiver } from '../support/ws-receiver.ts';
 
 /**
- * The write-safety rule of buffer-pool.ts: memory that a write still points into belongs to the kernel. The pool
+ * The write-safety rule of socket-writer.ts: memory that a write still points into belongs to the kernel. The pool
  * overwrites whatever it is given back, both readers stop and go so that most writes stay pending, and there are
  * fewer slots than pending writes. Who gives a buffer back too early changes bytes on the way.
  */

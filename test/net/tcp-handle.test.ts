@@ -1,46 +1,11 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
-import { type AddressInfo, connect, createServer, type Server, Socket } from 'node:net';
+import { Socket } from 'node:net';
 import { describe, test } from 'node:test';
-import { connect as connectTls, createServer as createTlsServer } from 'node:tls';
 import { drop, takenBytes } from '../../src/net/tcp-handle.ts';
-import { makeCertificates } from '../support/certificates.ts';
+import { socketPair } from '../support/socket-pair.ts';
 
 const CHUNK = Buffer.alloc(65_536);
-
-type Pair = AsyncDisposable & { readonly near: Socket; readonly far: Socket };
-
-/** Two ends of one connection; the far one reads nothing. */
-async function pair(secure: boolean): Promise<Pair> {
-  await using certificates = await makeCertificates();
-  const [cert, key] = await Promise.all([
-    readFile(certificates.serverCertFile),
-    readFile(certificates.serverKeyFile),
-  ]);
-  const server: Server = secure ? createTlsServer({ cert, key }) : createServer({ highWaterMark: 1 });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const accepted = once(server, secure ? 'secureConnection' : 'connection') as Promise<[Socket]>;
-  const { port } = server.address() as AddressInfo;
-  const far = secure
-    ? connectTls({ port, host: '127.0.0.1', rejectUnauthorized: false })
-    : connect(port, '127.0.0.1');
-  far.on('error', () => {}).pause();
-  await once(far, secure ? 'secureConnect' : 'connect');
-  const [near] = await accepted;
-  near.on('error', () => {});
-  return {
-    near,
-    far,
-    async [Symbol.asyncDispose]() {
-      near.destroy();
-      far.destroy();
-      server.close();
-      await once(server, 'close');
-    },
-  };
-}
 
 /** Writes until bytes wait in this process; resolves with how many were written. */
 async function fill(near: Socket): Promise<number> {
@@ -58,7 +23,7 @@ async function fill(near: Socket): Promise<number> {
 for (const secure of [false, true]) {
   describe(secure ? 'over TLS' : 'in clear', () => {
     test('what the kernel has taken is counted in bytes, not in chunks', async () => {
-      await using ends = await pair(secure);
+      await using ends = await socketPair(secure);
       const before = takenBytes(ends.near);
       const written = await fill(ends.near);
       const taken = takenBytes(ends.near) - before;
@@ -68,7 +33,7 @@ for (const secure of [false, true]) {
     });
 
     test('a socket whose bytes wait is dropped by a reset', async () => {
-      await using ends = await pair(secure);
+      await using ends = await socketPair(secure);
       await fill(ends.near);
       const broken = once(ends.far, 'error');
       drop(ends.near);
@@ -79,7 +44,7 @@ for (const secure of [false, true]) {
     });
 
     test('one whose bytes are with the kernel is not: they still arrive', async () => {
-      await using ends = await pair(secure);
+      await using ends = await socketPair(secure);
       ends.near.write('last words');
       for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve));
       drop(ends.near);

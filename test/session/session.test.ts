@@ -20,6 +20,7 @@ class ScriptedClient implements ByteSocket {
   fails = false;
   readonly socket = new Socket();
   bufferedBytes = 0;
+  heldBytes = 0;
   readonly assemblingSinceMs = undefined;
   readonly assemblingBytes = 0;
 

@@ -30,7 +30,10 @@ export class RecordedReader implements ControlFrames {
   #length = 0;
 
   constructor(maxFrameBytes: number) {
-    this.reader = new FrameReader(pool.bytes, unmask, maxFrameBytes, this.frames, this);
+    this.reader = new FrameReader(
+      { pool, unmask, maxFrameBytes, counters: { clientFrames: this.frames } },
+      this,
+    );
   }
 
   onPing(payload: Buffer): void {

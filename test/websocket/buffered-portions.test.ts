@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { describe, test } from 'node:test';
+import { BufferPool } from '../../src/bytes/buffer-pool.ts';
 import { bufferedEngine } from '../../src/websocket/buffered.ts';
 import type { ByteSocket, ByteSocketOwner, ClientEnd } from '../../src/websocket/byte-socket.ts';
 import { FrameCounters } from '../../src/websocket/frame-counters.ts';
@@ -73,6 +74,7 @@ type Connected = AsyncDisposable & {
 async function connected(): Promise<Connected> {
   const server = createServer();
   const engine = bufferedEngine({
+    pool: new BufferPool({ slots: 1 }),
     maxMessageBytes: 2 * 1024 * KiB,
     maxSentFrameBytes: 65_535,
     closeFenceMs: 1000,

@@ -347,10 +347,11 @@ test('the border between the 16-bit and the 64-bit length, cut at and around eve
 test('a read is used up in one call, and nothing is written behind its payload but the slack of SIMD', () => {
   const counts = new Float64Array(OPCODES.length);
   const pool = new BufferPool({ slots: 1 });
-  const reader = new FrameReader(pool.bytes, fastestUnmask(pool.bytes, pool.memory), 2 ** 24, counts, {
-    onPing: () => assert.fail('no ping was sent'),
-    onPong: () => assert.fail('no pong was sent'),
-  });
+  const unmask = fastestUnmask(pool.bytes, pool.memory);
+  const reader = new FrameReader(
+    { pool, unmask, maxFrameBytes: 2 ** 24, counters: { clientFrames: counts } },
+    { onPing: () => assert.fail('no ping was sent'), onPong: () => assert.fail('no pong was sent') },
+  );
   const payload = randomBytes(2 * READ_BYTES);
   const stream = binary(payload);
   const slot = pool.take();
@@ -395,7 +396,11 @@ test('counts are added to what other readers of the process have counted', () =>
   const stream = join(binary('a'), frame(Opcode.ping), frame(Opcode.pong), closeFrame());
   const readers = Array.from(
     { length: 3 },
-    () => new FrameReader(pool.bytes, unmask, CAP, shared, { onPing: () => {}, onPong: () => {} }),
+    () =>
+      new FrameReader(
+        { pool, unmask, maxFrameBytes: CAP, counters: { clientFrames: shared } },
+        { onPing: () => {}, onPong: () => {} },
+      ),
   );
   for (const reader of readers) {
     const slot = pool.take();
