@@ -1,3 +1,5 @@
+import { PrivateCopies } from './private-copies.ts';
+
 /**
  * The bytes that all sessions share: one area that every read lands in, and a few slots that writes leave from.
  *
@@ -28,10 +30,6 @@ const SLOT_BYTES = READ_BYTES + 4096;
  */
 const FIRST_SLOT = READ_BYTES + 2048 - 4;
 const DEFAULT_SLOTS = 60;
-/** Private copies that are kept for the next time no slot is left, unless the owner of the pool has use for more. */
-const DEFAULT_SPARES = 16;
-/** Less than this is not worth keeping: a stalled session may hold it for long. */
-const MIN_SPARE_BYTES = 4096;
 /** SIMD may look at so many bytes behind a slot. */
 const SIMD_SLACK_BYTES = 64;
 const SCRATCH_BYTES = 64;
@@ -50,9 +48,7 @@ export class BufferPool {
   /** At offset 0 of `bytes`. Valid until the callback of the read returns. */
   readonly receive: Buffer;
   readonly #free: number[] = [];
-  readonly #spares: Buffer[] = [];
-  #maxSpares = DEFAULT_SPARES;
-  readonly #spareStores = new WeakSet<ArrayBufferLike>();
+  readonly #copies = new PrivateCopies(SLOT_BYTES);
   readonly #poison: boolean;
 
   /** `poison`: overwrite whatever has become free; a test's way to see who still used it. */
@@ -95,8 +91,9 @@ export class BufferPool {
    * number of stalled sessions takes nothing from the others.
    */
   lend(slot: number, end: number): Buffer {
-    if (this.#free.length > 0) return this.bytes.subarray(slot, end);
-    const copy = this.#copyOf(slot, end);
+    const chunk = this.bytes.subarray(slot, end);
+    if (this.#free.length > 0) return chunk;
+    const copy = this.#copies.of(chunk);
     this.#free.push(slot);
     return copy;
   }
@@ -106,25 +103,13 @@ export class BufferPool {
     return chunk.buffer === this.bytes.buffer ? SLOT_BYTES : chunk.buffer.byteLength;
   }
 
-  #copyOf(slot: number, end: number): Buffer {
-    const length = end - slot;
-    let store: Buffer | undefined;
-    if (length < MIN_SPARE_BYTES) store = Buffer.allocUnsafeSlow(length);
-    else {
-      store = this.#spares.pop() ?? Buffer.allocUnsafeSlow(SLOT_BYTES);
-      this.#spareStores.add(store.buffer);
-    }
-    this.bytes.copy(store, 0, slot, end);
-    return store.subarray(0, length);
-  }
-
   /** Takes a chunk back that the kernel has, or that nobody wants any more. Chunks of others are left alone. */
   release(chunk: Buffer): void {
     const ours = chunk.buffer === this.bytes.buffer;
-    if (!ours && !this.#spareStores.has(chunk.buffer)) return;
+    if (!ours && !this.#copies.has(chunk)) return;
     if (this.#poison) chunk.fill(POISON);
     if (ours) this.#free.push(chunk.byteOffset - this.bytes.byteOffset);
-    else if (this.#spares.length < this.#maxSpares) this.#spares.push(Buffer.from(chunk.buffer));
+    else this.#copies.takeBack(chunk);
   }
 
   /**
@@ -132,8 +117,7 @@ export class BufferPool {
    * what they held must be there for those at once, not when the garbage collector comes by.
    */
   keepSpares(bytes: number): void {
-    this.#maxSpares = Math.max(DEFAULT_SPARES, Math.floor(bytes / SLOT_BYTES));
-    this.#spares.splice(this.#maxSpares);
+    this.#copies.keep(bytes);
   }
 
   /** To be called when a read was used up. */

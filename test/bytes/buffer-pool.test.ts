@@ -86,7 +86,7 @@ describe('lending', () => {
 
   test('copies that were given back are used again, as many as are wanted', () => {
     const pool = new BufferPool({ slots: 1 });
-    const payload = randomBytes(10_000);
+    const payload = randomBytes(60_000);
     const held = lend(pool, payload);
     const stores = (count: number): Set<ArrayBufferLike> => {
       const chunks = Array.from({ length: count }, () => lend(pool, payload));
@@ -100,6 +100,45 @@ describe('lending', () => {
     pool.keepSpares(0);
     assert.equal(stores(40).intersection(stores(40)).size, 16);
     pool.release(held);
+  });
+
+  test('a copy takes about twice its chunk at most, and that is what it is counted as', () => {
+    const pool = new BufferPool({ slots: 0 });
+    for (const length of [1, 4095, 4096, 4097, 5000, 8192, 8193, 20_000, 32_769, 65_536, 68 * 1024]) {
+      const chunk = lend(pool, Buffer.alloc(length));
+      assert.ok(chunk.buffer.byteLength <= 2.2 * length, `${length} bytes in ${chunk.buffer.byteLength}`);
+      assert.equal(pool.storeBytes(chunk), chunk.buffer.byteLength);
+      assert.equal(pool.storeBytes(chunk.subarray(0, 1)), chunk.buffer.byteLength, 'a part keeps all of it');
+    }
+  });
+
+  test('a slot counts whole, whatever is in it', () => {
+    const pool = new BufferPool({ slots: 1 });
+    assert.equal(pool.storeBytes(lend(pool, Buffer.alloc(1))), pool.slotBytes);
+  });
+
+  test('thousands of stalled sessions with small chunks take little', () => {
+    const before = process.memoryUsage().arrayBuffers;
+    const pool = new BufferPool({ slots: 0 });
+    const payload = Buffer.alloc(4097);
+    const kept = Array.from({ length: 2000 }, () => lend(pool, payload));
+    const took = process.memoryUsage().arrayBuffers - before;
+    assert.ok(took < 20 * 1024 * 1024, `${took} bytes`);
+    assert.ok(kept.every((chunk) => chunk.length === payload.length));
+  });
+
+  test('copies of a length that nobody asks for any more make room for others', () => {
+    const pool = new BufferPool({ slots: 0 });
+    const stores = (length: number): Set<ArrayBufferLike> => {
+      const chunks = Array.from({ length: 200 }, () => lend(pool, Buffer.alloc(length)));
+      for (const chunk of chunks) pool.release(chunk);
+      return new Set(chunks.map((chunk) => chunk.buffer));
+    };
+    const small = stores(5000);
+    assert.equal(small.intersection(stores(5000)).size, Math.floor((16 * pool.slotBytes) / 8192));
+    stores(60_000);
+    assert.equal(stores(60_000).intersection(stores(60_000)).size, 16);
+    assert.equal(small.intersection(stores(5000)).size, 0);
   });
 
   test('any order of lending and releasing keeps chunks whole and loses no slot', () => {
