@@ -55,7 +55,7 @@ export type SessionSummary = {
 export type UpstreamSide = {
   readonly socket: Socket;
   /** Told of every read; the chunk is only valid during the call. */
-  readonly reads: { onBytes: (chunk: Buffer) => void };
+  readonly reads: { to: { onUpstreamBytes(chunk: Buffer): void } };
   /** LF included. Empty where nothing was awaited. */
   readonly infoLine: Buffer;
   /** What had come after the INFO line. */
@@ -178,13 +178,13 @@ export class Session extends WheelEntry implements ByteSocketOwner, SocketOwner,
   start(side: UpstreamSide): void {
     const upstream = this.#upstream;
     this.#client.start(this);
-    side.reads.onBytes = this.#onUpstreamBytes;
+    side.reads.to = this;
     own(this);
     const { inspection } = this;
     if (side.infoLine.length > 0)
       this.#pipe.toClient(inspection === undefined ? side.infoLine : inspection.firstInfo(side.infoLine));
     if (inspection?.refusal !== undefined) this.end('nats_violation');
-    if (side.rest.length > 0) this.#onUpstreamBytes(side.rest);
+    if (side.rest.length > 0) this.onUpstreamBytes(side.rest);
     if (upstream.destroyed) this.socketClosed();
     else if (this.#pipe.clientStalledSinceMs === undefined) upstream.resume();
     this.#reschedule();
@@ -453,7 +453,7 @@ export class Session extends WheelEntry implements ByteSocketOwner, SocketOwner,
     if (this.#reason !== undefined && !this.#isSpeaking) this.#setCloseDeadline();
   }
 
-  #onUpstreamBytes = (chunk: Buffer): void => {
+  onUpstreamBytes(chunk: Buffer): void {
     try {
       const { inspection } = this;
       if (inspection === undefined) {
@@ -468,7 +468,7 @@ export class Session extends WheelEntry implements ByteSocketOwner, SocketOwner,
     } catch (error) {
       this.#fail(error);
     }
-  };
+  }
 
   /** The boundary of a session: nothing that goes wrong inside reaches another one, or ends the process. */
   #fail(error: unknown): void {

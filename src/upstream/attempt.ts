@@ -23,7 +23,7 @@ type FirstLine = { readonly infoLine: Buffer; readonly info: ServerInfo };
 export class Attempt {
   readonly #target: DialTarget;
   readonly #options: ConnectOptions;
-  readonly #reads: Reads = { onBytes: (chunk) => this.#onBytes(Buffer.from(chunk)) };
+  readonly #reads: Reads = { to: { onUpstreamBytes: (chunk) => this.#onBytes(Buffer.from(chunk)) } };
   readonly #failure = Promise.withResolvers<never>();
   readonly #line = Promise.withResolvers<FirstLine>();
   readonly #startedAtMs = performance.now();
@@ -134,7 +134,7 @@ export class Attempt {
     clearTimeout(this.#deadline);
     this.#options.signal.removeEventListener('abort', this.#onAbort);
     this.#unlisten();
-    this.#reads.onBytes = ignore;
+    this.#reads.to = NOBODY;
   }
 
   #within<T>(step: Promise<T>): Promise<T> {
@@ -203,7 +203,7 @@ function open(target: DialTarget, buffers: BufferPool, reads: Reads, becomesTls:
           onread: {
             buffer: buffers.receive.subarray(0, MAX_READ_BYTES),
             callback: (length: number) => {
-              reads.onBytes(buffers.receive.subarray(0, length));
+              reads.to.onUpstreamBytes(buffers.receive.subarray(0, length));
               buffers.received(length);
               return true;
             },
@@ -219,7 +219,9 @@ function open(target: DialTarget, buffers: BufferPool, reads: Reads, becomesTls:
 }
 
 function readByEvents(socket: Socket, reads: Reads): void {
-  socket.on('data', (chunk: Buffer) => reads.onBytes(chunk));
+  socket.on('data', (chunk: Buffer) => reads.to.onUpstreamBytes(chunk));
 }
+
+const NOBODY: Reads['to'] = { onUpstreamBytes: ignore };
 
 function ignore(): void {}

@@ -24,7 +24,7 @@ export type Upstream = {
 /** Where the reads of one connection go. */
 export type Reads = {
   /** To be set before the socket is resumed. The chunk may lie in the pool's receive area: valid during the call. */
-  onBytes: (chunk: Buffer) => void;
+  to: { onUpstreamBytes(chunk: Buffer): void };
 };
 
 /** Called for each attempt, for the metrics. Seconds. */

@@ -162,7 +162,9 @@ describe('nothing is kept for an idle session', () => {
 });
 
 test('a chunk there and back allocates next to nothing, and no buffer', async (t) => {
-  const ROUNDS = 2000;
+  const ROUNDS = 300;
+  /** Timers and the compiler allocate, too, and a census in between: the median of these says what a round takes. */
+  const BATCHES = 7;
   const PAYLOAD_BYTES = 128;
   await using upstream = await FakeUpstream.start({ echo: true });
   await using gateway = await CensusProcess.start(upstream.port, ENGINE);
@@ -181,21 +183,22 @@ test('a chunk there and back allocates next to nothing, and no buffer', async (t
       await client.until(() => received >= 4 + PAYLOAD_BYTES);
     }
   };
-  // The compiler allocates, too, until it has seen enough.
-  await pingPong(ROUNDS);
-  const before = await gateway.take();
-  await pingPong(ROUNDS);
-  const after = await gateway.take();
-  // What a census allocates itself.
-  const own = (await gateway.take()).allocatedBytes - after.allocatedBytes;
-  const perRound = Math.round((after.allocatedBytes - before.allocatedBytes - own) / ROUNDS);
-  t.diagnostic(
-    `${perRound} bytes a round, ${after.uncollectedBufferBytes - before.bufferBytes} of buffers in all`,
-  );
-  assert.ok(perRound <= MAX_ALLOCATED_BYTES_PER_ROUND, `${perRound} bytes a round`);
-  // Views are no buffers.
-  const buffers = after.uncollectedBufferBytes - before.bufferBytes;
-  assert.ok(buffers < ROUNDS, `${buffers} bytes of buffers were made`);
+  await pingPong(6 * ROUNDS);
+  const perRound: number[] = [];
+  for (let batch = 0; batch < BATCHES; batch++) {
+    const before = await gateway.take();
+    await pingPong(ROUNDS);
+    const after = await gateway.take();
+    // What a census allocates itself.
+    const own = (await gateway.take()).allocatedBytes - after.allocatedBytes;
+    perRound.push(Math.round((after.allocatedBytes - before.allocatedBytes - own) / ROUNDS));
+    // Views are no buffers.
+    const buffers = after.uncollectedBufferBytes - before.bufferBytes;
+    assert.ok(buffers < ROUNDS, `${buffers} bytes of buffers were made`);
+  }
+  t.diagnostic(`bytes a round: ${perRound.join(', ')}`);
+  const median = perRound.toSorted((one, other) => one - other)[(BATCHES - 1) / 2] ?? Number.NaN;
+  assert.ok(median <= MAX_ALLOCATED_BYTES_PER_ROUND, `${median} bytes a round`);
 });
 
 async function openMany(gateway: CensusProcess, upstream: FakeUpstream, count: number): Promise<RawClient[]> {

@@ -84,11 +84,11 @@ async function session(upstream: FakeUpstream): Promise<{
   });
   const side: UpstreamSide = {
     socket,
-    reads: { onBytes: () => {} },
+    reads: { to: { onUpstreamBytes: () => {} } },
     infoLine: Buffer.from('INFO {}\r\n'),
     rest: Buffer.alloc(0),
   };
-  socket.on('data', (chunk: Buffer) => side.reads.onBytes(chunk));
+  socket.on('data', (chunk: Buffer) => side.reads.to.onUpstreamBytes(chunk));
   running.start(side);
   return { client, wheel, faults, ended, running, socket };
 }
