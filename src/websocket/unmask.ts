@@ -65,8 +65,18 @@ export function unmaskBySimd(memory: WebAssembly.Memory): Unmask {
   return new WebAssembly.Instance(module, { pool: { memory } }).exports['unmask'] as Unmask;
 }
 
-/** The fastest way for each length that this runtime has. `memory` is what lies behind `bytes`. */
+const fastest = new WeakMap<Buffer, Unmask>();
+
+/** The fastest way for each length that this runtime has, made once for each `bytes`. `memory` is what lies behind it. */
 export function fastestUnmask(bytes: Buffer, memory: WebAssembly.Memory | undefined): Unmask {
+  const known = fastest.get(bytes);
+  if (known !== undefined) return known;
+  const unmask = makeFastest(bytes, memory);
+  fastest.set(bytes, unmask);
+  return unmask;
+}
+
+function makeFastest(bytes: Buffer, memory: WebAssembly.Memory | undefined): Unmask {
   const byWord = unmaskByWord(bytes);
   let simd: Unmask;
   try {

@@ -161,6 +161,12 @@ describe('where there is no SIMD, words do', () => {
     t.mock.method(WebAssembly, 'Module', () => {
       throw new Error('SIMD unsupported');
     });
-    assertWords(fastestUnmask(bytes, memory), bytes);
+    const other = new WebAssembly.Memory({ initial: 1, maximum: 1 });
+    const store = Buffer.from(other.buffer);
+    assertWords(fastestUnmask(store, other), store);
   });
+});
+
+test('engines of one pool share what was compiled for it', () => {
+  assert.equal(fastestUnmask(bytes, memory), fastestUnmask(bytes, memory));
 });
