@@ -69,7 +69,7 @@ export type HandshakeVerdict =
  * Decides whether this request may become a WebSocket. The first rule that it breaks names the outcome; the
  * order is that of RFC 6455 §4.2.1 and part of the interface.
  */
-export function judgeHandshake(request: HandshakeRequest, rules: HandshakeRules): HandshakeVerdict {
+export function checkHandshake(request: HandshakeRequest, rules: HandshakeRules): HandshakeVerdict {
   const facts = {
     clientAddress: clientAddress(request.peerAddress, request.rawHeaders, rules.trustedProxies),
     origin: headerLines(request.rawHeaders, 'origin')[0],

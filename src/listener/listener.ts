@@ -12,7 +12,7 @@ import type { HeadLimits } from '../net/http-head.ts';
 import type { TrustedProxies } from '../net/networks.ts';
 import { answer, answerWith } from './answer.ts';
 import { addressKey } from './client-address.ts';
-import { type HandshakeRules, judgeHandshake } from './handshake.ts';
+import { checkHandshake, type HandshakeRules } from './handshake.ts';
 import { healthResponse, isHealthCheck } from './health-answer.ts';
 import { readOneHead } from './one-head.ts';
 import { Opening, type OpeningFacts, type OpeningObserver } from './opening.ts';
@@ -233,7 +233,7 @@ export class Listener {
     if (health !== undefined && isHealthCheck(request, health))
       return this.#answerHealth(connection, request.method === 'HEAD');
     const { peer, reached } = connection.arrival;
-    const verdict = judgeHandshake(
+    const verdict = checkHandshake(
       {
         method: request.method ?? '',
         target: request.url ?? '',

@@ -10,7 +10,7 @@ import { sentHeaderLength } from './frame-header.ts';
 import { FrameMeter } from './frame-meter.ts';
 import { dropEmptyElements } from './header-lists.ts';
 import { Portions } from './portions.ts';
-import { confirmer } from './subprotocol.ts';
+import { subprotocolSelector } from './subprotocol.ts';
 
 /**
  * The engine on stock `ws`: a message is handed on when it is complete. It holds at most one unfinished message
@@ -53,7 +53,7 @@ export function bufferedEngine(options: BufferedEngineOptions): Engine {
     noServer: true,
     clientTracking: false,
     perMessageDeflate: options.deflate ?? false,
-    handleProtocols: confirmer(options.subprotocols ?? []),
+    handleProtocols: subprotocolSelector(options.subprotocols ?? []),
     maxPayload: options.maxMessageBytes,
     maxFragments: fragmentLimit(options.maxMessageBytes),
     maxBufferedChunks: chunkLimit(options.maxMessageBytes),

@@ -9,7 +9,7 @@ import type { FrameCounters } from './frame-counters.ts';
 import { FrameReader } from './frame-reader.ts';
 import { closeFrame, framedLength, PING_FRAME, pongFrame, putBinaryFrames } from './frame-writer.ts';
 import { dropEmptyElements } from './header-lists.ts';
-import { confirmer } from './subprotocol.ts';
+import { subprotocolSelector } from './subprotocol.ts';
 import { fastestUnmask } from './unmask.ts';
 
 /**
@@ -41,8 +41,8 @@ export function cutThroughEngine(options: CutThroughOptions): Engine {
     noServer: true,
     clientTracking: false,
     perMessageDeflate: false,
-    handleProtocols: confirmer(options.subprotocols ?? []),
-    WebSocket: HandshakeOnly,
+    handleProtocols: subprotocolSelector(options.subprotocols ?? []),
+    WebSocket: DetachedWebSocket,
   } as ConstructorParameters<typeof WebSocketServer>[0]);
   const shared: Shared = { ...options, unmask: fastestUnmask(options.pool.bytes, options.pool.memory) };
   return {
@@ -58,7 +58,7 @@ export function cutThroughEngine(options: CutThroughOptions): Engine {
 }
 
 /** True when ws is such that `cutThroughEngine` can work: what it overrides is there. `loopback-check.ts` tries it. */
-export function hasSeam(): boolean {
+export function canOverrideSetSocket(): boolean {
   const method = (WebSocket.prototype as { setSocket?: (...args: unknown[]) => void }).setSocket;
   return typeof method === 'function' && method.length === 3;
 }
@@ -67,7 +67,7 @@ export function hasSeam(): boolean {
  * ws hands the network socket to this method when the 101 is written (ws 8.23; a private method, held by the check
  * at start and by the contract tests). Stock ws would attach its own receiver there; this leaves the socket alone.
  */
-class HandshakeOnly extends WebSocket {
+class DetachedWebSocket extends WebSocket {
   setSocket(socket: Socket): void {
     // ws has just removed its own listener, and an error without any would end the process.
     socket.on('error', ignore);

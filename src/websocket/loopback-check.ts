@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { BufferPool } from '../bytes/buffer-pool.ts';
 import type { ByteSocket, ByteSocketOwner } from './byte-socket.ts';
-import { cutThroughEngine, hasSeam } from './cut-through.ts';
+import { canOverrideSetSocket, cutThroughEngine } from './cut-through.ts';
 import { FrameCounters } from './frame-counters.ts';
 
 /** Longer than any loopback needs; a start must not hang. */
@@ -22,7 +22,7 @@ export type CutThroughSupport = {
  * version of ws: both have no public interface for some of what it uses.
  */
 export async function checkCutThrough(): Promise<CutThroughSupport> {
-  if (!hasSeam()) {
+  if (!canOverrideSetSocket()) {
     return {
       usable: false,
       directReads: false,

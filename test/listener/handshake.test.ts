@@ -4,9 +4,9 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { HANDSHAKE_OUTCOMES, type HandshakeOutcome, type Refusal } from '../../src/handshake-outcome.ts';
 import {
+  checkHandshake,
   type HandshakeRequest,
   type HandshakeRules,
-  judgeHandshake,
   type RouteRules,
 } from '../../src/listener/handshake.ts';
 import { refusalBody, refusalHeaders, refusalResponse } from '../../src/listener/http-refusal.ts';
@@ -74,7 +74,7 @@ function route(parts: Partial<RouteRules> & { allow?: readonly string[] } = {}):
 }
 
 function outcomeOf(change: Change, underRules: HandshakeRules = rules()): HandshakeOutcome {
-  const verdict = judgeHandshake(request(change), underRules);
+  const verdict = checkHandshake(request(change), underRules);
   return verdict.accept ? 'accepted' : verdict.outcome;
 }
 
@@ -389,7 +389,7 @@ test('a route that names the host of the request comes before the one for any ho
     ],
   });
   const routeOf = (target: string, host: string, origin: string): string | undefined =>
-    judgeHandshake(request({ target, set: { Host: host, Origin: origin } }), underRules).route;
+    checkHandshake(request({ target, set: { Host: host, Origin: origin } }), underRules).route;
   assert.equal(routeOf('/', 'gw.example.com', ORIGIN), 'default');
   assert.equal(routeOf('/x', 'gw.example.com', 'https://any.example.com'), '/x');
   assert.equal(routeOf('/x', 'A.Example.COM:8080', 'https://a.example.com'), 'a.example.com/x');
@@ -411,7 +411,7 @@ test('a host that only an untrusted client names in X-Forwarded-Host chooses no 
   const routes = [route(), route({ name: 'a.example.com/', host: 'a.example.com' })];
   const add: Lines = [['X-Forwarded-Host', 'a.example.com']];
   const nameUnder = (networks: readonly string[]): string | undefined =>
-    judgeHandshake(request({ add }), rules({ routes, trustedProxies: compileTrustedProxies(networks) }))
+    checkHandshake(request({ add }), rules({ routes, trustedProxies: compileTrustedProxies(networks) }))
       .route;
   assert.equal(nameUnder([]), 'default');
   assert.equal(nameUnder(['203.0.113.0/24']), 'a.example.com/');
@@ -590,14 +590,14 @@ test('the verdict carries the client address and the first Origin, whatever the 
       ['X-Forwarded-For', '198.51.100.7'],
     ],
   };
-  assert.deepEqual(judgeHandshake(request(change), underRules), {
+  assert.deepEqual(checkHandshake(request(change), underRules), {
     accept: false,
     outcome: 'method',
     clientAddress: '198.51.100.7',
     origin: 'first\x1b[31m',
     route: undefined,
   });
-  assert.deepEqual(judgeHandshake(request(), underRules), {
+  assert.deepEqual(checkHandshake(request(), underRules), {
     accept: true,
     clientAddress: '203.0.113.5',
     origin: ORIGIN,
@@ -606,14 +606,14 @@ test('the verdict carries the client address and the first Origin, whatever the 
   });
   const secure = (proto: string | undefined, peerAddress: string, tls: boolean): unknown => {
     const add: [string, string][] = proto === undefined ? [] : [['X-Forwarded-Proto', proto]];
-    const verdict = judgeHandshake({ ...request({ peerAddress, add }), tls }, underRules);
+    const verdict = checkHandshake({ ...request({ peerAddress, add }), tls }, underRules);
     return verdict.accept && verdict.secure;
   };
   assert.equal(secure(undefined, '203.0.113.5', true), true);
   assert.equal(secure('https', '10.0.0.1', false), true, 'a trusted proxy ended TLS');
   assert.equal(secure('http', '10.0.0.1', true), false);
   assert.equal(secure('https', '203.0.113.5', false), false, 'nobody else is believed');
-  assert.equal(judgeHandshake(request({ set: { Origin: undefined } }), underRules).origin, undefined);
+  assert.equal(checkHandshake(request({ set: { Origin: undefined } }), underRules).origin, undefined);
 });
 
 const REFUSALS = Object.keys(HANDSHAKE_OUTCOMES).filter(
@@ -699,7 +699,7 @@ test('T15 whatever the request says, the answer is the constant of its outcome',
       const change: Change = isPart
         ? { [slot]: value }
         : { set: { [slot]: undefined }, add: [[slot, value]] };
-      const verdict = judgeHandshake(request(change), rules());
+      const verdict = checkHandshake(request(change), rules());
       if (verdict.accept) return;
       const answer = refusalResponse(verdict.outcome).toString('latin1');
       assert.ok(!answer.includes(text));
@@ -727,7 +727,7 @@ test('any request at all gets a verdict, and 101 only with every needed line in 
   fc.assert(
     fc.property(fc.array(line, { maxLength: 12 }), fc.shuffledSubarray([...BASE_LINES]), (more, some) => {
       const lines = [...some, ...more];
-      const verdict = judgeHandshake({ ...request(), rawHeaders: lines.flat() }, underRules);
+      const verdict = checkHandshake({ ...request(), rawHeaders: lines.flat() }, underRules);
       if (!verdict.accept) return;
       for (const [name] of BASE_LINES)
         assert.ok(

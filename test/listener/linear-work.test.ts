@@ -9,7 +9,7 @@ import { Session } from 'node:inspector/promises';
 import { after, before, test } from 'node:test';
 import { setFlagsFromString } from 'node:v8';
 import { clientAddress, forwardedOrigin } from '../../src/listener/client-address.ts';
-import { type HandshakeRequest, judgeHandshake } from '../../src/listener/handshake.ts';
+import { checkHandshake, type HandshakeRequest } from '../../src/listener/handshake.ts';
 import { compileOrigins, judgeOrigin } from '../../src/listener/origin.ts';
 import { headerLines, listElements, trimBlanks } from '../../src/listener/raw-headers.ts';
 import { parseAuthority } from '../../src/net/host.ts';
@@ -68,7 +68,7 @@ function judged(parts: Partial<HandshakeRequest>): unknown {
   };
   const route = { name: 'default', host: undefined, path: '/', subprotocols: ['nats'], origins };
   const rules = { health: undefined, trustedProxies: trusted, hosts: ['gw.example.com'], routes: [route] };
-  return judgeHandshake(request, rules);
+  return checkHandshake(request, rules);
 }
 
 const UPGRADE_LINES = [
