@@ -1,9 +1,9 @@
 import { fork } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { fastScanIn, RESULT_BYTES } from '../src/nats/fast-scan.ts';
+import type { Direction } from '../src/nats/operations.ts';
 import { NatsParser } from '../src/nats/parser.ts';
-import { FOUND_BYTES, plainRunIn } from '../src/nats/plain-run.ts';
-import type { Direction } from '../src/nats/protocol.ts';
 import { median } from './statistics.ts';
 
 /**
@@ -34,7 +34,7 @@ function stream(direction: Direction, payloadBytes: number) {
   const bytes = Buffer.from(memory.buffer, 0, messages * message.length).fill(message);
   const chunks: Buffer[] = [];
   for (let at = 0; at < bytes.length; at += CHUNK_BYTES) chunks.push(bytes.subarray(at, at + CHUNK_BYTES));
-  return { chunks, messages, plainRun: plainRunIn(memory, STREAM_BYTES + FOUND_BYTES) };
+  return { chunks, messages, fastScan: fastScanIn(memory, STREAM_BYTES + RESULT_BYTES) };
 }
 
 type NatsJsParser = { parse(chunk: Uint8Array): void };
@@ -50,7 +50,7 @@ function natsJsParser(onMessage: () => void): NatsJsParser {
 }
 
 function measure({ candidate, payloadBytes }: Case): number {
-  const { chunks, messages, plainRun } = stream(
+  const { chunks, messages, fastScan } = stream(
     candidate.startsWith('to_upstream') ? 'to_upstream' : 'to_client',
     payloadBytes,
   );
@@ -64,12 +64,17 @@ function measure({ candidate, payloadBytes }: Case): number {
   } else {
     const enforce = candidate.endsWith('enforce');
     const parser = new NatsParser(enforce || candidate === 'to_upstream' ? 'to_upstream' : 'to_client', {
-      sink: { onOperation: () => void seen++ },
-      everyMessage: enforce,
-      wholeLines: enforce,
+      sink: {
+        onOperation() {
+          seen++;
+          return undefined;
+        },
+      },
+      reportMessages: enforce,
+      assembleLines: enforce,
       checkHeaders: enforce,
     });
-    parser.plainRun = plainRun;
+    parser.fastScan = fastScan;
     read = (chunk) => void parser.parse(chunk, 0, chunk.length);
     count = () => parser.counts.reduce((sum, one) => sum + one, 0);
   }

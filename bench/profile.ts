@@ -29,7 +29,7 @@ if (work === undefined) {
 const LOADING =
   /node:internal\/(modules|deps|bootstrap|process)|^(compile|wrapSafe|Module|internalModuleStat|evaluate|getOptions|internalBinding)/;
 /** Its price, but for what the collector and the processor's cache have to do because of it. */
-const INSPECTION = /src\/(nats|inspect)\/|^plainRun wasm/;
+const INSPECTION = /src\/(nats|inspect)\/|^fastScan wasm/;
 
 type CallFrame = { readonly functionName: string; readonly url: string; readonly lineNumber: number };
 type Profile = {

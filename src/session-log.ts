@@ -3,7 +3,8 @@ import { DEFAULT_ROUTE } from './config/routes.ts';
 import { HANDSHAKE_OUTCOMES, type Refusal } from './handshake-outcome.ts';
 import type { OpeningFacts } from './listener/opening.ts';
 import { foreignText, LineLimiter, type Log } from './log.ts';
-import type { Direction, ParseError } from './nats/protocol.ts';
+import type { Direction } from './nats/operations.ts';
+import type { ParseError } from './nats/protocol.ts';
 import type { SessionFacts, SessionSummary } from './session/session.ts';
 
 /** Refusals may be thousands a second; this many of each kind are logged, the rest is counted on the next line. */

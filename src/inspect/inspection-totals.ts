@@ -1,4 +1,4 @@
-import { type Direction, VERB_NAMES, VERBS_OF } from '../nats/protocol.ts';
+import { countsByName, type Direction, zeroCounts } from '../nats/operations.ts';
 import type { InspectionFacts, Inspector } from './inspector.ts';
 import type { KeptBytes } from './subscriptions.ts';
 
@@ -14,7 +14,7 @@ export type InspectionNumbers = {
 export class InspectionTotals {
   /** By the id of the session. */
   readonly #open = new Map<number, Inspector>();
-  readonly #operations = { to_upstream: new Float64Array(12), to_client: new Float64Array(12) };
+  readonly #operations = { to_upstream: zeroCounts(), to_client: zeroCounts() };
   readonly #payloadBytes = { to_upstream: 0, to_client: 0 };
   readonly #subscriptionBytes: KeptBytes = { bytes: 0 };
 
@@ -55,12 +55,11 @@ export class InspectionTotals {
         payloadBytes[direction] += parser.payloadBytes;
       }
     }
-    const byVerb = (direction: Direction): Record<string, number> =>
-      Object.fromEntries(
-        VERBS_OF[direction].map((verb) => [VERB_NAMES[verb], operations[direction][verb] ?? 0]),
-      );
     return {
-      operations: { to_upstream: byVerb('to_upstream'), to_client: byVerb('to_client') },
+      operations: {
+        to_upstream: countsByName('to_upstream', operations.to_upstream),
+        to_client: countsByName('to_client', operations.to_client),
+      },
       payloadBytes,
       subscriptions,
       sessions: this.#open.size,

@@ -1,23 +1,17 @@
 import { type BufferPool, READ_BYTES } from '../bytes/buffer-pool.ts';
 import { CLOSE_REASONS, type CloseReason, RETURN_ERROR } from '../close-reason.ts';
 import { type RedactedConnect, readConnect, redacted, writeConnect } from '../nats/connect.ts';
+import { fastScanIn } from '../nats/fast-scan.ts';
 import { readInfo, type ServerInfo } from '../nats/info.ts';
 import { type InfoRules, rewriteInfo } from '../nats/info-rewrite.ts';
 import { keptText } from '../nats/kept-text.ts';
-import { NatsParser, type OperationSink } from '../nats/parser.ts';
-import { plainRunIn } from '../nats/plain-run.ts';
-import {
-  type Direction,
-  MAX_SERVER_LINE_BYTES,
-  type ParseError,
-  serverText,
-  VERB,
-  VERB_NAMES,
-  VERBS_OF,
-} from '../nats/protocol.ts';
+import type { Operation } from '../nats/operation.ts';
+import { countsByName, type Direction, VERB } from '../nats/operations.ts';
+import { NatsParser, type Refusal } from '../nats/parser.ts';
+import { MAX_SERVER_LINE_BYTES, type ParseError, serverText } from '../nats/protocol.ts';
 import { isNonce } from '../nats/proxy-signature.ts';
 import { connectionTypeHint } from '../nats/user-jwt.ts';
-import { lineBreach } from './line-policy.ts';
+import { lineViolation } from './line-policy.ts';
 import { closeCodeOf, type ServerErrorKind, serverErrorKind } from './server-errors.ts';
 import { Subscriptions } from './subscriptions.ts';
 
@@ -121,23 +115,21 @@ export class Inspector {
     this.#pool = pool;
     this.#observer = observer;
     this.#enforce = rules.level === 'enforce';
-    const upSink: OperationSink = { onOperation: (line) => this.#onClientLine(line) };
-    const downSink: OperationSink = { onOperation: (line) => this.#onServerLine(line) };
     this.up = new NatsParser('to_upstream', {
       maxLineBytes: rules.maxLineBytes,
-      sink: upSink,
-      everyMessage: this.#enforce,
-      wholeLines: this.#enforce,
+      sink: { onOperation: (line) => this.#onClientLine(line) },
+      reportMessages: this.#enforce,
+      assembleLines: this.#enforce,
       checkHeaders: this.#enforce,
     });
     this.down = new NatsParser('to_client', {
       // A MSG line holds another client's line, and the sid of this one.
       maxLineBytes: Math.max(MAX_SERVER_LINE_BYTES, 2 * rules.maxLineBytes),
-      sink: downSink,
-      wholeLines: this.#enforce,
+      sink: { onOperation: (line) => this.#onServerLine(line) },
+      assembleLines: this.#enforce,
     });
-    this.down.plainRun = plainRunIn(pool.memory, pool.scratch);
-    if (!this.#enforce) this.up.plainRun = this.down.plainRun;
+    this.down.fastScan = fastScanIn(pool.memory, pool.scratch);
+    if (!this.#enforce) this.up.fastScan = this.down.fastScan;
   }
 
   /**
@@ -308,8 +300,8 @@ export class Inspector {
       server: this.#server,
       connect: this.#connect,
       operations: {
-        to_upstream: namedCounts('to_upstream', this.up.counts),
-        to_client: namedCounts('to_client', this.down.counts),
+        to_upstream: countsByName('to_upstream', this.up.counts),
+        to_client: countsByName('to_client', this.down.counts),
       },
       payloadBytes: { to_upstream: this.up.payloadBytes, to_client: this.down.payloadBytes },
       subscriptions: this.subscriptions.list(),
@@ -340,46 +332,43 @@ export class Inspector {
     return understood;
   }
 
-  #onClientLine(line: NatsParser): void {
+  #onClientLine(line: Operation): Refusal | undefined {
     if (line.verb === VERB.CONNECT) return this.#onConnect(line);
     if (line.verb === VERB.PING && this.#pingSentAtMs === 0) this.#pingSentAtMs = performance.now();
     if (this.#enforce) {
-      const breach = this.#connected ? lineBreach(line) : 'CONNECT as the first operation';
-      if (breach !== undefined) {
-        line.refuse('policy', breach);
-        return;
-      }
-      if (line.wasSplit) this.#passSplit(line);
+      const violation = this.#connected ? lineViolation(line) : 'CONNECT as the first operation';
+      if (violation !== undefined) return policy(violation);
+      if (line.isSplit) this.#passSplit(line);
     }
     if (line.verb === VERB.SUB || line.verb === VERB.UNSUB) this.subscriptions.seen(line);
+    return undefined;
   }
 
-  #onConnect(line: NatsParser): void {
+  #onConnect(line: Operation): Refusal | undefined {
     // Reading one costs up to a millisecond, and a client may say as many as it likes.
-    if ((this.up.counts[VERB.CONNECT] ?? 0) > 1) {
-      if (this.#enforce) line.refuse('policy', 'one CONNECT only');
-      return;
-    }
-    const reading = readConnect(line.bytes.subarray(line.argumentStart, line.argumentEnd));
+    if ((this.up.counts[VERB.CONNECT] ?? 0) > 1)
+      return this.#enforce ? policy('one CONNECT only') : undefined;
+    const reading = readConnect(line.bytes.subarray(line.text.start, line.text.end));
     if (reading.kind === 'connect') {
       this.#connect = redacted(reading);
       const jwt = reading.fields.get('jwt');
       this.#loginHint = typeof jwt === 'string' ? connectionTypeHint(jwt) : undefined;
     }
-    if (!this.#enforce) return;
-    if (reading.kind === 'refused') return line.refuse('policy', `a plain CONNECT (${reading.sentence})`);
+    if (!this.#enforce) return undefined;
+    if (reading.kind === 'refused') return policy(`a plain CONNECT (${reading.sentence})`);
     this.#connected = true;
     // Not before: a message before CONNECT must be reported.
-    this.up.plainRun = this.down.plainRun;
+    this.up.fastScan = this.down.fastScan;
     const { sign, maxLineBytes } = this.#rules;
     // Without a nonce the dial has refused the server already.
     const signature = sign === undefined || this.#nonce === undefined ? null : sign(this.#nonce);
     const canonical = writeConnect(reading, { proxy_sig: signature }, maxLineBytes);
-    if (canonical === 'too_long') return line.refuse('line_too_long', 'a shorter CONNECT');
+    if (canonical === 'too_long') return { problem: 'line_too_long', expected: 'a shorter CONNECT' };
     this.#replace(line, canonical);
+    return undefined;
   }
 
-  #onServerLine(line: NatsParser): void {
+  #onServerLine(line: Operation): Refusal | undefined {
     switch (line.verb) {
       case VERB.INFO:
         return this.#onInfo(line);
@@ -398,10 +387,11 @@ export class Inspector {
       }
       default:
     }
-    if (this.#enforce && line.wasSplit) this.#passSplit(line);
+    if (this.#enforce && line.isSplit) this.#passSplit(line);
+    return undefined;
   }
 
-  #onInfo(line: NatsParser): void {
+  #onInfo(line: Operation): Refusal | undefined {
     const bytes = copyOf(line);
     const info = readInfo(bytes);
     if (info !== undefined) {
@@ -411,23 +401,23 @@ export class Inspector {
       this.#infoLine = bytes;
       if (isNonce(info.nonce)) this.#nonce = info.nonce;
     }
-    if (!this.#enforce) return;
+    if (!this.#enforce) return undefined;
     const rewritten = rewriteInfo(bytes, this.#rules.info);
-    if (rewritten === undefined) return line.refuse('policy', 'INFO with a JSON object');
+    if (rewritten === undefined) return policy('INFO with a JSON object');
     this.#grown += Math.max(0, rewritten.length - bytes.length);
-    if (this.#grown > MAX_GROWTH_BYTES) return line.refuse('policy', 'fewer INFO lines at once');
+    if (this.#grown > MAX_GROWTH_BYTES) return policy('fewer INFO lines at once');
     if (rewritten !== bytes) this.#replace(line, rewritten);
-    else if (line.wasSplit) this.#passSplit(line);
+    else if (line.isSplit) this.#passSplit(line);
+    return undefined;
   }
 
   /** The line was held back from the client or the server; it goes out before what follows. */
-  #passSplit(line: NatsParser): void {
+  #passSplit(line: Operation): void {
     this.#replace(line, copyOf(line));
   }
 
-  #replace(line: NatsParser, bytes: Buffer): void {
-    const start = line.wasSplit ? 0 : line.lineStart;
-    this.#changes.push({ start, end: line.wasSplit ? line.resumeAt : line.lineEnd, bytes });
+  #replace({ inPiece }: Operation, bytes: Buffer): void {
+    this.#changes.push({ start: inPiece.start, end: inPiece.end, bytes });
   }
 
   /** One chunk for one write: of the pool where it fits. */
@@ -453,19 +443,20 @@ const knownOf = ({ serverName, version, clientId }: ServerInfo): KnownServer => 
   ...(clientId === undefined ? {} : { clientId }),
 });
 
+const policy = (expected: string): Refusal => ({ problem: 'policy', expected });
+
 /** Without its quotes. */
-function errorText({ bytes, argumentStart, argumentEnd }: NatsParser): string {
-  const isQuoted =
-    argumentEnd - argumentStart >= 2 && bytes[argumentStart] === QUOTE && bytes[argumentEnd - 1] === QUOTE;
-  const start = isQuoted ? argumentStart + 1 : argumentStart;
-  const end = isQuoted ? argumentEnd - 1 : argumentEnd;
-  return bytes.toString('latin1', start, Math.min(end, start + MAX_ERROR_CHARACTERS));
+function errorText({ bytes, text: { start, end } }: Operation): string {
+  const isQuoted = end - start >= 2 && bytes[start] === QUOTE && bytes[end - 1] === QUOTE;
+  const from = isQuoted ? start + 1 : start;
+  const to = isQuoted ? end - 1 : end;
+  return bytes.toString('latin1', from, Math.min(to, from + MAX_ERROR_CHARACTERS));
 }
 
 /** Memory of its own, since it is kept: a part of Node's shared slab would keep all of it alive. */
-function copyOf({ bytes, lineStart, lineEnd }: NatsParser): Buffer {
-  const copy = Buffer.allocUnsafeSlow(lineEnd - lineStart);
-  bytes.copy(copy, 0, lineStart, lineEnd);
+function copyOf({ bytes, line }: Operation): Buffer {
+  const copy = Buffer.allocUnsafeSlow(line.length);
+  bytes.copy(copy, 0, line.start, line.end);
   return copy;
 }
 
@@ -479,6 +470,3 @@ function passChanged(chunk: Buffer, passed: number, changes: readonly Change[], 
   }
   if (passed > at) write(chunk.subarray(at, passed));
 }
-
-const namedCounts = (direction: Direction, counts: Float64Array): Record<string, number> =>
-  Object.fromEntries(VERBS_OF[direction].map((verb) => [VERB_NAMES[verb], counts[verb] ?? 0]));

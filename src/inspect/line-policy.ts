@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
-import type { NatsParser } from '../nats/parser.ts';
-import { VERB } from '../nats/protocol.ts';
+import type { Operation, Span } from '../nats/operation.ts';
+import { VERB } from '../nats/operations.ts';
 
 /**
  * What an enforcer lets a client say where no policy says more. nats-server is the judge: what it takes from a client
@@ -8,7 +8,7 @@ import { VERB } from '../nats/protocol.ts';
  * no library writes: each is a way to mean one thing to a filter and another to the server (a bare LF, `0002`), to get
  * words past the books (text after PING, long sids), or to trouble subscribers (control bytes, broken UTF-8).
  *
- * Most PUB lines never come here: plain runs (src/nats/plain-run.ts) hold none of these forms.
+ * Most PUB lines never come here: the fast scan (src/nats/fast-scan.ts) reads none of these forms.
  */
 
 const TAB = 0x09;
@@ -18,20 +18,20 @@ const DEL = 0x7f;
 const ZERO = 0x30;
 const MAX_SID_BYTES = 64;
 
-/** undefined: it may pass. Else what was expected in its place. CONNECT is somebody else's matter. */
-export function lineBreach(line: NatsParser): string | undefined {
-  if (line.bytes[line.lineEnd - 2] !== CR) return 'a line that ends with CR LF';
-  switch (line.verb) {
+/** undefined: it may pass. Else what was expected in its place. CONNECT is judged elsewhere. */
+export function lineViolation(operation: Operation): string | undefined {
+  const { bytes, line, text } = operation;
+  if (bytes[line.end - 2] !== CR) return 'a line that ends with CR LF';
+  switch (operation.verb) {
     case VERB.PUB:
     case VERB.HPUB:
-      return sizeBreach(line) ?? textBreach(line);
+      return sizeViolation(operation) ?? nameViolation(operation);
     case VERB.SUB:
-      return textBreach(line) ?? sidBreach(line, line.lastStart, line.lastEnd);
     case VERB.UNSUB:
-      return textBreach(line) ?? sidBreach(line, line.firstStart, line.firstEnd);
+      return nameViolation(operation) ?? sidViolation(bytes, operation.sid);
     case VERB.PING:
     case VERB.PONG:
-      return line.argumentEnd > line.argumentStart ? 'no text after PING or PONG' : undefined;
+      return text.length > 0 ? 'no text after PING or PONG' : undefined;
     case VERB.CONNECT:
       return undefined;
     default:
@@ -39,27 +39,23 @@ export function lineBreach(line: NatsParser): string | undefined {
   }
 }
 
-function sizeBreach(line: NatsParser): string | undefined {
-  const { bytes, verb } = line;
-  const padded = (start: number, end: number): boolean => end - start > 1 && bytes[start] === ZERO;
-  const breach =
-    padded(line.lastStart, line.lastEnd) ||
-    (verb === VERB.HPUB && padded(line.previousStart, line.previousEnd));
-  return breach ? 'sizes without leading zeros' : undefined;
+function sizeViolation({ bytes, size, headerSize }: Operation): string | undefined {
+  const isPadded = (span: Span): boolean => span.length > 1 && bytes[span.start] === ZERO;
+  return isPadded(size) || isPadded(headerSize) ? 'sizes without leading zeros' : undefined;
 }
 
 /** Subjects, reply and queue names: valid UTF-8 without control bytes. TAB separates them, as blanks do. */
-function textBreach({ bytes, argumentStart, argumentEnd }: NatsParser): string | undefined {
+function nameViolation({ bytes, text }: Operation): string | undefined {
   let ascii = true;
-  for (let at = argumentStart; at < argumentEnd; at++) {
+  for (let at = text.start; at < text.end; at++) {
     const byte = bytes[at] as number;
     if ((byte < BLANK && byte !== TAB) || byte === DEL) return 'names without control bytes';
     if (byte > DEL) ascii = false;
   }
-  return ascii || isUtf8(bytes.subarray(argumentStart, argumentEnd)) ? undefined : 'names in UTF-8';
+  return ascii || isUtf8(bytes.subarray(text.start, text.end)) ? undefined : 'names in UTF-8';
 }
 
-function sidBreach({ bytes }: NatsParser, start: number, end: number): string | undefined {
+function sidViolation(bytes: Buffer, { start, end }: Span): string | undefined {
   if (end - start > MAX_SID_BYTES) return `a sid of at most ${MAX_SID_BYTES} bytes`;
   for (let at = start; at < end; at++) if ((bytes[at] as number) > DEL) return 'a sid of ASCII characters';
   return undefined;

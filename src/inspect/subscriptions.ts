@@ -1,5 +1,5 @@
-import type { NatsParser } from '../nats/parser.ts';
-import { VERB } from '../nats/protocol.ts';
+import type { Operation, Span } from '../nats/operation.ts';
+import { VERB } from '../nats/operations.ts';
 
 export type Subscription = { readonly subject: string; readonly queue: string | undefined };
 
@@ -63,13 +63,11 @@ export class Subscriptions {
     return this.#keptBytes + bytes <= MAX_KEPT_BYTES && this.#byAll.bytes + bytes <= MAX_KEPT_BY_ALL;
   }
 
-  /** For SUB and UNSUB lines. */
-  seen(line: NatsParser): void {
-    const { bytes } = line;
-    const text = (start: number, end: number): string =>
-      bytes.toString('utf8', start, Math.min(end, start + MAX_SUBJECT_CHARACTERS));
-    if (line.verb === VERB.UNSUB) {
-      const sid = sidOf(bytes, line.firstStart, line.firstEnd);
+  /** For SUB and UNSUB. */
+  seen(operation: Operation): void {
+    const { bytes, subject, queue } = operation;
+    const sid = sidOf(operation);
+    if (operation.verb === VERB.UNSUB) {
       const known = this.#bySid.get(sid);
       if (known !== undefined) {
         this.#keep(-bytesOf(sid, known));
@@ -77,12 +75,12 @@ export class Subscriptions {
       } else if (this.#more > 0) this.#more--;
       return;
     }
-    const sid = sidOf(bytes, line.lastStart, line.lastEnd);
     // The server answers `Invalid Subject` and goes on.
-    if (this.#bySid.has(sid) || !isPattern(bytes, line.firstStart, line.firstEnd)) return;
+    if (this.#bySid.has(sid) || !isPattern(bytes, subject)) return;
+    const textOf = (part: Span): string => operation.read(part, 'utf8', MAX_SUBJECT_CHARACTERS);
     const subscription = {
-      subject: text(line.firstStart, line.firstEnd),
-      queue: line.tokens === 3 ? text(line.previousStart, line.previousEnd) : undefined,
+      subject: textOf(subject),
+      queue: queue.length === 0 ? undefined : textOf(queue),
     };
     const size = bytesOf(sid, subscription);
     if (!this.#hasRoom(size) || sid.length > MAX_SID_BYTES) {
@@ -95,11 +93,10 @@ export class Subscriptions {
 }
 
 /** Any bytes, one character for each: sids that differ must not meet in the replacement character. */
-const sidOf = (bytes: Buffer, start: number, end: number): string =>
-  bytes.toString('latin1', start, Math.min(end, start + MAX_SID_BYTES + 1));
+const sidOf = (operation: Operation): string => operation.read(operation.sid, 'latin1', MAX_SID_BYTES + 1);
 
 /** No empty token, and `>` as the last one only. */
-function isPattern(bytes: Buffer, start: number, end: number): boolean {
+function isPattern(bytes: Buffer, { start, end }: Span): boolean {
   let tokenStart = start;
   for (let at = start; at <= end; at++) {
     if (at < end && bytes[at] !== DOT) continue;

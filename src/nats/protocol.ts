@@ -1,55 +1,6 @@
-/** Words of the NATS client protocol; `/nats.md` grammar as nats-server 2.9 to 2.15 reads it. */
+import { OPERATIONS } from './operations.ts';
 
-export type Direction = 'to_upstream' | 'to_client';
-
-/** Index of a verb in counters; a number, since the parser counts on every message. */
-export const VERB = {
-  CONNECT: 0,
-  PUB: 1,
-  HPUB: 2,
-  SUB: 3,
-  UNSUB: 4,
-  PING: 5,
-  PONG: 6,
-  OK: 7,
-  INFO: 8,
-  ERR: 9,
-  MSG: 10,
-  HMSG: 11,
-} as const;
-export type Verb = (typeof VERB)[keyof typeof VERB];
-
-/** By verb number: as on the wire, and as metric label. */
-export const VERB_NAMES = [
-  'CONNECT',
-  'PUB',
-  'HPUB',
-  'SUB',
-  'UNSUB',
-  'PING',
-  'PONG',
-  '+OK',
-  'INFO',
-  '-ERR',
-  'MSG',
-  'HMSG',
-] as const;
-
-/** What each side may say. */
-export const VERBS_OF: Readonly<Record<Direction, readonly Verb[]>> = {
-  to_upstream: [
-    VERB.CONNECT,
-    VERB.PUB,
-    VERB.HPUB,
-    VERB.SUB,
-    VERB.UNSUB,
-    VERB.PING,
-    VERB.PONG,
-    VERB.OK,
-    VERB.INFO,
-  ],
-  to_client: [VERB.INFO, VERB.MSG, VERB.HMSG, VERB.PING, VERB.PONG, VERB.OK, VERB.ERR],
-};
+/** Limits of the NATS client protocol, and why a stream cannot be read. */
 
 /** nats-server's default of max_control_line: bytes of an argument, without the verb. */
 export const MAX_CONTROL_LINE_BYTES = 4096;
@@ -84,7 +35,14 @@ export function serverText(problem: ParseProblem): string {
 
 const MAX_SHOWN_BYTES = 32;
 /** Words that tell what somebody tried to speak; whatever else is at a beginning may be half of a secret. */
-const SHOWN_WORDS: readonly string[] = [...VERB_NAMES, 'HTTP', 'GET', 'POST', 'HELLO', 'AUTH'];
+const SHOWN_WORDS: readonly string[] = [
+  ...OPERATIONS.map(({ name }) => name),
+  'HTTP',
+  'GET',
+  'POST',
+  'HELLO',
+  'AUTH',
+];
 
 /**
  * The shape of foreign bytes, in printable ASCII: a known word at the beginning as it is, blanks, control bytes as

@@ -1,5 +1,7 @@
-import { NatsParser } from '../../src/nats/parser.ts';
-import { type ParseError, VERB } from '../../src/nats/protocol.ts';
+import type { Operation, Span } from '../../src/nats/operation.ts';
+import { VERB } from '../../src/nats/operations.ts';
+import { NatsParser, type Refusal } from '../../src/nats/parser.ts';
+import type { ParseError } from '../../src/nats/protocol.ts';
 import { CONNECT_OBJECT, MAX_PAYLOAD_BYTES } from './nats-lines.ts';
 
 /** The subscription to everything that each connection begins with. */
@@ -35,8 +37,8 @@ export class Model {
   constructor(user: string) {
     this.#user = user;
     this.parser = new NatsParser('to_upstream', {
-      everyMessage: true,
-      wholeLines: false,
+      reportMessages: true,
+      assembleLines: false,
       sink: { onOperation: (line) => this.#on(line) },
     });
     this.#subs.set(BASE_SID, { sid: BASE_SID, tokens: ['>'], queue: '', delivered: 0, max: 0, deaf: false });
@@ -89,52 +91,51 @@ export class Model {
     return between ? undefined : Buffer.from('\r\n');
   }
 
-  #on(line: NatsParser): void {
-    const text = (start: number, end: number): string => line.bytes.toString('latin1', start, end);
-    const first = text(line.firstStart, line.firstEnd);
-    const last = text(line.lastStart, line.lastEnd);
-    switch (line.verb) {
+  #on(operation: Operation): Refusal | undefined {
+    const textOf = (part: Span): string => operation.read(part);
+    const subject = textOf(operation.subject);
+    const sid = textOf(operation.sid);
+    switch (operation.verb) {
       case VERB.PING:
         this.answers.push(['PONG']);
-        return;
+        break;
       case VERB.CONNECT: {
-        const object = text(line.argumentStart, line.argumentEnd).replace(/[ \t]+$/, '');
+        const object = textOf(operation.text).replace(/[ \t]+$/, '');
         if (object !== CONNECT_OBJECT.replace('USER', this.#user)) this.left = 'connect';
         for (const sub of this.#subs.values()) sub.deaf = true;
-        return;
+        break;
       }
       case VERB.INFO:
-        if (text(line.argumentStart, line.argumentEnd).trim() !== '{}') this.left = 'info';
-        return;
+        if (textOf(operation.text).trim() !== '{}') this.left = 'info';
+        break;
       case VERB.SUB:
-        this.#subscribe(first, line.tokens === 3 ? text(line.previousStart, line.previousEnd) : '', last);
-        return;
+        this.#subscribe(subject, textOf(operation.queue), sid);
+        break;
       case VERB.UNSUB:
-        this.#unsubscribe(first, line.tokens === 2 ? last : undefined);
-        return;
+        this.#unsubscribe(sid, operation.max.length === 0 ? undefined : textOf(operation.max));
+        break;
       case VERB.PUB:
       case VERB.HPUB: {
-        if (line.size > MAX_PAYLOAD_BYTES) {
+        if (operation.payloadBytes > MAX_PAYLOAD_BYTES) {
           this.isOverMaxPayload = true;
-          line.refuse('size', `at most ${MAX_PAYLOAD_BYTES} bytes`);
-          return;
+          return { problem: 'size', expected: `at most ${MAX_PAYLOAD_BYTES} bytes` };
         }
-        const withHeaders = line.verb === VERB.HPUB;
-        const tokens = text(line.firstStart, line.lastEnd).split(/[ \t]+/);
-        const reply = tokens.length === (withHeaders ? 4 : 3) ? ` ${tokens[1]}` : '';
-        const sizes =
-          withHeaders && line.headerSize > 0 ? `${text(line.previousStart, line.previousEnd)} ${last}` : last;
-        const verb = withHeaders && line.headerSize > 0 ? 'HMSG' : 'MSG';
+        const hasHeaders = operation.headerBytes > 0;
+        const reply = operation.reply.length > 0 ? ` ${textOf(operation.reply)}` : '';
+        const size = textOf(operation.size);
+        const sizes = hasHeaders ? `${textOf(operation.headerSize)} ${size}` : size;
+        const verb = hasHeaders ? 'HMSG' : 'MSG';
         this.#message = {
-          line: (sid) => `${verb} ${first} ${sid}${reply} ${sizes}\r\n`,
-          subject: first,
+          line: (sid) => `${verb} ${subject} ${sid}${reply} ${sizes}\r\n`,
+          subject,
           parts: [],
         };
-        this.#missing = line.size + 2;
-        return;
+        this.#missing = operation.payloadBytes + 2;
+        break;
       }
       default:
     }
+    return undefined;
   }
 
   #subscribe(subject: string, queue: string, sid: string): void {

@@ -5,8 +5,8 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { BufferPool } from '../../src/bytes/buffer-pool.ts';
 import type { RunningNatsServer } from '../../src/dev/nats-process.ts';
 import { Inspector } from '../../src/inspect/inspector.ts';
+import { fastScanIn } from '../../src/nats/fast-scan.ts';
 import { NatsParser } from '../../src/nats/parser.ts';
-import { plainRunIn } from '../../src/nats/plain-run.ts';
 import type { ParseError } from '../../src/nats/protocol.ts';
 import { realNatsServer } from '../support/nats.ts';
 import { CONNECT_OBJECT, clientBytes, type Draw, drawFrom, MAX_PAYLOAD_BYTES } from './nats-lines.ts';
@@ -239,14 +239,14 @@ function say(
 }
 
 const observerPool = new BufferPool({ slots: 1 });
-const observerRuns = plainRunIn(observerPool.memory, observerPool.scratch);
+const observerScan = fastScanIn(observerPool.memory, observerPool.scratch);
 
 /** An observer, who is told of no message and reads whole runs of them, makes the same of any pieces as the parser. */
 function assertObserved(bytes: Buffer, whole: NatsParser, draw: Draw): void {
-  const sink = { onOperation() {} };
+  const sink = { onOperation: () => undefined };
   const observer = new NatsParser('to_upstream', { sink });
-  observer.plainRun = observerRuns;
-  const told = new NatsParser('to_upstream', { sink, everyMessage: true });
+  observer.fastScan = observerScan;
+  const told = new NatsParser('to_upstream', { sink, reportMessages: true });
   const both = [observer, told];
   const slot = observerPool.take();
   for (let at = 0; at < bytes.length; ) {

@@ -46,7 +46,7 @@ for (const name of NAMES) {
         // The one in `errors` is cut off by the server.
         const tooBig = name === 'errors' && direction === 'to_upstream';
         for (const pieces of [[bytes], byteByByte(bytes)]) {
-          const reading = readPieces(direction, pieces, { checkHeaders: true, wholeLines: true });
+          const reading = readPieces(direction, pieces, { checkHeaders: true, assembleLines: true });
           assert.equal(reading.error, undefined);
           assert.ok(tooBig || reading.boundary === bytes.length);
           assert.ok(reading.events.length > 4);

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { Session } from 'node:inspector/promises';
 import { after, before, describe, test } from 'node:test';
+import type { Direction } from '../../src/nats/operations.ts';
 import { NatsParser } from '../../src/nats/parser.ts';
-import type { Direction } from '../../src/nats/protocol.ts';
 
 const session = new Session();
 before(async () => {
@@ -33,8 +33,8 @@ async function blocksPerByte(
   bytes: number,
 ): Promise<number> {
   const piece = Buffer.from(filler.repeat(7));
-  const count = await blocksRun(/\/src\/nats\/(parser|held-line)\.ts$/, () => {
-    const parser = new NatsParser(direction, { maxLineBytes: 1024 * 1024, wholeLines: true });
+  const count = await blocksRun(/\/src\/nats\/(parser|arguments|framing|held-line|operations)\.ts$/, () => {
+    const parser = new NatsParser(direction, { maxLineBytes: 1024 * 1024, assembleLines: true });
     const first = Buffer.from(head);
     parser.parse(first, 0, first.length);
     for (let sent = 0; sent < bytes; sent += piece.length) parser.parse(piece, 0, piece.length);

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
-import { type NatsParser, NatsParser as Parser, type ParserOptions } from '../../src/nats/parser.ts';
-import { FOUND_BYTES, type PlainRun, plainRunIn } from '../../src/nats/plain-run.ts';
-import { type Direction, type ParseError, VERB, VERB_NAMES } from '../../src/nats/protocol.ts';
+import { type FastScan, fastScanIn, RESULT_BYTES } from '../../src/nats/fast-scan.ts';
+import type { Operation } from '../../src/nats/operation.ts';
+import { ARGUMENT_NAMES, type Direction, rowOf } from '../../src/nats/operations.ts';
+import { NatsParser, type ParserOptions } from '../../src/nats/parser.ts';
+import type { ParseError } from '../../src/nats/protocol.ts';
 
 /** What a parser made of a stream: everything that must not depend on how the stream was cut. */
 export type Reading = {
@@ -21,16 +23,21 @@ export function readPieces(
   direction: Direction,
   pieces: readonly Buffer[],
   options: Omit<ParserOptions, 'sink'> & {
-    readonly plainRun?: PlainRun | undefined;
+    readonly fastScan?: FastScan | undefined;
   } = {},
 ): Reading {
   const events: string[] = [];
-  const parser = new Parser(direction, {
-    everyMessage: true,
+  const parser = new NatsParser(direction, {
+    reportMessages: true,
     ...options,
-    sink: { onOperation: (line) => void events.push(told(line)) },
+    sink: {
+      onOperation(operation) {
+        events.push(described(operation));
+        return undefined;
+      },
+    },
   });
-  parser.plainRun = options.plainRun;
+  parser.fastScan = options.fastScan;
   let boundary = 0;
   let offset = 0;
   let mostHeld = 0;
@@ -51,29 +58,15 @@ export function readPieces(
   };
 }
 
-function told(line: NatsParser): string {
-  const text = (start: number, end: number): string => line.bytes.toString('latin1', start, end);
-  const verb = VERB_NAMES[line.verb];
-  switch (line.verb) {
-    case VERB.PING:
-    case VERB.PONG:
-    case VERB.OK:
-      return verb;
-    case VERB.CONNECT:
-    case VERB.INFO:
-    case VERB.ERR:
-      return `${verb} ${text(line.argumentStart, line.argumentEnd)}`;
-    default: {
-      const parts = [
-        text(line.firstStart, line.firstEnd),
-        ...(line.tokens > 1 ? [text(line.previousStart, line.previousEnd)] : []),
-        text(line.lastStart, line.lastEnd),
-      ];
-      const sizes =
-        line.verb === VERB.SUB || line.verb === VERB.UNSUB ? '' : ` ${line.headerSize}/${line.size}`;
-      return `${verb} ${line.tokens}: ${parts.join('|')}${sizes}`;
-    }
-  }
+/** `PUB subject=a size=2 0/2`: what every part is, and of messages the bytes of headers and of all. */
+function described(operation: Operation): string {
+  const { name, usage, hasPayload, ignoresText } = rowOf(operation.verb);
+  if (ignoresText) return name;
+  if (usage === undefined) return `${name} ${operation.read(operation.text)}`;
+  const parts = ARGUMENT_NAMES.filter((part) => operation[part].length > 0);
+  const named = parts.map((part) => `${part}=${operation.read(operation[part])}`);
+  const sizes = hasPayload ? [`${operation.headerBytes}/${operation.payloadBytes}`] : [];
+  return [name, ...named, ...sizes].join(' ');
 }
 
 /** `bytes` in pieces that end at these offsets. Each piece is a copy with other bytes around it. */
@@ -103,16 +96,16 @@ export function* allCuts(bytes: Buffer): Generator<Buffer[]> {
 
 const memory = new WebAssembly.Memory({ initial: 4, maximum: 4 });
 const bytesOfMemory = Buffer.from(memory.buffer);
-const RESULT = bytesOfMemory.length - FOUND_BYTES;
+const RESULT = bytesOfMemory.length - RESULT_BYTES;
 /** What SIMD may look at behind a piece. */
 const SLACK_BYTES = 32;
 
 /** For pieces that `inMemory` has made. */
-export const plainRun = plainRunIn(memory, RESULT);
-assert.ok(plainRun !== undefined, 'this machine has no SIMD');
+export const fastScan = fastScanIn(memory, RESULT);
+assert.ok(fastScan !== undefined, 'this machine has no SIMD');
 
 /**
- * The pieces in the memory of `plainRun`, until the next call: one directly behind the other, at its very beginning or
+ * The pieces in the memory of `fastScan`, until the next call: one directly behind the other, at its very beginning or
  * at its very end.
  */
 export function inMemory(pieces: readonly Buffer[], place: 'start' | 'end'): Buffer[] {

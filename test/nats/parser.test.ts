@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
+import type { Direction } from '../../src/nats/operations.ts';
 import { NatsParser } from '../../src/nats/parser.ts';
-import type { Direction, ParseProblem } from '../../src/nats/protocol.ts';
-import { allCuts, byteByByte, cutAt, inMemory, plainRun, type Reading, readPieces } from './parse-pieces.ts';
+import type { ParseProblem } from '../../src/nats/protocol.ts';
+import { allCuts, byteByByte, cutAt, fastScan, inMemory, type Reading, readPieces } from './parse-pieces.ts';
 
 type Row = readonly [bytes: string, expected: readonly string[] | ParseProblem];
 
@@ -14,11 +15,11 @@ const CLIENT: readonly Row[] = [
   ['PUB  3\r\nabc\r\n', 'arguments'],
   ['PUB a \r\n\r\n', 'arguments'],
   // Verbs and separators (N1)
-  ['PUB ob.a 2\r\nhi\r\n', ['PUB 2: ob.a|ob.a|2 0/2']],
-  ['pub ob.a 2\r\nhi\r\n', ['PUB 2: ob.a|ob.a|2 0/2']],
-  ['pUb\tob.a\t \t2\r\nhi\r\n', ['PUB 2: ob.a|ob.a|2 0/2']],
-  ['PUB  ob.a  2 \t\r\nhi\r\n', ['PUB 2: ob.a|ob.a|2 0/2']],
-  ['PUB ob.a reply.to 2\r\nhi\r\n', ['PUB 3: ob.a|reply.to|2 0/2']],
+  ['PUB ob.a 2\r\nhi\r\n', ['PUB subject=ob.a size=2 0/2']],
+  ['pub ob.a 2\r\nhi\r\n', ['PUB subject=ob.a size=2 0/2']],
+  ['pUb\tob.a\t \t2\r\nhi\r\n', ['PUB subject=ob.a size=2 0/2']],
+  ['PUB  ob.a  2 \t\r\nhi\r\n', ['PUB subject=ob.a size=2 0/2']],
+  ['PUB ob.a reply.to 2\r\nhi\r\n', ['PUB subject=ob.a reply=reply.to size=2 0/2']],
   [' PUB ob.a 2\r\nhi\r\n', 'verb'],
   ['\tPING\r\n', 'verb'],
   ['PUBob.a 2\r\nhi\r\n', 'verb'],
@@ -28,8 +29,8 @@ const CLIENT: readonly Row[] = [
   ['SUB\r\n', 'verb'],
   ['GET / HTTP/1.1\r\n', 'verb'],
   // Line ends (N2, N3)
-  ['PUB ob.a 2\nhi\r\n', ['PUB 2: ob.a|ob.a|2 0/2']],
-  ['SUB ob.a 1\n', ['SUB 2: ob.a|ob.a|1']],
+  ['PUB ob.a 2\nhi\r\n', ['PUB subject=ob.a size=2 0/2']],
+  ['SUB ob.a 1\n', ['SUB subject=ob.a sid=1']],
   ['PING\nPONG\n', ['PING', 'PONG']],
   ['PUB ob.a 2\r\r\nhi\r\n', 'ambiguous'],
   ['PUB ob\r.a 2\r\nhi\r\n', 'ambiguous'],
@@ -42,8 +43,8 @@ const CLIENT: readonly Row[] = [
   ['PUB \r\n', 'ambiguous'],
   ['PUB \nob.a 2\r\n', 'ambiguous'],
   // Sizes (N4)
-  ['PUB ob.a 0002\r\nhi\r\n', ['PUB 2: ob.a|ob.a|0002 0/2']],
-  ['PUB ob.a 000000002\r\nhi\r\n', ['PUB 2: ob.a|ob.a|000000002 0/2']],
+  ['PUB ob.a 0002\r\nhi\r\n', ['PUB subject=ob.a size=0002 0/2']],
+  ['PUB ob.a 000000002\r\nhi\r\n', ['PUB subject=ob.a size=000000002 0/2']],
   ['PUB ob.a 0000000002\r\nhi\r\n', 'size'],
   ['PUB ob.a 0x2\r\nhi\r\n', 'size'],
   ['PUB ob.a +2\r\nhi\r\n', 'size'],
@@ -52,7 +53,7 @@ const CLIENT: readonly Row[] = [
   ['PUB ob.a \uff12\r\nhi\r\n', 'size'],
   ['PUB ob.a bar\r\n', 'size'],
   [`PUB ob.a ${'1'.repeat(64)}\r\n`, 'size'],
-  ['PUB ob.a 0\r\n\r\n', ['PUB 2: ob.a|ob.a|0 0/0']],
+  ['PUB ob.a 0\r\n\r\n', ['PUB subject=ob.a size=0 0/0']],
   // Number of arguments (N5)
   ['PUB a b c 2\r\nhi\r\n', 'arguments'],
   ['PUB 2\r\nhi\r\n', 'arguments'],
@@ -62,20 +63,20 @@ const CLIENT: readonly Row[] = [
   ['HPUB a 2\r\nhi\r\n', 'arguments'],
   ['HPUB a b c 2 2\r\nhi\r\n', 'arguments'],
   // Subjects are bytes (N6, N7, N11, N12, N16)
-  ['PUB a\0b 2\r\nhi\r\n', ['PUB 2: a\0b|a\0b|2 0/2']],
-  ['PUB \xc3\xa9 2\r\nhi\r\n', ['PUB 2: \xc3\xa9|\xc3\xa9|2 0/2']],
-  ['PUB a\xc2\xa0b 2\r\nhi\r\n', ['PUB 2: a\xc2\xa0b|a\xc2\xa0b|2 0/2']],
-  ['PUB \xff\xfe\x0b\x0c\x7f 2\r\nhi\r\n', ['PUB 2: \xff\xfe\x0b\x0c\x7f|\xff\xfe\x0b\x0c\x7f|2 0/2']],
-  ['PUB ob..a 2\r\nhi\r\n', ['PUB 2: ob..a|ob..a|2 0/2']],
-  ['PUB ob.* 2\r\nhi\r\n', ['PUB 2: ob.*|ob.*|2 0/2']],
-  ['PUB ob.a r.* 2\r\nhi\r\n', ['PUB 3: ob.a|r.*|2 0/2']],
-  ['SUB ob..a 1\r\n', ['SUB 2: ob..a|ob..a|1']],
-  ['SUB ob.** 1\r\n', ['SUB 2: ob.**|ob.**|1']],
-  ['SUB ob.a workers 1\r\n', ['SUB 3: ob.a|workers|1']],
-  ['sub ob.a any-token\r\n', ['SUB 2: ob.a|ob.a|any-token']],
-  ['UNSUB 7\r\n', ['UNSUB 1: 7|7']],
-  ['UNSUB 7 5\r\n', ['UNSUB 2: 7|7|5']],
-  ['UNSUB 7 -1\r\n', ['UNSUB 2: 7|7|-1']],
+  ['PUB a\0b 2\r\nhi\r\n', ['PUB subject=a\0b size=2 0/2']],
+  ['PUB \xc3\xa9 2\r\nhi\r\n', ['PUB subject=\xc3\xa9 size=2 0/2']],
+  ['PUB a\xc2\xa0b 2\r\nhi\r\n', ['PUB subject=a\xc2\xa0b size=2 0/2']],
+  ['PUB \xff\xfe\x0b\x0c\x7f 2\r\nhi\r\n', ['PUB subject=\xff\xfe\x0b\x0c\x7f size=2 0/2']],
+  ['PUB ob..a 2\r\nhi\r\n', ['PUB subject=ob..a size=2 0/2']],
+  ['PUB ob.* 2\r\nhi\r\n', ['PUB subject=ob.* size=2 0/2']],
+  ['PUB ob.a r.* 2\r\nhi\r\n', ['PUB subject=ob.a reply=r.* size=2 0/2']],
+  ['SUB ob..a 1\r\n', ['SUB subject=ob..a sid=1']],
+  ['SUB ob.** 1\r\n', ['SUB subject=ob.** sid=1']],
+  ['SUB ob.a workers 1\r\n', ['SUB subject=ob.a sid=1 queue=workers']],
+  ['sub ob.a any-token\r\n', ['SUB subject=ob.a sid=any-token']],
+  ['UNSUB 7\r\n', ['UNSUB sid=7']],
+  ['UNSUB 7 5\r\n', ['UNSUB sid=7 max=5']],
+  ['UNSUB 7 -1\r\n', ['UNSUB sid=7 max=-1']],
   // PING, PONG and +OK run to LF (N8, N9)
   ['PING hello\r\n', ['PING']],
   ['PINGPONG \r x\0\r\n', ['PING']],
@@ -91,9 +92,12 @@ const CLIENT: readonly Row[] = [
   ['INFO {}\r\n', ['INFO {}']],
   ['INFO\r\n', 'arguments'],
   // Headers (N10)
-  ['HPUB ob.a 12 14\r\nNATS/1.0\r\n\r\nhi\r\n', ['HPUB 3: ob.a|12|14 12/14']],
-  ['HPUB ob.a 0 2\r\nhi\r\n', ['HPUB 3: ob.a|0|2 0/2']],
-  ['hpub ob.a r 012 0014\nNATS/1.0\r\n\r\nhi\r\n', ['HPUB 4: ob.a|012|0014 12/14']],
+  ['HPUB ob.a 12 14\r\nNATS/1.0\r\n\r\nhi\r\n', ['HPUB subject=ob.a headerSize=12 size=14 12/14']],
+  ['HPUB ob.a 0 2\r\nhi\r\n', ['HPUB subject=ob.a headerSize=0 size=2 0/2']],
+  [
+    'hpub ob.a r 012 0014\nNATS/1.0\r\n\r\nhi\r\n',
+    ['HPUB subject=ob.a reply=r headerSize=012 size=0014 12/14'],
+  ],
   ['HPUB ob.a 15 14\r\n', 'size'],
   ['HPUB ob.a x 14\r\n', 'size'],
   ['HPUB ob.a -1 14\r\n', 'size'],
@@ -104,17 +108,14 @@ const CLIENT: readonly Row[] = [
   ['CONNECT\r\n', 'arguments'],
   ['CONNECT \n', 'arguments'],
   // Line length (N13)
-  [
-    `PUB ${'x'.repeat(4094)} 0\r\n\r\n`,
-    ['PUB 2: '.concat('x'.repeat(4094), '|', 'x'.repeat(4094), '|0 0/0')],
-  ],
+  [`PUB ${'x'.repeat(4094)} 0\r\n\r\n`, [`PUB subject=${'x'.repeat(4094)} size=0 0/0`]],
   [`PUB ${'x'.repeat(4095)} 0\r\n\r\n`, 'line_too_long'],
-  [`SUB ${'x'.repeat(4094)} 1\r\n`, ['SUB 2: '.concat('x'.repeat(4094), '|', 'x'.repeat(4094), '|1')]],
+  [`SUB ${'x'.repeat(4094)} 1\r\n`, [`SUB subject=${'x'.repeat(4094)} sid=1`]],
   [`SUB ${'x'.repeat(4095)} 1\r\n`, 'line_too_long'],
   [`CONNECT ${long}\r\n`, [`CONNECT ${long}`]],
   [`CONNECT ${long}x\r\n`, 'line_too_long'],
   [`PUB a ${' '.repeat(4095)}0\r\n`, 'line_too_long'],
-  [`PUB ${' '.repeat(4093)}a 0\r\n\r\n`, ['PUB 2: a|a|0 0/0']],
+  [`PUB ${' '.repeat(4093)}a 0\r\n\r\n`, ['PUB subject=a size=0 0/0']],
   [`PUB ${' '.repeat(5000)}a 0\r\n`, 'line_too_long'],
   // Empty (N14)
   ['\r\n', 'verb'],
@@ -124,7 +125,7 @@ const CLIENT: readonly Row[] = [
   ['PUB a 2\r\nhi\n', 'payload_end'],
   ['PUB a 2\r\nhi\r\r\n', 'payload_end'],
   ['PUB a 0\r\nPING\r\n', 'payload_end'],
-  ['PUB a 6\r\nPING\r\n\r\nPING\r\n', ['PUB 2: a|a|6 0/6', 'PING']],
+  ['PUB a 6\r\nPING\r\n\r\nPING\r\n', ['PUB subject=a size=6 0/6', 'PING']],
 ];
 
 const SERVER: readonly Row[] = [
@@ -133,30 +134,30 @@ const SERVER: readonly Row[] = [
   ['INFO {"a":1} \r\n', ['INFO {"a":1} ']],
   ['INFO {}\n', ['INFO {}']],
   ['info\t{}\r\n', ['INFO {}']],
-  ['MSG ob.a 1 2\r\nhi\r\n', ['MSG 3: ob.a|1|2 0/2']],
-  ['MSG ob.a 1 reply 2\r\nhi\r\n', ['MSG 4: ob.a|reply|2 0/2']],
-  ['msg\tob.a  1 2\nhi\r\n', ['MSG 3: ob.a|1|2 0/2']],
-  ['MSG ob.a 1 0002\r\nhi\r\n', ['MSG 3: ob.a|1|0002 0/2']],
-  ['MSG ob\r.a 1 2\r\nhi\r\n', ['MSG 3: ob\r.a|1|2 0/2']],
-  ['MSG \r 1 2\r\nhi\r\n', ['MSG 3: \r|1|2 0/2']],
+  ['MSG ob.a 1 2\r\nhi\r\n', ['MSG subject=ob.a sid=1 size=2 0/2']],
+  ['MSG ob.a 1 reply 2\r\nhi\r\n', ['MSG subject=ob.a sid=1 reply=reply size=2 0/2']],
+  ['msg\tob.a  1 2\nhi\r\n', ['MSG subject=ob.a sid=1 size=2 0/2']],
+  ['MSG ob.a 1 0002\r\nhi\r\n', ['MSG subject=ob.a sid=1 size=0002 0/2']],
+  ['MSG ob\r.a 1 2\r\nhi\r\n', ['MSG subject=ob\r.a sid=1 size=2 0/2']],
+  ['MSG \r 1 2\r\nhi\r\n', ['MSG subject=\r sid=1 size=2 0/2']],
   // A publisher's LF: first, or moved by an import or a mapping.
-  ['MSG \na.x 1 2\r\nhi\r\n', ['MSG 3: \na.x|1|2 0/2']],
-  ['MSG pre.\na.x 1 reply 2\r\nhi\r\n', ['MSG 4: pre.\na.x|reply|2 0/2']],
-  ['MSG out.\n 1 2\r\nhi\r\n', ['MSG 3: out.\n|1|2 0/2']],
-  ['MSG \n\ra\n\n.x\r 1 2\r\nhi\r\n', ['MSG 3: \n\ra\n\n.x\r|1|2 0/2']],
-  ['msg \t\na.x\t1 2\nhi\r\n', ['MSG 3: \na.x|1|2 0/2']],
-  ['HMSG \na 1 12 14\r\nNATS/1.0\r\n\r\nhi\r\n', ['HMSG 4: \na|12|14 12/14']],
-  ['HMSG pre.\na 1 r 0 2\r\nhi\r\n', ['HMSG 5: pre.\na|0|2 0/2']],
+  ['MSG \na.x 1 2\r\nhi\r\n', ['MSG subject=\na.x sid=1 size=2 0/2']],
+  ['MSG pre.\na.x 1 reply 2\r\nhi\r\n', ['MSG subject=pre.\na.x sid=1 reply=reply size=2 0/2']],
+  ['MSG out.\n 1 2\r\nhi\r\n', ['MSG subject=out.\n sid=1 size=2 0/2']],
+  ['MSG \n\ra\n\n.x\r 1 2\r\nhi\r\n', ['MSG subject=\n\ra\n\n.x\r sid=1 size=2 0/2']],
+  ['msg \t\na.x\t1 2\nhi\r\n', ['MSG subject=\na.x sid=1 size=2 0/2']],
+  ['HMSG \na 1 12 14\r\nNATS/1.0\r\n\r\nhi\r\n', ['HMSG subject=\na sid=1 headerSize=12 size=14 12/14']],
+  ['HMSG pre.\na 1 r 0 2\r\nhi\r\n', ['HMSG subject=pre.\na sid=1 reply=r headerSize=0 size=2 0/2']],
   ['MSG \r\nPING\r\n', 'ambiguous'],
   ['MSG \n\r\nPING\r\n', 'arguments'],
   ['MSG a\nPING\r\n', 'arguments'],
   ['MSG a 1\nPING\r\n', 'arguments'],
   [`MSG ${'\n'.repeat(66_000)} 1 2\r\n`, 'line_too_long'],
-  ['MSG a\0\xff\x0b 1 2\r\nhi\r\n', ['MSG 3: a\0\xff\x0b|1|2 0/2']],
-  ['MSG a 1 0\r\n\r\n', ['MSG 3: a|1|0 0/0']],
-  ['MSG a 1 9\r\nINFO {}\r\n\r\n', ['MSG 3: a|1|9 0/9']],
-  ['HMSG a 1 12 14\r\nNATS/1.0\r\n\r\nhi\r\n', ['HMSG 4: a|12|14 12/14']],
-  ['HMSG a 1 r 4 6\r\nfreehi\r\n', ['HMSG 5: a|4|6 4/6']],
+  ['MSG a\0\xff\x0b 1 2\r\nhi\r\n', ['MSG subject=a\0\xff\x0b sid=1 size=2 0/2']],
+  ['MSG a 1 0\r\n\r\n', ['MSG subject=a sid=1 size=0 0/0']],
+  ['MSG a 1 9\r\nINFO {}\r\n\r\n', ['MSG subject=a sid=1 size=9 0/9']],
+  ['HMSG a 1 12 14\r\nNATS/1.0\r\n\r\nhi\r\n', ['HMSG subject=a sid=1 headerSize=12 size=14 12/14']],
+  ['HMSG a 1 r 4 6\r\nfreehi\r\n', ['HMSG subject=a sid=1 reply=r headerSize=4 size=6 4/6']],
   ['PING\r\nPONG\r\n+OK\r\n', ['PING', 'PONG', '+OK']],
   ["-ERR 'Unknown Protocol Operation'\r\n", ["-ERR 'Unknown Protocol Operation'"]],
   ["-err  'x'\n", ["-ERR 'x'"]],
@@ -175,9 +176,9 @@ const SERVER: readonly Row[] = [
   ['\r\n', 'verb'],
 ];
 
-const MODES = [{}, { wholeLines: true }] as const;
+const MODES = [{}, { assembleLines: true }] as const;
 /** As an observer reads: nothing is told of messages, which are counted all the same. */
-const UNTOLD = [{ everyMessage: false }, { everyMessage: false, wholeLines: true }] as const;
+const UNTOLD = [{ reportMessages: false }, { reportMessages: false, assembleLines: true }] as const;
 const PLACES = ['start', 'end'] as const;
 /** What must be the same, told or not. */
 const numbers = ({ counts, payloadBytes, error, boundary, isBetween }: Reading) => ({
@@ -201,9 +202,9 @@ for (const [direction, rows] of [
         for (const mode of MODES) {
           const options = { ...mode };
           const whole = readPieces(direction, [bytes], options);
-          const untold = readPieces(direction, [bytes], { ...options, everyMessage: false });
+          const untold = readPieces(direction, [bytes], { ...options, reportMessages: false });
           assert.deepEqual(numbers(untold), numbers(whole));
-          const inRuns = { ...options, everyMessage: false, plainRun };
+          const inRuns = { ...options, reportMessages: false, fastScan };
           for (const place of PLACES) {
             assert.deepEqual(
               numbers(readPieces(direction, inMemory([bytes], place), inRuns)),
@@ -307,7 +308,7 @@ for (const direction of ['to_upstream', 'to_client'] as const) {
           const pieces = cutAt(bytes, offsets);
           assert.deepEqual(numbers(readPieces(direction, pieces, mode)), told);
           for (const place of PLACES) {
-            const inRuns = { ...mode, plainRun };
+            const inRuns = { ...mode, fastScan };
             assert.deepEqual(numbers(readPieces(direction, inMemory([bytes], place), inRuns)), told);
             assert.deepEqual(numbers(readPieces(direction, inMemory(pieces, place), inRuns)), told);
           }
@@ -338,9 +339,9 @@ test('what lies behind a piece in memory is none of its business', () => {
     const tight = Buffer.from(new Uint8Array(bytes).buffer);
     assert.deepEqual(readPieces(direction, [tight]), whole);
     for (let cut = 1; cut < bytes.length; cut++)
-      for (const everyMessage of [true, false]) {
+      for (const reportMessages of [true, false]) {
         const short = Buffer.from(tight.buffer.slice(0, cut));
-        assert.equal(readPieces(direction, [short], { everyMessage }).error, undefined);
+        assert.equal(readPieces(direction, [short], { reportMessages }).error, undefined);
       }
   }
 });
@@ -390,7 +391,7 @@ describe('an error', () => {
       ['SUBhunter2', '..........\\x0d\\x0a'],
     ]) {
       const parser = new NatsParser('to_upstream', {
-        sink: { onOperation: (line) => line.refuse('policy', 'nothing') },
+        sink: { onOperation: () => ({ problem: 'policy', expected: 'nothing' }) },
       });
       const line = Buffer.from(`${text}\r\n`);
       parser.parse(line, 0, line.length);
@@ -411,7 +412,7 @@ describe('an error', () => {
 describe('header blocks, where they are checked', () => {
   const read = (block: string, total = block.length): Reading['error'] => {
     const bytes = Buffer.from(`HPUB a ${block.length} ${total}\r\n${block}\r\n`, 'latin1');
-    const options = { checkHeaders: true, wholeLines: true };
+    const options = { checkHeaders: true, assembleLines: true };
     const whole = readPieces('to_upstream', [bytes], options);
     for (const pieces of bytes.length < 64 ? allCuts(bytes) : [byteByByte(bytes)])
       assertSame(readPieces('to_upstream', pieces, options), whole);
@@ -460,7 +461,7 @@ describe('memory', () => {
               Buffer.from(start),
               ...Array.from({ length: Math.ceil(6000 / step) }, () => piece),
             ];
-            const reading = readPieces(direction, pieces, { maxLineBytes, wholeLines: true });
+            const reading = readPieces(direction, pieces, { maxLineBytes, assembleLines: true });
             assert.ok(reading.mostHeld <= maxLineBytes + SLACK, `${start}${filler}: ${reading.mostHeld}`);
             assert.ok(reading.error !== undefined, `${start}${JSON.stringify(filler)} in steps of ${step}`);
           }

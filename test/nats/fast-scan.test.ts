@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { BufferPool } from '../../src/bytes/buffer-pool.ts';
-import { lineBreach } from '../../src/inspect/line-policy.ts';
+import { lineViolation } from '../../src/inspect/line-policy.ts';
+import { type FastScan, fastScanIn } from '../../src/nats/fast-scan.ts';
+import { type Direction, VERB } from '../../src/nats/operations.ts';
 import { NatsParser, type ParserOptions } from '../../src/nats/parser.ts';
-import { type PlainRun, plainRunIn } from '../../src/nats/plain-run.ts';
-import { type Direction, VERB } from '../../src/nats/protocol.ts';
-import { inMemory, plainRun } from './parse-pieces.ts';
+import { fastScan, inMemory } from './parse-pieces.ts';
 
 type Numbers = {
   readonly counts: readonly number[];
@@ -17,11 +17,11 @@ type Numbers = {
   readonly offset: number | undefined;
 };
 
-type Reader = ParserOptions & { readonly plainRun?: PlainRun | undefined };
+type Reader = ParserOptions & { readonly fastScan?: FastScan | undefined };
 
-function read(direction: Direction, piece: Buffer, { plainRun, ...options }: Reader): Numbers {
+function read(direction: Direction, piece: Buffer, { fastScan, ...options }: Reader): Numbers {
   const parser = new NatsParser(direction, { maxLineBytes: 200, ...options });
-  parser.plainRun = plainRun;
+  parser.fastScan = fastScan;
   parser.parse(piece, 0, piece.length);
   // What is left of a payload shows by what comes next.
   const rest = Buffer.from('0123456789\r\nPING\r\n');
@@ -37,7 +37,7 @@ function read(direction: Direction, piece: Buffer, { plainRun, ...options }: Rea
   };
 }
 
-const oneByOne: ParserOptions = { everyMessage: true, sink: { onOperation() {} } };
+const oneByOne: ParserOptions = { reportMessages: true, sink: { onOperation: () => undefined } };
 const letters = (length: number): string => 'subject.'.repeat(40).slice(0, length);
 const message = (line: string, payload: string): string => `${line} ${payload.length}\r\n${payload}\r\n`;
 
@@ -59,7 +59,7 @@ for (const direction of ['to_client', 'to_upstream'] as const)
       const expected = read(direction, piece, oneByOne);
       for (const place of ['start', 'end'] as const)
         assert.deepEqual(
-          read(direction, inMemory([piece], place)[0] as Buffer, { plainRun }),
+          read(direction, inMemory([piece], place)[0] as Buffer, { fastScan }),
           expected,
           text,
         );
@@ -116,7 +116,7 @@ for (const direction of ['to_client', 'to_upstream'] as const)
           const piece = Buffer.from(`${line} ${size}\r\nx`);
           const parsers = [oneByOne, {}].map((options) => {
             const parser = new NatsParser(direction, options);
-            parser.plainRun = options === oneByOne ? undefined : plainRun;
+            parser.fastScan = options === oneByOne ? undefined : fastScan;
             const [lying] = inMemory([piece], 'start') as [Buffer];
             parser.parse(lying, 0, lying.length);
             return [parser.payloadBytes, parser.error?.problem, parser.isBetweenOperations];
@@ -127,16 +127,16 @@ for (const direction of ['to_client', 'to_upstream'] as const)
 
     test('are read in one call, and nothing else is', () => {
       let calls = 0;
-      const run: PlainRun['run'] = (...args) => {
+      const scan: FastScan['scan'] = (...args) => {
         calls++;
-        return (plainRun as PlainRun).run(...args);
+        return (fastScan as FastScan).scan(...args);
       };
-      const counted = { ...(plainRun as PlainRun), run };
+      const counted = { ...(fastScan as FastScan), scan };
       const [text = ''] = streams(direction);
       // At the very beginning of the memory a first line of nine bytes is for the parser itself.
       const [piece] = inMemory([Buffer.from(text.repeat(500))], 'end') as [Buffer];
       const parser = new NatsParser(direction);
-      parser.plainRun = counted;
+      parser.fastScan = counted;
       parser.parse(piece, 0, piece.length);
       assert.equal(calls, 1);
       assert.equal(parser.counts[direction === 'to_client' ? VERB.MSG : VERB.PUB], 1500);
@@ -158,34 +158,34 @@ test('a pool has room for what is found, behind all slots and what SIMD may look
     const end = Math.max(...starts) + pool.slotBytes;
     assert.ok(end + 64 <= pool.scratch);
     assert.ok(pool.scratch + 64 <= pool.bytes.length);
-    const run = plainRunIn(pool.memory, pool.scratch) as PlainRun;
-    assert.equal(plainRunIn(pool.memory, pool.scratch), run);
+    const run = fastScanIn(pool.memory, pool.scratch) as FastScan;
+    assert.equal(fastScanIn(pool.memory, pool.scratch), run);
     const bytes = Buffer.from('MSG a 1 2\r\nhi\r\n');
     bytes.copy(pool.bytes, end - bytes.length);
     const parser = new NatsParser('to_client');
-    parser.plainRun = run;
+    parser.fastScan = run;
     parser.parse(pool.bytes, end - bytes.length, end);
-    assert.deepEqual([...run.found], [1, 2, -1, end]);
+    assert.deepEqual([...run.result], [1, 2, -1, end]);
     assert.equal(parser.payloadBytes, 2);
   }
 });
 
 describe('an enforcer', () => {
   type Told = { readonly told: number; readonly problem: string | undefined };
-  const toldOf = (text: string): Told => {
+  const reportedOf = (text: string): Told => {
     let told = 0;
     const parser = new NatsParser('to_upstream', {
-      everyMessage: true,
-      wholeLines: true,
+      reportMessages: true,
+      assembleLines: true,
       sink: {
         onOperation(line) {
           told++;
-          const breach = lineBreach(line);
-          if (breach !== undefined) line.refuse('policy', breach);
+          const expected = lineViolation(line);
+          return expected === undefined ? undefined : { problem: 'policy', expected };
         },
       },
     });
-    parser.plainRun = plainRun;
+    parser.fastScan = fastScan;
     const plain = 'PUB a.b 1\r\nx\r\n';
     const [piece] = inMemory([Buffer.from(`${plain}${text}${plain}`, 'latin1')], 'end') as [Buffer];
     parser.parse(piece, 0, piece.length);
@@ -208,16 +208,16 @@ describe('an enforcer', () => {
     ])
       for (const reply of ['', ' r', ' _INBOX.abc.1', ' r.*', ` ${letters(61)}`])
         for (const length of [0, 1, 10, 12_345])
-          assert.deepEqual(toldOf(message(`PUB ${subject}${reply}`, 'x'.repeat(length))), {
+          assert.deepEqual(reportedOf(message(`PUB ${subject}${reply}`, 'x'.repeat(length))), {
             told: 0,
             problem: undefined,
           });
     // A blank at every place of a block.
     for (let lead = 1; lead <= 70; lead++)
       for (const line of [`PUB ${'x'.repeat(lead)}`, `PUB ${'x'.repeat(lead)} r`])
-        assert.deepEqual(toldOf(message(line, 'x')), { told: 0, problem: undefined }, line);
+        assert.deepEqual(reportedOf(message(line, 'x')), { told: 0, problem: undefined }, line);
     // Not of visible ASCII: somebody has to look at it.
-    assert.deepEqual(toldOf(message('PUB \xc3\xa4', 'x')), { told: 1, problem: undefined });
+    assert.deepEqual(reportedOf(message('PUB \xc3\xa4', 'x')), { told: 1, problem: undefined });
   });
 
   test('is told of each message that may not pass, wherever it stands in a block', () => {
@@ -227,7 +227,7 @@ describe('an enforcer', () => {
         for (const name of [`${front}${bad}.b`, `${front}${bad}`])
           for (const line of [`PUB ${name}`, `PUB a ${name}`])
             assert.deepEqual(
-              toldOf(message(line, 'x')),
+              reportedOf(message(line, 'x')),
               { told: 1, problem: 'policy' },
               JSON.stringify(line),
             );
@@ -236,11 +236,11 @@ describe('an enforcer', () => {
       for (let lead = 1; lead <= 70; lead++) {
         const payload = 'x'.repeat(Number(size));
         const text = `PUB ${'s'.repeat(lead)} ${size}\r\n${payload}\r\n`;
-        assert.deepEqual(toldOf(text), { told: 1, problem: 'policy' }, text);
+        assert.deepEqual(reportedOf(text), { told: 1, problem: 'policy' }, text);
       }
   });
 });
 
 test('without SIMD there are no runs', () => {
-  assert.equal(plainRunIn(undefined, 0), undefined);
+  assert.equal(fastScanIn(undefined, 0), undefined);
 });
