@@ -1,14 +1,13 @@
 import { isUtf8 } from 'node:buffer';
 import type { Operation, Span } from '../nats/operation.ts';
 import { VERB } from '../nats/operations.ts';
+import { type Policy, violation } from './inspection.ts';
 
 /**
  * What an enforcer lets a client say where no policy says more. nats-server is the judge: what it takes from a client
  * library passes, also what it answers with an `-ERR` and goes on after. Refused are a few forms that it takes and that
  * no library writes: each is a way to mean one thing to a filter and another to the server (a bare LF, `0002`), to get
  * words past the books (text after PING, long sids), or to trouble subscribers (control bytes, broken UTF-8).
- *
- * Most PUB lines never come here: the fast scan (src/nats/fast-scan.ts) reads none of these forms.
  */
 
 const TAB = 0x09;
@@ -18,7 +17,16 @@ const DEL = 0x7f;
 const ZERO = 0x30;
 const MAX_SID_BYTES = 64;
 
-/** undefined: it may pass. Else what was expected in its place. CONNECT is judged elsewhere. */
+export const linePolicy: Policy = {
+  // Messages that the fast scan reads have none of these forms.
+  needsEveryMessage: false,
+  judge(operation) {
+    const expected = lineViolation(operation);
+    return expected === undefined ? undefined : violation(expected);
+  },
+};
+
+/** undefined: it may pass. Else what was expected in its place. */
 export function lineViolation(operation: Operation): string | undefined {
   const { bytes, line, text } = operation;
   if (bytes[line.end - 2] !== CR) return 'a line that ends with CR LF';
@@ -32,8 +40,6 @@ export function lineViolation(operation: Operation): string | undefined {
     case VERB.PING:
     case VERB.PONG:
       return text.length > 0 ? 'no text after PING or PONG' : undefined;
-    case VERB.CONNECT:
-      return undefined;
     default:
       return 'an operation of a client';
   }

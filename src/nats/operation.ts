@@ -45,8 +45,12 @@ export class Operation {
   headerBytes = 0;
   readonly #named: readonly Span[] = ARGUMENT_NAMES.map((name) => this[name]);
 
-  /** Gives the arguments their names; those that the line does not have become empty. */
-  name(verb: Verb, tokens: Arguments): void {
+  /** Gives the arguments of a line their names; what the line does not have becomes empty. */
+  begin(verb: Verb, tokens: Arguments): void {
+    this.verb = verb;
+    this.text.set(0, 0);
+    this.payloadBytes = 0;
+    this.headerBytes = 0;
     const [all, short] = PLACES[verb] as Places;
     const places = tokens.count === all.length ? all : short;
     for (const span of this.#named) span.set(0, 0);
@@ -54,6 +58,13 @@ export class Operation {
       const span = this.#named[places[index] as number] as Span;
       span.set(tokens.starts[index] as number, tokens.ends[index] as number);
     }
+  }
+
+  /** The line in memory of its own, to be kept: a part of Node's shared slab would keep all of it alive. */
+  copyLine(): Buffer {
+    const copy = Buffer.allocUnsafeSlow(this.line.length);
+    this.bytes.copy(copy, 0, this.line.start, this.line.end);
+    return copy;
   }
 
   /** The first `mostBytes` of a part. */

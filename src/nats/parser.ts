@@ -241,7 +241,7 @@ export class NatsParser {
   #beginSkip(verb: Verb, pos: number): number {
     this.#count(verb);
     this.#framing.beginSkip();
-    operation.verb = verb;
+    operation.begin(verb, tokens);
     this.#sink?.onOperation(operation);
     return pos;
   }
@@ -298,7 +298,6 @@ export class NatsParser {
       return this.#refuse('arguments', row.usage as string, bytes, pos, end);
     if (row.hasPayload) return this.#message(verb, row, bytes, pos, end);
     this.#count(verb);
-    operation.name(verb, tokens);
     return this.#report(verb, bytes, pos, start, lineEnd, next) ? next : NO_LINE;
   }
 
@@ -314,11 +313,8 @@ export class NatsParser {
     this.#count(verb);
     this.payloadBytes += size;
     if (this.#reportMessages || (operation.isSplit && this.#assembleLines)) {
-      operation.name(verb, tokens);
-      operation.payloadBytes = size;
-      operation.headerBytes = headerBytes;
       const start = tokens.starts[0] as number;
-      if (!this.#report(verb, bytes, pos, start, tokens.lineEnd, next)) return NO_LINE;
+      if (!this.#report(verb, bytes, pos, start, tokens.lineEnd, next, size, headerBytes)) return NO_LINE;
     }
     this.#framing.beginPayload(size, headerBytes);
     return next;
@@ -350,12 +346,16 @@ export class NatsParser {
     textStart: number,
     textEnd: number,
     end: number,
+    payloadBytes = 0,
+    headerBytes = 0,
   ): boolean {
     if (this.#sink === undefined) return true;
-    operation.verb = verb;
+    operation.begin(verb, tokens);
     operation.bytes = bytes;
     operation.line.set(start, end);
     operation.text.set(textStart, textEnd);
+    operation.payloadBytes = payloadBytes;
+    operation.headerBytes = headerBytes;
     if (!operation.isSplit) operation.inPiece.set(start, end);
     const refusal = this.#sink.onOperation(operation);
     operation.bytes = NOTHING;

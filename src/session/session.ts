@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import type { BufferPool } from '../bytes/buffer-pool.ts';
 import { own, type SocketOwner, type SocketWriter } from '../bytes/socket-writer.ts';
 import { CLOSE_REASONS, type CloseReason } from '../close-reason.ts';
+import type { Inspection, SessionSides } from '../inspect/inspection.ts';
 import { type TimerWheel, WheelEntry } from '../timer-wheel.ts';
 import type { ByteSocket, ByteSocketOwner, ClientEnd } from '../websocket/byte-socket.ts';
 import type { Holder } from './overload.ts';
@@ -70,40 +71,6 @@ export type SessionObserver = {
   onEnded(summary: SessionSummary, session: Session): void;
 };
 
-/**
- * The protocol inspection of one session, where there is one. It sees every byte in order, says what may pass, and
- * knows where a line of ours may be inserted.
- */
-export interface Inspection {
-  /** The line that becomes the first message. */
-  firstInfo(line: Buffer): Buffer;
-  /** What may go upstream now; undefined: nothing yet. Owns the chunk it was given as `ByteSocketOwner.onBytes` does. */
-  toUpstream(chunk: Buffer): Buffer | undefined;
-  /** Calls `write` with what may go to the client now. The chunk and the pieces are only valid during the call. */
-  toClient(chunk: Buffer, write: (piece: Buffer) => void): void;
-  /** Set by the two above: the session must end as `nats_violation`. */
-  readonly refusal: string | undefined;
-  /** The line that announces an end to the client; undefined: none. */
-  lastWords(reason: CloseReason): Buffer | undefined;
-  /** The line that announces a shutdown. */
-  lameDuckInfo(): Buffer | undefined;
-  /**
-   * Writes the line when the client is between two operations, else as soon as it does, by `toClient`. Behind
-   * the last one nothing is written; it may be empty.
-   */
-  put(line: Buffer, write: (piece: Buffer) => void, isLast?: boolean): void;
-  putLater(line: Buffer): void;
-  /** The client's login is over. */
-  readonly isGreeted: boolean;
-  /** A line still waits for that. */
-  readonly isWaiting: boolean;
-  giveUp(): void;
-  /** For `upstream_closed`: the code that the server's last -ERR asks for. */
-  readonly closeCode: number | undefined;
-  readonly lastError: string | undefined;
-  readonly hint: string | undefined;
-}
-
 /** What all sessions of a gateway share. */
 export type SessionParts = {
   readonly pool: BufferPool;
@@ -125,14 +92,16 @@ export type SessionParts = {
  *
  * The first event decides the reason; whatever follows is a consequence and changes nothing.
  */
-export class Session extends WheelEntry implements ByteSocketOwner, SocketOwner, PipeOwner, Waiting, Holder {
+export class Session
+  extends WheelEntry
+  implements ByteSocketOwner, SocketOwner, PipeOwner, SessionSides, Waiting, Holder
+{
   readonly facts: SessionFacts;
   readonly startedAtMs = performance.now();
   readonly #client: ByteSocket;
   readonly #pipe: Pipe;
   readonly #parts: SessionParts;
   readonly inspection: Inspection | undefined;
-  readonly #writeToClient: (piece: Buffer) => void;
   #reason: CloseReason | undefined;
   #code = 1006;
   #clientOpen = true;
@@ -162,9 +131,8 @@ export class Session extends WheelEntry implements ByteSocketOwner, SocketOwner,
     this.#client = client;
     this.#parts = parts;
     this.inspection = inspection;
-    const pipe = new Pipe(client, upstream, parts, this);
-    this.#pipe = pipe;
-    this.#writeToClient = inspection === undefined ? nothing : (piece) => pipe.toClient(piece);
+    this.#pipe = new Pipe(client, upstream, parts, this);
+    inspection?.start(this);
     this.#lastLifeMs = wheel.nowMs;
     this.#nextPingMs = wheel.nowMs + spread(limits.pingMs);
     this.#expiresAtMs =
@@ -183,7 +151,7 @@ export class Session extends WheelEntry implements ByteSocketOwner, SocketOwner,
     const { inspection } = this;
     if (side.infoLine.length > 0)
       this.#pipe.toClient(inspection === undefined ? side.infoLine : inspection.firstInfo(side.infoLine));
-    if (inspection?.refusal !== undefined) this.end('nats_violation');
+    this.#endAsInspected();
     if (side.rest.length > 0) this.onUpstreamBytes(side.rest);
     if (upstream.destroyed) this.socketClosed();
     else if (this.#pipe.clientStalledSinceMs === undefined) upstream.resume();
@@ -231,10 +199,10 @@ export class Session extends WheelEntry implements ByteSocketOwner, SocketOwner,
     const { inspection } = this;
     if (inspection === undefined || !this.#clientOpen || !this.#upstreamOpen) return false;
     // A drain was announced before, and only waits for the operation's end.
-    const words = inspection.lastWords(reason) ?? (reason === 'draining' ? NO_WORDS : undefined);
+    const line = inspection.finalError(reason) ?? (reason === 'draining' ? NO_LINE : undefined);
     // A client that does not read would get neither this nor the rest of the operation.
-    if (words === undefined || this.#pipe.clientStalledSinceMs !== undefined) return false;
-    inspection.put(words, this.#writeToClient, true);
+    if (line === undefined || !this.clientTakes) return false;
+    inspection.insertLast(line);
     if (!inspection.isWaiting) return false;
     this.#isSpeaking = true;
     this.#closeDeadlineMs = this.#parts.wheel.nowMs + this.#parts.limits.closeMs;
@@ -245,7 +213,7 @@ export class Session extends WheelEntry implements ByteSocketOwner, SocketOwner,
   /** Closes both sides; nothing more is taken from either. */
   #close(): void {
     this.#isSpeaking = false;
-    this.inspection?.giveUp();
+    this.inspection?.cancel();
     this.#pipe.shut();
 
     // What the upstream still says is for nobody: read and drop it, so that its FIN is seen.
@@ -262,10 +230,7 @@ export class Session extends WheelEntry implements ByteSocketOwner, SocketOwner,
     const { inspection } = this;
     if (this.#reason !== undefined || inspection === undefined) return;
     const line = inspection.lameDuckInfo();
-    if (line === undefined) return;
-    const canTake = inspection.isGreeted && this.#pipe.clientStalledSinceMs === undefined;
-    if (canTake) inspection.put(line, this.#writeToClient);
-    else inspection.putLater(line);
+    if (line !== undefined) inspection.insert(line);
   }
 
   /** Drops both sockets now: the deadline of a drain has passed, or the program must stop. */
@@ -345,16 +310,32 @@ export class Session extends WheelEntry implements ByteSocketOwner, SocketOwner,
   onBytes(chunk: Buffer): void {
     try {
       if (this.inspection === undefined) this.#pipe.toUpstream(chunk);
-      else this.#inspectFromClient(this.inspection, chunk);
+      else {
+        this.inspection.toUpstream(chunk);
+        this.#endAsInspected();
+      }
     } catch (error) {
       this.#fail(error);
     }
   }
 
-  #inspectFromClient(inspection: Inspection, chunk: Buffer): void {
-    const passed = inspection.toUpstream(chunk);
-    if (passed !== undefined) this.#pipe.toUpstream(passed);
-    if (inspection.refusal !== undefined) this.end('nats_violation');
+  #endAsInspected(): void {
+    const reason = this.inspection?.endReason;
+    if (reason !== undefined) this.end(reason);
+  }
+
+  // SessionSides
+
+  writeToUpstream(chunk: Buffer): void {
+    this.#pipe.toUpstream(chunk);
+  }
+
+  writeToClient(piece: Buffer): void {
+    this.#pipe.toClient(piece);
+  }
+
+  get clientTakes(): boolean {
+    return this.#pipe.clientStalledSinceMs === undefined;
   }
 
   onDrain(): void {
@@ -462,9 +443,9 @@ export class Session extends WheelEntry implements ByteSocketOwner, SocketOwner,
       }
       // After the end only the rest of one operation, and the words behind it.
       if (this.#reason !== undefined && !this.#isSpeaking) return;
-      inspection.toClient(chunk, this.#writeToClient);
+      inspection.toClient(chunk);
       if (this.#isSpeaking && !inspection.isWaiting) this.#close();
-      else if (inspection.refusal !== undefined) this.end('nats_violation');
+      else this.#endAsInspected();
     } catch (error) {
       this.#fail(error);
     }
@@ -558,9 +539,7 @@ export class Session extends WheelEntry implements ByteSocketOwner, SocketOwner,
   }
 }
 
-function nothing(): void {}
-
-const NO_WORDS = Buffer.alloc(0);
+const NO_LINE = Buffer.alloc(0);
 
 /** ± 10 %, so that sessions which began together do not stay in step. */
 const spread = (ms: number): number => Math.round(ms * (0.9 + 0.2 * Math.random()));

@@ -4,6 +4,7 @@ import { after, before, test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { BufferPool } from '../../src/bytes/buffer-pool.ts';
 import type { RunningNatsServer } from '../../src/dev/nats-process.ts';
+import type { SessionSides } from '../../src/inspect/inspection.ts';
 import { Inspector } from '../../src/inspect/inspector.ts';
 import { fastScanIn } from '../../src/nats/fast-scan.ts';
 import { NatsParser } from '../../src/nats/parser.ts';
@@ -269,23 +270,24 @@ function assertObserved(bytes: Buffer, whole: NatsParser, draw: Draw): void {
 }
 
 /** An enforcer beside the parser, with the same bytes in random pieces. */
-class Enforcer {
+class Enforcer implements SessionSides {
   readonly #pool = new BufferPool({ slots: 3, poison: true });
   readonly #free = this.#pool.free;
   #inspector: Inspector | undefined;
+  #passed: Buffer = Buffer.alloc(0);
 
   /** `bytes` are whole operations. True: they passed, all of them. */
   check(bytes: Buffer, unreadable: boolean, draw: Draw): boolean {
     this.#inspector ??= this.#begin();
     const out: Buffer[] = [];
     let at = 0;
-    while (at < bytes.length && this.#inspector.refusal === undefined) {
+    while (at < bytes.length && this.#inspector.endReason === undefined) {
       const end = Math.min(bytes.length, at + (draw.chance(50) ? 65_000 : 1 + draw.below(40)));
       out.push(this.#pass(this.#inspector, bytes.subarray(at, end)));
       at = end;
     }
     const passed = Buffer.concat(out);
-    const refused = this.#inspector.refusal !== undefined;
+    const refused = this.#inspector.endReason !== undefined;
     assert.ok(
       bytes.subarray(0, passed.length).equals(passed),
       `other bytes than ${bytes.toString('latin1')}`,
@@ -306,6 +308,7 @@ class Enforcer {
       onLameDuck() {},
       onRoundTrip() {},
     });
+    inspector.start(this);
     inspector.firstInfo(Buffer.from(`INFO {"max_payload":${MAX_PAYLOAD_BYTES}}\r\n`));
     this.#pass(inspector, Buffer.from('CONNECT {}\r\n'));
     return inspector;
@@ -314,10 +317,19 @@ class Enforcer {
   #pass(inspector: Inspector, bytes: Buffer): Buffer {
     const slot = this.#pool.take();
     bytes.copy(this.#pool.bytes, slot);
-    const chunk = inspector.toUpstream(this.#pool.lend(slot, slot + bytes.length));
-    if (chunk === undefined) return Buffer.alloc(0);
-    const copy = Buffer.from(chunk);
-    this.#pool.release(chunk);
-    return copy;
+    this.#passed = Buffer.alloc(0);
+    inspector.toUpstream(this.#pool.lend(slot, slot + bytes.length));
+    return this.#passed;
   }
+
+  // SessionSides
+
+  readonly clientTakes = true;
+
+  writeToUpstream(chunk: Buffer): void {
+    this.#passed = Buffer.from(chunk);
+    this.#pool.release(chunk);
+  }
+
+  writeToClient(): void {}
 }

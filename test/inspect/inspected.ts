@@ -1,4 +1,5 @@
 import { BufferPool } from '../../src/bytes/buffer-pool.ts';
+import type { Policy, SessionSides } from '../../src/inspect/inspection.ts';
 import { type InspectionLevel, type InspectionRules, Inspector } from '../../src/inspect/inspector.ts';
 import type { Direction } from '../../src/nats/operations.ts';
 import type { ParseError } from '../../src/nats/protocol.ts';
@@ -9,7 +10,7 @@ export const INFO =
 export const CONNECT = 'CONNECT {"protocol":1}\r\n';
 
 /** An inspector whose pool overwrites whatever has become free, and what came of it. */
-export class Inspected {
+export class Inspected implements SessionSides {
   readonly pool = new BufferPool({ slots: 2, poison: true });
   readonly inspector: Inspector;
   readonly stops: [Direction, ParseError][] = [];
@@ -19,22 +20,33 @@ export class Inspected {
   readonly #up: Buffer[] = [];
   readonly #down: Buffer[] = [];
 
-  constructor(level: InspectionLevel, info: InspectionRules['info'] = { connectUrls: 'keep', hide: [] }) {
-    this.inspector = new Inspector({ level, maxLineBytes: 4096, info }, this.pool, {
+  constructor(
+    level: InspectionLevel,
+    info: InspectionRules['info'] = { connectUrls: 'keep', hide: [] },
+    policies: readonly Policy[] = [],
+  ) {
+    this.inspector = new Inspector({ level, maxLineBytes: 4096, info, policies }, this.pool, {
       onParserStop: (direction, error) => void this.stops.push([direction, error]),
       onServerError: (kind) => void this.serverErrors.push(kind),
       onLameDuck: () => void this.lameDucks++,
       onRoundTrip: (seconds) => void this.roundTrips.push(seconds),
     });
+    this.inspector.start(this);
   }
 
   /** Behind INFO and CONNECT, which count as not sent. */
-  static connected(level: InspectionLevel): Inspected {
-    const inspected = new Inspected(level);
+  static connected(level: InspectionLevel, policies: readonly Policy[] = []): Inspected {
+    const inspected = new Inspected(level, undefined, policies);
     inspected.inspector.firstInfo(Buffer.from(INFO));
     inspected.toUpstream(Buffer.from(CONNECT));
     inspected.#up.length = 0;
     return inspected;
+  }
+
+  /** What the client gets before the close frame when the session ends over what it, or its server, said. */
+  get finalError(): string | undefined {
+    const { inspector } = this;
+    return inspector.endReason && inspector.finalError(inspector.endReason)?.toString();
   }
 
   get up(): string {
@@ -48,13 +60,10 @@ export class Inspected {
   /** In slots of the pool, as an engine does it. */
   toUpstream(bytes: Buffer, cuts: readonly number[] = []): this {
     for (const piece of cutAt(bytes, cuts)) {
-      if (this.inspector.refusal !== undefined) break;
+      if (this.inspector.endReason !== undefined) break;
       const slot = this.pool.take();
       piece.copy(this.pool.bytes, slot);
-      const chunk = this.inspector.toUpstream(this.pool.lend(slot, slot + piece.length));
-      if (chunk === undefined) continue;
-      this.#up.push(Buffer.from(chunk));
-      this.pool.release(chunk);
+      this.inspector.toUpstream(this.pool.lend(slot, slot + piece.length));
     }
     if (this.pool.free !== 3) throw new Error(`${3 - this.pool.free} slots did not come back`);
     return this;
@@ -66,12 +75,30 @@ export class Inspected {
     for (const piece of cutAt(bytes, cuts)) {
       const chunk =
         piece.length > receive.length ? piece : receive.subarray(0, piece.copy(receive, 0, 0, piece.length));
-      this.inspector.toClient(chunk, this.write);
+      this.inspector.toClient(chunk);
       // It is overwritten by the next read.
       chunk.fill(0xdb);
     }
     return this;
   }
 
-  readonly write = (piece: Buffer): void => void this.#down.push(Buffer.from(piece));
+  // SessionSides
+
+  clientTakes = true;
+  onWrite: (() => void) | undefined;
+
+  /** Each write to the client. */
+  get writes(): readonly Buffer[] {
+    return this.#down;
+  }
+
+  writeToUpstream(chunk: Buffer): void {
+    this.#up.push(Buffer.from(chunk));
+    this.pool.release(chunk);
+  }
+
+  writeToClient(piece: Buffer): void {
+    this.#down.push(Buffer.from(piece));
+    this.onWrite?.();
+  }
 }

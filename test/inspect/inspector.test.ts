@@ -111,8 +111,8 @@ for (const level of LEVELS) {
           );
           const lame = inspected.inspector.lameDuckInfo()!;
           assert.match(lame.toString(), LDM);
-          inspected.inspector.put(lame, inspected.write);
-          if (twice) inspected.inspector.put(Buffer.from(WORDS), inspected.write);
+          inspected.inspector.insert(lame);
+          if (twice) inspected.inspector.insert(Buffer.from(WORDS));
           inspected.toClient(
             Buffer.from(bytes.subarray(place)),
             offsets.filter((one) => one > place).map((one) => one - place),
@@ -181,14 +181,14 @@ describe('what cannot be read', () => {
     assert.equal(inspected.stops[0]?.[0], 'to_client');
     inspected.toUpstream(Buffer.from('SUB a 1\r\n'));
     assert.equal(inspected.inspector.subscriptions.alive, 1);
-    inspected.inspector.put(Buffer.from(WORDS), inspected.write);
+    inspected.inspector.insert(Buffer.from(WORDS));
     assert.equal(inspected.down, `PING\r\n${http}${http}`);
     assert.ok(!inspected.inspector.isWaiting);
   });
 
   test('observe: a line of ours that waits is given up with it', () => {
     const inspected = Inspected.connected('observe').toClient(Buffer.from('MSG a 1 2\r\nh'));
-    inspected.inspector.put(Buffer.from(WORDS), inspected.write);
+    inspected.inspector.insert(Buffer.from(WORDS));
     assert.ok(inspected.inspector.isWaiting);
     inspected.toClient(Buffer.from('iXX'));
     assert.ok(!inspected.inspector.isWaiting);
@@ -198,8 +198,8 @@ describe('what cannot be read', () => {
   test('enforce: nothing of it passes, and the client is told what it returns after: the fault is not its own', () => {
     const inspected = run('enforce');
     assert.equal(inspected.down, 'PING\r\n');
-    assert.equal(inspected.inspector.refusal, 'Stale Connection');
-    inspected.inspector.put(Buffer.from(WORDS), inspected.write);
+    assert.equal(inspected.finalError, WORDS);
+    inspected.inspector.insertLast(Buffer.from(WORDS));
     assert.equal(inspected.down, `PING\r\n${WORDS}`);
   });
 });
@@ -274,12 +274,12 @@ describe('CONNECT', () => {
     ]) {
       const inspected = enforced(text);
       assert.equal(inspected.up, '');
-      assert.equal(inspected.inspector.refusal, 'Unknown Protocol Operation');
+      assert.equal(inspected.finalError, "-ERR 'Unknown Protocol Operation'\r\n");
       assert.doesNotMatch(inspected.stops[0]?.[1].found ?? '', /secret/);
     }
     const twice = enforced(`${CONNECT}${CONNECT}`);
     assert.equal(twice.up, CONNECT);
-    assert.notEqual(twice.inspector.refusal, undefined);
+    assert.equal(twice.inspector.endReason, 'nats_violation');
   });
 
   test('observe reads the first only: each that came after it cost up to 2 ms more', () => {
@@ -323,6 +323,24 @@ describe('messages are read in whole runs', () => {
       assert.deepEqual(payloadBytes, { to_upstream: 40, to_client: 40 });
     });
 
+  test('also where a read lies elsewhere, as of an upstream with TLS', () => {
+    for (const level of LEVELS) {
+      const inspected = Inspected.connected(level);
+      forget(inspected);
+      inspected.inspector.toClient(Buffer.from(msgs));
+      assert.equal(runsOf(inspected), 20);
+      assert.equal(inspected.down, msgs.toString());
+      assert.equal(inspected.pool.free, 3);
+      // Others hold all slots but the last: read message by message.
+      const slots = [inspected.pool.take(), inspected.pool.take()];
+      forget(inspected);
+      inspected.inspector.toClient(Buffer.from(msgs));
+      assert.equal(runsOf(inspected), -7);
+      assert.equal(inspected.inspector.facts().operations.to_client['MSG'], 40);
+      for (const slot of slots) inspected.pool.untake(slot);
+    }
+  });
+
   test('enforce: not in front of CONNECT, nor directly behind it', () => {
     const early = new Inspected('enforce');
     early.inspector.firstInfo(Buffer.from(INFO));
@@ -343,7 +361,7 @@ describe('messages are read in whole runs', () => {
     inspected.toUpstream(Buffer.from(`${pubs}PUB a\0 2\r\nno\r\n${pubs}`));
     assert.equal(inspected.up, pubs.toString());
     assert.equal(inspected.stops[0]?.[1].expected, 'names without control bytes');
-    assert.notEqual(inspected.inspector.refusal, undefined);
+    assert.equal(inspected.inspector.endReason, 'nats_violation');
   });
 });
 
@@ -351,10 +369,11 @@ test('of a CONNECT neither credentials nor unknown fields are kept, and the hint
   const claims = Buffer.from('{"nats":{"allowed_connection_types":["WEBSOCKET"]}}').toString('base64url');
   const unknown = Array.from({ length: 200 }, (_, index) => `"k${index}":1`).join(',');
   const text = `CONNECT {"jwt":"h.${claims}.s","pass":"secret","protocol":1,${unknown}}\r\n`;
-  const { inspector } = new Inspected('enforce').toUpstream(Buffer.from(text));
+  const inspected = new Inspected('enforce').toUpstream(Buffer.from(text));
+  const { inspector } = inspected;
   assert.deepEqual(inspector.facts().connect?.credentials, ['pass', 'jwt']);
   assert.equal(inspector.facts().connect?.unknownFields, 200);
-  inspector.toClient(Buffer.from("-ERR 'Authorization Violation'\r\n"), () => {});
+  inspected.toClient(Buffer.from("-ERR 'Authorization Violation'\r\n"));
   assert.match(inspector.hint ?? '', /STANDARD/);
 });
 
@@ -362,10 +381,10 @@ describe('what is written to a client at once', () => {
   const rules = (connectUrls: InspectionRules['info']['connectUrls']) =>
     ({ connectUrls, hide: [], clientIp: '192.0.2.1' }) as const;
   /** The pieces of one read, copied in the moment of the write. */
-  const writesOf = (inspected: Inspected, bytes: string): Buffer[] => {
-    const writes: Buffer[] = [];
-    inspected.inspector.toClient(Buffer.from(bytes), (piece) => writes.push(Buffer.from(piece)));
-    return writes;
+  const writesOf = (inspected: Inspected, bytes: string): readonly Buffer[] => {
+    const before = inspected.writes.length;
+    inspected.inspector.toClient(Buffer.from(bytes));
+    return inspected.writes.slice(before);
   };
   const greeted = (connectUrls: InspectionRules['info']['connectUrls'] = 'keep'): Inspected => {
     const inspected = new Inspected('enforce', rules(connectUrls));
@@ -411,25 +430,21 @@ describe('what is written to a client at once', () => {
   test('a server whose INFO lines would become many times as long is refused', () => {
     const inspected = greeted();
     writesOf(inspected, 'INFO {}\r\n'.repeat(2000));
-    assert.equal(inspected.inspector.refusal, undefined);
+    assert.equal(inspected.inspector.endReason, undefined);
     writesOf(inspected, 'INFO {}\r\n'.repeat(2000));
-    assert.equal(inspected.inspector.refusal, undefined, 'each read is judged by itself');
+    assert.equal(inspected.inspector.endReason, undefined, 'each read is judged by itself');
     writesOf(inspected, 'INFO {}\r\n'.repeat(7000));
-    assert.equal(inspected.inspector.refusal, 'Stale Connection');
+    assert.equal(inspected.finalError, WORDS);
     assert.equal(inspected.inspector.down.error?.expected, 'fewer INFO lines at once');
   });
 });
 
 test('observe: a line that comes up while a chunk is written does not land inside what was just written', () => {
-  const { inspector } = Inspected.connected('observe');
-  inspector.toClient(Buffer.from('PONG\r\n'), () => {});
-  const out: string[] = [];
-  const write = (piece: Buffer): void => void out.push(piece.toString());
-  const half = Buffer.from('MSG a 1 5\r\nhe');
-  inspector.toClient(half, (piece) => {
-    write(piece);
-    inspector.put(Buffer.from("-ERR 'x'\r\n"), write);
-  });
-  inspector.toClient(Buffer.from('llo\r\nPING\r\n'), write);
-  assert.equal(out.join(''), "MSG a 1 5\r\nhello\r\nPING\r\n-ERR 'x'\r\n");
+  const inspected = Inspected.connected('observe').toClient(Buffer.from('PONG\r\n'));
+  inspected.onWrite = () => {
+    inspected.onWrite = undefined;
+    inspected.inspector.insert(Buffer.from("-ERR 'x'\r\n"));
+  };
+  inspected.toClient(Buffer.from('MSG a 1 5\r\nhe')).toClient(Buffer.from('llo\r\nPING\r\n'));
+  assert.equal(inspected.down, "PONG\r\nMSG a 1 5\r\nhello\r\nPING\r\n-ERR 'x'\r\n");
 });

@@ -18,7 +18,7 @@ for (const [name, rows] of Object.entries(VECTORS)) {
         for (const offsets of cuts.filter((one) => bytes.length < 60_000 || one === pieces)) {
           const inspected = Inspected.connected('observe').toUpstream(bytes, offsets);
           assert.equal(inspected.stops.length, observe === 'ok' ? 0 : 1);
-          assert.equal(inspected.inspector.refusal, undefined);
+          assert.equal(inspected.inspector.endReason, undefined);
           assert.equal(inspected.up, text);
         }
       });
@@ -26,8 +26,8 @@ for (const [name, rows] of Object.entries(VECTORS)) {
       test(`enforce: ${enforce} for ${JSON.stringify(title)}`, () => {
         for (const offsets of cuts.filter((one) => bytes.length < 60_000 || one === pieces)) {
           const inspected = Inspected.connected('enforce').toUpstream(bytes, offsets);
-          const { refusal } = inspected.inspector;
-          assert.equal(refusal === undefined, enforce !== 'refuse', `cut at ${offsets}: ${refusal}`);
+          const { endReason } = inspected.inspector;
+          assert.equal(endReason === undefined, enforce !== 'refuse', `cut at ${offsets}: ${endReason}`);
           assert.equal(inspected.stops.length, enforce === 'refuse' ? 1 : 0);
           if (enforce === 'pass') assert.equal(inspected.up, text);
           else assert.ok(text.startsWith(inspected.up), inspected.up);
@@ -54,17 +54,14 @@ test('what may be said before CONNECT: nothing', () => {
   for (const text of ['PING\r\n', 'SUB a 1\r\n', 'PUB a 2\r\nhi\r\n']) {
     const inspected = new Inspected('enforce').toUpstream(Buffer.from(text));
     assert.equal(inspected.up, '');
-    assert.equal(inspected.inspector.refusal, 'Unknown Protocol Operation');
+    assert.equal(inspected.finalError, "-ERR 'Unknown Protocol Operation'\r\n");
   }
 });
 
 test('a line that is too long is refused in the words of the server', () => {
   const inspected = Inspected.connected('enforce').toUpstream(Buffer.from(`SUB ${'x'.repeat(4200)}`));
   assert.equal(inspected.up, '');
-  assert.equal(
-    inspected.inspector.lastWords('nats_violation')?.toString(),
-    "-ERR 'maximum control line exceeded'\r\n",
-  );
+  assert.equal(inspected.finalError, "-ERR 'maximum control line exceeded'\r\n");
 });
 
 /** Cut once, everywhere, and into single bytes; the parser's own test cuts at pairs of places. */

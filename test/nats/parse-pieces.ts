@@ -61,12 +61,12 @@ export function readPieces(
 /** `PUB subject=a size=2 0/2`: what every part is, and of messages the bytes of headers and of all. */
 function described(operation: Operation): string {
   const { name, usage, hasPayload, ignoresText } = rowOf(operation.verb);
-  if (ignoresText) return name;
-  if (usage === undefined) return `${name} ${operation.read(operation.text)}`;
   const parts = ARGUMENT_NAMES.filter((part) => operation[part].length > 0);
   const named = parts.map((part) => `${part}=${operation.read(operation[part])}`);
-  const sizes = hasPayload ? [`${operation.headerBytes}/${operation.payloadBytes}`] : [];
-  return [name, ...named, ...sizes].join(' ');
+  const text = usage === undefined && !ignoresText ? [operation.read(operation.text)] : [];
+  const { headerBytes, payloadBytes } = operation;
+  const sizes = hasPayload || payloadBytes > 0 ? [`${headerBytes}/${payloadBytes}`] : [];
+  return [name, ...named, ...text, ...sizes].join(' ');
 }
 
 /** `bytes` in pieces that end at these offsets. Each piece is a copy with other bytes around it. */

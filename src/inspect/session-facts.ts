@@ -1,0 +1,110 @@
+import { type ConnectReading, type RedactedConnect, redacted } from '../nats/connect.ts';
+import type { ServerInfo } from '../nats/info.ts';
+import { keptText } from '../nats/kept-text.ts';
+import type { Operation } from '../nats/operation.ts';
+import { type Direction, VERB } from '../nats/operations.ts';
+import type { ParseError } from '../nats/protocol.ts';
+import { isNonce } from '../nats/proxy-signature.ts';
+import { connectionTypeHint } from '../nats/user-jwt.ts';
+import { closeCodeOf, type ServerErrorKind, serverErrorKind } from './server-errors.ts';
+import { Subscriptions } from './subscriptions.ts';
+
+/** Called in the moment in which it happens, while the totals of ended sessions come from `counts`. */
+export type InspectionObserver = {
+  onParserStop(direction: Direction, error: ParseError): void;
+  onServerError(kind: ServerErrorKind): void;
+  onLameDuck(): void;
+  /** NATS PING of the client to the server's PONG. */
+  onRoundTrip(seconds: number): void;
+};
+
+export type KnownServer = { readonly name?: string; readonly version?: string; readonly clientId?: number };
+export type ServerError = { readonly kind: ServerErrorKind; readonly text: string };
+
+const QUOTE = 0x27;
+const MAX_ERROR_CHARACTERS = 256;
+/** Of the server's name and version. */
+const MAX_NAME_CHARACTERS = 128;
+
+/** What both sides of one session have said, as far as it is kept: no credential, no payload. */
+export class SessionFacts {
+  readonly subscriptions = new Subscriptions();
+  server: KnownServer = {};
+  /** The most recent one, with its line end. */
+  infoLine: Buffer | undefined;
+  /** From the most recent INFO that had one; later ones have none. */
+  nonce: string | undefined;
+  /** What is kept of CONNECT: no credential, and none of its unknown fields. */
+  connect: RedactedConnect | undefined;
+  lastError: ServerError | undefined;
+  /** What to change on the server, where its refusal of the login can be explained. */
+  hint: string | undefined;
+  readonly #observer: InspectionObserver;
+  #isLameDuck = false;
+  /** For the case that the server refuses the login. */
+  #loginHint: string | undefined;
+  /** Of the client's PING that has no answer yet; 0: none. */
+  #pingSentAtMs = 0;
+
+  constructor(observer: InspectionObserver) {
+    this.#observer = observer;
+  }
+
+  /** The close code that the server's last -ERR asks for. */
+  get closeCode(): number | undefined {
+    return this.lastError === undefined ? undefined : closeCodeOf(this.lastError.kind);
+  }
+
+  sawPing(): void {
+    if (this.#pingSentAtMs === 0) this.#pingSentAtMs = performance.now();
+  }
+
+  sawPong(): void {
+    if (this.#pingSentAtMs === 0) return;
+    this.#observer.onRoundTrip((performance.now() - this.#pingSentAtMs) / 1000);
+    this.#pingSentAtMs = 0;
+  }
+
+  sawConnect(reading: ConnectReading): void {
+    if (reading.kind !== 'connect') return;
+    this.connect = redacted(reading);
+    const jwt = reading.fields.get('jwt');
+    this.#loginHint = typeof jwt === 'string' ? connectionTypeHint(jwt) : undefined;
+  }
+
+  /** `line` is kept. */
+  sawInfo(line: Buffer, info: ServerInfo): void {
+    if (info.ldm && !this.#isLameDuck) this.#observer.onLameDuck();
+    this.#isLameDuck = info.ldm;
+    this.server = knownOf(info);
+    this.infoLine = line;
+    if (isNonce(info.nonce)) this.nonce = info.nonce;
+  }
+
+  sawError(operation: Operation): void {
+    const text = errorText(operation);
+    this.lastError = { kind: serverErrorKind(text), text };
+    if (this.lastError.kind === 'authorization') this.hint = this.#loginHint;
+    this.#observer.onServerError(this.lastError.kind);
+  }
+
+  /** What may pass of the client. */
+  sawPassing(operation: Operation): void {
+    if (operation.verb === VERB.SUB || operation.verb === VERB.UNSUB) this.subscriptions.seen(operation);
+  }
+}
+
+/** What is shown of it; the rest of an INFO, 64 KiB perhaps, is not kept twice. */
+const knownOf = ({ serverName, version, clientId }: ServerInfo): KnownServer => ({
+  ...(serverName === undefined ? {} : { name: keptText(serverName, MAX_NAME_CHARACTERS) }),
+  ...(version === undefined ? {} : { version: keptText(version, MAX_NAME_CHARACTERS) }),
+  ...(clientId === undefined ? {} : { clientId }),
+});
+
+/** Without its quotes. */
+function errorText({ bytes, text: { start, end } }: Operation): string {
+  const isQuoted = end - start >= 2 && bytes[start] === QUOTE && bytes[end - 1] === QUOTE;
+  const from = isQuoted ? start + 1 : start;
+  const to = isQuoted ? end - 1 : end;
+  return bytes.toString('latin1', from, Math.min(to, from + MAX_ERROR_CHARACTERS));
+}

@@ -1,0 +1,72 @@
+import type { Operation } from '../nats/operation.ts';
+import { rowOf } from '../nats/operations.ts';
+
+export type Write = (piece: Buffer) => void;
+
+/** A part of the piece that leaves as other bytes than it came. */
+type Edit = { readonly start: number; readonly end: number; readonly bytes: Buffer };
+
+const NOTHING = Buffer.alloc(0);
+const NO_EDITS: readonly Edit[] = [];
+const LINE_END_BYTES = 2;
+
+/**
+ * Changes to one direction of a stream, piece by piece: while a parser reads a piece, operations are replaced and dropped
+ * and lines inserted; then `apply` writes what is left of the piece, and the editor is ready for the next one.
+ *
+ * ```
+ *   piece    … PUB a 2⏎hi⏎ │ SUB b 1⏎ │ PUB c 9⏎half of a pay     load⏎ │ PING⏎ …
+ *   edits                  │ replaced │ dropped ───────────────── ────▶ │
+ * ```
+ */
+export class StreamEditor {
+  #edits: Edit[] | undefined;
+  /** What is still to come of an operation that is dropped. */
+  #dropBytes = 0;
+
+  /** Its line leaves as `line`; a payload is left alone. */
+  replace({ inPiece }: Operation, line: Buffer): void {
+    this.#add({ start: inPiece.start, end: inPiece.end, bytes: line });
+  }
+
+  /** Nothing of it leaves, its payload and the end of it neither, however they come. */
+  drop({ verb, inPiece, payloadBytes }: Operation): void {
+    const payload = rowOf(verb).hasPayload ? payloadBytes + LINE_END_BYTES : 0;
+    this.#add({ start: inPiece.start, end: inPiece.end + payload, bytes: NOTHING });
+  }
+
+  /** `at`: an offset where an operation has ended. */
+  insert(at: number, line: Buffer): void {
+    const edits = this.#edits ?? [];
+    const after = edits.findIndex(({ start }) => start >= at);
+    edits.splice(after === -1 ? edits.length : after, 0, { start: at, end: at, bytes: line });
+    this.#edits = edits;
+  }
+
+  #add(edit: Edit): void {
+    if (this.#edits === undefined) this.#edits = [edit];
+    else this.#edits.push(edit);
+  }
+
+  /** Everything passes as it came. */
+  get isIdle(): boolean {
+    return this.#edits === undefined && this.#dropBytes === 0;
+  }
+
+  /** Calls `write` with what leaves of the first `passed` bytes of the piece, in order and never empty. */
+  apply(piece: Buffer, passed: number, write: Write): void {
+    const edits = this.#edits ?? NO_EDITS;
+    this.#edits = undefined;
+    let at = Math.min(this.#dropBytes, passed);
+    this.#dropBytes -= at;
+    for (const { start, end, bytes } of edits) {
+      // What is changed after the last byte that may pass does not pass either.
+      if (start >= passed && end > start) break;
+      if (start > at) write(piece.subarray(at, start));
+      if (bytes.length > 0) write(bytes);
+      at = end;
+    }
+    if (passed > at) write(piece.subarray(at, passed));
+    else this.#dropBytes += at - passed;
+  }
+}
