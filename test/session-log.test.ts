@@ -28,7 +28,6 @@ const ended = (reason: CloseReason, id: number): SessionSummary => ({
   seconds: 1,
   bytesToUpstream: 0,
   bytesToClient: 0,
-  forced: false,
   serverError: undefined,
   hint: undefined,
 });

@@ -15,9 +15,9 @@ import { joined } from './join-pieces.ts';
 import {
   type InspectionObserver,
   type KnownServer,
+  ObservedFacts,
   type ServerError,
-  SessionFacts,
-} from './session-facts.ts';
+} from './observed-facts.ts';
 import { StreamEditor } from './stream-editor.ts';
 import type { Subscriptions } from './subscriptions.ts';
 
@@ -60,7 +60,7 @@ export class Inspector implements Inspection, ServerReader {
   readonly #rules: InspectionRules;
   readonly #pool: BufferPool;
   readonly #observer: InspectionObserver;
-  readonly #facts: SessionFacts;
+  readonly #facts: ObservedFacts;
   readonly #enforcer: Enforcer | undefined;
   readonly #toClient: ClientStream;
   readonly #upEditor = new StreamEditor();
@@ -78,7 +78,7 @@ export class Inspector implements Inspection, ServerReader {
     this.#rules = rules;
     this.#pool = pool;
     this.#observer = observer;
-    this.#facts = new SessionFacts(observer);
+    this.#facts = new ObservedFacts(observer);
     this.#enforcer = enforce ? new Enforcer(rules) : undefined;
     this.up = new NatsParser('to_upstream', {
       maxLineBytes,

@@ -5,25 +5,16 @@ import { CLOSE_REASONS, type CloseReason } from '../close-reason.ts';
 import type { Inspection, SessionSides } from '../inspect/inspection.ts';
 import { type TimerWheel, WheelEntry } from '../timer-wheel.ts';
 import type { ByteSocket, ByteSocketOwner, ClientEnd } from '../websocket/byte-socket.ts';
+import { Liveness, type LivenessLimits } from './liveness.ts';
 import type { Holder } from './overload.ts';
 import { type HeldBytes, Pipe, type PipeOwner, type Traffic } from './pipe.ts';
 import { type Queues, RATE_STALLS } from './stall-watch.ts';
 import { type Side, type Waiting, Waits } from './waits.ts';
 
-export type SessionLimits = {
-  readonly pingMs: number;
-  readonly silenceMs: number;
-  readonly stallMs: number;
-  readonly closeMs: number;
-  /** 0: no limit. */
-  readonly sessionAgeMs: number;
-};
+export type SessionLimits = LivenessLimits & { readonly stallMs: number; readonly closeMs: number };
 
 /** How long the upstream may be silent before its TCP is asked whether it is still there. */
 const UPSTREAM_KEEPALIVE_MS = 30_000;
-
-/** A message that was begun must be finished in this time where it is held back (buffered engine). */
-const ASSEMBLY_MS = 30_000;
 
 /** Who is connected to what: for the log line and the live view. */
 export type SessionFacts = {
@@ -44,8 +35,6 @@ export type SessionSummary = {
   readonly seconds: number;
   readonly bytesToUpstream: number;
   readonly bytesToClient: number;
-  /** `cut` ended it: nobody waited for its last bytes and its close frame. */
-  readonly forced: boolean;
   /** The text of the server's last -ERR, where the session was inspected: foreign text. */
   readonly serverError: string | undefined;
   /** What to change on the server, where inspection knows it. */
@@ -83,11 +72,18 @@ export type SessionParts = {
 };
 
 /**
+ * `awaiting_boundary`: the reason is decided, and the rest of an operation of the server goes to the client, so that the
+ * final error comes between two operations.
+ */
+type State = 'open' | 'awaiting_boundary' | 'closing' | 'closed';
+
+/**
  * One client with its upstream, from the 101 to the last close of a socket.
  *
  * ```
- *  open ──first event──▶ closing: client gets what was read, then one close frame;     ──both gone──▶ ended
- *          (end)                  upstream gets what was read, then FIN; closeMs, then destroy
+ *  open ──first event──▶ closing: client gets what was read, then one close frame;     ──both gone──▶ closed
+ *   │       (end)         ▲       upstream gets what was read, then FIN; closeMs, then destroy
+ *   └─▶ awaiting_boundary ┘ final error written, its deadline, or a side is gone
  * ```
  *
  * The first event decides the reason; whatever follows is a consequence and changes nothing.
@@ -102,21 +98,14 @@ export class Session
   readonly #pipe: Pipe;
   readonly #parts: SessionParts;
   readonly inspection: Inspection | undefined;
+  readonly #liveness: Liveness;
+  #state: State = 'open';
   #reason: CloseReason | undefined;
   #code = 1006;
   #clientOpen = true;
   #upstreamOpen = true;
-  #forced = false;
-  /** The reason is decided, and the rest of an operation goes to the client before its last words. */
-  #isSpeaking = false;
-  #lastLifeMs: number;
-  #nextPingMs: number;
-  #pingSentAtMs = 0;
-  /** Pings behind bytes, whose answers say nothing about the network. */
-  #marksOut = 0;
   #closeDeadlineMs = 0;
   #waits: Waits | undefined;
-  readonly #expiresAtMs: number;
 
   constructor(
     facts: SessionFacts,
@@ -133,10 +122,7 @@ export class Session
     this.inspection = inspection;
     this.#pipe = new Pipe(client, upstream, parts, this);
     inspection?.start(this);
-    this.#lastLifeMs = wheel.nowMs;
-    this.#nextPingMs = wheel.nowMs + spread(limits.pingMs);
-    this.#expiresAtMs =
-      limits.sessionAgeMs === 0 ? Number.POSITIVE_INFINITY : wheel.nowMs + spread(limits.sessionAgeMs);
+    this.#liveness = new Liveness(limits, wheel.nowMs);
   }
 
   /**
@@ -185,17 +171,18 @@ export class Session
    * rest of the server's operation goes to it first.
    */
   end(reason: CloseReason, code?: number): void {
-    if (this.#reason !== undefined) return;
+    if (this.#state !== 'open') return;
     this.#reason = reason;
     const row = CLOSE_REASONS[reason];
     const ownCode = reason === 'upstream_closed' ? this.inspection?.closeCode : undefined;
     this.#code = code ?? ownCode ?? (typeof row.code === 'number' ? row.code : 1006);
     this.#pipe.shutToUpstream();
-    if (!this.#announceEnd(reason)) this.#close();
+    if (this.#announces(reason)) this.#awaitBoundary();
+    else this.#close();
   }
 
-  /** Puts `-ERR` before the close frame. True: it must wait for the end of an operation of the server. */
-  #announceEnd(reason: CloseReason): boolean {
+  /** Puts the final error before the close frame. True: it must wait for the end of an operation of the server. */
+  #announces(reason: CloseReason): boolean {
     const { inspection } = this;
     if (inspection === undefined || !this.#clientOpen || !this.#upstreamOpen) return false;
     // A drain was announced before, and only waits for the operation's end.
@@ -203,16 +190,23 @@ export class Session
     // A client that does not read would get neither this nor the rest of the operation.
     if (line === undefined || !this.clientTakes) return false;
     inspection.insertLast(line);
-    if (!inspection.isWaiting) return false;
-    this.#isSpeaking = true;
+    return inspection.isWaiting;
+  }
+
+  #awaitBoundary(): void {
+    this.#state = 'awaiting_boundary';
     this.#closeDeadlineMs = this.#parts.wheel.nowMs + this.#parts.limits.closeMs;
     this.#reschedule();
-    return true;
+  }
+
+  /** The final error does not get its boundary any more. */
+  #stopAwaiting(): void {
+    if (this.#state === 'awaiting_boundary') this.#close();
   }
 
   /** Closes both sides; nothing more is taken from either. */
   #close(): void {
-    this.#isSpeaking = false;
+    this.#state = 'closing';
     this.inspection?.cancel();
     this.#pipe.shut();
 
@@ -228,7 +222,7 @@ export class Session
   /** The gateway will close this session soon: an inspected client learns it, as from a server in lame duck mode. */
   announceDrain(): void {
     const { inspection } = this;
-    if (this.#reason !== undefined || inspection === undefined) return;
+    if (this.#state !== 'open' || inspection === undefined) return;
     const line = inspection.lameDuckInfo();
     if (line !== undefined) inspection.insert(line);
   }
@@ -236,7 +230,7 @@ export class Session
   /** Drops both sockets now: the deadline of a drain has passed, or the program must stop. */
   cut(): void {
     this.end('draining');
-    if (this.#isSpeaking) this.#close();
+    this.#stopAwaiting();
     this.#drop();
   }
 
@@ -259,7 +253,7 @@ export class Session
     const pipe = this.#pipe;
     const clientReads = !pipe.holdsForClient && this.#client.assemblingSinceMs === undefined;
     this.end('overload');
-    if (this.#isSpeaking) this.#close();
+    this.#stopAwaiting();
     if (!clientReads) this.#drop();
     else pipe.upstream.drop();
     pipe.forgetHeld();
@@ -267,7 +261,6 @@ export class Session
 
   /** Nobody waits for the last bytes and the close frame any more. */
   #drop(): void {
-    this.#forced = true;
     this.#client.destroy();
     this.#pipe.upstream.drop();
   }
@@ -275,7 +268,7 @@ export class Session
   // PipeOwner
 
   onMark(): void {
-    this.#marksOut++;
+    this.#liveness.markSent();
     this.#client.ping();
   }
 
@@ -287,21 +280,25 @@ export class Session
   // Waiting
 
   waitsSinceMs(side: Side): number | undefined {
-    const isOpen = this.#reason === undefined || this.#isSpeaking;
-    if (isOpen)
+    if (this.#carries)
       return side === 'client' ? this.#pipe.clientStalledSinceMs : this.#pipe.upstreamStalledSinceMs;
     const bytes = side === 'client' ? this.#client.bufferedBytes : this.#upstream.writableLength;
     if (bytes === 0) return undefined;
     return this.#closeDeadlineMs - RATE_STALLS * this.#parts.limits.stallMs;
   }
 
+  /** Bytes of the server still go to the client. */
+  get #carries(): boolean {
+    return this.#state === 'open' || this.#state === 'awaiting_boundary';
+  }
+
   onProgress(side: Side): void {
-    // Who takes bytes lives, though its pongs wait behind what it has not sent yet.
-    if (side === 'client') this.#lastLifeMs = this.#parts.wheel.nowMs;
+    // A client that takes bytes is alive, though its pongs wait behind what it has not sent yet.
+    if (side === 'client') this.#liveness.sawActivity(this.#parts.wheel.nowMs);
   }
 
   onStalled(side: Side): void {
-    if (this.#reason === undefined) this.end(side === 'client' ? 'slow_consumer' : 'upstream_stalled');
+    if (this.#state === 'open') this.end(side === 'client' ? 'slow_consumer' : 'upstream_stalled');
     else this.#drop();
   }
 
@@ -350,30 +347,25 @@ export class Session
   }
 
   onLife(): void {
-    this.#lastLifeMs = this.#parts.wheel.nowMs;
+    this.#liveness.sawActivity(this.#parts.wheel.nowMs);
   }
 
   onPong(): void {
     this.#waits?.answered();
-    if (this.#marksOut > 0) {
-      this.#marksOut--;
-      return;
-    }
-    if (this.#pingSentAtMs === 0) return;
-    this.#parts.observer.onPingAnswered((performance.now() - this.#pingSentAtMs) / 1000);
-    this.#pingSentAtMs = 0;
+    const seconds = this.#liveness.answered();
+    if (seconds !== undefined) this.#parts.observer.onPingAnswered(seconds);
   }
 
   onEnd(end: ClientEnd): void {
-    // A client that leaves waits for no words.
-    if (this.#isSpeaking) this.#close();
+    // A client that leaves does not wait for a final error.
+    if (this.#state === 'awaiting_boundary') this.#close();
     else this.end(end.reason, end.code);
   }
 
   onClosed(): void {
     this.#clientOpen = false;
     this.#pipe.releaseClient();
-    if (this.#isSpeaking) this.#close();
+    this.#stopAwaiting();
     this.#finish();
   }
 
@@ -383,55 +375,42 @@ export class Session
     try {
       const waits = this.#waits;
       if (waits !== undefined && this.#parts.wheel.nowMs >= waits.lookAtMs) waits.look();
-      if (this.#reason === undefined) this.#checkDeadlines();
-      else if (this.#parts.wheel.nowMs >= this.#closeDeadlineMs) {
-        // The server's operation does not end: the close frame must come without the words.
-        if (this.#isSpeaking) return this.#close();
-        this.#client.destroy();
-        this.#pipe.upstream.drop();
-        return;
-      }
+      if (this.#state === 'open') this.#checkDeadlines();
+      else if (this.#parts.wheel.nowMs >= this.#closeDeadlineMs) return this.#closeIsOverdue();
     } catch (error) {
       this.#fail(error);
     }
     this.#reschedule();
   }
 
-  #checkDeadlines(): void {
-    const nowMs = this.#parts.wheel.nowMs;
-    const expired = this.#expiredReason(nowMs);
-    if (expired !== undefined) this.end(expired);
-    else if (nowMs >= this.#nextPingMs) this.#ping(nowMs);
+  #closeIsOverdue(): void {
+    // The server's operation does not end: the close frame must come without the final error.
+    if (this.#state === 'awaiting_boundary') this.#close();
+    else this.#drop();
   }
 
-  #expiredReason(nowMs: number): CloseReason | undefined {
-    const { upstreamStalledSinceMs } = this.#pipe;
-    const passed = (sinceMs: number | undefined, limitMs: number): boolean =>
-      sinceMs !== undefined && nowMs - sinceMs >= limitMs;
-    if (upstreamStalledSinceMs !== undefined) {
-      // We do not read the client now, so its silence means nothing.
-      this.#lastLifeMs = nowMs;
-    } else if (passed(this.#client.assemblingSinceMs, ASSEMBLY_MS)) return 'assembly_timeout';
-    if (passed(this.#lastLifeMs, this.#parts.limits.silenceMs)) return 'client_unresponsive';
-    if (nowMs >= this.#expiresAtMs) return 'session_expired';
-    return undefined;
+  #checkDeadlines(): void {
+    const { nowMs } = this.#parts.wheel;
+    const isReading = this.#pipe.upstreamStalledSinceMs === undefined;
+    const { assemblingSinceMs } = this.#client;
+    const expired = this.#liveness.expiredReason(nowMs, { isReading, assemblingSinceMs });
+    if (expired !== undefined) this.end(expired);
+    else if (this.#liveness.isPingDue(nowMs)) this.#ping(nowMs);
   }
 
   #ping(nowMs: number): void {
-    this.#nextPingMs = nowMs + spread(this.#parts.limits.pingMs);
+    this.#liveness.planNextPing(nowMs);
     // Not at the dial: it is four system calls, which short sessions need not pay. Node does nothing when it is set.
     this.#upstream.setKeepAlive(true, UPSTREAM_KEEPALIVE_MS);
     // Bytes that wait for the client test the connection better than a ping queued behind them.
-    if (this.#pipe.clientStalledSinceMs !== undefined) return;
-    // Of several pings a client may answer the last one only.
-    this.#pingSentAtMs = this.#marksOut === 0 ? performance.now() : 0;
-    this.#marksOut = 0;
+    if (!this.clientTakes) return;
+    this.#liveness.pingSent();
     this.#client.ping();
   }
 
   /** A side has taken all that was on its way to it; when ending, only its own end is waited for now. */
   #onDelivered(): void {
-    if (this.#reason !== undefined && !this.#isSpeaking) this.#setCloseDeadline();
+    if (this.#state === 'closing') this.#setCloseDeadline();
   }
 
   onUpstreamBytes(chunk: Buffer): void {
@@ -441,11 +420,10 @@ export class Session
         this.#pipe.toClient(chunk);
         return;
       }
-      // After the end only the rest of one operation, and the words behind it.
-      if (this.#reason !== undefined && !this.#isSpeaking) return;
+      if (!this.#carries) return;
       inspection.toClient(chunk);
-      if (this.#isSpeaking && !inspection.isWaiting) this.#close();
-      else this.#endAsInspected();
+      if (!inspection.isWaiting) this.#stopAwaiting();
+      this.#endAsInspected();
     } catch (error) {
       this.#fail(error);
     }
@@ -470,7 +448,7 @@ export class Session
 
   socketEnded(): void {
     this.end('upstream_closed');
-    if (this.#isSpeaking) this.#close();
+    this.#stopAwaiting();
   }
 
   /** A server that says why it hangs up often leaves a reset behind. */
@@ -483,7 +461,7 @@ export class Session
     this.#upstreamOpen = false;
     this.#pipe.releaseUpstream();
     this.socketFailed();
-    if (this.#isSpeaking) this.#close();
+    this.#stopAwaiting();
     this.#finish();
   }
 
@@ -500,29 +478,21 @@ export class Session
     this.#reschedule();
   }
 
-  /**
-   * The wheel holds one entry for each session: the next moment at which something may be due. What has not
-   * begun yet (a stall, a message) cannot be due before its whole limit from now.
-   */
+  /** The wheel holds one entry for each session: the next moment at which something may be due. */
   #reschedule(): void {
     if (!this.#clientOpen && !this.#upstreamOpen) return;
-    const nowMs = this.#parts.wheel.nowMs;
-    const limits = this.#parts.limits;
+    const { nowMs } = this.#parts.wheel;
     const dueMs =
-      this.#reason !== undefined
-        ? Math.min(this.#closeDeadlineMs, this.#waits?.lookAtMs ?? Number.POSITIVE_INFINITY)
-        : Math.min(
-            this.#nextPingMs,
-            this.#expiresAtMs,
-            this.#waits?.lookAtMs ?? Number.POSITIVE_INFINITY,
-            this.#lastLifeMs + limits.silenceMs,
-            (this.#client.assemblingSinceMs ?? nowMs) + ASSEMBLY_MS,
-          );
-    this.#parts.wheel.schedule(this, Math.max(0, dueMs - nowMs));
+      this.#state === 'open'
+        ? this.#liveness.dueAtMs(nowMs, this.#client.assemblingSinceMs)
+        : this.#closeDeadlineMs;
+    const nextMs = Math.min(dueMs, this.#waits?.lookAtMs ?? Number.POSITIVE_INFINITY);
+    this.#parts.wheel.schedule(this, Math.max(0, nextMs - nowMs));
   }
 
   #finish(): void {
     if (this.#clientOpen || this.#upstreamOpen) return;
+    this.#state = 'closed';
     this.#parts.wheel.cancel(this);
     const summary: SessionSummary = {
       facts: this.facts,
@@ -531,7 +501,6 @@ export class Session
       seconds: (performance.now() - this.startedAtMs) / 1000,
       bytesToUpstream: this.#pipe.bytesToUpstream,
       bytesToClient: this.#pipe.bytesToClient,
-      forced: this.#forced,
       serverError: this.inspection?.lastError,
       hint: this.inspection?.hint,
     };
@@ -540,6 +509,3 @@ export class Session
 }
 
 const NO_LINE = Buffer.alloc(0);
-
-/** ± 10 %, so that sessions which began together do not stay in step. */
-const spread = (ms: number): number => Math.round(ms * (0.9 + 0.2 * Math.random()));

@@ -27,7 +27,7 @@ const MAX_ERROR_CHARACTERS = 256;
 const MAX_NAME_CHARACTERS = 128;
 
 /** What both sides of one session have said, as far as it is kept: no credential, no payload. */
-export class SessionFacts {
+export class ObservedFacts {
   readonly subscriptions = new Subscriptions();
   server: KnownServer = {};
   /** The most recent one, with its line end. */
