@@ -1,12 +1,13 @@
 import { type BufferPool, READ_BYTES } from '../bytes/buffer-pool.ts';
 import { CLOSE_REASONS, type CloseReason, RETURN_ERROR } from '../close-reason.ts';
 import { type RedactedConnect, readConnect } from '../nats/connect.ts';
+import type { Refusal } from '../nats/control-line.ts';
 import { fastScanIn } from '../nats/fast-scan.ts';
 import { readInfo } from '../nats/info.ts';
 import { type InfoRules, rewriteInfo } from '../nats/info-rewrite.ts';
 import type { Operation } from '../nats/operation.ts';
 import { countsByName, type Direction, VERB } from '../nats/operations.ts';
-import { NatsParser, type Refusal } from '../nats/parser.ts';
+import { NatsParser } from '../nats/parser.ts';
 import { MAX_SERVER_LINE_BYTES, type ParseError, serverText } from '../nats/protocol.ts';
 import { ClientStream, type ServerReader } from './client-stream.ts';
 import { type EnforcementRules, Enforcer } from './enforcer.ts';

@@ -45,15 +45,17 @@ export class Operation {
   headerBytes = 0;
   readonly #named: readonly Span[] = ARGUMENT_NAMES.map((name) => this[name]);
 
-  /** Gives the arguments of a line their names; what the line does not have becomes empty. */
-  begin(verb: Verb, tokens: Arguments): void {
+  begin(verb: Verb): void {
     this.verb = verb;
-    this.text.set(0, 0);
     this.payloadBytes = 0;
     this.headerBytes = 0;
-    const [all, short] = PLACES[verb] as Places;
-    const places = tokens.count === all.length ? all : short;
+  }
+
+  /** Gives the arguments of the line their names; what the line does not have becomes empty. */
+  name(tokens: Arguments): void {
     for (const span of this.#named) span.set(0, 0);
+    const [all, short] = PLACES[this.verb] as Places;
+    const places = tokens.count === all.length ? all : short;
     for (let index = 0; index < places.length; index++) {
       const span = this.#named[places[index] as number] as Span;
       span.set(tokens.starts[index] as number, tokens.ends[index] as number);

@@ -1,33 +1,15 @@
-import { Arguments, isBlank } from './arguments.ts';
+import { Arguments } from './arguments.ts';
+import { ControlLines, LINE_SLACK_BYTES, type Refusal } from './control-line.ts';
 import type { FastScan } from './fast-scan.ts';
 import { Framing } from './framing.ts';
 import { HeldLine } from './held-line.ts';
 import { NOTHING, Operation } from './operation.ts';
-import {
-  type Direction,
-  NO_VERB,
-  OPERATIONS,
-  type OperationRow,
-  PART_OF_A_VERB,
-  rowOf,
-  VERB,
-  VERB_WORDS,
-  type Verb,
-  type VerbWord,
-  verbAt,
-  zeroCounts,
-} from './operations.ts';
-import {
-  MAX_CONTROL_LINE_BYTES,
-  MAX_SERVER_LINE_BYTES,
-  type ParseError,
-  type ParseProblem,
-  shown,
-} from './protocol.ts';
+import { type Direction, rowOf, VERB, type Verb, zeroCounts } from './operations.ts';
+import { MAX_CONTROL_LINE_BYTES, MAX_SERVER_LINE_BYTES, type ParseError, shown } from './protocol.ts';
 
 /**
- * Reads one direction of a NATS connection, in whatever pieces it comes: control lines here, what is between them in
- * `framing.ts`.
+ * Reads one direction of a NATS connection, in whatever pieces it comes: `control-line.ts` knows the form of lines,
+ * `framing.ts` what is between them, `fast-scan.ts` whole runs of messages.
  *
  * The verdict on client bytes is nats-server's (measured on 2.9.10 to 2.15.1; test/fuzz/nats-server.test.ts asks a real
  * one), but for these, which no client library sends:
@@ -41,16 +23,10 @@ import {
  * Payloads are counted, never looked at and never copied; of the bytes at most one incomplete control line is kept.
  */
 
-const LF = 0x0a;
-const CR = 0x0d;
-/** What a line may have besides its argument: verb, blanks, line end. More blanks than that nobody sends. */
-const LINE_SLACK_BYTES = 64;
 /** A shorter piece holds no whole message. */
 const LEAST_SCANNED_BYTES = 12;
 /** No line ended: it is kept until more of it comes, or `error` says what is wrong with it. */
 const NO_LINE = -1;
-
-export type Refusal = { readonly problem: ParseProblem; readonly expected: string };
 
 export type OperationSink = {
   /** A control line is complete, and its payload is still to come. Whatever is returned ends the reading at this line. */
@@ -88,13 +64,13 @@ export class NatsParser {
   lastBoundary = -1;
 
   readonly #toClient: boolean;
-  readonly #words: readonly VerbWord[];
   /** The verb of a message without headers. */
   readonly #messageVerb: Verb;
   readonly #maxLineBytes: number;
   readonly #sink: OperationSink | undefined;
   readonly #reportMessages: boolean;
   readonly #assembleLines: boolean;
+  readonly #lines: ControlLines;
   readonly #framing: Framing;
   readonly #held: HeldLine;
   /** Bytes of this direction before offset 0 of the piece, and before the line that is being read. */
@@ -103,7 +79,6 @@ export class NatsParser {
 
   constructor(direction: Direction, options: ParserOptions = {}) {
     this.#toClient = direction === 'to_client';
-    this.#words = VERB_WORDS[direction];
     this.#messageVerb = this.#toClient ? VERB.MSG : VERB.PUB;
     this.#maxLineBytes =
       options.maxLineBytes ?? (this.#toClient ? MAX_SERVER_LINE_BYTES : MAX_CONTROL_LINE_BYTES);
@@ -112,6 +87,7 @@ export class NatsParser {
     this.#reportMessages = options.reportMessages === true;
     this.#framing = new Framing(options.checkHeaders === true);
     this.#assembleLines = options.assembleLines === true;
+    this.#lines = new ControlLines(direction, this.#maxLineBytes, !this.#assembleLines);
   }
 
   /** What was understood so far ends with a whole operation. A line may have begun after it, see `heldBytes`. */
@@ -158,7 +134,7 @@ export class NatsParser {
         }
       }
       this.#lineOffset = this.#pieceOffset + pos - start - held;
-      const next = held > 0 ? this.#finishLine(bytes, pos, end) : this.#line(bytes, pos, end);
+      const next = held > 0 ? this.#heldLine(bytes, pos, end) : this.#line(bytes, pos, end);
       if (next === NO_LINE) {
         if (this.error !== undefined) this.#held.forget();
         return pos;
@@ -207,184 +183,89 @@ export class NatsParser {
     this.counts[verb] = (this.counts[verb] ?? 0) + by;
   }
 
+  /** Reads the control line at `pos`; returns the offset after it. */
+  #line(bytes: Buffer, pos: number, end: number): number {
+    const result = this.#lines.read(bytes, pos, end, operation, tokens);
+    if (result === 'whole') {
+      operation.isSplit = false;
+      operation.inPiece.set(pos, operation.line.end);
+      return this.#complete(bytes, operation.line.end);
+    }
+    if (result === 'endless') return this.#skip(pos + rowOf(operation.verb).name.length);
+    if (result !== 'incomplete') return this.#refuse(result, bytes, pos, end);
+    const held = this.#held;
+    if (end - pos > held.room) return this.#refuse(this.#lines.tooLong(), bytes, pos, end);
+    held.endIn(bytes, pos, end);
+    held.keep(bytes, pos, end);
+    return this.#judgeHeld();
+  }
+
   /** Appends to the line that was begun, and reads it when it is whole. */
-  #finishLine(bytes: Buffer, pos: number, end: number): number {
+  #heldLine(bytes: Buffer, pos: number, end: number): number {
     const held = this.#held;
     const lineEnd = held.endIn(bytes, pos, end);
     const isWhole = lineEnd < end;
     const stop = isWhole ? lineEnd + 1 : end;
-    const isTooLong = stop - pos > held.room;
-    held.keep(bytes, pos, isTooLong ? pos + held.room : stop);
+    const hasRoom = stop - pos <= held.room;
+    held.keep(bytes, pos, hasRoom ? stop : pos + held.room);
     const { bytes: line, length } = held;
-    if (isTooLong || !isWhole) {
-      const verb = verbAt(line, 0, length, this.#words);
-      if (this.#isSkipped(verb)) {
+    if (!isWhole || !hasRoom) {
+      const beginning = this.#lines.judgeBeginning(line, length, operation);
+      if (beginning === 'endless') {
         held.forget();
-        return this.#beginSkip(verb as Verb, pos);
+        return this.#skip(pos);
       }
-      return isTooLong ? this.#tooLong(line, 0, length) : this.#checkBeginning(line, length);
+      return hasRoom ? this.#judgeHeld() : this.#refuse(this.#lines.tooLong(), line, 0, length);
     }
+    const result = this.#lines.read(line, 0, length, operation, tokens);
+    // An LF that HeldLine takes for the end of the line is one.
+    if (typeof result === 'string' && result !== 'whole') throw new Error(`a whole line is ${result}`);
+    if (result !== 'whole') return this.#refuse(result, line, 0, length);
     operation.isSplit = true;
     operation.inPiece.set(pos, stop);
-    const next = this.#line(line, 0, length);
-    operation.isSplit = false;
-    if (next === NO_LINE) return NO_LINE;
+    const next = this.#complete(line, stop);
     held.forget();
-    return stop;
-  }
-
-  /** The text of PING, PONG and +OK has no limit, so nothing of it is kept. */
-  #isSkipped(verb: number): boolean {
-    return !this.#assembleLines && OPERATIONS[verb]?.ignoresText === true;
-  }
-
-  #beginSkip(verb: Verb, pos: number): number {
-    this.#count(verb);
-    this.#framing.beginSkip();
-    operation.begin(verb, tokens);
-    this.#sink?.onOperation(operation);
-    return pos;
-  }
-
-  /** The line at `pos` is cut by the end of the piece: keeps it, unless it is wrong already. */
-  #incomplete(bytes: Buffer, pos: number, end: number): number {
-    const held = this.#held;
-    if (end - pos > held.room) return this.#tooLong(bytes, pos, end);
-    held.endIn(bytes, pos, end);
-    held.keep(bytes, pos, end);
-    return this.#checkBeginning(held.bytes, held.length);
-  }
-
-  /** A few bytes, however long the line is. That it is too long shows when it ends, or has no room any more. */
-  #checkBeginning(line: Buffer, end: number): number {
-    const verb = verbAt(line, 0, end, this.#words);
-    if (verb === NO_VERB) return this.#wrongVerb(line, 0, end);
-    if (verb === PART_OF_A_VERB) return NO_LINE;
-    const { name, needsBlank } = rowOf(verb as Verb);
-    if (needsBlank && name.length < end && !isBlank(line[name.length])) return this.#noBlank(line, 0, end);
-    return NO_LINE;
-  }
-
-  /** Reads one whole control line at `pos`; returns the offset after it. */
-  #line(bytes: Buffer, pos: number, end: number): number {
-    const verb = verbAt(bytes, pos, end, this.#words);
-    if (verb === NO_VERB) return this.#wrongVerb(bytes, pos, end);
-    if (verb === PART_OF_A_VERB) return this.#incomplete(bytes, pos, end);
-    const row = rowOf(verb as Verb);
-    return row.usage === undefined
-      ? this.#textLine(verb as Verb, row, bytes, pos, end)
-      : this.#argumentLine(verb as Verb, row, bytes, pos, end);
-  }
-
-  /** PUB, HPUB, SUB, UNSUB, MSG, HMSG. */
-  #argumentLine(verb: Verb, row: OperationRow, bytes: Buffer, pos: number, end: number): number {
-    const at = pos + row.name.length;
-    if (at === end) return this.#incomplete(bytes, pos, end);
-    if (!isBlank(bytes[at])) return this.#noBlank(bytes, pos, end);
-    switch (tokens.scan(bytes, at, end, this.#toClient)) {
-      case 'incomplete':
-        return this.#incomplete(bytes, pos, end);
-      case 'lone_cr':
-        return this.#refuse('ambiguous', 'no CR but before LF', bytes, pos, end);
-      case 'no_argument':
-        return this.#refuse('ambiguous', 'an argument after the blanks', bytes, pos, end);
-      default:
-    }
-    const { count, lineEnd, next } = tokens;
-    const start = tokens.starts[0] as number;
-    if (next - pos > this.#maxLineBytes && this.#isTooLong(pos, start, lineEnd, next))
-      return this.#tooLong(bytes, pos, end);
-    if (count !== row.all.length && count !== row.short.length)
-      return this.#refuse('arguments', row.usage as string, bytes, pos, end);
-    if (row.hasPayload) return this.#message(verb, row, bytes, pos, end);
-    this.#count(verb);
-    return this.#report(verb, bytes, pos, start, lineEnd, next) ? next : NO_LINE;
-  }
-
-  /** The arguments of a line with a payload are in `tokens`. */
-  #message(verb: Verb, row: OperationRow, bytes: Buffer, pos: number, end: number): number {
-    const { count, next } = tokens;
-    const size = tokens.sizeAt(bytes, count - 1);
-    const headerBytes = row.hasHeaders ? tokens.sizeAt(bytes, count - 2) : 0;
-    if (size < 0 || headerBytes < 0 || headerBytes > size) {
-      const expected = 'sizes of 1 to 9 digits, headers no larger than the whole';
-      return this.#refuse('size', expected, bytes, pos, end);
-    }
-    this.#count(verb);
-    this.payloadBytes += size;
-    if (this.#reportMessages || (operation.isSplit && this.#assembleLines)) {
-      const start = tokens.starts[0] as number;
-      if (!this.#report(verb, bytes, pos, start, tokens.lineEnd, next, size, headerBytes)) return NO_LINE;
-    }
-    this.#framing.beginPayload(size, headerBytes);
     return next;
   }
 
-  /** Verbs with free text up to LF. */
-  #textLine(verb: Verb, row: OperationRow, bytes: Buffer, pos: number, end: number): number {
-    const afterVerb = pos + row.name.length;
-    let at = afterVerb;
-    while (at < end && isBlank(bytes[at])) at++;
-    let lineEnd = at;
-    while (lineEnd < end && bytes[lineEnd] !== LF) lineEnd++;
-    if (lineEnd === end)
-      return this.#isSkipped(verb) ? this.#beginSkip(verb, afterVerb) : this.#incomplete(bytes, pos, end);
-    const textEnd = lineEnd > at && bytes[lineEnd - 1] === CR ? lineEnd - 1 : lineEnd;
-    if (row.needsText && textEnd === at) return this.#refuse('arguments', 'a JSON object', bytes, pos, end);
-    if (row.needsBlank && at === afterVerb) return this.#noBlank(bytes, pos, end);
-    if (!this.#isSkipped(verb) && this.#isTooLong(pos, at, textEnd, lineEnd + 1))
-      return this.#tooLong(bytes, pos, end);
+  /** What is kept of a line may be wrong already. */
+  #judgeHeld(): number {
+    const { bytes, length } = this.#held;
+    const result = this.#lines.judgeBeginning(bytes, length, operation);
+    return typeof result === 'string' ? NO_LINE : this.#refuse(result, bytes, 0, length);
+  }
+
+  /** The text of the operation means nothing: up to its LF it is not looked at, and nothing of it is kept. */
+  #skip(next: number): number {
+    this.#count(operation.verb);
+    this.#framing.beginSkip();
+    operation.text.set(0, 0);
+    operation.name(tokens);
+    this.#sink?.onOperation(operation);
+    return next;
+  }
+
+  /** The line of the operation is read, and its payload comes next. `next` is returned, unless it must not pass. */
+  #complete(bytes: Buffer, next: number): number {
+    const { verb, payloadBytes, headerBytes } = operation;
+    const { hasPayload } = rowOf(verb);
     this.#count(verb);
-    return this.#report(verb, bytes, pos, at, textEnd, lineEnd + 1) ? lineEnd + 1 : NO_LINE;
+    this.payloadBytes += payloadBytes;
+    const isReported = !hasPayload || this.#reportMessages || (operation.isSplit && this.#assembleLines);
+    if (isReported && this.#sink !== undefined) {
+      operation.bytes = bytes;
+      operation.name(tokens);
+      const refusal = this.#sink.onOperation(operation);
+      operation.bytes = NOTHING;
+      const { start, end } = operation.line;
+      if (refusal !== undefined) return this.#refuse(refusal, bytes, start, end);
+    }
+    if (hasPayload) this.#framing.beginPayload(payloadBytes, headerBytes);
+    return next;
   }
 
-  /** Hands the operation on. False: it must not pass. */
-  #report(
-    verb: Verb,
-    bytes: Buffer,
-    start: number,
-    textStart: number,
-    textEnd: number,
-    end: number,
-    payloadBytes = 0,
-    headerBytes = 0,
-  ): boolean {
-    if (this.#sink === undefined) return true;
-    operation.begin(verb, tokens);
-    operation.bytes = bytes;
-    operation.line.set(start, end);
-    operation.text.set(textStart, textEnd);
-    operation.payloadBytes = payloadBytes;
-    operation.headerBytes = headerBytes;
-    if (!operation.isSplit) operation.inPiece.set(start, end);
-    const refusal = this.#sink.onOperation(operation);
-    operation.bytes = NOTHING;
-    if (refusal === undefined) return true;
-    this.#refuse(refusal.problem, refusal.expected, bytes, start, end);
-    return false;
-  }
-
-  #isTooLong(lineStart: number, textStart: number, textEnd: number, lineEnd: number): boolean {
-    const most = this.#maxLineBytes;
-    return textEnd - textStart > most || lineEnd - lineStart > most + LINE_SLACK_BYTES;
-  }
-
-  #tooLong(bytes: Buffer, pos: number, end: number): number {
-    const expected = `a control line of at most ${this.#maxLineBytes} bytes`;
-    return this.#refuse('line_too_long', expected, bytes, pos, end);
-  }
-
-  #noBlank(bytes: Buffer, pos: number, end: number): number {
-    return this.#refuse('verb', 'a blank after the verb', bytes, pos, end);
-  }
-
-  #wrongVerb(bytes: Buffer, pos: number, end: number): number {
-    const expected = this.#toClient ? 'an operation of a server' : 'an operation of a client';
-    return this.#refuse('verb', expected, bytes, pos, end);
-  }
-
-  /** For the line that is being read: `bytes` hold it, or what is there of it. */
-  #refuse(problem: ParseProblem, expected: string, bytes: Buffer, pos: number, end: number): typeof NO_LINE {
+  /** The line that is being read: `bytes` hold it, or what is there of it. */
+  #refuse({ problem, expected }: Refusal, bytes: Buffer, pos: number, end: number): typeof NO_LINE {
     this.error = { problem, offset: this.#lineOffset, expected, found: shown(bytes, pos, end) };
     return NO_LINE;
   }

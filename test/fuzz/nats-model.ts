@@ -1,6 +1,7 @@
+import type { Refusal } from '../../src/nats/control-line.ts';
 import type { Operation, Span } from '../../src/nats/operation.ts';
 import { VERB } from '../../src/nats/operations.ts';
-import { NatsParser, type Refusal } from '../../src/nats/parser.ts';
+import { NatsParser } from '../../src/nats/parser.ts';
 import type { ParseError } from '../../src/nats/protocol.ts';
 import { CONNECT_OBJECT, MAX_PAYLOAD_BYTES } from './nats-lines.ts';
 
