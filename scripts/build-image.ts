@@ -1,6 +1,6 @@
 /**
- * What the container image holds, in dist/image: the program with all its packages as one file, the file that starts
- * it, licences, and a list of packages (SBOM). The same sources give the same bytes.
+ * What the container image holds, in dist/image: the program with all its packages, the file that starts it, licences,
+ * and a list of packages (SBOM). The same sources give the same bytes.
  */
 import { execFile } from 'node:child_process';
 import { cp, mkdir, mkdtempDisposable, readdir, readFile, rm, writeFile } from 'node:fs/promises';
@@ -22,9 +22,11 @@ export async function buildImageFiles(root: string): Promise<string> {
   await mkdir(join(target, 'dist'), { recursive: true });
   const { metafile } = await build({
     absWorkingDir: root,
-    entryPoints: ['src/main.ts'],
-    outfile: join('dist', 'image', 'dist', 'natsgate.js'),
+    entryPoints: { natsgate: 'src/main.ts' },
+    outdir: join('dist', 'image', 'dist'),
     bundle: true,
+    // A command reads its own chunks and no others.
+    splitting: true,
     // `natsgate dev` brings a nats-server to a laptop; nothing of it belongs into the image.
     external: ['./dev/dev.ts'],
     platform: 'node',

@@ -5,16 +5,12 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { readMemory } from './cgroup.ts';
 import { type Flags, isCommand, readArguments, unknownCommand } from './cli/arguments.ts';
-import { check } from './cli/check.ts';
 import type { CommandName } from './cli/commands.ts';
 import { helpPage } from './cli/help.ts';
-import { probe, probeUrl, readAuthorities } from './cli/probe.ts';
-import { serve } from './cli/serve.ts';
 import { FileReader } from './config/files.ts';
-import { type ConfigSource, loadConfig } from './config/load.ts';
+import type { ConfigSource } from './config/load.ts';
 import { duration } from './config/values.ts';
-import { type Gateway, startGateway } from './gateway.ts';
-import { createLog, standardOutput } from './log.ts';
+import type { Gateway } from './gateway.ts';
 import { asText } from './log-text.ts';
 import { printable } from './printable.ts';
 import { type EndSignals, endAtOnce, endSignals, exitCodeOf } from './signals.ts';
@@ -25,6 +21,8 @@ import { type EndSignals, endAtOnce, endSignals, exitCodeOf } from './signals.ts
  * Signals: SIGHUP reloads; SIGTERM, SIGINT, SIGQUIT and SIGUSR2 drain; SIGUSR1 does nothing.
  * Exit codes: 0 done, or drained on a signal · 1 could not start, a check or probe failed · 2 wrong usage ·
  * 70 a fault inside the gateway · 128 + signal when a second signal cut the drain short.
+ *
+ * A command imports what it needs when it runs: a probe and `--version` are quick, and load no gateway.
  */
 const files = new FileReader();
 const complain = (line: string): void => void process.stderr.write(`${printable(line)}\n`);
@@ -66,9 +64,10 @@ function wrongUsage(what: string, command?: CommandName): number {
   return 2;
 }
 
-function runCheck(file: string | undefined, flags: Flags): Promise<number> | number {
+async function runCheck(file: string | undefined, flags: Flags): Promise<number> {
   if (file !== undefined && flags.config !== undefined)
     return wrongUsage('check takes one file, FILE or --config FILE', 'check');
+  const { check } = await import('./cli/check.ts');
   const source = sourceOf(file === undefined ? flags : { ...flags, config: file });
   const { json, quiet, strict } = flags;
   const options = { fileDescriptorLimit: fileDescriptorLimit(), readMemory, json, quiet, strict };
@@ -86,6 +85,7 @@ const sourceOf = (flags: Flags): ConfigSource => ({
 async function runProbe(operand: string | undefined, flags: Flags): Promise<number> {
   if (operand === undefined)
     return wrongUsage('probe wants a URL, for instance ws://127.0.0.1:8080', 'probe');
+  const { probe, probeUrl, readAuthorities } = await import('./cli/probe.ts');
   const url = probeUrl(operand);
   if ('problem' in url) return wrongUsage(url.problem, 'probe');
   const { origin: [origin] = [], timeout = '5', ca, 'server-name': serverName } = flags;
@@ -103,9 +103,9 @@ const wantsColour = (): boolean => !process.env['NO_COLOR'] && process.env['TERM
 async function runServe(flags: Flags): Promise<number> {
   let running: Gateway | undefined;
   const ends = endSignals(() => void running?.reload('signal'));
+  const [{ serve }, { standardOutput }] = await Promise.all([import('./cli/serve.ts'), import('./log.ts')]);
   const output = standardOutput(process.stdout.fd, wantsColour());
   const starting = serve(sourceOf(flags), {
-    read: loadConfig,
     output,
     complain,
     fileDescriptorLimit: fileDescriptorLimit(),
@@ -174,6 +174,10 @@ async function runDev(): Promise<number> {
           process.stdout.write(asText(line, process.stdout.isTTY && wantsColour()));
           onLogLine(line);
         };
+        const [{ startGateway }, { createLog }] = await Promise.all([
+          import('./gateway.ts'),
+          import('./log.ts'),
+        ]);
         const log = createLog(config.log, { write });
         const gateway = await startGateway(config, {
           log,

@@ -5,7 +5,13 @@ import { test } from 'node:test';
 
 const ROOT = resolve(import.meta.dirname, '..');
 
-type Import = { readonly from: string; readonly to: string; readonly typeOnly: boolean };
+type Import = {
+  readonly from: string;
+  readonly to: string;
+  readonly typeOnly: boolean;
+  /** Loaded when it is needed. */
+  readonly late: boolean;
+};
 
 /** Every import of src/, as paths below src/ (`session/pipe.ts`) or package names (`ws`, `node:net`). */
 const IMPORTS: readonly Import[] = globSync('src/**/*.ts', { cwd: ROOT }).flatMap((file) => {
@@ -19,7 +25,7 @@ const IMPORTS: readonly Import[] = globSync('src/**/*.ts', { cwd: ROOT }).flatMa
     const to = target.startsWith('.')
       ? relative('src', relative(ROOT, resolve(ROOT, dirname(file), target)))
       : target;
-    return { from, to, typeOnly: type !== undefined };
+    return { from, to, typeOnly: type !== undefined, late: dynamic !== undefined };
   });
 });
 
@@ -116,6 +122,18 @@ test('each package has one place', () => {
     ({ to }) => isForeign(to) && !(packageOf(to) in PACKAGES) && to !== 'esbuild',
   );
   assert.deepEqual(unknown, []);
+});
+
+test('the program loads no package before it knows the command', () => {
+  const needed = new Set(['main.ts']);
+  for (const file of needed)
+    for (const { from, to, typeOnly, late } of IMPORTS)
+      if (from === file && !typeOnly && !late) needed.add(to);
+  assert.deepEqual(
+    [...needed].filter((file) => isPackage(file) && !file.startsWith('node:')),
+    [],
+  );
+  assert.ok(needed.size < 30, [...needed].join(', '));
 });
 
 test('only main.ts and signals.ts touch process, and nobody the console', () => {

@@ -1,11 +1,10 @@
-import type { ConfigSource, LoadedConfig } from '../config/load.ts';
+import { type ConfigSource, loadConfig } from '../config/load.ts';
 import { formatProblem, urgentWarnings } from '../config/problems.ts';
 import { counted } from '../config/text.ts';
 import { type Gateway, type GatewayOptions, startGateway } from '../gateway.ts';
 import { createLog, type StandardOutput } from '../log.ts';
 
 export type ServeOptions = Omit<GatewayOptions, 'log' | 'droppedLogLines' | 'timerWheel' | 'source'> & {
-  readonly read: (source: ConfigSource) => Promise<LoadedConfig>;
   readonly output: StandardOutput;
   /** For what must be said before there is a log: configuration problems. */
   readonly complain: (line: string) => void;
@@ -16,7 +15,7 @@ export type ServeOptions = Omit<GatewayOptions, 'log' | 'droppedLogLines' | 'tim
  * said.
  */
 export async function serve(source: ConfigSource, options: ServeOptions): Promise<Gateway | undefined> {
-  const loaded = await options.read(source);
+  const loaded = await loadConfig(source);
   if (!loaded.ok) {
     for (const problem of loaded.problems) options.complain(formatProblem(problem));
     for (const warning of urgentWarnings(loaded.warnings))
@@ -32,7 +31,7 @@ export async function serve(source: ConfigSource, options: ServeOptions): Promis
       ...options,
       log,
       firstDial: true,
-      source: { loaded, read: () => options.read(source), reader: source.reader },
+      source: { loaded, read: () => loadConfig(source), reader: source.reader },
       droppedLogLines: () => options.output.droppedLines,
     });
     // Only now: where a start fails, they would hide why.

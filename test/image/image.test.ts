@@ -88,7 +88,9 @@ test('what the image says about itself', () => {
 
 test('the image holds the program and what belongs to it, and nothing more', () => {
   const own = files.filter(({ path }) => path.startsWith('/app/'));
-  assert.deepEqual(own.map(({ path }) => path).toSorted(), [
+  const isChunk = ({ path }: { readonly path: string }) => /^\/app\/dist\/\w+-[A-Z0-9]{8}\.js$/.test(path);
+  const rest = own.filter((file) => !isChunk(file));
+  assert.deepEqual(rest.map(({ path }) => path).toSorted(), [
     '/app/LICENSE',
     '/app/THIRD-PARTY-LICENSES',
     '/app/bin/natsgate.js',
@@ -110,6 +112,13 @@ test('what runs first asks for signals, and the program does it before its packa
   // What stands before it are wrappers that run when they are asked for.
   const own = [...program.matchAll(/^\/\/ (src\/\S+)$/gm)].map(([, file]) => file);
   assert.equal(own[0], 'src/signals.ts');
+  // Chunks that it imports run before it: they are leaves of our own.
+  for (const [, chunk = ''] of program.matchAll(/^(?:import|} from) "\.\/([^"]+)";$/gm))
+    assert.doesNotMatch(
+      readFileSync(join(mountedPath, 'app', 'dist', chunk), 'utf8'),
+      /^\/\/ node_modules\//m,
+      chunk,
+    );
 });
 
 test('no shell, no npm, nothing that changes its user', () => {
