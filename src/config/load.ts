@@ -12,8 +12,9 @@ import { configText, FileReader, type FileSeen, fileSeen, MAX_CONFIG_BYTES } fro
 import { makeConfig } from './make.ts';
 import { applyOverrides, type ConfigFlags, setVariable } from './overrides.ts';
 import { AFTER_FILE, type Problem, Report, WHOLE_FILE } from './problems.ts';
-import { readReferences } from './references.ts';
+import { filesAt } from './references.ts';
 import { checkRelations } from './relations.ts';
+import { isInherited } from './routes.ts';
 import { type Settings, settingsOf } from './settings.ts';
 import { plain } from './text.ts';
 import { unknownVariables } from './unknown-variables.ts';
@@ -76,12 +77,13 @@ async function load(
   if (values === undefined || report.failed) return undefined;
   checkRelations(values, written, report);
   if (report.failed) return undefined;
-  const references = await readReferences(values, written, file, groups, reader, report);
-  if (report.failed) return undefined;
-  return {
-    config: makeConfig(values, references, file),
-    settings: settingsOf(values, written, report.files),
-  };
+  const from = { configFile: file, ownGroups: groups, reader };
+  const config = await makeConfig(
+    values,
+    (route) => isInherited(written, ['routes', route, 'upstream']),
+    (below) => filesAt(below, values, written, from, report),
+  );
+  return report.failed ? undefined : { config, settings: settingsOf(values, written, report.files) };
 }
 
 /** undefined: there is nothing to go on with, and the report says why. */

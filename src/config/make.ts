@@ -1,9 +1,9 @@
 /** From checked values to the configuration as the gateway reads it: names with units, one frozen object. */
 import type { Config } from './config.ts';
-import { resolveFrom } from './files.ts';
-import type { References, UpstreamReferences } from './references.ts';
+import type { Path } from './path.ts';
 import type { Values } from './schema.ts';
 import { adminConfig } from './sections/admin.ts';
+import type { Files } from './sections/check.ts';
 import { compressionConfig } from './sections/compression.ts';
 import { drainConfig } from './sections/drain.ts';
 import { infoConfig, inspectLevel } from './sections/inspect.ts';
@@ -13,39 +13,46 @@ import { type RouteValues, routeName } from './sections/route.ts';
 import { timeoutsConfig } from './sections/timeouts.ts';
 import { upstreamConfig } from './sections/upstream.ts';
 
-export function makeConfig(values: Values, references: References, file: string | undefined): Config {
-  const resolve = (name: string): string => resolveFrom(file, name);
+/** `inherits`: the route with this number has the upstream of the top. What is wrong with a file is in the report. */
+export async function makeConfig(
+  values: Values,
+  inherits: (route: number) => boolean,
+  filesAt: (below: Path) => Files,
+): Promise<Config> {
   const { concurrency } = values.compression;
-  const served = (one: Served, references: UpstreamReferences) => ({
+  const served = (one: Served) => ({
     origins: one.origins,
-    upstream: upstreamConfig(one.upstream, references, resolve),
     compression: compressionConfig(one.compression, concurrency),
     inspect: inspectLevel(one),
     info: infoConfig(one.info),
   });
-  const top = served(values, references.upstream);
+  const files = filesAt([]);
+  const listen = await listenConfig(values.listen, files);
+  const upstream = await upstreamConfig(values.upstream, files);
+  const admin = await adminConfig(values.admin, files);
+  const routes: Config['routes'][number][] = [];
+  for (const [index, route] of values.routes.entries()) {
+    routes.push({
+      name: routeName(route),
+      host: route.host,
+      path: route.path,
+      subprotocols: route.subprotocols,
+      ...served(route),
+      upstream: inherits(index) ? upstream : await upstreamConfig(route.upstream, filesAt(['routes', index])),
+      limits: routeLimitsConfig(route.limits),
+    });
+  }
   return frozen<Config>({
-    listen: listenConfig(values.listen, references.material, resolve),
-    admin: adminConfig(values.admin, references.token),
+    listen,
+    admin,
     engine: values.engine,
-    ...top,
+    ...served(values),
+    upstream,
     limits: limitsConfig(values.limits),
     timeouts: timeoutsConfig(values.timeouts),
     drain: drainConfig(values.drain),
     log: values.log,
-    routes: values.routes.map((route, index) => {
-      const own = references.routes[index];
-      const made = served(route, own ?? references.upstream);
-      return {
-        name: routeName(route),
-        host: route.host,
-        path: route.path,
-        subprotocols: route.subprotocols,
-        ...made,
-        upstream: own === undefined ? top.upstream : made.upstream,
-        limits: routeLimitsConfig(route.limits),
-      };
-    }),
+    routes,
   });
 }
 

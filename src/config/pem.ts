@@ -8,19 +8,17 @@ import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 export type PemResult<T> = { readonly ok: true; readonly value: T } | Refused;
 type Refused = { readonly ok: false; readonly problem: string };
 
-export type PrivateKey = {
-  readonly key: KeyObject;
-  /** As it is written in the file. */
-  readonly pem: string;
-};
+/** `pem`: as it is written in the file. */
+export type PrivateKey = { readonly key: KeyObject; readonly pem: string };
 
 type Block = { readonly label: string; readonly line: number; readonly pem: string };
+type Wanted = 'certificate' | 'private key';
 
 /** The second is an older name, which OpenSSL reads as well. */
 const CERTIFICATES = ['CERTIFICATE', 'X509 CERTIFICATE'];
 
 /** What else is found in files that should hold certificates. */
-const NO_CERTIFICATE: readonly [RegExp, string][] = [
+const NO_CERTIFICATE: readonly (readonly [label: RegExp, sentence: string])[] = [
   [
     /^TRUSTED CERTIFICATE$/,
     'the file holds certificates in a form of OpenSSL’s own (TRUSTED CERTIFICATE); convert each: openssl x509 -in old.pem -out new.pem',
@@ -30,133 +28,114 @@ const NO_CERTIFICATE: readonly [RegExp, string][] = [
     'the file is a PKCS#7 bundle; convert it: openssl pkcs7 -print_certs -in old.p7b -out new.pem',
   ],
   [
-    /CERTIFICATE REQUEST$/,
+    /REQUEST$/,
     'the file holds a request for a certificate, not the certificate; write the name of what the authority sent back',
   ],
   [/PRIVATE KEY$/, 'the file holds a private key and no certificate; write the name of the certificate'],
   [/PUBLIC KEY$/, 'the file holds a public key and no certificate; write the name of the certificate'],
+  [/./, 'the file holds no PEM certificate; write the name of one with BEGIN CERTIFICATE'],
 ];
 
 /** All certificates of a PEM file, at least one, in their order. */
 export function certificatesIn(bytes: Buffer): PemResult<readonly X509Certificate[]> {
-  const found = blocksIn(bytes, derCertificate, 'certificate');
+  const found = blocksIn(bytes, 'certificate');
   if (!found.ok) return found;
+  const blocks = found.value.filter(({ label }) => CERTIFICATES.includes(label));
+  const other = found.value.find(({ label }) => label === 'TRUSTED CERTIFICATE') ?? found.value[0];
+  if (other !== undefined && (blocks.length === 0 || other.label === 'TRUSTED CERTIFICATE'))
+    return refused(NO_CERTIFICATE.find(([label]) => label.test(other.label))?.[1] ?? '');
   const certificates: X509Certificate[] = [];
-  for (const { label, line, pem } of found.value) {
-    if (label === 'TRUSTED CERTIFICATE') return refused(noCertificate(label));
-    if (!CERTIFICATES.includes(label)) continue;
-    try {
-      certificates.push(new X509Certificate(pem));
-    } catch {
-      // OpenSSL's own message names routines, not remedies.
-      const which = `certificate ${certificates.length + 1} of the file, in line ${line},`;
-      return refused(`${which} cannot be read; write it again, whole, or take it out`);
-    }
+  for (const [index, { line, pem }] of blocks.entries()) {
+    const certificate = certificateOf(pem);
+    // OpenSSL's own message names routines, not remedies.
+    if (certificate === undefined)
+      return refused(
+        `certificate ${index + 1} of the file, in line ${line}, cannot be read; write it again, whole, or take it out`,
+      );
+    certificates.push(certificate);
   }
-  const [first] = found.value;
-  return certificates.length > 0 || first === undefined
-    ? { ok: true, value: certificates }
-    : refused(noCertificate(first.label));
+  return { ok: true, value: certificates };
 }
 
 export const pemOf = (certificates: readonly X509Certificate[]): string => certificates.map(String).join('');
 
 /** The first private key of a PEM file. */
 export function privateKeyIn(bytes: Buffer): PemResult<PrivateKey> {
-  const found = blocksIn(bytes, derKey, 'private key');
+  const found = blocksIn(bytes, 'private key');
   if (!found.ok) return found;
   const block = found.value.find(({ label }) => label.endsWith('PRIVATE KEY'));
   if (block === undefined) {
-    const isCertificate = found.value.some(({ label }) => CERTIFICATES.includes(label));
     return refused(
-      isCertificate
+      found.value.some(({ label }) => CERTIFICATES.includes(label))
         ? 'the file holds a certificate and no private key; write the name of its key'
         : 'the file holds no PEM private key; write the name of one with BEGIN PRIVATE KEY',
     );
   }
-  if (block.label === 'ENCRYPTED PRIVATE KEY' || /^Proc-Type: *4, *ENCRYPTED/m.test(block.pem)) {
-    return refused(
-      'the key is encrypted; write one without passphrase: openssl pkey -in old.key -out new.key',
-    );
-  }
-  if (block.label === 'OPENSSH PRIVATE KEY')
+  const { label, line, pem } = block;
+  if (label === 'OPENSSH PRIVATE KEY')
     return refused('the key is in the form of OpenSSH; convert it: ssh-keygen -p -m pkcs8 -f the.key');
   try {
-    return { ok: true, value: { key: createPrivateKey(block.pem), pem: block.pem } };
+    return { ok: true, value: { key: createPrivateKey(pem), pem } };
   } catch {
-    return refused(`the private key in line ${block.line} cannot be read; write it again, whole`);
+    return refused(
+      pem.includes('ENCRYPTED')
+        ? 'the key is encrypted; write one without passphrase: openssl pkey -in old.key -out new.key'
+        : `the private key in line ${line} cannot be read; write it again, whole`,
+    );
   }
 }
 
-/** The blocks of a text in PEM form (RFC 7468); text between them is a comment. */
-function blocksIn(
-  bytes: Buffer,
-  derProblem: (bytes: Buffer) => string | undefined,
-  wanted: string,
-): PemResult<readonly Block[]> {
-  const text = bytes.toString('latin1');
-  if (!text.includes('-----BEGIN ')) return refused(withoutBlocks(bytes, text, derProblem, wanted));
+/** The blocks of a text in PEM form (RFC 7468), at least one; text between them is a comment. */
+function blocksIn(bytes: Buffer, wanted: Wanted): PemResult<readonly Block[]> {
+  // A byte order mark, line breaks of Windows, and blanks that a YAML block left there.
+  const text = bytes
+    .toString('latin1')
+    .replace(/^\xef\xbb\xbf/, '')
+    .replaceAll(/\r\n?/g, '\n')
+    .replaceAll(/^[ \t]+|[ \t]+$/gm, '');
+  const marks = [...text.matchAll(/^.*-----(?:BEGIN|END) .*$/gm)];
+  if (marks.length === 0) return refused(withoutBlocks(bytes, wanted));
   const blocks: Block[] = [];
-  let open: { readonly label: string; readonly line: number; readonly lines: string[] } | undefined;
-  for (const [index, written] of text.split(/\r\n|\n|\r/).entries()) {
-    // A byte order mark, and blanks that a YAML block left there.
-    const line = written.replace(/^\xef\xbb\xbf/, '').trim();
-    const [, edge, label = ''] = /^-----(BEGIN|END) (.+?)-----$/.exec(line) ?? [];
-    const isBegin = edge === 'BEGIN' && open === undefined;
-    const isEnd = edge === 'END' && open?.label === label;
-    open?.lines.push(line);
-    if (isBegin) open = { label, line: index + 1, lines: [line] };
-    else if (isEnd && open !== undefined) {
-      blocks.push({ ...open, pem: `${open.lines.join('\n')}\n` });
-      open = undefined;
-    } else if (/-----(BEGIN|END) /.test(line)) {
+  for (let at = 0; at < marks.length; at += 2) {
+    const [begin, end] = [marks[at], marks[at + 1]];
+    const label = /^-----BEGIN (.+?)-----$/.exec(begin?.[0] ?? '')?.[1] ?? '';
+    const line = lineAt(text, begin?.index);
+    if (label === '' || end?.[0] !== `-----END ${label}-----`) {
+      const until =
+        end === undefined ? '' : ` up to line ${lineAt(text, end.index)}, where two may be joined`;
       return refused(
-        `in line ${index + 1} a BEGIN or END is out of place: a line is missing, or two are joined; write each of them on a line of its own`,
+        `the block in line ${line} has no BEGIN and END, each on a line of its own${until}; write the file again, whole`,
       );
     }
+    blocks.push({ label, line, pem: `${text.slice(begin?.index, end.index + end[0].length)}\n` });
   }
-  if (open === undefined) return { ok: true, value: blocks };
-  return refused(`the block that begins in line ${open.line} has no end; write the file again, whole`);
+  return { ok: true, value: blocks };
 }
 
-function withoutBlocks(
-  bytes: Buffer,
-  text: string,
-  derProblem: (bytes: Buffer) => string | undefined,
-  wanted: string,
-): string {
-  if (text.trim() === '') return `the file is empty; write the name of a PEM file with a ${wanted}`;
-  if (/^(\xff\xfe|\xfe\xff)/.test(text)) return 'the file is UTF-16; write it as plain text (ASCII)';
-  // DER begins with a sequence.
-  const der = bytes[0] === 0x30 ? (pkcs(bytes, wanted) ?? derProblem(bytes)) : undefined;
-  return (
-    der ??
-    `the file holds no PEM ${wanted}; write the name of one with BEGIN ${wanted === 'certificate' ? 'CERTIFICATE' : 'PRIVATE KEY'}`
-  );
+const lineAt = (text: string, offset = 0): number => text.slice(0, offset).split('\n').length;
+
+function withoutBlocks(bytes: Buffer, wanted: Wanted): string {
+  if (bytes.every((byte) => byte <= 0x20))
+    return `the file is empty; write the name of a PEM file with a ${wanted}`;
+  if (['fffe', 'feff'].includes(bytes.toString('hex', 0, 2)))
+    return 'the file is UTF-16; write it as plain text (ASCII)';
+  const other = bytes[0] === 0x30 ? inDer(bytes, wanted) : undefined;
+  return other ?? `the file holds no PEM ${wanted}; write the name of one with BEGIN ${wanted.toUpperCase()}`;
 }
 
-/** Version 3 as the first element is PKCS#12; the object identifier of signed data is PKCS#7. */
-function pkcs(bytes: Buffer, wanted: string): string | undefined {
-  const head = bytes.subarray(0, 32).toString('hex');
-  if (/^30(80|[0-7].|81..|82.{4}|83.{6}|84.{8})020103/.test(head)) {
-    const only = wanted === 'certificate' ? '-nokeys' : '-nocerts -nodes';
-    return `the file is a PKCS#12 container; convert it: openssl pkcs12 -in old.p12 ${only} -out new.pem`;
-  }
+/** What a file in DER form is, which begins with a sequence. */
+function inDer(bytes: Buffer, wanted: Wanted): string | undefined {
+  const head = bytes.toString('hex', 0, 32);
+  // Its first element is the version, 3.
+  if (/^30(80|[0-7].|81..|82.{4}|83.{6}|84.{8})020103/.test(head))
+    return `the file is a PKCS#12 container; convert it: openssl pkcs12 -in old.p12 ${wanted === 'certificate' ? '-nokeys' : '-nocerts -nodes'} -out new.pem`;
+  // The object identifier of signed data.
   if (head.includes('06092a864886f70d010702'))
     return 'the file is a PKCS#7 bundle in DER form; convert it: openssl pkcs7 -inform der -print_certs -in old.p7b -out new.pem';
-  return undefined;
-}
-
-function derCertificate(bytes: Buffer): string | undefined {
-  try {
-    new X509Certificate(bytes);
-    return 'the file is a certificate in DER form; convert it: openssl x509 -inform der -in old.cer -out new.pem';
-  } catch {
-    return undefined;
-  }
-}
-
-function derKey(bytes: Buffer): string | undefined {
+  if (certificateOf(bytes) !== undefined)
+    return wanted === 'certificate'
+      ? 'the file is a certificate in DER form; convert it: openssl x509 -inform der -in old.cer -out new.pem'
+      : 'the file is a certificate; write the name of its private key';
   for (const type of ['pkcs8', 'pkcs1', 'sec1'] as const) {
     try {
       createPrivateKey({ key: bytes, format: 'der', type });
@@ -167,11 +146,15 @@ function derKey(bytes: Buffer): string | undefined {
       // Another of the three forms, or none.
     }
   }
-  return derCertificate(bytes) && 'the file is a certificate; write the name of its private key';
+  return undefined;
 }
 
-const noCertificate = (label: string): string =>
-  NO_CERTIFICATE.find(([pattern]) => pattern.test(label))?.[1] ??
-  'the file holds no PEM certificate; write the name of one with BEGIN CERTIFICATE';
+function certificateOf(content: string | Buffer): X509Certificate | undefined {
+  try {
+    return new X509Certificate(content);
+  } catch {
+    return undefined;
+  }
+}
 
 const refused = (problem: string): Refused => ({ ok: false, problem });

@@ -48,7 +48,8 @@ function checkServed({ listen, timeouts }: Values, route: Served, check: Check):
   checkFrameBytes(route.limits, route.upstream.servers[0]?.opaque === true, check);
 }
 
-function checkAt(below: Path, written: Written, report: Report): Check {
+/** For the part of the configuration `below` this path. */
+export function checkAt(below: Path, written: Written, report: Report): Check {
   const at = (path: Path): Path => [...below, ...path];
   const isWritten = (path: Path): boolean => written.locate(at(path)).exact;
   const say =

@@ -4,38 +4,71 @@
  */
 import type { X509Certificate } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
-import type { ServerTls, TlsMaterial } from './config.ts';
 import { certificatesIn, type PemResult, type PrivateKey, pemOf, privateKeyIn } from './pem.ts';
+import type { Files } from './sections/check.ts';
 
 export type TlsKey = 'certFile' | 'keyFile' | 'clientCaFile' | 'caFile';
+const TLS_KEYS: readonly TlsKey[] = ['certFile', 'keyFile', 'clientCaFile', 'caFile'];
+
+/** What is written in a `tls` section. */
+export type TlsSection = { readonly [key in TlsKey]?: string | undefined } & {
+  readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
+};
+
+/** What the files of a `tls` section held when they were read. */
+export type TlsMaterial = {
+  /** For OpenSSL, and so named. */
+  readonly pem: {
+    readonly cert?: string;
+    readonly key?: string;
+    readonly ca?: string;
+    readonly allowPartialTrustChain?: boolean;
+  };
+  /** When the first certificate of each file expires, in seconds since the epoch; undefined without such a file. */
+  readonly chainEndsAt: number | undefined;
+  readonly authoritiesEndAt: number | undefined;
+};
 
 /** More than any certificate chain with its authorities. */
 export const MAX_PEM_BYTES = 1024 * 1024;
 
-const TLS_KEYS: readonly TlsKey[] = ['certFile', 'keyFile', 'clientCaFile', 'caFile'];
-
 /** The files that a `tls` section names. */
-export const filesOf = (
-  tls: { readonly [key in TlsKey]?: string | undefined },
-): readonly [TlsKey, string][] =>
+export const filesOf = (tls: Omit<TlsSection, 'minVersion'>): readonly [TlsKey, string][] =>
   TLS_KEYS.flatMap((key) => {
     const name = tls[key];
     return name === undefined ? [] : [[key, name]];
   });
 
 /** The content of each file that is named and could be read. */
-export type TlsBytes = Readonly<Partial<Record<TlsKey, Buffer>>>;
+export type TlsBytes = { [key in TlsKey]?: Buffer };
 
 /** Where the sentences go. */
-export type TlsVoice = {
-  problem(key: TlsKey, text: string): void;
-  warning(key: TlsKey, text: string): void;
-};
+export type TlsVoice = Record<'problem' | 'warning', (key: TlsKey, text: string) => void>;
 
-/** undefined: `voice` was told of a problem. */
+/** `written` with its files read and named as they are opened; undefined: one of them is not right, which is reported. */
+export async function loadTls<T extends TlsSection>(
+  section: string,
+  written: T,
+  { read, resolve, ...report }: Files,
+): Promise<(T & { readonly material: () => TlsMaterial }) | undefined> {
+  const bytes: TlsBytes = {};
+  const names: { [key in TlsKey]?: string } = {};
+  for (const [key, name] of filesOf(written)) {
+    const content = await read([section, 'tls', key], name, MAX_PEM_BYTES, key === 'keyFile');
+    if (content !== undefined) bytes[key] = content;
+    names[key] = resolve(name);
+  }
+  const material = judgeTls(bytes, written.minVersion, {
+    problem: (key, text) => report.problem('tls_file', [section, 'tls', key], text),
+    warning: (key, text) => report.warning('tls_file', [section, 'tls', key], text),
+  });
+  return material && { ...written, ...names, material: () => material };
+}
+
+/** undefined: `voice` has a problem. */
 export function judgeTls(
-  files: TlsBytes,
-  minVersion: ServerTls['minVersion'],
+  files: Readonly<TlsBytes>,
+  minVersion: TlsSection['minVersion'],
   { warning, ...others }: TlsVoice,
 ): TlsMaterial | undefined {
   let isRight = true;
@@ -44,10 +77,15 @@ export function judgeTls(
     others.problem(key, text);
   };
   const voice = { problem, warning };
+  const parsed = <T>(key: TlsKey, read: (bytes: Buffer) => PemResult<T>): T | undefined => {
+    const result = files[key] && read(files[key]);
+    if (result?.ok === false) problem(key, result.problem);
+    return result?.ok === true ? result.value : undefined;
+  };
   const caKey = files.caFile === undefined ? 'clientCaFile' : 'caFile';
-  const chain = parsed(files, 'certFile', certificatesIn, voice);
-  const key = parsed(files, 'keyFile', privateKeyIn, voice);
-  const authorities = parsed(files, caKey, certificatesIn, voice);
+  const chain = parsed('certFile', certificatesIn);
+  const key = parsed('keyFile', privateKeyIn);
+  const authorities = parsed(caKey, certificatesIn);
   if (chain !== undefined) warnOfDates('certFile', chain, voice);
   if (chain !== undefined && key !== undefined) checkPair(chain, key, voice);
   if (authorities !== undefined) checkAuthorities(caKey, authorities, voice);
@@ -72,72 +110,52 @@ export function judgeTls(
   };
 }
 
-function parsed<T>(
-  files: TlsBytes,
-  key: TlsKey,
-  read: (bytes: Buffer) => PemResult<T>,
-  voice: TlsVoice,
-): T | undefined {
-  const bytes = files[key];
-  if (bytes === undefined) return undefined;
-  const result = read(bytes);
-  if (result.ok) return result.value;
-  voice.problem(key, result.problem);
-  return undefined;
-}
-
 /** The own certificate first, then the one that signed it, and so on: TLS sends them in the order of the file. */
 function checkPair(chain: readonly X509Certificate[], { key }: PrivateKey, voice: TlsVoice): void {
   const own = chain.findIndex((certificate) => certificate.checkPrivateKey(key));
-  if (own === -1) {
-    const text = 'the key does not belong to the first certificate of certFile; write the matching pair';
-    return voice.problem('keyFile', text);
-  }
-  if (own > 0) {
-    const text = `the key belongs to certificate ${own + 1} of ${chain.length} in the file, so the chain is in the wrong order; write the own certificate first, then the one that signed it, and so on`;
-    return voice.problem('certFile', text);
-  }
-  const gap = chain.findIndex((certificate, index) => {
-    const next = chain[index + 1];
-    return next !== undefined && !certificate.checkIssued(next);
-  });
-  if (gap === -1) return;
-  const text = `certificate ${gap + 2} of ${chain.length} in the file did not sign the one before it, and clients may not find their way; write the chain in order, and nothing else`;
-  voice.warning('certFile', text);
+  if (own === -1)
+    return voice.problem(
+      'keyFile',
+      'the key does not belong to the first certificate of certFile; write the matching pair',
+    );
+  if (own > 0)
+    return voice.problem(
+      'certFile',
+      `the key belongs to ${numbered(own, chain)}, so the chain is in the wrong order; write the own certificate first, then the one that signed it, and so on`,
+    );
+  const stray = chain.findIndex((one, index) => index > 0 && chain[index - 1]?.checkIssued(one) === false);
+  if (stray !== -1)
+    voice.warning(
+      'certFile',
+      `${numbered(stray, chain)} did not sign the one before it, and clients may not find their way; write the chain in order, and nothing else`,
+    );
 }
 
 /** Without a root a server of Node trusts nobody, and an authority with a weak key is believed by nobody. */
 function checkAuthorities(key: TlsKey, authorities: readonly X509Certificate[], voice: TlsVoice): void {
-  if (key === 'clientCaFile' && !authorities.some(({ subject, issuer }) => subject === issuer)) {
-    const text =
-      'the file holds no root: each certificate in it is signed by another one, so no client would be trusted; append the root authority';
-    return voice.problem(key, text);
-  }
+  if (key === 'clientCaFile' && !authorities.some(({ subject, issuer }) => subject === issuer))
+    return voice.problem(
+      key,
+      'the file holds no root: each certificate in it is signed by another one, so no client would be trusted; append the root authority',
+    );
   warnOfDates(key, authorities, voice);
-  const weak = authorities.findIndex(({ publicKey }) => {
-    const { modulusLength } = publicKey.asymmetricKeyDetails ?? {};
-    return modulusLength !== undefined && modulusLength < 2048;
-  });
-  if (weak === -1) return;
-  const text = `${numbered(weak, authorities)} has a key below 2048 bits, which OpenSSL does not accept; renew it`;
-  voice.warning(key, text);
+  for (const [index, { publicKey }] of authorities.entries()) {
+    if ((publicKey.asymmetricKeyDetails?.modulusLength ?? 2048) < 2048)
+      voice.warning(
+        key,
+        `${numbered(index, authorities)} has a key below 2048 bits, which OpenSSL does not accept; renew it`,
+      );
+  }
 }
 
-function warnOfDates(key: TlsKey, certificates: readonly X509Certificate[], voice: TlsVoice): void {
-  const nowMs = Date.now();
-  const say = (isBad: (certificate: X509Certificate) => boolean, text: (one: X509Certificate) => string) => {
-    const index = certificates.findIndex(isBad);
-    const one = certificates[index];
-    if (one !== undefined) voice.warning(key, `${numbered(index, certificates)} ${text(one)}`);
-  };
-  say(
-    ({ validToDate }) => validToDate.getTime() < nowMs,
-    ({ validToDate }) => `expired on ${day(validToDate)}; renew it`,
-  );
-  say(
-    ({ validFromDate }) => validFromDate.getTime() > nowMs,
-    ({ validFromDate }) => `is not valid before ${day(validFromDate)}; check the clock`,
-  );
+function warnOfDates(key: TlsKey, certificates: readonly X509Certificate[], { warning }: TlsVoice): void {
+  const now = new Date();
+  for (const [index, { validFromDate, validToDate }] of certificates.entries()) {
+    const which = numbered(index, certificates);
+    if (validToDate < now) warning(key, `${which} expired on ${day(validToDate)}; renew it`);
+    if (validFromDate > now)
+      warning(key, `${which} is not valid before ${day(validFromDate)}; check the clock`);
+  }
 }
 
 const numbered = (index: number, { length }: readonly unknown[]): string =>

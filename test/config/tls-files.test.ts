@@ -99,26 +99,30 @@ describe('each file that holds certificates is read block by block', () => {
       () => chain.root + block('CERTIFICATE', 'AAAA') + chain.stranger,
       /certificate 2 of the file, in line 11, cannot be read/,
     ],
-    ['a file that was cut off', () => chain.root.slice(0, 300), /begins in line 1 has no end/],
+    [
+      'a file that was cut off',
+      () => chain.root.slice(0, 300),
+      /the block in line 1 has no BEGIN and END, .*; write the file again, whole/,
+    ],
     [
       'a second block that was cut off',
       () => chain.root + chain.stranger.slice(0, -5),
-      /in line \d+ a BEGIN or END is out of place|has no end/,
+      /the block in line 11 has no BEGIN and END/,
     ],
     [
       'two files joined without a line break',
       () => chain.root.trimEnd() + chain.stranger,
-      /in line 10 a BEGIN or END is out of place: .* two are joined; write each of them on a line/,
+      /line 1 has no BEGIN and END, each on a line of its own up to line 10, where two may be joined/,
     ],
     [
       'an end that is missing',
       () => chain.root.replace(/-----END .*\n/, '') + chain.stranger,
-      /in line 10 a BEGIN or END is out of place/,
+      /line 1 has no BEGIN and END, each on a line of its own up to line 10/,
     ],
     [
       'an end of another block',
       () => chain.root.replace('END CERTIFICATE', 'END PRIVATE KEY'),
-      /in line 10 a BEGIN or END is out of place/,
+      /line 1 has no BEGIN and END, each on a line of its own up to line 10/,
     ],
     [
       'UTF-16',
@@ -193,7 +197,7 @@ describe('keys', () => {
     withKey(block('OPENSSH PRIVATE KEY', 'AAAA'), /^keyFile: .*ssh-keygen -p -m pkcs8/);
     withKey(block('PRIVATE KEY', 'AAAA'), /^keyFile: the private key in line 1 cannot be read/);
     withKey('', /^keyFile: the file is empty/);
-    withKey(chain.leafKey.slice(0, 100), /^keyFile: the block that begins in line 1 has no end/);
+    withKey(chain.leafKey.slice(0, 100), /^keyFile: the block in line 1 has no BEGIN and END/);
   });
 
   test('a certificate in DER form is not blamed on the key', async () => {

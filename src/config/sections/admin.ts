@@ -2,6 +2,11 @@ import type * as z from 'zod';
 import { address, list, optional, section } from '../keys.ts';
 import { hostName } from '../urls.ts';
 import { fileName } from '../values.ts';
+import type { Files } from './check.ts';
+
+const MAX_TOKEN_BYTES = 4096;
+/** Fewer characters can be guessed by trying. */
+const LEAST_TOKEN_LENGTH = 16;
 
 export const admin = section(
   'The private side.',
@@ -26,8 +31,28 @@ export type AdminConfig = {
   readonly token: string | undefined;
 };
 
-export const adminConfig = ({ address, hosts }: Values, token: string | undefined): AdminConfig => ({
-  address,
-  hosts,
-  token,
+export const adminConfig = async (values: Values, files: Files): Promise<AdminConfig> => ({
+  address: values.address,
+  hosts: values.hosts,
+  token: await tokenIn(values.tokenFile, files),
 });
+
+async function tokenIn(
+  name: string | undefined,
+  { read, problem, warning }: Files,
+): Promise<string | undefined> {
+  const path = ['admin', 'tokenFile'];
+  const token = (await read(path, name, MAX_TOKEN_BYTES, true))?.toString('latin1').trim();
+  if (token === undefined) return undefined;
+  if (!/^[\x21-\x7e]+$/.test(token)) {
+    const text =
+      token === ''
+        ? 'the file is empty; write a token of at least 16 characters into it'
+        : 'the token is not one line of visible ASCII characters; write such a one into the file';
+    problem('token_malformed', path, text);
+  } else if (token.length < LEAST_TOKEN_LENGTH) {
+    const text = `the token is shorter than ${LEAST_TOKEN_LENGTH} characters; write a random one, such as 32 hexadecimal digits`;
+    warning('token_short', path, text);
+  }
+  return token;
+}

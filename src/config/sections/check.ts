@@ -14,3 +14,16 @@ export type Check = {
   /** The first of two contradicting keys that was written, since that is what somebody changed; else the second. */
   written(first: Path, second: Path): Path;
 };
+
+/** How a section reads the files that it names. Paths as above; nothing of their content is ever printed. */
+export type Files = Pick<Check, 'problem' | 'warning'> & {
+  /** A name as it is opened: it starts at the folder of the configuration file. */
+  resolve(name: string): string;
+  /** undefined without a name, and where the file cannot be read, which is reported. `secret`: not for others to read. */
+  read(
+    path: Path,
+    name: string | undefined,
+    mostBytes: number,
+    secret?: boolean,
+  ): Promise<Buffer | undefined>;
+};

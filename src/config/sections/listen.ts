@@ -2,9 +2,10 @@ import type * as z from 'zod';
 import { type IpAddress, parseIpAddress } from '../../net/ip-address.ts';
 import { parseNetwork } from '../../net/networks.ts';
 import { address, list, optional, optionalSection, required, section, words } from '../keys.ts';
+import { loadTls, type TlsMaterial } from '../tls-files.ts';
 import { hostName, type ListenAddress, network, requestPath } from '../urls.ts';
 import { fileName } from '../values.ts';
-import type { Check } from './check.ts';
+import type { Check, Files } from './check.ts';
 
 const tls = optionalSection(
   'TLS on the public address; without it, plain WebSocket.',
@@ -35,20 +36,8 @@ export const listen = section(
 );
 type Values = z.output<typeof listen>;
 
+export type { TlsMaterial } from '../tls-files.ts';
 export type { ListenAddress } from '../urls.ts';
-/** What the files of a `tls` section held when they were read. */
-export type TlsMaterial = {
-  /** For OpenSSL, and so named. */
-  readonly pem: {
-    readonly cert?: string;
-    readonly key?: string;
-    readonly ca?: string;
-    readonly allowPartialTrustChain?: boolean;
-  };
-  /** When the first certificate of each file expires, in seconds since the epoch; undefined without such a file. */
-  readonly chainEndsAt: number | undefined;
-  readonly authoritiesEndAt: number | undefined;
-};
 
 /** File names as they are opened. */
 export type ServerTls = {
@@ -74,21 +63,10 @@ export type ListenConfig = {
   readonly health: string | undefined;
 };
 
-export const listenConfig = (
-  values: Values,
-  material: TlsMaterial | undefined,
-  resolve: (name: string) => string,
-): ListenConfig => ({
+export const listenConfig = async (values: Values, files: Files): Promise<ListenConfig> => ({
   ...values,
   health: values.health,
-  tls: values.tls &&
-    material && {
-      material: () => material,
-      certFile: resolve(values.tls.certFile),
-      keyFile: resolve(values.tls.keyFile),
-      clientCaFile: values.tls.clientCaFile && resolve(values.tls.clientCaFile),
-      minVersion: values.tls.minVersion,
-    },
+  tls: values.tls && (await loadTls('listen', { clientCaFile: undefined, ...values.tls }, files)),
 });
 
 export function checkListen(

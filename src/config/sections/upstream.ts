@@ -1,9 +1,12 @@
 import type * as z from 'zod';
+import { readSeed } from '../../nats/nkey.ts';
 import { list, optional, requiredList, requiredSection, section, time, words } from '../keys.ts';
+import { loadTls, type TlsMaterial } from '../tls-files.ts';
 import { healthUrl, hostName, type UpstreamServer, upstreamUrl } from '../urls.ts';
 import { fileName } from '../values.ts';
-import type { Check } from './check.ts';
-import type { TlsMaterial } from './listen.ts';
+import type { Check, Files } from './check.ts';
+
+const MAX_SEED_BYTES = 4096;
 
 const EXPECTED = 'a URL such as nats://host:4222, or a list of them';
 
@@ -91,38 +94,45 @@ export type UpstreamConfig = {
   readonly proxySigner: ProxySigner | undefined;
 };
 
-export function upstreamConfig(
-  values: UpstreamValues,
-  {
-    material,
-    proxySigner,
-  }: { readonly material: TlsMaterial | undefined; readonly proxySigner: ProxySigner | undefined },
-  resolve: (name: string) => string,
-): UpstreamConfig {
-  const { tls: written, health } = values;
-  const file = (name: string | undefined) => (name === undefined ? undefined : resolve(name));
+export async function upstreamConfig(values: UpstreamValues, files: Files): Promise<UpstreamConfig> {
+  const { mode, serverName, ...named } = values.tls;
+  // Read, and wrong where it is, also while it is off.
+  const tls = await loadTls('upstream', named, files);
   return {
     servers: values.servers,
     order: values.order,
     connectTimeoutMs: values.connectTimeout,
     dialTimeoutMs: values.dialTimeout,
     tls:
-      written.mode === 'off' || material === undefined
+      mode === 'off' || tls === undefined
         ? undefined
         : {
-            material: () => material,
-            mode: written.mode,
-            caFile: file(written.caFile),
-            certFile: file(written.certFile),
-            keyFile: file(written.keyFile),
-            serverName: written.serverName?.replace(/^\[|\]$/g, ''),
-            minVersion: written.minVersion,
+            caFile: undefined,
+            certFile: undefined,
+            keyFile: undefined,
+            ...tls,
+            mode,
+            serverName: serverName?.replace(/^\[|\]$/g, ''),
           },
     proxyProtocol: values.proxyProtocol,
-    health: { urls: health.url, intervalMs: health.interval },
+    health: { urls: values.health.url, intervalMs: values.health.interval },
     readiness: values.readiness,
-    proxySigner,
+    proxySigner: await signerIn(values.proxySeedFile, files),
   };
+}
+
+async function signerIn(
+  name: string | undefined,
+  { read, problem }: Files,
+): Promise<ProxySigner | undefined> {
+  const path = ['upstream', 'proxySeedFile'];
+  const bytes = await read(path, name, MAX_SEED_BYTES, true);
+  if (bytes === undefined) return undefined;
+  const reading = readSeed(bytes);
+  bytes.fill(0);
+  if (reading.ok) return reading.signer;
+  problem('seed', path, reading.problem);
+  return undefined;
 }
 
 export function checkUpstream(values: UpstreamValues, handshakeMs: number, check: Check): void {
