@@ -125,25 +125,15 @@ async function readFile(path: string, mostBytes: number, flags: number): Promise
   }
 }
 
-/** Remembers what was found at `path`, without its content. */
-export function fileSeen(
-  path: string,
-  key: string | undefined,
-  mostBytes: number,
-  found: FileBytes,
-): FileSeen {
-  const digest = found.ok ? createHash('sha256').update(found.bytes).digest('base64') : found.what;
-  return { path, key, mostBytes, digest };
-}
-
-/** The same file as it is now. */
-export async function seenNow({ path, key, mostBytes }: FileSeen, reader: FileReader): Promise<FileSeen> {
-  return fileSeen(path, key, mostBytes, await reader.read(path, mostBytes));
-}
+/** Of the content, or why there was none. */
+export const digestOf = (found: FileBytes): string =>
+  found.ok ? createHash('sha256').update(found.bytes).digest('base64') : found.what;
 
 /** The same files as they are now. */
-export const allSeenNow = (files: readonly FileSeen[], reader: FileReader): Promise<readonly FileSeen[]> =>
-  Promise.all(files.map((file) => seenNow(file, reader)));
+export const seenNow = (files: readonly FileSeen[], reader: FileReader): Promise<readonly FileSeen[]> =>
+  Promise.all(
+    files.map(async (file) => ({ ...file, digest: digestOf(await reader.read(file.path, file.mostBytes)) })),
+  );
 
 /** Whether something else is now where one of these was. */
 export const isOther = (files: readonly FileSeen[], now: readonly FileSeen[]): boolean =>

@@ -8,7 +8,7 @@
  */
 import type { Config } from './config.ts';
 import { readDocument } from './document.ts';
-import { configText, FileReader, type FileSeen, fileSeen, MAX_CONFIG_BYTES } from './files.ts';
+import { configText, digestOf, FileReader, type FileSeen, MAX_CONFIG_BYTES } from './files.ts';
 import { makeConfig } from './make.ts';
 import { applyOverrides, type ConfigFlags, setVariable } from './overrides.ts';
 import { AFTER_FILE, type Problem, Report, WHOLE_FILE } from './problems.ts';
@@ -94,7 +94,7 @@ async function readFile(
   report: Report,
 ): Promise<Written | undefined> {
   const found = await reader.read(file, MAX_CONFIG_BYTES);
-  report.files.push(fileSeen(file, undefined, MAX_CONFIG_BYTES, found));
+  report.files.push({ path: file, key: undefined, mostBytes: MAX_CONFIG_BYTES, digest: digestOf(found) });
   const text = configText(file, found);
   if (text.ok) return readDocument(file, text.text, source.env, report);
   const where = text.hasFile ? `${file}:1:1` : source.file === undefined ? 'NATSGATE_CONFIG' : '--config';

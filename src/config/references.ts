@@ -1,5 +1,5 @@
 /** Reads the files that the configuration names, so that a wrong one is found at start and has a position. */
-import { type FileBytes, type FileReader, fileSeen, resolveFrom, unreadable } from './files.ts';
+import { digestOf, type FileBytes, type FileReader, resolveFrom, unreadable } from './files.ts';
 import type { Path } from './path.ts';
 import type { Report } from './problems.ts';
 import { checkAt } from './relations.ts';
@@ -37,7 +37,8 @@ export function filesAt(
       if (name === undefined) return undefined;
       const file = await reader.read(resolve(name), mostBytes);
       // Being listed is what makes a file be watched: a file that is read here is reloaded by itself.
-      report.files.push(fileSeen(resolve(name), settingKey([...below, ...path], values), mostBytes, file));
+      const key = settingKey([...below, ...path], values);
+      report.files.push({ path: resolve(name), key, mostBytes, digest: digestOf(file) });
       if (!file.ok) {
         problem('unreadable', path, unreadable(file));
         return undefined;

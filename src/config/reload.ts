@@ -1,7 +1,8 @@
 /** The running configuration and how another one takes its place: whole, or not at all. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../log.ts';
-import type { Config, ListenConfig, ServerTls, UpstreamConfig, UpstreamTls } from './config.ts';
-import { allSeenNow, FileReader, type FileSeen, fileSeen, type Hung, isOther, unreadable } from './files.ts';
+import type { Config } from './config.ts';
+import { FileReader, type FileSeen, type Hung, isOther, seenNow, unreadable } from './files.ts';
 import type { LoadedConfig, ValidConfig } from './load.ts';
 import { formatProblem } from './problems.ts';
 import {
@@ -11,11 +12,9 @@ import {
   type ReloadReport,
   type ReloadTrigger,
 } from './reload-report.ts';
+import { type Running, renewed } from './renewal.ts';
 import { needRestart, runnable } from './restart.ts';
-import { DEFAULT_ROUTE, routesOf } from './routes.ts';
-import { type Change, changesBetween, type Settings } from './settings.ts';
-import { filesOf, judgeTls, MAX_PEM_BYTES, type TlsKey } from './tls-files.ts';
-import { everySoOften, haveChanged } from './watch.ts';
+import { type Change, changesBetween } from './settings.ts';
 
 export type ReloaderOptions = {
   /** The configuration that runs. */
@@ -31,6 +30,11 @@ export type ReloaderOptions = {
   readonly lookMs?: number | undefined;
 };
 
+/**
+ * How often contents are compared. Reading six small files costs 2 ms of CPU. Events (fs.watch) would be quicker, but
+ * no file system in a network has them, and asking for them stops the whole process while a mount hangs.
+ */
+const LOOK_MS = 2000;
 /** Files that change while they are read belong to one update more; so often it is waited for the last. */
 const MAX_TRIES = 3;
 
@@ -42,10 +46,11 @@ export class Reloader {
   readonly #options: ReloaderOptions;
   readonly #outcomes: Record<ReloadOutcome, number>;
   readonly #reader: FileReader;
-  #watch: { stop(): void } | undefined;
   #running: Running;
   /** As last looked into, whether that was refused or not. */
   #seen: readonly FileSeen[];
+  /** The same files in the look before this one. */
+  #before: readonly FileSeen[] = [];
   #last: ReloadReport | undefined;
   /** What the file asks for and only a restart brings, as last read whole. */
   #waiting: readonly Change[] = [];
@@ -67,13 +72,12 @@ export class Reloader {
 
   /** Begins to watch; resolves when what changed since the configuration was read has been seen to. */
   async start(): Promise<void> {
-    await this.#reloadIfChanged();
-    if (!this.#closed) this.#watch = everySoOften(() => this.#reloadIfChanged(), this.#options.lookMs);
+    if (isOther(this.#seen, await seenNow(this.#seen, this.#reader))) await this.reload('files');
+    void this.#watch();
   }
 
   close(): void {
     this.#closed = true;
-    this.#watch?.stop();
   }
 
   /** Reloads by what is on the disk now. Never rejects: what went wrong is in the report and in the log. */
@@ -113,13 +117,26 @@ export class Reloader {
     return this.#waiting;
   }
 
-  async #reloadIfChanged(): Promise<void> {
+  async #watch(): Promise<void> {
+    while (!this.#closed) {
+      // Holds no process alive.
+      await sleep(this.#options.lookMs ?? LOOK_MS, undefined, { ref: false });
+      if (await this.#isNews()) await this.reload('files');
+    }
+  }
+
+  /** Several files belong to one update; it is over when two looks find the same. */
+  async #isNews(): Promise<boolean> {
     // What is under way reads what is there now; only what differs from that is news.
     await this.#busy;
-    // While a file hangs nothing is known, and that was told.
-    if (this.#closed || (this.#wasHung && this.#reader.hung !== undefined)) return;
-    if (!this.#wasHung && !(await haveChanged(this.#seen, this.#reader))) return;
-    if (!this.#closed) await this.reload('files');
+    // While a file hangs nothing is known, and that was reported.
+    if (this.#closed || this.#reader.hung !== undefined) return false;
+    if (this.#wasHung) return true;
+    const now = await seenNow(this.#seen, this.#reader);
+    // Of a file that hangs no later look says more.
+    const isSettled = this.#reader.hung !== undefined || !isOther(now, this.#before);
+    this.#before = now;
+    return isSettled && isOther(this.#seen, now) && !this.#closed;
   }
 
   async #reload(trigger: ReloadTrigger): Promise<ReloadReport> {
@@ -129,7 +146,7 @@ export class Reloader {
       attempt = await this.#attempt().catch((error: unknown) => this.#faulted(error));
       this.#wasHung = this.#reader.hung !== undefined;
       if (attempt.outcome !== 'refused' || tries === MAX_TRIES || this.#wasHung) break;
-      if (!isOther(this.#seen, await allSeenNow(this.#seen, this.#reader))) break;
+      if (!isOther(this.#seen, await seenNow(this.#seen, this.#reader))) break;
     }
     const seconds = Math.round(performance.now() - startMs) / 1000;
     const report = { ...attempt, trigger, at: new Date().toISOString(), seconds };
@@ -149,7 +166,7 @@ export class Reloader {
     if (!loaded.ok) {
       // A broken text may not name its files any more; those that run are watched all the same.
       const others = running.files.filter(({ path }) => !loaded.files.some((file) => file.path === path));
-      this.#seen = [...loaded.files, ...(await allSeenNow(others, this.#reader))];
+      this.#seen = [...loaded.files, ...(await seenNow(others, this.#reader))];
       const problems = loaded.problems.map(formatProblem);
       return { ...this.#refused(problems), changes: await this.#renewCertificates(), warnings };
     }
@@ -176,52 +193,17 @@ export class Reloader {
     return { outcome, changes: applied, restartNeeded: waiting, problems: [], warnings };
   }
 
-  /**
-   * While the configuration is broken, certificates still have to be renewed: their expiry would cut everybody off.
-   * A pair that does not fit changes nothing here, and the report has its problem already.
-   */
   async #renewCertificates(): Promise<readonly Change[]> {
-    const changes: Change[] = [];
-    changes.push(...(await this.#renew('listen', this.#running.config.listen, withListen)));
-    for (const { name, upstream } of routesOf(this.#running.config)) {
-      const isOwn = name === DEFAULT_ROUTE || upstream !== this.#running.config.upstream;
-      const section = name === DEFAULT_ROUTE ? 'upstream' : `routes[${name}].upstream`;
-      if (isOwn) changes.push(...(await this.#renew(section, upstream, withUpstream)));
-    }
-    return changes;
-  }
-
-  async #renew<Part extends { readonly tls: ServerTls | UpstreamTls | undefined }>(
-    section: string,
-    part: Part,
-    withPart: (config: Config, from: Part, to: Part) => Config,
-  ): Promise<readonly Change[]> {
-    const { config, settings } = this.#running;
-    const { tls } = part;
-    if (tls === undefined) return [];
-    const renewed = new Map(settings);
-    const found: { [key in TlsKey]?: Buffer } = {};
-    // As it runs: in what is broken, a key may name another file, or none.
-    for (const [key, path] of filesOf(tls)) {
-      const name = `${section}.tls.${key}`;
-      const content = await this.#reader.read(path, MAX_PEM_BYTES);
-      const setting = settings.get(name);
-      if (!content.ok || setting === undefined) return [];
-      const now = fileSeen(path, name, MAX_PEM_BYTES, content);
-      this.#seen = [...this.#seen.filter((one) => one.path !== path), now];
-      renewed.set(name, { ...setting, content: now.digest });
-      found[key] = content.bytes;
-    }
-    const changes = changesBetween(settings, renewed);
-    const material = changes.length === 0 ? undefined : judgeTls(found, tls.minVersion, SILENT);
-    if (material === undefined) return [];
-    const fresh = withPart(config, part, { ...part, tls: { ...tls, material: () => material } });
+    const next = await renewed(this.#running, this.#reader);
+    const changes = changesBetween(this.#running.settings, next.settings);
+    if (changes.length === 0) return [];
     try {
-      await this.#options.apply(fresh);
+      await this.#options.apply(next.config);
     } catch {
+      // What runs stays. The report says already that something is wrong.
       return [];
     }
-    this.#running = { ...this.#running, config: fresh, settings: renewed };
+    this.#running = next;
     return changes;
   }
 
@@ -241,17 +223,4 @@ export class Reloader {
   }
 }
 
-/** What is wrong with the files is in the report of the whole already. */
-const SILENT = { problem: () => {}, warning: () => {} };
-
-const withListen = (config: Config, _: ListenConfig, listen: ListenConfig): Config => ({ ...config, listen });
-
-/** In each route that has this upstream. */
-function withUpstream(config: Config, from: UpstreamConfig, to: UpstreamConfig): Config {
-  const put = <T extends { readonly upstream: UpstreamConfig }>(one: T): T =>
-    one.upstream === from ? { ...one, upstream: to } : one;
-  return put({ ...config, routes: config.routes.map(put) });
-}
-
-type Running = { readonly config: Config; readonly settings: Settings; readonly files: readonly FileSeen[] };
 type Attempt = Omit<ReloadReport, 'trigger' | 'at' | 'seconds'>;

@@ -1,10 +1,10 @@
-/** Loaded in front of the program: sends this process the signal of SIGNAL_WHILE_LOADING while its files are read. */
+/** Loaded before the program: sends this process the signal of SIGNAL_WHILE_LOADING while its files are read. */
 import { registerHooks } from 'node:module';
 
 let sent = false;
 registerHooks({
   load(url, context, nextLoad) {
-    if (!sent && url.endsWith('/src/gateway.ts')) {
+    if (!sent && /\/src\/(gateway|cli\/probe)\.ts$/.test(url)) {
       sent = true;
       process.kill(process.pid, process.env['SIGNAL_WHILE_LOADING']);
     }
