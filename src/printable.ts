@@ -11,10 +11,14 @@ const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
 /** Nearly every line passes this, at a tenth of the cost. */
 const PLAIN = /^[\x20-\x7e]*$/;
 
+export const hasUnprintable = (text: string): boolean => text.search(UNPRINTABLE) >= 0;
+
+export const escaped = (character: string): string => `\\u{${character.codePointAt(0)?.toString(16)}}`;
+
 /** One line of text, without its line end: what moves a cursor or turns the reading direction is written `\u{hex}`. */
 export function printable(line: string): string {
   if (PLAIN.test(line)) return line;
-  return line.replace(UNPRINTABLE, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`);
+  return line.replace(UNPRINTABLE, escaped);
 }
 
 /** JSON with the same value, in which those characters are written as JSON's own escapes. Line feeds stay. */

@@ -147,33 +147,21 @@ function infoText({ connectUrls, hide }: Config['info']): string {
 function recommendations({ listen, limits }: Config): string[] {
   if (listen.trustedProxies.length === 0) return [];
   // Caps by address make sense only now: without trusted proxies everybody behind one balancer shares an address.
-  const advice: string[] = [];
-  if (limits.sessionsPerAddress === 0) {
-    advice.push(
-      'listen.trustedProxies tells clients apart, so limits.sessionsPerAddress can cap each; write for example 200',
+  const caps = { sessionsPerAddress: 200, handshakesPerSecondPerAddress: 20 } as const;
+  return (Object.keys(caps) as (keyof typeof caps)[])
+    .filter((key) => limits[key] === 0)
+    .map(
+      (key) =>
+        `listen.trustedProxies tells clients apart, so limits.${key} can cap each; write for example ${caps[key]}`,
     );
-  }
-  if (limits.handshakesPerSecondPerAddress === 0) {
-    advice.push(
-      'listen.trustedProxies tells clients apart, so limits.handshakesPerSecondPerAddress can cap each; write for example 20',
-    );
-  }
-  return advice;
 }
 
-function orOff(cap: number): string {
-  return cap === 0 ? 'off' : String(cap);
-}
+const orOff = (cap: number): string => (cap === 0 ? 'off' : String(cap));
 
 /** In the largest unit that divides it. */
 function durationText(ms: number): string {
   if (ms === 0) return '0s';
-  for (const [unit, length] of [
-    ['h', 3_600_000],
-    ['m', 60_000],
-    ['s', 1000],
-  ] as const) {
-    if (ms % length === 0) return `${ms / length}${unit}`;
-  }
-  return `${ms}ms`;
+  const units = { h: 3_600_000, m: 60_000, s: 1000 };
+  const [unit, length] = Object.entries(units).find(([, one]) => ms % one === 0) ?? ['ms', 1];
+  return `${ms / length}${unit}`;
 }

@@ -10,12 +10,13 @@ import {
   type ParsedNode,
   parseDocument,
 } from 'yaml';
+import { hasUnprintable } from '../printable.ts';
 import { interpolate } from './interpolate.ts';
 import { otherFormat } from './other-formats.ts';
 import { type Path, pathText } from './path.ts';
 import { type Place, type Report, WHOLE_FILE } from './problems.ts';
 import { strangeCharacter } from './strange-character.ts';
-import { hasControls, plain } from './text.ts';
+import { plain } from './text.ts';
 import { Written, type WrittenMap } from './written.ts';
 
 /** Far more than any configuration has, aliases counted as often as they are used. */
@@ -239,7 +240,7 @@ class Walk {
       this.#problem('variable', node, path, `${result.what}; write ${result.write}`);
       return undefined;
     }
-    const controls = [...result.text.trimEnd()].filter(hasControls).join('');
+    const controls = [...result.text.trimEnd()].filter(hasUnprintable).join('');
     const strange =
       controls !== '' || BEGINS_WITH_QUOTE.test(text) ? strangeCharacter(controls || text) : undefined;
     if (strange !== undefined && (node.type === 'PLAIN' || controls !== '')) {

@@ -121,7 +121,7 @@ async function readFile(path: string, mostBytes: number, flags: number): Promise
     if (length > mostBytes) return { ok: false, what: `it is over ${mostBytes / 1024} KiB` };
     return { ok: true, bytes: buffer.subarray(0, length), mode: status.mode & 0o777, group: status.gid };
   } catch (error) {
-    return { ok: false, what: inWords(error) };
+    return { ok: false, what: inWords(error as NodeJS.ErrnoException) };
   }
 }
 
@@ -176,21 +176,13 @@ function decode(bytes: Buffer): ConfigText {
   return { ok: true, text };
 }
 
-function inWords(error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
-  switch (code) {
-    case 'ENOENT':
-      return 'there is no such file';
-    case 'EACCES':
-    case 'EPERM':
-      return 'this user may not read it';
-    case 'EISDIR':
-      return 'it is a folder';
-    case 'ENOTDIR':
-      return 'a part of its path is not a folder';
-    case 'ERR_INVALID_ARG_VALUE':
-      return 'its name holds a zero byte';
-    default:
-      return code;
-  }
-}
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file',
+  EACCES: 'this user may not read it',
+  EPERM: 'this user may not read it',
+  EISDIR: 'it is a folder',
+  ENOTDIR: 'a part of its path is not a folder',
+  ERR_INVALID_ARG_VALUE: 'its name holds a zero byte',
+};
+
+const inWords = ({ code = 'unknown error' }: NodeJS.ErrnoException): string => REASONS[code] ?? code;

@@ -2,8 +2,8 @@
  * What is wrong with a configuration. The code is stable, and tests compare code and place; the text may be improved
  * at any time.
  */
+import { printable } from '../printable.ts';
 import type { FileSeen } from './files.ts';
-import { escapeControls } from './text.ts';
 
 export type Problem = {
   /** Stable name of the kind of problem, such as `unknown_key`. */
@@ -61,7 +61,7 @@ function sorted(found: readonly Sorted[]): readonly Problem[] {
   return found
     .toSorted((a, b) => a.order - b.order)
     .slice(0, MAX_REPORTED)
-    .map(({ code, where, key, text }) => ({ code, where: escapeControls(where), key, text }));
+    .map(({ code, where, key, text }) => ({ code, where: printable(where), key, text }));
 }
 
 /** Warnings that no problem explains away: a misspelt variable may be the cause of the problems. */
@@ -70,5 +70,5 @@ export const urgentWarnings = (warnings: readonly Problem[]): readonly Problem[]
 
 /** `file:line:column: key: what is wrong; what to write`, one line whatever the input held. */
 export function formatProblem({ where, key, text }: Problem): string {
-  return escapeControls([where, key, text].filter((part) => part !== '').join(': '));
+  return printable([where, key, text].filter((part) => part !== '').join(': '));
 }

@@ -41,16 +41,14 @@ export function settingsOf(values: Values, written: Written, files: readonly Fil
       ...shownAs(value, path, preset, written),
     });
   };
-  const keys = knownKeys().filter(({ isSection }) => !isSection);
-  for (const { path, preset } of keys) if (!path.startsWith('routes.')) add(path.split('.'), preset);
   const names = values.routes.map(routeName);
-  const shown = `[${names.join(', ')}]`;
-  settings.set('routes', { value: shown, content: '', shown, entries: names });
-  for (const index of values.routes.keys()) {
-    for (const { path, preset } of keys) {
-      const [list, ...rest] = path.split('.');
-      if (list === 'routes') add([list, index, ...rest], preset);
-    }
+  const list = `[${names.join(', ')}]`;
+  settings.set('routes', { value: list, content: '', shown: list, entries: names });
+  for (const { path, isSection, preset } of knownKeys()) {
+    const [section = '', ...rest] = path.split('.');
+    if (isSection) continue;
+    if (section !== 'routes') add([section, ...rest], preset);
+    else for (const index of names.keys()) add([section, index, ...rest], preset);
   }
   return settings;
 }

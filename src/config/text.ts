@@ -1,4 +1,5 @@
 /** How text that somebody else wrote (a file, a flag, a variable) is put into our messages. */
+import { escaped, printable } from '../printable.ts';
 
 /** Longest piece of foreign text in a message, in bytes; enough to recognise it, too little to flood a log. */
 const MAX_SHOWN_BYTES = 128;
@@ -12,29 +13,9 @@ export function quote(text: string): string {
   return `"${plain(text)}"`;
 }
 
-/** The same without the quotes, for keys. */
+/** The same without the quotes, for keys. Blanks that only look like ordinary ones are escaped as well. */
 export function plain(text: string): string {
-  return cut(escapeControls(hideCredentials(text)));
-}
-
-/**
- * Every character that could move the cursor, end the line or turn the reading direction, as \xNN or \uNNNN; and spaces
- * that only look like ordinary ones.
- */
-export function escapeControls(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]|(?! )\p{Zs}/gu, (character) => {
-    const code = character.codePointAt(0) ?? 0;
-    return code < 0x100
-      ? `\\x${hex(code, 2)}`
-      : code < 0x10000
-        ? `\\u${hex(code, 4)}`
-        : `\\u{${hex(code, 1)}}`;
-  });
-}
-
-/** Whether the text holds a character of the kind that escapeControls escapes. */
-export function hasControls(text: string): boolean {
-  return /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u.test(text);
+  return cut(printable(hideCredentials(text)).replace(/(?! )\p{Zs}/gu, escaped));
 }
 
 /** `1 problem`, `2 problems`. */
@@ -59,8 +40,4 @@ function cut(text: string): string {
     kept += character;
   }
   return `${kept}…`;
-}
-
-function hex(code: number, digits: number): string {
-  return code.toString(16).padStart(digits, '0');
 }

@@ -1,5 +1,6 @@
 /** Addresses, names and URLs in values: where to listen, which names we have, whom to trust, where nats-server is. */
 import { isIPv4, isIPv6 } from 'node:net';
+import { addressText } from '../net/host.ts';
 import { parseNetwork } from '../net/networks.ts';
 import { parseOriginEntry } from '../net/origin-entry.ts';
 import { parseWrittenAuthority } from '../net/written-authority.ts';
@@ -92,7 +93,7 @@ export const publicAddress: ValueParser<string> = {
     if (host === undefined || port < 1 || port > 65_535) {
       return wrong(
         'public_address',
-        `${quote(text)} has no port from 1 to 65535 behind a colon`,
+        `${quote(text)} has no port from 1 to 65535 after a colon`,
         this.expected,
       );
     }
@@ -252,8 +253,10 @@ function server(authority: string, expected: string, opaque: boolean): Reading<U
   const port = portText === undefined ? NATS_PORT : parsePort(portText);
   if (port === undefined || port === 0)
     return wrong('server_url', 'the port of the URL is not one', 'a port from 1 to 65535');
-  const known = `${host.includes(':') ? `[${host}]` : host}:${port}`;
-  return { ok: true, value: { host, port, name: known, ...(opaque ? { opaque } : {}) } };
+  return {
+    ok: true,
+    value: { host, port, name: addressText({ host, port }), ...(opaque ? { opaque } : {}) },
+  };
 }
 
 function withPort(host: string, text: string, expected: string): Reading<ListenAddress> {

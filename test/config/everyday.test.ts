@@ -139,7 +139,7 @@ describe('a first try that fails', () => {
     [
       'no-break spaces as indentation',
       `${REQUIRED}timeouts:\n\u00a0\u00a0ping: 25s\n`,
-      'unknown_key 4:1 \\xa0\\xa0ping',
+      'unknown_key 4:1 \\u{a0}\\u{a0}ping',
     ],
     [
       'a no-break space after the value',

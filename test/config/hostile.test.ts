@@ -83,13 +83,13 @@ const ROWS: readonly (readonly [string, string | Uint8Array, ...string[]])[] = [
   ['UTF-16 without a mark', Buffer.from(REQUIRED, 'utf16le'), 'not_utf8 1:1 '],
   ['not UTF-8', Buffer.concat([Buffer.from('a: b\nc: dä'), Buffer.from([0xff, 0x0a])]), 'not_utf8 1:1 '],
   ['a zero byte', `${REQUIRED}log: {level: in\0fo}\n`, 'not_utf8 1:1 '],
-  ['an escape sequence', `${REQUIRED}"\x1b[31m": 1\n`, 'unknown_key 3:1 \\x1b[31m'],
+  ['an escape sequence', `${REQUIRED}"\x1b[31m": 1\n`, 'unknown_key 3:1 \\u{1b}[31m'],
   [
     'an escaped control character',
     `${REQUIRED}log: {level: "a\\x1bb"}\n`,
     'control_character 3:14 log.level',
   ],
-  ['a reversing character in a key', `${REQUIRED}a\u202eb: 1\n`, 'unknown_key 3:1 a\\u202eb'],
+  ['a reversing character in a key', `${REQUIRED}a\u202eb: 1\n`, 'unknown_key 3:1 a\\u{202e}b'],
   [
     'a password in a URL',
     'upstream: nats://user:CANARY@nats:4222\norigins: nonsense\n',

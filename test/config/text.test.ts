@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { interpolate } from '../../src/config/interpolate.ts';
 import { editDistance, nearest } from '../../src/config/suggest.ts';
-import { escapeControls, hasControls, plain, quote } from '../../src/config/text.ts';
+import { plain, quote } from '../../src/config/text.ts';
+import { hasUnprintable, printable } from '../../src/printable.ts';
 
 test('the nearest known word', () => {
   const keys = ['sessions', 'sessionsPerAddress', 'frameBytes', 'sessionAge', 'tls'];
@@ -34,9 +35,9 @@ test('the nearest known word', () => {
 test('foreign text in messages', () => {
   for (const [text, shown] of [
     ['plain', '"plain"'],
-    ['a\x1b[31mb\r\n', '"a\\x1b[31mb\\x0d\\x0a"'],
-    ['\u202eabc\u2028', '"\\u202eabc\\u2028"'],
-    ['\ud800', '"\\ud800"'],
+    ['a\x1b[31mb\r\n', '"a\\u{1b}[31mb\\u{d}\\u{a}"'],
+    ['\u202eabc\u2028', '"\\u{202e}abc\\u{2028}"'],
+    ['\ud800', '"\\u{d800}"'],
     ['nats://user:pw@host', '"nats://***@host"'],
     ['user:p@w@host', '"***@host"'],
     ['\u{e0001}', '"\\u{e0001}"'],
@@ -48,8 +49,9 @@ test('foreign text in messages', () => {
     assert.ok(plain(long).endsWith('…'));
   }
   assert.equal(plain('x'.repeat(128)), 'x'.repeat(128));
-  assert.ok(hasControls('a\tb') && !hasControls('ä b'));
-  assert.equal(escapeControls('\x7f\x9b'), '\\x7f\\x9b');
+  assert.ok(hasUnprintable('a\tb') && !hasUnprintable('ä b'));
+  assert.equal(printable('\x7f\x9b'), '\\u{7f}\\u{9b}');
+  assert.equal(plain('a\u00a0b'), 'a\\u{a0}b');
 });
 
 test('variables in values', () => {
