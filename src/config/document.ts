@@ -12,7 +12,6 @@ import {
 } from 'yaml';
 import { hasUnprintable } from '../printable.ts';
 import { interpolate } from './interpolate.ts';
-import { otherFormat } from './other-formats.ts';
 import { type Path, pathText } from './path.ts';
 import { type Place, type Report, WHOLE_FILE } from './problems.ts';
 import { strangeCharacter } from './strange-character.ts';
@@ -27,6 +26,10 @@ const isIgnored = (key: string, path: Path): boolean =>
 const MERGE = '<<';
 /** As word processors write them; to YAML they are a part of the value. */
 const BEGINS_WITH_QUOTE = /^[\u00ab\u2018-\u201f\u2039]/;
+
+/** Lines of nats-server, Caddy and nginx (`name {`), TOML and INI (`[name]`, `key = value`), given to us by mistake. */
+const OTHER_FORMAT =
+  /^[ \t]*([^\s:#{}"'[-][^:#{}\n]*\{[ \t]*(#.*)?|\[[\w.-]+\][ \t]*|[\w.-]+[ \t]*=[ \t]*\S.*)$/m;
 
 /** Our sentences: those of the package repeat pieces of the text, and with them whatever secret is in it. */
 const SENTENCES: Readonly<Record<string, string>> = {
@@ -104,8 +107,12 @@ export function readDocument(
 
 /** What is wrong with a text that is not YAML, in words that help more than those for the first error. */
 function cause(text: string, offset: number): { readonly offset: number; readonly text: string } | undefined {
-  const other = otherFormat(text);
-  if (other !== undefined) return other;
+  const other = OTHER_FORMAT.exec(text);
+  if (other !== null)
+    return {
+      offset: other.index,
+      text: 'this is not YAML: it looks like the file of another program (nats-server, Caddy, nginx), TOML or INI, which natsgate does not read; write lines such as "listen: 0.0.0.0:8080"',
+    };
   const lineStart = text.lastIndexOf('\n', offset - 1) + 1;
   const line = text.slice(lineStart).split('\n', 1)[0] ?? '';
   const strange = strangeCharacter(line);

@@ -32,12 +32,9 @@ function hideCredentials(text: string): string {
 
 function cut(text: string): string {
   if (Buffer.byteLength(text) <= MAX_SHOWN_BYTES) return text;
-  let bytes = 3; // the ellipsis
-  let kept = '';
-  for (const character of text) {
-    bytes += Buffer.byteLength(character);
-    if (bytes > MAX_SHOWN_BYTES) break;
-    kept += character;
-  }
-  return `${kept}…`;
+  const room = MAX_SHOWN_BYTES - Buffer.byteLength('…');
+  // The last character may be cut through.
+  return `${Buffer.from(text)
+    .toString('utf8', 0, room)
+    .replace(/\ufffd+$/, '')}…`;
 }
