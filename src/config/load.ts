@@ -38,8 +38,8 @@ export type LoadedConfig = ValidConfig | RefusedConfig;
 export type ValidConfig = {
   readonly ok: true;
   readonly config: Config;
-  /** The same by the keys of the file, to say later what has changed. */
-  readonly settings: Settings;
+  /** The same by the keys of the file, to say later what has changed; made when it is asked for. */
+  readonly settings: () => Settings;
   readonly warnings: readonly Problem[];
   /** All files that were read. */
   readonly files: readonly FileSeen[];
@@ -83,7 +83,7 @@ async function load(
     (route) => isInherited(written, ['routes', route, 'upstream']),
     (below) => filesAt(below, values, written, from, report),
   );
-  return report.failed ? undefined : { config, settings: settingsOf(values, written, report.files) };
+  return report.failed ? undefined : { config, settings: () => settingsOf(values, written, report.files) };
 }
 
 /** undefined: there is nothing to go on with, and the report says why. */

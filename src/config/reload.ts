@@ -64,7 +64,7 @@ export class Reloader {
   constructor(options: ReloaderOptions) {
     this.#options = options;
     const { config, settings, files } = options.loaded;
-    this.#running = { config, settings, files };
+    this.#running = { config, settings: settings(), files };
     this.#seen = files;
     this.#outcomes = { ...NO_RELOADS };
     this.#reader = options.reader ?? new FileReader();
@@ -171,7 +171,7 @@ export class Reloader {
       return { ...this.#refused(problems), changes: await this.#renewCertificates(), warnings };
     }
     this.#seen = loaded.files;
-    const { settings } = loaded;
+    const settings = loaded.settings();
     const changes = changesBetween(running.settings, settings);
     const waiting = needRestart(changes, running.settings, settings);
     const applied = changes.filter((change) => !waiting.includes(change));

@@ -35,7 +35,7 @@ describe('what has changed', () => {
     const one = await valid(folder, env);
     await folder.swap({ ...filesAfter, [FILE]: after });
     const other = await valid(folder, env);
-    return changesBetween(one.settings, other.settings).map(
+    return changesBetween(one.settings(), other.settings()).map(
       ({ key, from, to }) => `${key}: ${from} -> ${to}`,
     );
   };

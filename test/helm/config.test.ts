@@ -119,7 +119,7 @@ test('pods roll exactly when something changes that a running gateway cannot tak
   const settings = async (objects: readonly Manifest[]): Promise<Settings> => {
     const loaded = await loadedConfig(objects);
     assert.ok(loaded.ok, JSON.stringify(loaded));
-    return loaded.settings;
+    return loaded.settings();
   };
   let rolls = 0;
   for (const [values, before = {}] of CHANGES) {
