@@ -5,7 +5,7 @@ import { parseNetwork } from '../net/networks.ts';
 import { parseOriginEntry } from '../net/origin-entry.ts';
 import { parseWrittenAuthority } from '../net/written-authority.ts';
 import { quote } from './text.ts';
-import { type Reading, type ValueParser, wrong } from './values.ts';
+import { type Reading, right, type ValueParser, wrong } from './values.ts';
 
 /** A TCP address to listen on. `host` is an IP literal without brackets; port 0 lets the system choose. */
 export type ListenAddress = { readonly host: string; readonly port: number };
@@ -49,8 +49,6 @@ function parser<T>(
   const refuse: Refuse = (what, write = expected) => wrong(code, what, write);
   return { expected, read: (text) => read(text, refuse) };
 }
-
-const right = <T>(value: T): Reading<T> => ({ ok: true, value });
 
 /**
  * `host:port` with an IP address or `localhost`, `:port` (every IPv4 interface) or a port alone (on

@@ -29,29 +29,32 @@ export const wrong = (code: string, what: string, write: string): Reading<never>
   write,
 });
 
-/** `500ms`, `10s`, `1m30s`, `2h`, in milliseconds; `off` (and no, false) reads as 0 where it is allowed. */
-export function duration(least: string, most: string, example: string, word?: 'off'): ValueParser<number> {
-  const [leastMs, mostMs] = [must(durationMs(least)), must(durationMs(most))];
-  const expected = `${word === undefined ? '' : 'off or '}a duration from ${least} to ${most}, such as ${example}`;
+/** `what`, after the quoted text; `write` is what fits where nothing better is known. */
+type Refuse = (code: string, what: string, write?: string) => Reading<never>;
+
+function parser<T>(expected: string, read: (text: string, refuse: Refuse) => Reading<T>): ValueParser<T> {
   return {
     expected,
-    read(text) {
-      if (word === 'off' && (isOff(text) || text === '0')) return { ok: true, value: 0 };
-      if (text === '0') return ranged(text, 0, leastMs, mostMs, expected);
-      if (/^\d+(\.\d+)?$/.test(text))
-        return wrong(
-          'no_unit',
-          `${quote(text)} has no unit`,
-          text.length > 12 ? expected : `${text}s or ${text}ms`,
-        );
-      const value = durationMs(text);
-      if (value === undefined) return wrong('not_a_duration', `${quote(text)} is not a duration`, expected);
-      if (!Number.isSafeInteger(value))
-        return wrong('not_whole', `${quote(text)} is not a whole number of milliseconds`, expected);
-      if (value === 0 && word === 'off') return { ok: true, value };
-      return ranged(text, value, leastMs, mostMs, expected);
-    },
+    read: (text) =>
+      read(text, (code, what, write = expected) => wrong(code, `${quote(text)} ${what}`, write)),
   };
+}
+
+export const right = <T>(value: T): Reading<T> => ({ ok: true, value });
+
+/** `500ms`, `10s`, `1m30s`, `2h`, in milliseconds; `off` (and no, false) reads as 0 where it is allowed. */
+export function duration(least: string, most: string, example: string, word?: 'off'): ValueParser<number> {
+  const range = rangeOf(durationMs(least), durationMs(most));
+  const expected = `${word === undefined ? '' : 'off or '}a duration from ${least} to ${most}, such as ${example}`;
+  return parser(expected, (text, refuse) => {
+    if (word === 'off' && (isOff(text) || text === '0')) return right(0);
+    if (/^\d+(\.\d+)?$/.test(text) && text !== '0')
+      return refuse('no_unit', 'has no unit', text.length > 12 ? undefined : `${text}s or ${text}ms`);
+    const value = text === '0' ? 0 : durationMs(text);
+    if (value === undefined) return refuse('not_a_duration', 'is not a duration');
+    if (!Number.isSafeInteger(value)) return refuse('not_whole', 'is not a whole number of milliseconds');
+    return value === 0 && word === 'off' ? right(0) : range(value, refuse);
+  });
 }
 
 /** `64KiB`, `8MiB`, `65536B`, or a plain whole number of bytes. Words as for `count`. */
@@ -61,86 +64,62 @@ export function size(
   example: string,
   ...words: Word[]
 ): ValueParser<number | undefined> {
-  const [leastBytes, mostBytes] = [must(scale(least, SIZE_UNITS)), must(scale(most, SIZE_UNITS))];
-  const expected = `${words.map((word) => `${word} or `).join('')}a size from ${least} to ${most}, such as ${example}`;
-  return {
-    expected,
-    read(text) {
-      const known = wordAt(text, words);
-      if (known !== undefined) return known;
-      const decimal = /^(\d{1,9})(k|m|g|kb|mb|gb|ki|mi|gi|kib|mib|gib)$/i.exec(text);
-      if (decimal !== null && !/(Ki|Mi|Gi)B$/.test(text)) {
-        const unit = decimal[2]?.[0]?.toUpperCase();
-        return wrong(
-          'unknown_unit',
-          `${quote(text)} has a unit that is not known here`,
-          `${decimal[1]}${unit}iB`,
-        );
-      }
-      const value = isWhole(text) ? Number(text) : scale(text, SIZE_UNITS);
-      if (value === undefined) return wrong('not_a_size', `${quote(text)} is not a size`, expected);
-      if (!Number.isSafeInteger(value))
-        return wrong('not_whole', `${quote(text)} is not a whole number of bytes`, expected);
-      return ranged(text, value, leastBytes, mostBytes, expected);
-    },
-  };
+  const range = rangeOf(scale(least, SIZE_UNITS), scale(most, SIZE_UNITS));
+  return parser(`${orWords(words)}a size from ${least} to ${most}, such as ${example}`, (text, refuse) => {
+    const known = wordAt(text, words);
+    if (known !== undefined) return known;
+    const [, digits, unit = ''] = /^(\d{1,9})(k|m|g|kb|mb|gb|ki|mi|gi|kib|mib|gib)$/i.exec(text) ?? [];
+    if (digits !== undefined && !Object.hasOwn(SIZE_UNITS, unit)) {
+      const write = `${digits}${unit.charAt(0).toUpperCase()}iB`;
+      return refuse('unknown_unit', 'has a unit that is not known here', write);
+    }
+    const value = isWhole(text) ? Number(text) : scale(text, SIZE_UNITS);
+    if (value === undefined) return refuse('not_a_size', 'is not a size');
+    if (!Number.isSafeInteger(value)) return refuse('not_whole', 'is not a whole number of bytes');
+    return range(value, refuse);
+  });
 }
 
 /** Decimal digits and nothing else: no sign, no leading zero, no fraction; or one of the words. */
 export function count(least: number, most: number, ...words: Word[]): ValueParser<number | undefined> {
-  const expected = `${words.map((word) => `${word} or `).join('')}a whole number from ${least} to ${most}`;
-  return {
-    expected,
-    read(text) {
-      const known = wordAt(text, words);
-      if (known !== undefined) return known;
-      if (words.includes('off') && text === '0') return { ok: true, value: 0 };
-      if (!isWhole(text))
-        return wrong('not_a_number', `${quote(text)} is not a whole number in plain digits`, expected);
-      return ranged(text, Number(text), least, most, expected);
-    },
-  };
+  const range = rangeOf(least, most);
+  return parser(`${orWords(words)}a whole number from ${least} to ${most}`, (text, refuse) => {
+    const known = wordAt(text, words);
+    if (known !== undefined) return known;
+    if (words.includes('off') && text === '0') return right(0);
+    if (!isWhole(text)) return refuse('not_a_number', 'is not a whole number in plain digits');
+    return range(Number(text), refuse);
+  });
 }
 
 /** One of a few words. Where `off` or `on` is one, no, false, yes and true mean the same. */
 export function choice<const T extends string>(words: readonly T[]): ValueParser<T> {
   const expected = words.length === 2 ? words.join(' or ') : `one of ${words.join(', ')}`;
-  return {
-    expected,
-    read(text) {
-      const meaning = isOff(text) ? 'off' : isOn(text) ? 'on' : text;
-      const value = words.find((word) => word === meaning);
-      if (value !== undefined) return { ok: true, value };
-      // warning, 1.3: people write more of the word, or only its end.
-      const meant =
-        nearest(text, words) ??
-        words.find((word) => text.length > 1 && (word.endsWith(text) || text.startsWith(word)));
-      return wrong(
-        'unknown_word',
-        `${quote(text)} is not known here`,
-        meant ? `${meant} (${expected})` : expected,
-      );
-    },
-  };
+  return parser(expected, (text, refuse) => {
+    const meaning = isOff(text) ? 'off' : isOn(text) ? 'on' : text;
+    const value = words.find((word) => word === meaning);
+    if (value !== undefined) return right(value);
+    // warning, 1.3: people write more of the word, or only its end.
+    const meant =
+      nearest(text, words) ??
+      words.find((word) => text.length > 1 && (word.endsWith(text) || text.startsWith(word)));
+    return refuse('unknown_word', 'is not known here', meant && `${meant} (${expected})`);
+  });
 }
 
 /** on, true, yes or off, false, no. */
-export const onOff: ValueParser<boolean> = {
-  expected: 'on or off',
-  read(text) {
-    if (isOn(text)) return { ok: true, value: true };
-    if (isOff(text)) return { ok: true, value: false };
-    return wrong('unknown_word', `${quote(text)} is not known here`, this.expected);
-  },
-};
+export const onOff = parser('on or off', (text, refuse): Reading<boolean> => {
+  if (isOn(text) || isOff(text)) return right(isOn(text));
+  return refuse('unknown_word', 'is not known here');
+});
 
 /** The name of a file; whether there is one is found out when it is read. */
 export const fileName: ValueParser<string> = {
   expected: 'the name of a file',
-  read(text) {
-    return text === '' ? wrong('empty', 'the name is empty', this.expected) : { ok: true, value: text };
-  },
+  read: (text) => (text === '' ? wrong('empty', 'the name is empty', fileName.expected) : right(text)),
 };
+
+const orWords = (words: readonly Word[]): string => words.map((word) => `${word} or `).join('');
 
 function wordAt(text: string, words: readonly Word[]): Reading<number | undefined> | undefined {
   if (words.includes('off') && isOff(text)) return { ok: true, value: 0 };
@@ -175,14 +154,11 @@ function scale(text: string, units: Readonly<Record<string, number>>): number | 
   return (thousandths * (units[unit] ?? Number.NaN)) / 1000;
 }
 
-function ranged(text: string, value: number, least: number, most: number, expected: string): Reading<number> {
-  if (value < least) return wrong('too_small', `${quote(text)} is too small`, expected);
-  if (value > most) return wrong('too_large', `${quote(text)} is too large`, expected);
-  return { ok: true, value };
-}
-
-/** For the limits that this program itself writes. */
-function must(value: number | undefined): number {
-  if (value === undefined) throw new Error('a limit in a section is not in its own unit');
-  return value;
+/** The limits are those that a section itself has written. */
+function rangeOf(least: number | undefined, most: number | undefined) {
+  if (least === undefined || most === undefined) throw new Error('a limit is not in its own unit');
+  return (value: number, refuse: Refuse): Reading<number> => {
+    if (value < least) return refuse('too_small', 'is too small');
+    return value > most ? refuse('too_large', 'is too large') : right(value);
+  };
 }
