@@ -58,7 +58,7 @@ const layerOf = (path: string): number => LAYERS.findIndex((layer) => layer.test
 /** A package is imported in one place. */
 const PACKAGES: Readonly<Record<string, RegExp>> = {
   ws: /^(websocket\/|cli\/probe\.ts$)/,
-  yaml: /^config\/document\.ts$/,
+  yaml: /^config\/(document|yaml-mistakes)\.ts$/,
   'prom-client': /^admin\/metrics\.ts$/,
   undici: /^upstream\/health\.ts$/,
   zod: /^config\//,
