@@ -44,7 +44,7 @@ describe('arguments', () => {
     [['-config=x'], 'unknown option "-config" (did you mean --config?)'],
     [['--tls=SECRET'], 'unknown option "--tls"'],
     [['--toString'], 'unknown option "--toString"'],
-    [['--a\u009b\u202e\n'], 'unknown option "--a\\x9b\\u202e\\x0a"'],
+    [['--a\u009b\u202e\n'], 'unknown option "--a\\u{9b}\\u{202e}\\u{a}"'],
     [['check', '--config'], '--config wants a value'],
     [['check', '--config='], '--config wants a value'],
     [

@@ -209,7 +209,7 @@ describe('certificates', () => {
       ],
       [
         { ...next.files, 'tls.crt': half },
-        /listen\.tls\.certFile: the block that begins in line 1 has no end/,
+        /listen\.tls\.certFile: the block in line 1 has no BEGIN and END/,
       ],
     ] as const) {
       await gateway.write({ ...SECURE, origins: B }, files);
