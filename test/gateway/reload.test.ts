@@ -207,10 +207,7 @@ describe('certificates', () => {
         { 'tls.key': next.files['tls.key'] ?? '' },
         /listen\.tls\.certFile: the file cannot be read: there is no such file/,
       ],
-      [
-        { ...next.files, 'tls.crt': half },
-        /listen\.tls\.certFile: the block in line 1 has no BEGIN and END/,
-      ],
+      [{ ...next.files, 'tls.crt': half }, /listen\.tls\.certFile: the block in line 1 has no BEGIN and END/],
     ] as const) {
       await gateway.write({ ...SECURE, origins: B }, files);
       const report = await gateway.gateway.reload('signal');
