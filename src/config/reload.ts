@@ -35,6 +35,8 @@ export type ReloaderOptions = {
  * no file system in a network has them, and asking for them stops the whole process while a mount hangs.
  */
 const LOOK_MS = 2000;
+/** Several files belong to one update; it is over when nothing has changed for so long. */
+const QUIET_MS = 100;
 /** Files that change while they are read belong to one update more; so often it is waited for the last. */
 const MAX_TRIES = 3;
 
@@ -50,7 +52,7 @@ export class Reloader {
   /** As last looked into, whether that was refused or not. */
   #seen: readonly FileSeen[];
   /** The same files in the look before this one. */
-  #before: readonly FileSeen[] = [];
+  #before: readonly FileSeen[];
   #last: ReloadReport | undefined;
   /** What the file asks for and only a restart brings, as last read whole. */
   #waiting: readonly Change[] = [];
@@ -66,6 +68,7 @@ export class Reloader {
     const { config, settings, files } = options.loaded;
     this.#running = { config, settings: settings(), files };
     this.#seen = files;
+    this.#before = files;
     this.#outcomes = { ...NO_RELOADS };
     this.#reader = options.reader ?? new FileReader();
   }
@@ -118,14 +121,16 @@ export class Reloader {
   }
 
   async #watch(): Promise<void> {
+    const { lookMs = LOOK_MS } = this.#options;
     while (!this.#closed) {
+      const isChanging = isOther(this.#seen, this.#before);
       // Holds no process alive.
-      await sleep(this.#options.lookMs ?? LOOK_MS, undefined, { ref: false });
+      await sleep(isChanging ? Math.min(lookMs, QUIET_MS) : lookMs, undefined, { ref: false });
       if (await this.#isNews()) await this.reload('files');
     }
   }
 
-  /** Several files belong to one update; it is over when two looks find the same. */
+  /** Whether the files have another content than what was last looked into, and two looks have found the same. */
   async #isNews(): Promise<boolean> {
     // What is under way reads what is there now; only what differs from that is news.
     await this.#busy;
