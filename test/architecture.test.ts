@@ -112,6 +112,15 @@ test('no file leads back to itself, by types neither', () => {
   assert.deepEqual(cycles, []);
 });
 
+test('dev is loaded by its command alone, and not before', () => {
+  const into = IMPORTS.filter(({ from, to }) => folder(to) === 'dev' && folder(from) !== 'dev');
+  assert.ok(into.length > 0);
+  assert.deepEqual(
+    into.filter(({ from, late }) => from !== 'main.ts' || !late),
+    [],
+  );
+});
+
 test('each package has one place', () => {
   const isForeign = (target: string): boolean => isPackage(target) && !target.startsWith('node:');
   const wrong = IMPORTS.filter(

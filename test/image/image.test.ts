@@ -121,6 +121,16 @@ test('what runs first asks for signals, and the program does it before its packa
     );
 });
 
+test('nothing of natsgate dev is in it', () => {
+  const folder = join(mountedPath, 'app', 'dist');
+  const programs = readdirSync(folder).map((file) => readFileSync(join(folder, file), 'utf8'));
+  assert.ok(programs.some((program) => program.includes('\n// src/gateway.ts\n')));
+  assert.deepEqual(
+    programs.filter((program) => program.includes('\n// src/dev/')),
+    [],
+  );
+});
+
 test('no shell, no npm, nothing that changes its user', () => {
   const names = files.map(({ path }) => path);
   assert.ok(names.includes('/nodejs/bin/node'));
