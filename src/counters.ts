@@ -6,6 +6,7 @@ import { TLS_OUTCOMES } from './listener/tls-outcome.ts';
 import { PARSE_PROBLEMS } from './nats/protocol.ts';
 import { Traffic } from './session/pipe.ts';
 import { CONNECT_OUTCOMES, type ConnectOutcome } from './upstream/connect-outcome.ts';
+import { CompressionCounts } from './websocket/compression.ts';
 
 /** RFC 6455 §7.4 and the IANA registry; application codes are folded, anything else is `other`. */
 const CLOSE_CODES = [1000, 1001, 1002, 1003, 1005, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014];
@@ -21,6 +22,7 @@ const HTTP_STATUSES = [200, ...Object.values(HANDSHAKE_OUTCOMES).map(({ status }
 /** What one route has carried, and how its opening handshakes ended. */
 export type RouteCounts = {
   readonly traffic: Traffic;
+  readonly compression: CompressionCounts;
   readonly handshakes: Record<OutcomeClass, number>;
 };
 
@@ -50,7 +52,7 @@ export class Counters {
   readonly #routes = new Map<string, RouteCounts>();
   readonly #connects = new Map<string, Record<ConnectOutcome, number>>();
   /** Of routes that are forgotten. */
-  readonly #gone = new Traffic();
+  readonly #gone = { traffic: new Traffic(), compression: new CompressionCounts() };
 
   /** `route`: undefined where the handshake was refused before its route was known. */
   handshakeAnswered(outcome: HandshakeOutcome, route: string | undefined): void {
@@ -84,6 +86,7 @@ export class Counters {
     if (known !== undefined) return known;
     const counts = {
       traffic: new Traffic(),
+      compression: new CompressionCounts(),
       handshakes: zeros(['accepted', 'client_fault', 'server_fault']),
     };
     this.#routes.set(name, counts);
@@ -109,24 +112,32 @@ export class Counters {
   /** What all sessions have carried, those of forgotten routes too. */
   get traffic(): Traffic {
     const sum = new Traffic();
-    addTraffic(sum, this.#gone);
-    for (const { traffic } of this.#routes.values()) addTraffic(sum, traffic);
+    for (const { traffic } of [this.#gone, ...this.#routes.values()]) addTo(sum, traffic);
+    return sum;
+  }
+
+  /** What became of permessage-deflate, likewise. */
+  get compression(): CompressionCounts {
+    const sum = new CompressionCounts();
+    for (const { compression } of [this.#gone, ...this.#routes.values()]) addTo(sum, compression);
     return sum;
   }
 
   /** Forgets all other routes and upstreams, but not what they have carried: names that come and go must not pile up. */
   keepOnly(names: ReadonlySet<string>): void {
-    for (const [name, { traffic }] of this.#routes) {
+    for (const [name, { traffic, compression }] of this.#routes) {
       if (names.has(name)) continue;
-      addTraffic(this.#gone, traffic);
+      addTo(this.#gone.traffic, traffic);
+      addTo(this.#gone.compression, compression);
       this.#routes.delete(name);
     }
     for (const name of this.#connects.keys()) if (!names.has(name)) this.#connects.delete(name);
   }
 }
 
-function addTraffic(sum: Traffic, one: Traffic): void {
-  for (const key of Object.keys(sum) as (keyof Traffic)[]) sum[key] += one[key];
+/** Adds each number of the one to that of the sum. */
+function addTo<Numbers extends { [Name in keyof Numbers]: number }>(sum: Numbers, one: Numbers): void {
+  for (const name of Object.keys(sum) as (keyof Numbers)[]) sum[name] = (sum[name] + one[name]) as never;
 }
 
 function closeCodeLabel(code: number): string {

@@ -4,9 +4,12 @@ import { type Budget, makeBudget, type SessionShape } from './budget.ts';
 import type { SystemMemory } from './cgroup.ts';
 import type { Config, RouteConfig, UpstreamTls } from './config/config.ts';
 import { routesOf } from './config/routes.ts';
+import type { AdmissionLimits } from './listener/admission.ts';
 import { isSameTls, serverTlsOptions } from './listener/certificates.ts';
 import type { HandshakeRules, RouteRules } from './listener/handshake.ts';
+import type { ListenerLimits } from './listener/listener.ts';
 import { compileOrigins } from './listener/origin.ts';
+import { pendingLimits } from './listener/pending.ts';
 import { compileTrustedProxies, type TrustedProxies } from './net/networks.ts';
 import { type TlsClient, tlsClient } from './upstream/start-tls.ts';
 import { type CutThroughSupport, checkCutThrough } from './websocket/loopback-check.ts';
@@ -29,6 +32,8 @@ export type Prepared = {
   readonly cutThrough: CutThroughSupport | undefined;
   readonly memory: SystemMemory | undefined;
   readonly budget: Budget;
+  readonly admissionLimits: AdmissionLimits;
+  readonly listenerLimits: ListenerLimits;
   readonly rules: HandshakeRules;
   /** Whose connections begin with a PROXY header. */
   readonly proxies: TrustedProxies;
@@ -51,20 +56,28 @@ export async function prepare(config: Config, machine: Machine, before?: Prepare
     tlsClients.set(upstream.tls, before?.tlsClients.get(upstream.tls) ?? tlsClient(upstream.tls));
   }
   const memory = await machine.readMemory?.();
+  const budget = makeBudget({
+    configuredSessions: config.limits.sessions,
+    descriptors: machine.fileDescriptorLimit,
+    memoryBytes: memoryBytes(config, memory),
+    adminConnections: ADMIN_CONNECTIONS,
+    shape: shapeOf(config, routes),
+    headBytes: config.limits.headBytes,
+  });
   return {
     config,
     serverTls: isKnown ? before.serverTls : serverTls,
     tlsClients,
     cutThrough: before?.cutThrough ?? (engine === 'cut-through' ? await checkCutThrough() : undefined),
     memory,
-    budget: makeBudget({
-      configuredSessions: config.limits.sessions,
-      descriptors: machine.fileDescriptorLimit,
-      memoryBytes: memoryBytes(config, memory),
-      adminConnections: ADMIN_CONNECTIONS,
-      shape: shapeOf(config, routes),
-      headBytes: config.limits.headBytes,
-    }),
+    budget,
+    admissionLimits: { ...config.limits, sessions: budget.sessions },
+    listenerLimits: {
+      handshakeMs: timeouts.handshakeMs,
+      maxConnections: budget.maxConnections,
+      pending: pendingLimits(budget.pendingConnections),
+      head: config.limits,
+    },
     rules: {
       health: listen.health,
       trustedProxies: compileTrustedProxies(listen.trustedProxies),

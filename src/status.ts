@@ -16,7 +16,6 @@ import type { Traffic } from './session/pipe.ts';
 import type { Session } from './session/session.ts';
 import type { Sessions } from './session/sessions.ts';
 import type { UpstreamServerStatus } from './upstream/server.ts';
-import type { CompressionCounts } from './websocket/compression.ts';
 import type { FrameCounters } from './websocket/frame-counters.ts';
 
 export type GatewayState = 'starting' | 'ready' | 'draining' | 'stopped';
@@ -34,32 +33,27 @@ export type Running = {
 export type StatusParts = {
   readonly build: Build;
   readonly admission: Admission;
-  readonly compression: CompressionCounts;
   readonly counters: Counters;
   readonly frames: FrameCounters;
   readonly inspected: InspectionTotals;
   readonly loop: EventLoop;
   readonly overload: Overload;
-  readonly reloader: Reloader | undefined;
   readonly sessions: Sessions;
   readonly startedAtMs: number;
-  now(): Now;
+  readonly droppedLogLines: number;
 };
 
-type Build = {
-  readonly version: string | undefined;
-  readonly revision: string | undefined;
-  readonly node: string | undefined;
-};
+export type Build = Readonly<Record<'version' | 'revision' | 'node', string | undefined>>;
 
-type Now = {
+/** The rest, as it is when somebody asks. */
+export type StatusNow = {
   readonly state: GatewayState;
   readonly ready: boolean;
   readonly address: ListenAddress;
   readonly running: Running;
   readonly pendingConnections: number;
   readonly adminDrops: Readonly<Record<string, number>>;
-  readonly droppedLogLines: number;
+  readonly reloader: Reloader | undefined;
 };
 
 /** A server with the upstream that it is in, which has the name of its route. */
@@ -69,8 +63,8 @@ export type ServerSnapshot = UpstreamServerStatus & { readonly upstream: string 
 export type RouteSnapshot = RouteCounts & { readonly name: string; readonly sessions: number };
 
 /** The gateway at one moment. */
-export type Snapshot = Now &
-  Pick<StatusParts, 'build' | 'compression' | 'counters' | 'frames' | 'loop' | 'startedAtMs'> & {
+export type Snapshot = Omit<StatusNow, 'reloader'> &
+  Omit<StatusParts, 'inspected' | 'sessions'> & {
     readonly configuration: {
       readonly hash: string;
       /** Seconds since the epoch, by role. */
@@ -89,35 +83,82 @@ export type Snapshot = Now &
       readonly opened: number;
       readonly oldestStartSeconds: number | undefined;
     };
-    readonly handshakesInFlight: number;
     /** Bytes that wait to be written to each side. */
     readonly buffered: { readonly client: number; readonly upstream: number };
-    readonly held: { readonly bytes: number; readonly limitBytes: number };
     readonly traffic: Traffic;
     readonly inspection: InspectionNumbers;
     readonly routes: readonly RouteSnapshot[];
     readonly servers: readonly ServerSnapshot[];
   };
 
-/** Reads all parts; goes over all sessions once. */
-export function takeSnapshot(parts: StatusParts): Snapshot {
-  const { admission, build, compression, counters, frames, loop, overload, sessions, startedAtMs } = parts;
-  const now = parts.now();
+export type GatewayStatus = ReturnType<typeof gatewayStatus>;
+export type SessionRow = ReturnType<typeof sessionRow>;
+export type SessionList = { readonly active: number; readonly sessions: readonly SessionRow[] };
+export type SessionDetail = SessionRow & { readonly inspection: InspectionFacts | { readonly level: 'off' } };
+
+/** What is shown of a running gateway, read at the moment when somebody asks. */
+export class Status {
+  readonly #parts: StatusParts;
+  readonly #now: () => StatusNow;
+
+  constructor(parts: StatusParts, now: () => StatusNow) {
+    this.#parts = parts;
+    this.#now = now;
+  }
+
+  /** For the metrics. Goes over all sessions once. */
+  snapshot(): Snapshot {
+    return snapshotOf(this.#parts, this.#now());
+  }
+
+  /** What is running, without a name of any client. */
+  gateway(): GatewayStatus {
+    return gatewayStatus(this.snapshot());
+  }
+
+  /** The open sessions, oldest first, at most `limit` from the one after `after`. */
+  sessions(after: number, limit: number): SessionList {
+    const { sessions } = this.#parts;
+    const rows: SessionRow[] = [];
+    for (const session of sessions) {
+      if (session.facts.id <= after) continue;
+      rows.push(sessionRow(session));
+      if (rows.length === limit) break;
+    }
+    return { active: sessions.size, sessions: rows };
+  }
+
+  /** One session with what inspection has seen; undefined when it is not open. */
+  session(id: number): SessionDetail | undefined {
+    const { inspected, sessions } = this.#parts;
+    for (const session of sessions) {
+      if (session.facts.id === id)
+        return { ...sessionRow(session), inspection: inspected.factsOf(id) ?? { level: 'off' } };
+    }
+    return undefined;
+  }
+}
+
+function snapshotOf(parts: StatusParts, { reloader, ...now }: StatusNow): Snapshot {
+  const { admission, build, counters, droppedLogLines, frames, loop, overload, sessions, startedAtMs } =
+    parts;
   const { config, budget } = now.running;
   const [oldest] = sessions;
   const { buffered, byRoute } = overSessions(sessions);
   return {
     ...now,
+    admission,
     build,
-    compression,
     counters,
+    droppedLogLines,
     frames,
     loop,
+    overload,
     startedAtMs,
     configuration: {
       hash: fingerprint(config),
       certificateEnds: certificateEnds(config),
-      ...reloadsOf(parts.reloader, startedAtMs),
+      ...reloadsOf(reloader, startedAtMs),
     },
     sessions: {
       active: sessions.size,
@@ -126,9 +167,7 @@ export function takeSnapshot(parts: StatusParts): Snapshot {
       opened: sessions.opened,
       oldestStartSeconds: oldest && (performance.timeOrigin + oldest.startedAtMs) / 1000,
     },
-    handshakesInFlight: admission.handshakesInFlight,
     buffered,
-    held: { bytes: overload.heldBytes, limitBytes: overload.limitBytes },
     traffic: counters.traffic,
     inspection: parts.inspected.numbers(),
     routes: [...counters.routes].map(([name, counts]) => ({
@@ -158,10 +197,7 @@ const reloadsOf = (reloader: Reloader | undefined, startedAtMs: number) => ({
   restartNeeded: reloader?.restartNeeded ?? [],
 });
 
-export type GatewayStatus = ReturnType<typeof gatewayStatus>;
-
-/** For the API: what is running, without a name of any client. */
-export function gatewayStatus(snapshot: Snapshot) {
+function gatewayStatus(snapshot: Snapshot) {
   const { build, configuration, counters, running, sessions, startedAtMs, traffic } = snapshot;
   const { hash, restartNeeded, lastReload } = configuration;
   const { active, limit, limitedBy, opened } = sessions;
@@ -185,39 +221,11 @@ export function gatewayStatus(snapshot: Snapshot) {
     })),
     routes: running.routeNames.map((name) => ({ name, sessions: byRoute.get(name) ?? 0 })),
     sessions: { active, limit, limitedBy, opened },
-    handshakesInFlight: snapshot.handshakesInFlight,
+    handshakesInFlight: snapshot.admission.handshakesInFlight,
     bytes: { toUpstream: traffic.bytesToUpstream, toClient: traffic.bytesToClient },
     handshakes: positive(counters.handshakes),
     ended: positive(counters.ends),
   };
-}
-
-export type SessionList = { readonly active: number; readonly sessions: readonly SessionRow[] };
-export type SessionRow = ReturnType<typeof sessionRow>;
-export type SessionDetail = SessionRow & { readonly inspection: InspectionFacts | { readonly level: 'off' } };
-
-/** For the API: the open sessions, oldest first, at most `limit` from the one after `after`. */
-export function sessionList(sessions: Sessions, after: number, limit: number): SessionList {
-  const rows: SessionRow[] = [];
-  for (const session of sessions) {
-    if (session.facts.id <= after) continue;
-    rows.push(sessionRow(session));
-    if (rows.length === limit) break;
-  }
-  return { active: sessions.size, sessions: rows };
-}
-
-/** For the API: one session with what inspection has seen; undefined when it is not open. */
-export function sessionDetail(
-  sessions: Iterable<Session>,
-  inspected: InspectionTotals,
-  id: number,
-): SessionDetail | undefined {
-  for (const session of sessions) {
-    if (session.facts.id === id)
-      return { ...sessionRow(session), inspection: inspected.factsOf(id) ?? { level: 'off' } };
-  }
-  return undefined;
 }
 
 function sessionRow(session: Session) {

@@ -4,6 +4,7 @@ import { answer, json, refuse, takesGzip, wantsHtml } from '../private-http/answ
 import type { Deadlines, DropReason } from '../private-http/connection.ts';
 import type { Exchange } from '../private-http/exchange.ts';
 import { PrivateServer } from '../private-http/server.ts';
+import type { GatewayStatus, SessionDetail, SessionList } from '../status.ts';
 import { asHtml, asText } from './index-page.ts';
 import { MetricsPage, type MetricsText } from './metrics-page.ts';
 import { ScrapeRhythm } from './scrape-rhythm.ts';
@@ -18,10 +19,10 @@ export type AdminSource = {
   readonly ready: boolean;
   /** Why the gateway is not ready; shown by /readyz. */
   readonly notReady: string;
-  status(): unknown;
-  sessionList(after: number, limit: number): unknown;
+  status(): GatewayStatus;
+  sessionList(after: number, limit: number): SessionList;
   /** undefined: no such session is open. */
-  sessionDetail(id: number): unknown;
+  sessionDetail(id: number): SessionDetail | undefined;
   metrics(openMetrics: boolean): Promise<MetricsText>;
   /** What became of it, to be shown as it is; undefined: there is nothing to reload from. */
   reload(trigger: 'api'): Promise<{ readonly outcome: string } | undefined>;

@@ -19,6 +19,8 @@ const PROBE_WHEN_UP_MS = 5000;
 const PROBE_WHEN_DOWN_MS = 1000;
 
 export type PoolParts = {
+  /** For dials on the gateway's own behalf, and for health checks over https. */
+  readonly ownContext: DialContext;
   readonly buffers: BufferPool;
   /** Called for each connect, for the metrics. */
   readonly observer: DialObserver;
@@ -39,9 +41,6 @@ export type FirstAnswer = { readonly server: UpstreamServer } & (
   | { readonly error: Error }
 );
 
-/** What a dial on the gateway's own behalf uses until a route says otherwise. */
-const IN_CLEAR: DialContext = { tls: undefined, proxy: undefined, signs: false };
-
 /**
  * The nats-servers that sessions are placed on.
  *
@@ -51,8 +50,7 @@ const IN_CLEAR: DialContext = { tls: undefined, proxy: undefined, signs: false }
  * ```
  */
 export class UpstreamPool {
-  /** For dials on the gateway's own behalf and for health checks over https. The owner may set another at any time. */
-  ownContext = IN_CLEAR;
+  #ownContext: DialContext;
   readonly #config: UpstreamConfig;
   readonly #parts: PoolParts;
   readonly #runtime: Runtime;
@@ -72,12 +70,18 @@ export class UpstreamPool {
   constructor(config: UpstreamConfig, parts: PoolParts) {
     this.#config = config;
     this.#parts = parts;
+    this.#ownContext = parts.ownContext;
     this.#runtime = parts.runtime ?? systemRuntime;
     const { before } = parts;
     this.#readiness = before === undefined ? new Readiness(this.#runtime.nowMs()) : before.#readiness;
     this.#servers = this.#makeServers();
     this.#collectEndpoints();
     this.#candidates = this.#makeCandidates(this.#servers, () => this.#endpoints);
+  }
+
+  /** Other certificates, or another signer, for what it dials by itself from now on. */
+  renew(ownContext: DialContext): void {
+    this.#ownContext = ownContext;
   }
 
   start(): void {
@@ -112,7 +116,7 @@ export class UpstreamPool {
    *
    * @throws DialError naming the servers tried; the reason of `signal` when it aborts. No socket is left then.
    */
-  async dial(signal: AbortSignal, context: DialContext = this.ownContext): Promise<Upstream> {
+  async dial(signal: AbortSignal, context: DialContext): Promise<Upstream> {
     this.#dials++;
     try {
       const upstream = await this.#race(context, signal).run();
@@ -146,7 +150,7 @@ export class UpstreamPool {
     while (!places.take()) await new Promise<void>((resolve) => places.whenFree(resolve));
     try {
       const candidates = this.#makeCandidates([only], () => only.endpoints);
-      const upstream = await this.#race(this.ownContext, signal, candidates).run();
+      const upstream = await this.#race(this.#ownContext, signal, candidates).run();
       upstream.socket.destroy();
       return { server, address: upstream.server.address, info: upstream.info };
     } catch (error) {
@@ -253,7 +257,7 @@ export class UpstreamPool {
     const { places } = this.#parts;
     if (this.#runtime.nowMs() - this.#lastDialAtMs < dueMs || !places.take()) again();
     else {
-      this.dial(this.#closing.signal)
+      this.dial(this.#closing.signal, this.#ownContext)
         .then(
           (upstream) => upstream.socket.destroy(),
           () => {},
@@ -273,5 +277,5 @@ export class UpstreamPool {
   }
 
   readonly #makeHttpProbe = (template: string, host: string, address: string): HealthProbe =>
-    new HttpHealthProbe(healthTarget(template, host, address), () => this.ownContext.tls);
+    new HttpHealthProbe(healthTarget(template, host, address), () => this.#ownContext.tls);
 }

@@ -27,16 +27,14 @@ const { PerMessageDeflate, extension } = ws as unknown as {
   extension: { parse(header: string): Readonly<Record<string, unknown>> };
 };
 
-/** What became of permessage-deflate in all routes: plain numbers, read at scrape time. */
+/** What became of permessage-deflate on one route: plain numbers, which outlive a reload. */
 export class CompressionCounts {
   /** Compressed sessions that are open. */
   active = 0;
-  readonly results: Record<CompressionResult, number> = {
-    compressed: 0,
-    not_offered: 0,
-    unacceptable: 0,
-    at_cap: 0,
-  };
+  compressed = 0;
+  not_offered = 0;
+  unacceptable = 0;
+  at_cap = 0;
 }
 
 /** Decides for each handshake whether its session is compressed, and has the engine for those that are. */
@@ -45,8 +43,6 @@ export class Compression {
   readonly #sessions: number;
   readonly #engine: Engine;
   readonly #counts: CompressionCounts;
-  /** Of its own sessions. */
-  #active = 0;
 
   constructor(limits: CompressionLimits, engine: BufferedEngineOptions, counts: CompressionCounts) {
     const { thresholdBytes, concurrency, sessions } = limits;
@@ -73,7 +69,7 @@ export class Compression {
     dropEmptyElements(request);
     const result = this.#judge(request.headers['sec-websocket-extensions']);
     if (result === 'compressed') return this.#engine;
-    this.#counts.results[result]++;
+    this.#counts[result]++;
     return undefined;
   }
 
@@ -86,21 +82,16 @@ export class Compression {
     } catch {
       return 'unacceptable';
     }
-    return this.#active < this.#sessions ? 'compressed' : 'at_cap';
-  }
-
-  #count(by: 1 | -1): void {
-    this.#active += by;
-    this.#counts.active += by;
+    return this.#counts.active < this.#sessions ? 'compressed' : 'at_cap';
   }
 
   #counted(engine: Engine): Engine {
     return {
       upgrade: (request, socket, onOpen) => {
         engine.upgrade(request, socket, (client) => {
-          this.#counts.results.compressed++;
-          this.#count(1);
-          socket.once('close', () => this.#count(-1));
+          this.#counts.compressed++;
+          this.#counts.active++;
+          socket.once('close', () => this.#counts.active--);
           onOpen(client);
         });
       },

@@ -4,6 +4,7 @@ import { connect } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { ADMIN_CONNECTIONS, AdminServer, type AdminSource } from '../../src/admin/admin-server.ts';
 import { DEADLINES, type Deadlines } from '../../src/private-http/connection.ts';
+import type { GatewayStatus } from '../../src/status.ts';
 import { FakeUpstream } from '../support/fake-upstream.ts';
 import { startTestGateway, type TestGateway } from '../support/gateway.ts';
 import { haproxyVerdict } from '../support/haproxy.ts';
@@ -30,8 +31,8 @@ class Admin implements AsyncDisposable {
         return true;
       },
       notReady: '',
-      status: () => ({ state: 'ready' }),
-      sessionList: () => [],
+      status: () => ({ state: 'ready' }) as GatewayStatus,
+      sessionList: () => ({ active: 0, sessions: [] }),
       sessionDetail: () => undefined,
       metrics: async () => {
         ask('metrics');

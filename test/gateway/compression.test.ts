@@ -17,6 +17,7 @@ import {
   plainPayload,
   RawClient,
 } from '../support/raw-client.ts';
+import { ReloadableGateway } from '../support/reloadable.ts';
 
 const MiB = 1024 * 1024;
 const ON = { compression: { enabled: true } } as const;
@@ -144,6 +145,19 @@ describe('who gets permessage-deflate', () => {
     assert.equal(await active(gateway), 1);
     await using fourth = await RawClient.open(gateway.port, OFFER);
     assert.equal(await extensions(fourth), true);
+  });
+
+  test('a reload that changes something else leaves no room above the cap', async () => {
+    await using upstream = await FakeUpstream.start();
+    const compression = { enabled: true, sessions: 1 };
+    await using gateway = await ReloadableGateway.start(upstream.port, { compression });
+    const extensions = async (client: RawClient): Promise<boolean> =>
+      (await client.answer()).headers.has('sec-websocket-extensions');
+    await using first = await RawClient.open(gateway.port, OFFER);
+    await gateway.write({ compression, timeouts: { stall: '20s' } });
+    assert.equal((await gateway.gateway.reload('api'))?.outcome, 'applied');
+    await using second = await RawClient.open(gateway.port, OFFER);
+    assert.deepEqual(await Promise.all([first, second].map(extensions)), [true, false]);
   });
 });
 

@@ -384,7 +384,7 @@ describe('level off', () => {
         readFileSync(join(src, file), 'utf8').includes(`new ${what}(`),
       );
     assert.deepEqual(makers('NatsParser'), ['inspect/inspector.ts']);
-    assert.deepEqual(makers('Inspector'), ['gateway.ts']);
+    assert.deepEqual(makers('Inspector'), ['open-session.ts']);
   });
 });
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Places } from '../../src/places.ts';
 import { Readiness } from '../../src/upstream/readiness.ts';
-import { type Bench, bench, placed, turn } from './support.ts';
+import { type Bench, bench, IN_CLEAR, placed, turn } from './support.ts';
 
 const THREE = ['10.0.0.1', '10.0.0.2', '10.0.0.3'] as const;
 const [A, B, C] = THREE;
@@ -133,7 +133,7 @@ describe('one dial', () => {
     for (const { address } of one.pool.status().map(({ name }) => ({ address: name.split(':')[0]! })))
       one.servers.behaviour.set(address, 'silent');
     const errors: Error[] = [];
-    one.pool.dial(new AbortController().signal).catch((failure: Error) => errors.push(failure));
+    one.pool.dial(new AbortController().signal, IN_CLEAR).catch((failure: Error) => errors.push(failure));
     await one.tools.advance(900);
     assert.equal(one.servers.inFlight, 3);
     await one.tools.advance(899);
@@ -201,7 +201,7 @@ describe('lame ducks', () => {
 
   test('one that tells a session: the next go elsewhere at once, and a thousand notices are one', async () => {
     const one = bench([A, B]);
-    const { server } = await one.pool.dial(new AbortController().signal);
+    const { server } = await one.pool.dial(new AbortController().signal, IN_CLEAR);
     for (let session = 0; session < 1000; session++) one.pool.markLameDuck(server);
     one.pool.markLameDuck({ ...server, address: '10.0.0.9' });
     one.pool.markLameDuck({ ...server, name: 'gone:4222' });

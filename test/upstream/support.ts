@@ -4,7 +4,7 @@ import type { UpstreamConfig, UpstreamServer } from '../../src/config/config.ts'
 import type { Log } from '../../src/log.ts';
 import { Places } from '../../src/places.ts';
 import type { Runtime } from '../../src/upstream/clock.ts';
-import type { ConnectOptions, DialTarget, Upstream } from '../../src/upstream/connection.ts';
+import type { ConnectOptions, DialContext, DialTarget, Upstream } from '../../src/upstream/connection.ts';
 import { DialError, type DialFailure } from '../../src/upstream/dial-error.ts';
 import type { HealthAnswer, HealthProbe } from '../../src/upstream/health.ts';
 import { UpstreamPool } from '../../src/upstream/pool.ts';
@@ -139,6 +139,8 @@ export class FakeProbe implements HealthProbe {
   }
 }
 
+export const IN_CLEAR: DialContext = { tls: undefined, proxy: undefined, signs: false };
+
 export const server = (host: string): UpstreamServer => ({ host, port: 4222, name: `${host}:4222` });
 
 export type Bench = ReturnType<typeof bench>;
@@ -174,6 +176,7 @@ export function bench(
     },
     {
       connect: servers.connect,
+      ownContext: IN_CLEAR,
       buffers: new BufferPool({ slots: 1 }),
       observer: { onConnect: (outcome) => servers.connects.push(outcome), onFirstByte: () => {} },
       log: log as unknown as Log,
@@ -191,7 +194,7 @@ export function bench(
 
 /** The address that a dial ended at, or how it failed. */
 export async function placed({ pool }: Bench, signal = new AbortController().signal): Promise<string> {
-  return pool.dial(signal).then(
+  return pool.dial(signal, IN_CLEAR).then(
     ({ server: target }) => (target as DialTarget).address,
     (error: unknown) => (error instanceof DialError ? error.outcome : String(error)),
   );

@@ -44,7 +44,7 @@ export const CLIENT_METRICS: readonly Metric[] = [
     kind: 'gauge',
     help: 'Opening handshakes not answered yet.',
     labels: ['listener'],
-    samples: (s) => one(s.handshakesInFlight, LISTENER),
+    samples: (s) => one(s.admission.handshakesInFlight, LISTENER),
   },
   {
     name: 'natsgate_handshakes_total',

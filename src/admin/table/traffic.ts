@@ -58,27 +58,30 @@ export const TRAFFIC_METRICS: readonly Metric[] = [
     kind: 'gauge',
     help: 'Memory that bytes take which wait in the process for slow clients and servers.',
     labels: [],
-    samples: (s) => one(s.held.bytes),
+    samples: ({ overload }) => one(overload.heldBytes),
   },
   {
     name: 'natsgate_buffer_limit_bytes',
     kind: 'gauge',
     help: 'Above so much of it the sessions end that have waited longest; absent without a limit.',
     labels: [],
-    samples: ({ held }) => one(Number.isFinite(held.limitBytes) ? held.limitBytes : undefined),
+    samples: ({ overload: { limitBytes } }) => one(Number.isFinite(limitBytes) ? limitBytes : undefined),
   },
   {
     name: 'natsgate_compressed_sessions_active',
     kind: 'gauge',
     help: 'Open sessions with permessage-deflate.',
     labels: ['listener'],
-    samples: (s) => one(s.compression.active, LISTENER),
+    samples: ({ counters }) => one(counters.compression.active, LISTENER),
   },
   {
     name: 'natsgate_compression_handshakes_total',
     kind: 'counter',
     help: 'Accepted handshakes by what became of permessage-deflate, while compression is on.',
     labels: ['listener', 'result'],
-    samples: (s) => by('result', s.compression.results, LISTENER),
+    samples: ({ counters }) => {
+      const { active: _, ...results } = counters.compression;
+      return by('result', results, LISTENER);
+    },
   },
 ];

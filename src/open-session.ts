@@ -1,0 +1,185 @@
+import type { RouteConfig } from './config/config.ts';
+import { DEFAULT_ROUTE } from './config/routes.ts';
+import type { Refusal } from './handshake-outcome.ts';
+import { type InspectionRules, Inspector } from './inspect/inspector.ts';
+import type { AdmissionSlot } from './listener/admission.ts';
+import type { Opening, OpeningFacts } from './listener/opening.ts';
+import type { Parts } from './parts.ts';
+import type { Route, Runtime } from './runtime.ts';
+import { Session, type SessionFacts } from './session/session.ts';
+import type { DialTarget, Upstream } from './upstream/connection.ts';
+import { type DialClient, dialContext } from './upstream/dial-context.ts';
+import { DialError } from './upstream/dial-error.ts';
+import type { ByteSocket } from './websocket/byte-socket.ts';
+
+/** One opening handshake, and what it has got so far. What its session does not take over is given back. */
+type HandshakeContext = {
+  readonly opening: Opening;
+  /** As it was configured when the handshake began. */
+  readonly route: Route;
+  slot: AdmissionSlot | undefined;
+  upstream: Upstream | undefined;
+};
+
+/** The handshake ends here. `cause`: for the log, never for the client. */
+type Refused = { readonly outcome: Refusal; readonly cause?: string };
+
+/** undefined: the next one follows, unless the client has left or was answered meanwhile. */
+type Step = (handshake: HandshakeContext) => Promise<Refused | undefined> | Refused | undefined;
+
+/** The gateway at the moment when it is asked. */
+export type GatewayNow = { runtime(): Runtime; isDraining(): boolean };
+
+/**
+ * Makes sessions of opening handshakes that passed the rules:
+ *
+ * ```
+ *  admit ─▶ dial ─▶ accept ─▶ Session
+ * ```
+ */
+export class SessionOpener {
+  readonly #parts: Parts;
+  readonly #now: GatewayNow;
+  /** Handshakes that are not answered yet. */
+  readonly #waiting = new Set<Opening>();
+  #closed = false;
+
+  readonly #steps: readonly Step[] = [
+    (handshake) => this.#admit(handshake),
+    // The place of authorize: it asks who the client is before anything is dialled for it, and adds the grant.
+    (handshake) => this.#dial(handshake),
+    (handshake) => this.#accept(handshake),
+  ];
+
+  constructor(parts: Parts, now: GatewayNow) {
+    this.#parts = parts;
+    this.#now = now;
+  }
+
+  /** Resolves when the handshake is answered. Never rejects. */
+  async open(opening: Opening): Promise<void> {
+    const route = this.#now.runtime().route(opening.facts.route ?? DEFAULT_ROUTE);
+    // Rules and routes change in one turn; should they ever differ, it costs this client alone.
+    if (route === undefined) return opening.refuse('no_route');
+    const handshake: HandshakeContext = { opening, route, slot: undefined, upstream: undefined };
+    this.#waiting.add(opening);
+    try {
+      for (const step of this.#steps) {
+        const refused = await step(handshake);
+        if (refused !== undefined) opening.refuse(refused.outcome, refused.cause);
+        if (opening.signal.aborted) break;
+      }
+    } catch (error) {
+      this.#parts.recorder.faulted(error);
+      opening.refuse('internal_error');
+    } finally {
+      this.#waiting.delete(opening);
+      handshake.upstream?.socket.destroy();
+      handshake.slot?.release();
+    }
+  }
+
+  /** From now on every handshake is refused, those that wait too. */
+  close(): void {
+    this.#closed = true;
+    for (const opening of this.#waiting) opening.refuse('draining');
+  }
+
+  #admit(handshake: HandshakeContext): Refused | undefined {
+    if (this.#closed) return { outcome: 'draining' };
+    const { opening, route } = handshake;
+    const { name, limits } = route.config;
+    const verdict = this.#parts.admission.admit(opening.facts.clientAddress, name, limits.sessions);
+    if (!verdict.admitted) return verdict;
+    handshake.slot = verdict.slot;
+    return undefined;
+  }
+
+  async #dial(handshake: HandshakeContext): Promise<Refused | undefined> {
+    const { opening, route } = handshake;
+    const context = dialContext(route.config.upstream, route.tls, clientOf(opening.facts));
+    try {
+      handshake.upstream = await route.upstreams.dial(opening.signal, context);
+    } catch (error) {
+      if (error instanceof DialError) return { outcome: error.outcome, cause: error.message };
+      // After an abort the client has its answer already.
+      if (!opening.signal.aborted) throw error;
+    }
+    return undefined;
+  }
+
+  /** Answers 101 and starts the session in the same turn. */
+  #accept(handshake: HandshakeContext): undefined {
+    const { opening, route } = handshake;
+    opening.accept(() => {
+      const engine = route.compression?.engineFor(opening.request) ?? route.engine;
+      engine.upgrade(opening.request, opening.socket, (client) => this.#begin(handshake, client));
+      // A session has taken it over.
+      return handshake.upstream === undefined;
+    });
+  }
+
+  #begin(handshake: HandshakeContext, client: ByteSocket): void {
+    const { opening, route, slot, upstream } = handshake;
+    if (slot === undefined || upstream === undefined)
+      throw new Error('a session needs a slot and an upstream');
+    const { announced, inspected, recorder, sessions } = this.#parts;
+    announced.check(upstream.info, route.config);
+    const facts = {
+      id: sessions.nextId(),
+      clientAddress: opening.facts.clientAddress,
+      origin: opening.facts.origin,
+      route: route.config.name,
+      upstream: upstream.server.name,
+      natsClientId: upstream.info.clientId,
+    };
+    const inspector = this.#inspectorFor(facts, route.config, upstream.server, opening.facts.secure === true);
+    const session = new Session(facts, client, upstream.socket, route.sessionParts, inspector);
+    if (inspector !== undefined) inspected.add(facts.id, inspector);
+    slot.accepted();
+    sessions.add(session, slot);
+    handshake.slot = undefined;
+    handshake.upstream = undefined;
+    session.start(upstream);
+    recorder.sessionBegan(facts, opening.seconds);
+    if (this.#now.isDraining()) session.announceDrain();
+  }
+
+  /**
+   * undefined at level off: the session carries bytes and nothing else. What the functions below see lives as long as
+   * the session, so nothing of the handshake may be among it.
+   */
+  #inspectorFor(
+    session: SessionFacts,
+    { name, inspect: level, info, limits, upstream }: RouteConfig,
+    server: DialTarget,
+    tls: boolean,
+  ): Inspector | undefined {
+    if (level === 'off') return undefined;
+    const { pool, recorder } = this.#parts;
+    const { runtime } = this.#now;
+    const { id, clientAddress } = session;
+    const { proxySigner } = upstream;
+    const rules: InspectionRules = {
+      level,
+      maxLineBytes: limits.maxControlLineBytes,
+      info: { ...info, tls, clientIp: clientAddress },
+      ...(proxySigner === undefined ? {} : { sign: proxySigner.sign }),
+    };
+    return new Inspector(rules, pool, {
+      onParserStop: (direction, error) =>
+        recorder.parserStopped({ id, clientAddress }, direction, error, level),
+      onServerError: (kind) => recorder.serverError(kind),
+      onRoundTrip: (seconds) => recorder.natsRoundTrip(seconds),
+      // The pool that runs now must know, even if another one placed the session.
+      onLameDuck: () => runtime().route(name)?.upstreams.markLameDuck(server),
+    });
+  }
+}
+
+/** What a PROXY header says of the client. */
+const clientOf = ({ clientAddress, clientPort, reached }: OpeningFacts): DialClient => ({
+  address: clientAddress,
+  port: clientPort ?? 0,
+  destination: reached,
+});

@@ -1,0 +1,117 @@
+import { Metrics } from './admin/metrics.ts';
+import { BufferPool } from './bytes/buffer-pool.ts';
+import { Counters } from './counters.ts';
+import { EventLoop } from './event-loop.ts';
+import { InspectionTotals } from './inspect/inspection-totals.ts';
+import { Admission } from './listener/admission.ts';
+import type { Log } from './log.ts';
+import { SendQueues } from './net/send-queues.ts';
+import { Places } from './places.ts';
+import type { Prepared } from './prepare.ts';
+import { Recorder } from './recorder.ts';
+import { Overload } from './session/overload.ts';
+import type { SessionObserver } from './session/session.ts';
+import { Sessions } from './session/sessions.ts';
+import { SessionLog } from './session-log.ts';
+import type { Build, Snapshot } from './status.ts';
+import { TimerWheel } from './timer-wheel.ts';
+import { AnnouncedWarnings } from './upstream/announced.ts';
+import { FrameCounters } from './websocket/frame-counters.ts';
+
+export type PartsOptions = {
+  readonly log: Log;
+  readonly version?: string;
+  readonly revision?: string;
+  readonly nodeVersion?: string;
+  /** Lines that the log's destination had to drop. */
+  readonly droppedLogLines?: () => number;
+  /** Drives the deadlines of all sessions. Tests pass their own wheel and advance it by hand. */
+  readonly timerWheel?: TimerWheel;
+  /** Given by a test that watches who uses a buffer too long. */
+  readonly bufferPool?: BufferPool;
+  /** Given by a test that waits for its answers. */
+  readonly sendQueues?: SendQueues;
+};
+
+/** What all handshakes and sessions share, whatever configuration they are of: it lives as long as the gateway. */
+export class Parts {
+  readonly build: Build;
+  readonly startedAtMs = Date.now();
+  readonly log: Log;
+  readonly sessions = new Sessions();
+  readonly counters = new Counters();
+  readonly frames = new FrameCounters();
+  readonly inspected = new InspectionTotals();
+  readonly loop = new EventLoop();
+  readonly wheel: TimerWheel;
+  readonly pool: BufferPool;
+  readonly queues: SendQueues;
+  readonly admission: Admission;
+  /** Connections to upstreams beside those of sessions. */
+  readonly dialPlaces: Places;
+  readonly overload: Overload;
+  readonly announced: AnnouncedWarnings;
+  readonly metrics: Metrics;
+  readonly recorder: Recorder;
+  readonly #options: PartsOptions;
+
+  /** Nothing runs yet. `takeSnapshot`: called for each scrape. */
+  constructor(prepared: Prepared, options: PartsOptions, takeSnapshot: () => Snapshot) {
+    const { log, version, revision, nodeVersion: node } = options;
+    this.#options = options;
+    this.build = { version, revision, node };
+    this.log = log;
+    this.wheel = options.timerWheel ?? new TimerWheel();
+    this.pool = options.bufferPool ?? new BufferPool();
+    this.queues = options.sendQueues ?? new SendQueues();
+    this.admission = new Admission(prepared.admissionLimits, () => performance.now());
+    this.dialPlaces = new Places(prepared.budget.extraDials);
+    this.overload = new Overload(this.sessions, this.pool, log);
+    this.overload.configure(prepared.budget.bufferBytes, prepared.memory);
+    this.announced = new AnnouncedWarnings(log);
+    this.metrics = new Metrics(prepared.serverTls !== undefined, takeSnapshot);
+    this.recorder = new Recorder(this.counters, this.metrics, new SessionLog(log));
+  }
+
+  get droppedLogLines(): number {
+    return this.#options.droppedLogLines?.() ?? 0;
+  }
+
+  readonly sessionObserver: SessionObserver = {
+    onFault: (error) => this.recorder.faulted(error),
+    onPingAnswered: (seconds) => this.recorder.pingAnswered(seconds),
+    onEnded: (summary, session) => {
+      this.sessions.delete(session);
+      this.inspected.remove(summary.facts.id);
+      this.recorder.sessionEnded(summary);
+    },
+  };
+
+  start(): void {
+    // A test turns its own.
+    if (this.#options.timerWheel === undefined) this.wheel.start();
+    this.overload.start();
+  }
+
+  /** Another configuration runs: from now on what it allows. Sessions stay, and count. */
+  configure({ admissionLimits, budget, config, memory }: Prepared): void {
+    this.admission.configure(admissionLimits);
+    this.dialPlaces.resize(budget.extraDials);
+    this.overload.configure(budget.bufferBytes, memory);
+    this.log.configure(config.log);
+    this.announced.forget();
+  }
+
+  /** Forgets all routes but those named and those that have sessions. Handshakes under way have one of the named. */
+  forgetRoutes(names: readonly string[]): void {
+    const ofSessions = [...this.sessions].map(({ facts }) => facts.route);
+    this.recorder.keepOnly(new Set([...names, ...ofSessions]));
+  }
+
+  close(): void {
+    this.wheel.stop();
+    this.overload.stop();
+    this.metrics.close();
+    this.loop.close();
+  }
+}

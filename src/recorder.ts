@@ -1,0 +1,118 @@
+import type { Metrics } from './admin/metrics.ts';
+import type { Counters } from './counters.ts';
+import type { HandshakeOutcome } from './handshake-outcome.ts';
+import type { InspectionLevel } from './inspect/inspector.ts';
+import type { ServerErrorKind } from './inspect/server-errors.ts';
+import type { OpeningFacts } from './listener/opening.ts';
+import type { DropReason } from './listener/pending.ts';
+import type { TlsOutcome } from './listener/tls-outcome.ts';
+import type { Direction } from './nats/operations.ts';
+import type { ParseError } from './nats/protocol.ts';
+import type { SessionFacts, SessionSummary } from './session/session.ts';
+import type { SessionLog } from './session-log.ts';
+import type { DialObserver } from './upstream/connection.ts';
+
+/** What becomes of each event: a count, a duration, a line of the log. */
+export class Recorder {
+  readonly #counters: Counters;
+  readonly #durations: Metrics;
+  readonly #log: SessionLog;
+
+  constructor(counters: Counters, durations: Metrics, log: SessionLog) {
+    this.#counters = counters;
+    this.#durations = durations;
+    this.#log = log;
+  }
+
+  // Connections and handshakes
+
+  connectionDropped(reason: DropReason): void {
+    this.#counters.droppedConnections[reason]++;
+    this.#log.connectionDropped(reason);
+  }
+
+  tlsHandshake(outcome: TlsOutcome): void {
+    this.#counters.tlsHandshakes[outcome]++;
+  }
+
+  httpAnswered(status: number): void {
+    this.#counters.httpAnswered(status);
+  }
+
+  handshakeAnswered(outcome: HandshakeOutcome, seconds: number, facts: OpeningFacts): void {
+    this.#counters.handshakeAnswered(outcome, facts.route);
+    this.#durations.handshakeAnswered(outcome, seconds);
+    if (outcome !== 'accepted') this.#log.handshakeRefused(outcome, facts);
+  }
+
+  // Sessions
+
+  /** `seconds`: from the client's connection to its 101. */
+  sessionBegan(facts: SessionFacts, seconds: number): void {
+    this.#log.sessionBegan(facts, seconds);
+  }
+
+  pingAnswered(seconds: number): void {
+    this.#durations.pingAnswered(seconds);
+  }
+
+  sessionEnded(summary: SessionSummary): void {
+    this.#counters.sessionEnded(summary.reason, summary.code);
+    this.#durations.sessionEnded(summary.reason, summary.seconds);
+    this.#log.sessionEnded(summary);
+  }
+
+  sessionsCut(sessions: number): void {
+    this.#counters.drainCuts += sessions;
+  }
+
+  /** Something of ours went wrong. */
+  faulted(error: unknown): void {
+    this.#log.faulted(error);
+  }
+
+  // Inspection
+
+  parserStopped(
+    session: Pick<SessionFacts, 'id' | 'clientAddress'>,
+    direction: Direction,
+    error: ParseError,
+    level: InspectionLevel,
+  ): void {
+    this.#counters.parserStops[direction][error.problem]++;
+    this.#log.parserStopped(session, direction, error, level);
+  }
+
+  serverError(kind: ServerErrorKind): void {
+    this.#counters.serverErrors[kind]++;
+  }
+
+  natsRoundTrip(seconds: number): void {
+    this.#durations.natsRoundTrip(seconds);
+  }
+
+  // Upstreams, each by the name of the route that has it as its own
+
+  addUpstreams(names: readonly string[]): void {
+    for (const name of names) {
+      this.#counters.addUpstream(name);
+      this.#durations.addUpstream(name);
+    }
+  }
+
+  dialsOf(upstream: string): DialObserver {
+    return {
+      onConnect: (outcome, seconds) => {
+        this.#counters.upstreamConnected(upstream, outcome);
+        this.#durations.upstreamConnected(upstream, seconds);
+      },
+      onFirstByte: (seconds) => this.#durations.upstreamSpoke(upstream, seconds),
+    };
+  }
+
+  /** Other routes and upstreams are forgotten, but not what they have carried. */
+  keepOnly(names: ReadonlySet<string>): void {
+    this.#counters.keepOnly(names);
+    this.#durations.keepUpstreams(names);
+  }
+}
