@@ -101,7 +101,7 @@ export class Pod {
   /** Each different one, with how often it was logged. */
   get warnings(): readonly string[] {
     const counts = new Map<string, number>();
-    for (const [, text = ''] of this.output.matchAll(/^\{"level":"(?:warn|error)".*"msg":"([^"]*)"/gm))
+    for (const [, text = ''] of this.output.matchAll(/^\{"level":"(?:warn|error)".*"message":"([^"]*)"/gm))
       counts.set(text, (counts.get(text) ?? 0) + 1);
     return [...counts].map(([text, count]) => `logged ${count} times: ${text}`);
   }
