@@ -25,8 +25,7 @@ export interface SocketOwner {
  * goes back to the pool only when the kernel has all of it: `writableLength === 0` directly after the write on a plain
  * TCP socket, else `drain`, or the socket's end. (Sockets of a session have a high-water mark of 1 byte, so that `drain`
  * is certain; `finish` comes in its place once the socket is ending.) A TLS socket encrypts inside `write()`, and the
- * chunk is free at once, but only while no earlier write is pending, and each is until the next turn. What comes on top
- * of one waits as a pointer in the stream, so it must be a private copy. Overwriting 67 pending writes of 64 KiB
+ * chunk is free at once, but only while no earlier write is pending, and each XX Overwriting 67 pending writes of 64 KiB
  * corrupted exactly the 194,560 bytes that the kernel had not taken (Node 26.10); a pool with `poison` makes every such
  * mistake visible.
  *
@@ -53,13 +52,9 @@ export class SocketWriter {
    */
   write(chunk: Buffer, sender?: { send(bytes: Buffer): void }): boolean {
     const { socket } = this;
-    const bytes = this.#encrypts && socket.writableLength > 0 ? privateCopy(chunk) : chunk;
-    if (sender === undefined) socket.write(bytes);
-    else sender.send(bytes);
-    if (this.#encrypts) {
-      this.#pool.release(chunk);
-      return !socket.writableNeedDrain;
-    }
+    if (this.#encrypts) return this.#encrypt(chunk, sender);
+    if (sender === undefined) socket.write(chunk);
+    else sender.send(chunk);
     if (socket.writableLength === 0) {
       this.#pool.release(chunk);
       return true;
@@ -69,9 +64,22 @@ export class SocketWriter {
     return false;
   }
 
-  /** Memory that pending writes take here; of a TLS socket about what it has encrypted. */
+  #encrypt(chunk: Buffer, sender?: { send(bytes: Buffer): void }): boolean {
+    const { socket } = this;
+    const isFree = socket.writableLength === 0;
+    if (sender === undefined && !isFree) socket.write(chunk, () => this.#pool.release(chunk));
+    else {
+      const bytes = isFree ? chunk : privateCopy(chunk);
+      if (sender === undefined) socket.write(bytes);
+      else sender.send(bytes);
+      this.#pool.release(chunk);
+    }
+    return !socket.writableNeedDrain;
+  }
+
+  /** Memory that pending writes take here. */
   get heldBytes(): number {
-    if (this.#encrypts) return this.socket.writableLength;
+    if (this.#encrypts) return Math.ceil(ENCRYPTED_COST * this.socket.writableLength);
     let bytes = 0;
     for (const chunk of this.#pending) bytes += this.#pool.storeBytes(chunk);
     return bytes;
@@ -102,6 +110,9 @@ export function own(owner: SocketOwner): void {
 export function ownerOf(socket: Socket): SocketOwner | undefined {
   return (socket as OwnedSocket)[OWNER];
 }
+
+/** OpenSSL keeps records in blocks of 16 KiB; measured with 1,400 readers that stopped: 94 MiB for 64. */
+const ENCRYPTED_COST = 1.5;
 
 /** Shared by all writers with nothing pending; never changed. */
 const NONE: Buffer[] = [];

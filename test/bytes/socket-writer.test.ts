@@ -205,15 +205,35 @@ describe('over TLS', () => {
     for (let round = 0; round < 5; round++) {
       for (const length of [1000, 20_000, CHUNK_BYTES, 1]) {
         owner.write(length);
-        assert.equal(pool.free, free);
       }
       await new Promise((resolve) => setImmediate(resolve));
     }
     pair.near.end();
     await compare(pair.far, owner);
+    assert.equal(pool.free, free, 'each slot is back, once');
   });
 
-  test('a reader that stops holds no slot, and gets all of it', async () => {
+  for (const end of ['drain', 'drop'] as const)
+    test(`a slot that waits behind a pending write comes back once, by ${end}`, async () => {
+      await using pair = await socketPair(true);
+      const pool = newPool();
+      const owner = new Owner(pair.near, pool);
+      const { free } = pool;
+      owner.write();
+      owner.write(5000);
+      assert.equal(pool.free, free - 1);
+      if (end === 'drop') {
+        const gone = closed(pair.near);
+        owner.writer.drop();
+        await gone;
+      } else {
+        pair.near.end();
+        await compare(pair.far, owner);
+      }
+      assert.equal(pool.free, free);
+    });
+
+  test('a reader that stops gets all of it, and what it held comes back', async () => {
     await using pair = await socketPair(true);
     const pool = newPool();
     const owner = new Owner(pair.near, pool);
@@ -224,9 +244,9 @@ describe('over TLS', () => {
       for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve));
     } while (owner.writer.heldBytes === 0);
     assert.equal(owner.write(), false);
-    assert.equal(pool.free, free);
     pair.near.end();
     await compare(pair.far, owner);
     assert.equal(owner.events[0], 'drained');
+    assert.equal(pool.free, free);
   });
 });
