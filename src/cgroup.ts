@@ -30,9 +30,9 @@ const UNLIMITED_BYTES = 2 ** 60;
 export type SystemMemory = {
   readonly limitBytes: number;
   /**
-   * What of it is in use, without files that the kernel can drop. On v2 that includes what its sockets hold (5,000
-   * clients that do not read are gigabytes there); v1 counts no sockets. undefined: there is no limit that could be met,
-   * or it cannot be told. Never rejects.
+   * What of it is in use, without files that the kernel can drop. Version 2 counts socket buffers too, which are
+   * gigabytes for 5,000 clients that do not read; version 1 does not. undefined: there is no limit to reach, or the
+   * system does not say. Never rejects.
    */
   usedBytes(): Promise<number | undefined>;
 };
@@ -60,7 +60,7 @@ async function readGroup(files: CgroupFiles): Promise<SystemMemory | undefined> 
   let least: { readonly folder: string; readonly limitBytes: number } | undefined;
   for (const folder of foldersOf(root, path)) {
     const limitBytes = Number(await contentOf(join(folder, names.limit)));
-    // "max" is no number.
+    // "max" means no limit.
     if (!(limitBytes > 0 && limitBytes < UNLIMITED_BYTES)) continue;
     if (least === undefined || limitBytes < least.limitBytes) least = { folder, limitBytes };
   }

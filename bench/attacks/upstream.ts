@@ -11,8 +11,8 @@ const MESSAGES = 13;
 export const FLOOD_REQUEST = Buffer.from([0x82, 0x80 + FLOOD.length, 0, 0, 0, 0, ...Buffer.from(FLOOD)]);
 
 /**
- * A server that says INFO, answers each PING, and floods whoever asks for it; in a process of its own, since a flood
- * must not delay those who watch. Its port.
+ * Starts a server that says INFO, answers each PING, and floods a client on request. It has its own process, so that a
+ * flood does not delay the measurement of honest clients.
  */
 export async function startUpstream(): Promise<{ readonly port: number; stop(): void }> {
   const child = fork(import.meta.filename);

@@ -24,10 +24,14 @@ export interface SocketOwner {
  * What `socket.write(chunk)` could not give to the kernel at once stays in libuv as a pointer into `chunk`. So a chunk
  * goes back to the pool only when the kernel has all of it: `writableLength === 0` directly after the write on a plain
  * TCP socket, else `drain`, or the socket's end. (Sockets of a session have a high-water mark of 1 byte, so that `drain`
- * is certain; `finish` comes in its place once the socket is ending.) A TLS socket encrypts inside `write()`, and the
- * chunk is free at once, but only while no earlier write is pending, and each XX Overwriting 67 pending writes of 64 KiB
- * corrupted exactly the 194,560 bytes that the kernel had not taken (Node 26.10); a pool with `poison` makes every such
- * mistake visible.
+ * is certain; `finish` comes in its place once the socket is ending.) Overwriting 67 pending writes of 64 KiB corrupted
+ * exactly the 194,560 bytes that the kernel had not taken (Node 26.10); a pool with `poison` makes every such mistake
+ * visible.
+ *
+ * A TLS socket encrypts inside `write()`, so the chunk is free when the call returns, but only while no earlier write is
+ * pending, and each is until the next turn. A later chunk waits as a pointer in the stream, and is free when its own
+ * write is done. A copy of it would be garbage for each client that stalls: enough of them to end a process of 256 MiB.
+ * Only ws, which does not tell when a write is done, gets one.
  *
  * ```
  *   write(chunk) ─▶ kernel has it ─────────────────────────────▶ pool      true

@@ -1,4 +1,4 @@
-/** What is wrong with a text that is no YAML, or no map of keys, in words that help. */
+/** Says what is wrong with text that is not YAML, or not a map of keys, and what to write instead. */
 import { type Document, isMap } from 'yaml';
 import { strangeCharacter } from './strange-character.ts';
 
