@@ -1,32 +1,18 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { SendQueues } from '../../src/net/send-queues.ts';
+import { type SocketPair, socketPair } from '../support/socket-pair.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 /** A connected pair, whose server side has filled all buffers of a client that reads nothing. */
-async function stoppedPair(host: string): Promise<{ near: Socket; far: Socket } & AsyncDisposable> {
-  const server = createServer({ highWaterMark: 1 }).listen(0, host);
-  await once(server, 'listening');
-  const accepted = once(server, 'connection') as Promise<[Socket]>;
-  const far = connect((server.address() as AddressInfo).port, host);
-  far.pause();
-  await once(far, 'connect');
-  const [near] = await accepted;
-  while (near.write(Buffer.alloc(65_536)));
-  return {
-    near,
-    far,
-    async [Symbol.asyncDispose]() {
-      near.destroy();
-      far.destroy();
-      server.close();
-      await once(server, 'close');
-    },
-  };
+async function stoppedPair(host: string): Promise<SocketPair> {
+  const pair = await socketPair(false, host);
+  while (pair.near.write(Buffer.alloc(65_536)));
+  return pair;
 }
 
 for (const host of ['127.0.0.1', '::1']) {

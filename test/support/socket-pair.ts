@@ -7,20 +7,13 @@ import { makeCertificates } from './certificates.ts';
 export type SocketPair = AsyncDisposable & { readonly near: Socket; readonly far: Socket };
 
 /** Two ends of one connection over loopback. The near one is as the gateway's are; the far one reads nothing. */
-export async function socketPair(secure: boolean): Promise<SocketPair> {
-  await using certificates = await makeCertificates();
-  const [cert, key] = await Promise.all([
-    readFile(certificates.serverCertFile),
-    readFile(certificates.serverKeyFile),
-  ]);
-  const server: Server = secure ? createTlsServer({ cert, key }) : createServer({ highWaterMark: 1 });
-  server.listen(0, '127.0.0.1');
+export async function socketPair(secure: boolean, host = '127.0.0.1'): Promise<SocketPair> {
+  const server = secure ? await tlsServer() : createServer({ highWaterMark: 1 });
+  server.listen(0, host);
   await once(server, 'listening');
   const accepted = once(server, secure ? 'secureConnection' : 'connection') as Promise<[Socket]>;
   const { port } = server.address() as AddressInfo;
-  const far = secure
-    ? connectTls({ port, host: '127.0.0.1', rejectUnauthorized: false })
-    : connect(port, '127.0.0.1');
+  const far = secure ? connectTls({ port, host, rejectUnauthorized: false }) : connect(port, host);
   far.on('error', () => {}).pause();
   await once(far, secure ? 'secureConnect' : 'connect');
   const [near] = await accepted;
@@ -35,4 +28,13 @@ export async function socketPair(secure: boolean): Promise<SocketPair> {
       await once(server, 'close');
     },
   };
+}
+
+async function tlsServer(): Promise<Server> {
+  await using certificates = await makeCertificates();
+  const [cert, key] = await Promise.all([
+    readFile(certificates.serverCertFile),
+    readFile(certificates.serverKeyFile),
+  ]);
+  return createTlsServer({ cert, key });
 }
