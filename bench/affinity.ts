@@ -30,6 +30,7 @@ export function pin(layout: Layout, processes: Processes): void {
   pinProcess(processes.upstream, third);
 }
 
-function pinProcess(pid: number, processor: number): void {
-  spawnSync('taskset', ['-a', '-c', '-p', String(processor), String(pid)]);
+/** Keeps a process off the other processors, where that can be asked for. */
+export function pinProcess(pid: number, processor: number): void {
+  if (canPin) spawnSync('taskset', ['-a', '-c', '-p', String(processor), String(pid)]);
 }

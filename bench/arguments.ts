@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 
 export type BenchArguments = {
@@ -7,15 +8,18 @@ export type BenchArguments = {
   readonly only: readonly string[] | undefined;
   readonly subjects: readonly string[] | undefined;
   readonly jsonFile: string | undefined;
+  /** The folder of another checkout. */
+  readonly before: string | undefined;
 };
 
-export const USAGE = `node bench/main.ts [--rounds N] [--only work,…] [--subjects name,…] [--quick] [--json FILE]
+export const USAGE = `node bench/main.ts [--rounds N] [--only work,…] [--subjects name,…] [--quick] [--json FILE] [--before TREE]
 
   --rounds N      measured rounds after the warm-up (9; of memory a third as many)
   --only a,b      these kinds of work
   --subjects a,b  subjects whose name contains one of these; the raw pipe is always there
   --quick         a tenth of the work in three rounds: does it run?
-  --json FILE     all figures of all rounds as JSON`;
+  --json FILE     all figures of all rounds as JSON
+  --before TREE   another checkout of natsgate with its packages, and this one again as a control`;
 
 /** @throws with one sentence when something is not understood. */
 export function parseArguments(args: readonly string[]): BenchArguments | 'help' {
@@ -27,6 +31,7 @@ export function parseArguments(args: readonly string[]): BenchArguments | 'help'
       subjects: { type: 'string' },
       quick: { type: 'boolean', default: false },
       json: { type: 'string' },
+      before: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
   });
@@ -39,5 +44,6 @@ export function parseArguments(args: readonly string[]): BenchArguments | 'help'
     only: values.only?.split(','),
     subjects: values.subjects?.split(','),
     jsonFile: values.json,
+    before: values.before === undefined ? undefined : resolve(values.before),
   };
 }

@@ -5,6 +5,7 @@ import { makeCertificate } from './certificate.ts';
 import { describeMachine, machineLines } from './machine.ts';
 import { runRounds } from './rounds.ts';
 import { SUBJECTS } from './subjects/all.ts';
+import { comparedWith } from './subjects/natsgate.ts';
 import { RAW_PIPE } from './subjects/raw-pipe.ts';
 import type { SubjectKind } from './subjects/subject.ts';
 import { rowsOf, tableOf } from './table.ts';
@@ -17,8 +18,9 @@ async function main(args: BenchArguments): Promise<void> {
     throw new Error(`--only does not know ${unknown}, but ${WORKS.map((work) => work.name).join(', ')}`);
   }
   const works = WORKS.filter((work) => args.only?.includes(work.name) ?? true);
-  const machine = await describeMachine(SUBJECTS);
-  const kinds = SUBJECTS.filter(
+  const subjects = args.before === undefined ? SUBJECTS : [...SUBJECTS, ...comparedWith(args.before)];
+  const machine = await describeMachine(subjects);
+  const kinds = subjects.filter(
     (kind) => machine.versions[kind.name] !== 'not installed' && isMeant(kind, args),
   );
   console.log(`${machineLines(machine)}\n`);

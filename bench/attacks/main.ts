@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { parseArgs, promisify } from 'node:util';
+import { pinProcess } from '../affinity.ts';
 import { makeCertificate } from '../certificate.ts';
 import { ATTACKS } from './all.ts';
 import type { Attack, Spent } from './attack.ts';
@@ -79,8 +80,9 @@ async function under(attack: Attack): Promise<void> {
 }
 
 async function attacked({ name }: Attack, { target }: Pod): Promise<Spent> {
-  const { stdout } = await run(process.execPath, [ATTACKER, name, JSON.stringify(target)], {
-    timeout: 120_000,
-  });
+  const attacker = run(process.execPath, [ATTACKER, name, JSON.stringify(target)], { timeout: 120_000 });
+  // An attacker has machines of its own; here it must not take both processors from the gateway.
+  for (const pid of [attacker.child.pid!, upstream.pid]) pinProcess(pid, 1);
+  const { stdout } = await attacker;
   return JSON.parse(stdout) as Spent;
 }

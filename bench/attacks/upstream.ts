@@ -14,10 +14,14 @@ export const FLOOD_REQUEST = Buffer.from([0x82, 0x80 + FLOOD.length, 0, 0, 0, 0,
  * Starts a server that says INFO, answers each PING, and floods a client on request. It has its own process, so that a
  * flood does not delay the measurement of honest clients.
  */
-export async function startUpstream(): Promise<{ readonly port: number; stop(): void }> {
+export async function startUpstream(): Promise<{
+  readonly port: number;
+  readonly pid: number;
+  stop(): void;
+}> {
   const child = fork(import.meta.filename);
   const [port] = (await once(child, 'message')) as [number];
-  return { port, stop: () => child.kill() };
+  return { port, pid: child.pid!, stop: () => child.kill() };
 }
 
 if (process.send !== undefined && import.meta.main) {

@@ -5,25 +5,44 @@ import { Program } from './program.ts';
 import type { StartOptions, Subject, SubjectKind } from './subject.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
-const PROGRAM = join(ROOT, 'src', 'main.ts');
 
 type Engine = 'cut-through' | 'buffered';
 export type Inspect = 'off' | 'observe' | 'enforce';
 
+/** Another checkout of natsgate with its packages installed, and the word for it in the tables. */
+type Tree = { readonly root: string; readonly word: string };
+const THIS_TREE: Tree = { root: ROOT, word: '' };
+
+/**
+ * What `--before` adds: the other tree at every level, and this one again. What two processes of the same tree differ
+ * by is what this machine can tell apart.
+ */
+export function comparedWith(root: string): readonly SubjectKind[] {
+  const before: Tree = { root, word: 'before' };
+  return [
+    natsgate('cut-through', 'off', { root: ROOT, word: 'again' }),
+    natsgate('cut-through', 'off', before),
+    natsgate('cut-through', 'observe', before),
+    natsgate('cut-through', 'enforce', before),
+  ];
+}
+
 /** The real program with its defaults, but for the limits that a storm of handshakes would run into. */
-export function natsgate(engine: Engine, inspect: Inspect = 'off'): SubjectKind {
-  const variant = inspect === 'off' ? (engine === 'buffered' ? engine : undefined) : inspect;
+export function natsgate(engine: Engine, inspect: Inspect = 'off', tree = THIS_TREE): SubjectKind {
+  const words = [inspect === 'off' ? (engine === 'buffered' ? engine : '') : inspect, tree.word];
+  const variant = words.filter((word) => word !== '').join(', ');
   return {
-    name: variant === undefined ? 'natsgate' : `natsgate (${variant})`,
+    name: variant === '' ? 'natsgate' : `natsgate (${variant})`,
     canTls: true,
     // An enforcer passes nothing that comes before a CONNECT, or that is not NATS.
     ...(inspect === 'off' ? {} : { inspects: true }),
     // A message of the buffered engine costs ten times as much.
     shares: { small: engine === 'buffered' ? 0.25 : 1 },
     async version() {
-      return (JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string }).version;
+      return (JSON.parse(readFileSync(join(tree.root, 'package.json'), 'utf8')) as { version: string })
+        .version;
     },
-    start: (options) => start(engine, inspect, options),
+    start: (options) => start(engine, inspect, options, tree.root),
   };
 }
 
@@ -52,9 +71,14 @@ export async function startLevels(
   return subjectOf(await startProgram('cut-through', 'off', options, () => [], routes), options);
 }
 
-async function start(engine: Engine, inspect: Inspect, options: StartOptions): Promise<Subject> {
+async function start(
+  engine: Engine,
+  inspect: Inspect,
+  options: StartOptions,
+  root: string,
+): Promise<Subject> {
   const flags = options.exactMemory === true ? EXACT_MEMORY.flags : [];
-  return subjectOf(await startProgram(engine, inspect, options, () => flags), options);
+  return subjectOf(await startProgram(engine, inspect, options, () => flags, [], root), options);
 }
 
 function startProgram(
@@ -63,7 +87,9 @@ function startProgram(
   { upstreamPort, tls, exactMemory }: StartOptions,
   flags: (folder: string) => readonly string[],
   routes: readonly { readonly path: string; readonly inspect: Inspect }[] = [],
+  root = ROOT,
 ): Promise<Program> {
+  const program = join(root, 'src', 'main.ts');
   const files = tls === undefined ? {} : { tls: { certFile: tls.certFile, keyFile: tls.keyFile } };
   const config = {
     listen: { address: '127.0.0.1:0', ...files },
@@ -78,7 +104,7 @@ function startProgram(
   };
   return Program.start(
     process.execPath,
-    (folder) => [...flags(folder), PROGRAM, '--config', join(folder, 'natsgate.yaml')],
+    (folder) => [...flags(folder), program, '--config', join(folder, 'natsgate.yaml')],
     // JSON is YAML.
     { 'natsgate.yaml': JSON.stringify(config) },
     exactMemory === true ? EXACT_MEMORY.env : {},
