@@ -24,13 +24,13 @@ export type { EngineName } from './schema.ts';
 export type { AdminConfig } from './sections/admin.ts';
 export type { CompressionConfig } from './sections/compression.ts';
 export type { DrainConfig } from './sections/drain.ts';
-export type { HideableField, InfoConfig, InspectLevel } from './sections/inspect.ts';
-export type { LimitsConfig, RouteLimits } from './sections/limits.ts';
+export type { InfoConfig, InspectLevel } from './sections/inspect.ts';
+export type { LimitsConfig } from './sections/limits.ts';
 export type { ListenAddress, ListenConfig, ServerTls, TlsMaterial } from './sections/listen.ts';
 export type { OriginsConfig } from './sections/origins.ts';
 export type { RouteConfig } from './sections/route.ts';
 export type { TimeoutsConfig } from './sections/timeouts.ts';
-export type { ProxySigner, UpstreamConfig, UpstreamServer, UpstreamTls } from './sections/upstream.ts';
+export type { UpstreamConfig, UpstreamServer, UpstreamTls } from './sections/upstream.ts';
 
 export type Config = {
   readonly listen: ListenConfig;

@@ -11,9 +11,6 @@ import { isMap } from './written.ts';
 const VARIABLE = '\\$\\{';
 const OFF = '[Oo][Ff][Ff]|[Ff]alse|[Nn]o';
 
-/** A value that is not as it should be: see `Reading` of values.ts. */
-export type ValueIssue = { readonly code: string; readonly what: string; readonly write: string };
-
 /** A section whose keys all have defaults. `short`: the key that a value in place of the section is for. */
 export function section<S extends z.ZodRawShape>(
   description: string,

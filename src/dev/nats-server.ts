@@ -12,7 +12,7 @@ import {
 import { downloadRelease, releaseBinary } from './nats-release.ts';
 
 /** What a server must be to be taken from the PATH or the cache. Older ones lack handshake_first and auth callout. */
-export const MINIMUM_VERSION = '2.10.0';
+const MINIMUM_VERSION = '2.10.0';
 
 export type FindOptions = {
   /** Where a server that had to be brought is kept; see `defaultCacheDir`. */

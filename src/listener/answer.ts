@@ -12,9 +12,6 @@ const RETRY_AFTER_SECONDS = { least: 1, most: 10 } as const;
 
 const ANSWERED = new WeakSet<Socket>();
 
-/** True once an answer was written; no further request on this connection may reach a rule. */
-export const isAnswered = (socket: Socket): boolean => ANSWERED.has(socket);
-
 /** Writes the constant answer of a refusal, as the last of this connection. */
 export function answer(socket: Socket, outcome: Refusal, options: { readonly head?: boolean } = {}): void {
   answerWith(socket, refusalResponse(outcome, { ...options, retryAfterSeconds: retryAfterSeconds() }));

@@ -42,7 +42,7 @@ export type ConnectChanges = {
 
 /** All fields by which a client can log in; code that logs in for it removes those that it does not set. */
 export const CREDENTIAL_FIELDS = ['user', 'pass', 'auth_token', 'nkey', 'jwt', 'sig'] as const;
-export type CredentialField = (typeof CREDENTIAL_FIELDS)[number];
+type CredentialField = (typeof CREDENTIAL_FIELDS)[number];
 
 export type ConnectRefusal =
   | 'not_json'

@@ -1,7 +1,7 @@
 /** The operations of the NATS client protocol, as nats-server 2.9 to 2.15 reads them: one table for all that reads them. */
 
 export type Direction = 'to_upstream' | 'to_client';
-export const DIRECTIONS = ['to_upstream', 'to_client'] as const satisfies readonly Direction[];
+const DIRECTIONS = ['to_upstream', 'to_client'] as const satisfies readonly Direction[];
 
 /** Row of a verb in `OPERATIONS`, and its place in counters; a number, since the parser counts on every message. */
 export const VERB = {
@@ -107,7 +107,7 @@ export const rowOf = (verb: Verb): OperationRow => OPERATIONS[verb] as Operation
 export const zeroCounts = (): Float64Array => new Float64Array(OPERATIONS.length);
 
 /** What each side may say. */
-export const verbsOf = (direction: Direction): readonly Verb[] =>
+const verbsOf = (direction: Direction): readonly Verb[] =>
   OPERATIONS.flatMap(({ directions }, verb) => (directions.includes(direction) ? [verb as Verb] : []));
 
 export const countsByName = (direction: Direction, counts: Float64Array): Record<string, number> =>

@@ -32,7 +32,7 @@ export function parseAuthority(text: string): Authority | undefined {
 }
 
 /** Reads a name, a dotted quad or a bracketed IPv6 literal. */
-export function parseHost(text: string): Host | undefined {
+function parseHost(text: string): Host | undefined {
   if (text.startsWith('[')) {
     const address = text.endsWith(']') ? canonicalIpv6(text.slice(1, -1)) : undefined;
     return address === undefined ? undefined : { kind: 'ipv6', text: `[${address}]` };
@@ -52,7 +52,7 @@ export function isAlphanumeric(code: number): boolean {
   return isDigit(code) || isLetter(code);
 }
 
-export function isDigit(code: number): boolean {
+function isDigit(code: number): boolean {
   return code >= 0x30 && code <= 0x39;
 }
 

@@ -1,5 +1,5 @@
 import type { HttpBindings } from '@hono/node-server';
-import type { Context, Handler, Hono } from 'hono';
+import type { Context, Hono } from 'hono';
 import type { RequestTarget } from '../net/request-target.ts';
 
 /** What a handler knows of its request beside what Hono shows. */
@@ -17,7 +17,6 @@ export type PrivateEnv = { Bindings: Bindings };
 export type Routes = Hono<PrivateEnv>;
 /** One request with its answer. `req.path` is never decoded or normalised; the rest of `req.url` says nothing. */
 export type Exchange = Context<PrivateEnv>;
-export type Answering = Handler<PrivateEnv>;
 
 /** No request has this path: a blank ends the target. */
 export const NO_PATH = '/ ';

@@ -56,7 +56,7 @@ export function startTls(
 }
 
 /** The name that the server's certificate must hold. */
-export function expectedName(server: UpstreamServer, config: UpstreamTls): string {
+function expectedName(server: UpstreamServer, config: UpstreamTls): string {
   return config.serverName ?? server.host;
 }
 

@@ -5,7 +5,7 @@ import { choice } from '../values.ts';
 import type { Check } from './check.ts';
 
 /** What of INFO may be kept from clients. */
-export const HIDEABLE_FIELDS = ['host', 'port', 'cluster', 'server_name', 'git_commit', 'go', 'ip'] as const;
+const HIDEABLE_FIELDS = ['host', 'port', 'cluster', 'server_name', 'git_commit', 'go', 'ip'] as const;
 export type HideableField = (typeof HIDEABLE_FIELDS)[number];
 
 export const inspect = words(
