@@ -346,7 +346,7 @@ export class Session
     else held.release(-change);
   }
 
-  onLife(): void {
+  onActivity(): void {
     this.#liveness.sawActivity(this.#parts.wheel.nowMs);
   }
 

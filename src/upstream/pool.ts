@@ -4,7 +4,6 @@ import type { Log } from '../log.ts';
 import type { ServerInfo } from '../nats/info.ts';
 import type { Places } from '../places.ts';
 import { choose } from './choose.ts';
-import { jitter, type Runtime, systemRuntime } from './clock.ts';
 import { connect as connectTo } from './connect.ts';
 import type { DialContext, DialObserver, DialTarget, Upstream } from './connection.ts';
 import { DialError } from './dial-error.ts';
@@ -13,6 +12,7 @@ import { type HealthProbe, HttpHealthProbe, healthTarget } from './health.ts';
 import { type Candidates, Race, type RaceOptions } from './race.ts';
 import { Readiness } from './readiness.ts';
 import { PooledServer, type UpstreamServerStatus } from './server.ts';
+import { jitter, realSystem, type System } from './system.ts';
 
 /** How often a gateway whose readiness follows the upstream dials by itself, when no client makes it. */
 const PROBE_WHEN_UP_MS = 5000;
@@ -30,7 +30,7 @@ export type PoolParts = {
   /** The pool that this one replaces: it inherits whether an upstream answers, and who carries how many sessions. */
   readonly before?: UpstreamPool;
   // A test brings its own.
-  readonly runtime?: Runtime;
+  readonly system?: System;
   readonly connect?: typeof connectTo;
   readonly makeProbe?: (template: string, host: string, address: string) => HealthProbe;
 };
@@ -53,7 +53,7 @@ export class UpstreamPool {
   #ownContext: DialContext;
   readonly #config: UpstreamConfig;
   readonly #parts: PoolParts;
-  readonly #runtime: Runtime;
+  readonly #system: System;
   readonly #servers: readonly PooledServer[];
   readonly #candidates: Candidates;
   readonly #readiness: Readiness;
@@ -71,9 +71,9 @@ export class UpstreamPool {
     this.#config = config;
     this.#parts = parts;
     this.#ownContext = parts.ownContext;
-    this.#runtime = parts.runtime ?? systemRuntime;
+    this.#system = parts.system ?? realSystem;
     const { before } = parts;
-    this.#readiness = before === undefined ? new Readiness(this.#runtime.nowMs()) : before.#readiness;
+    this.#readiness = before === undefined ? new Readiness(this.#system.nowMs()) : before.#readiness;
     this.#servers = this.#makeServers();
     this.#collectEndpoints();
     this.#candidates = this.#makeCandidates(this.#servers, () => this.#endpoints);
@@ -167,7 +167,7 @@ export class UpstreamPool {
 
   /** False only where `readiness` is upstream, and no dial has succeeded for a while. */
   get ready(): boolean {
-    return this.#config.readiness === 'process' || this.#readiness.ready(this.#runtime.nowMs());
+    return this.#config.readiness === 'process' || this.#readiness.ready(this.#system.nowMs());
   }
 
   /** In the order of the configuration, each name once. */
@@ -181,7 +181,7 @@ export class UpstreamPool {
     const options: RaceOptions = {
       connectTimeoutMs,
       dialTimeoutMs,
-      runtime: this.#runtime,
+      system: this.#system,
       observer,
       places,
       connectTo: (target, limits, attemptSignal, attemptObserver) =>
@@ -194,7 +194,7 @@ export class UpstreamPool {
   #makeServers(): readonly PooledServer[] {
     const { servers, health } = this.#config;
     const { before, log, places, makeProbe = this.#makeHttpProbe } = this.#parts;
-    const parts = { runtime: this.#runtime, log, places };
+    const parts = { system: this.#system, log, places };
     const made = new Map<string, PooledServer>();
     for (const [index, server] of servers.entries()) {
       if (made.has(server.name)) continue;
@@ -219,10 +219,10 @@ export class UpstreamPool {
   #makeCandidates(servers: readonly PooledServer[], endpoints: () => readonly Endpoint[]): Candidates {
     const { order } = this.#config;
     const { onConnect } = this.#parts.observer;
-    const runtime = this.#runtime;
+    const system = this.#system;
     const resolvers = servers.flatMap(({ resolver }) => resolver ?? []);
     return {
-      next: (tried) => choose(endpoints(), tried, order, runtime.nowMs(), runtime.random),
+      next: (tried) => choose(endpoints(), tried, order, system.nowMs(), system.random),
       hasMore: (tried) => resolvers.length > 0 || endpoints().length > tried.size,
       freshAddresses: () => {
         const lookups = resolvers.flatMap((resolver) => resolver.fresh() ?? []);
@@ -234,7 +234,7 @@ export class UpstreamPool {
 
   #dialled(succeeded: boolean): void {
     if (this.#retired) return;
-    const nowMs = this.#runtime.nowMs();
+    const nowMs = this.#system.nowMs();
     this.#lastDialAtMs = nowMs;
     this.#readiness.dialled(succeeded, nowMs);
     this.#logReady();
@@ -242,8 +242,8 @@ export class UpstreamPool {
 
   #checkHealth(): void {
     for (const server of this.#servers) server.checkHealth();
-    const delayMs = jitter(this.#config.health.intervalMs, 0.1, this.#runtime.random);
-    this.#cancelHealth = this.#runtime.after(delayMs, () => this.#checkHealth());
+    const delayMs = jitter(this.#config.health.intervalMs, 0.1, this.#system.random);
+    this.#cancelHealth = this.#system.after(delayMs, () => this.#checkHealth());
   }
 
   /** Without it, a gateway that is not ready gets no clients, dials nothing and never learns that it could be. */
@@ -252,10 +252,10 @@ export class UpstreamPool {
     const again = (): void => {
       if (this.#retired || this.#closing.signal.aborted) return;
       this.#logReady();
-      this.#cancelProbe = this.#runtime.after(PROBE_WHEN_DOWN_MS, () => this.#probe());
+      this.#cancelProbe = this.#system.after(PROBE_WHEN_DOWN_MS, () => this.#probe());
     };
     const { places } = this.#parts;
-    if (this.#runtime.nowMs() - this.#lastDialAtMs < dueMs || !places.take()) again();
+    if (this.#system.nowMs() - this.#lastDialAtMs < dueMs || !places.take()) again();
     else {
       this.dial(this.#closing.signal, this.#ownContext)
         .then(

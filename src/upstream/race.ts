@@ -1,9 +1,9 @@
 import type { Places } from '../places.ts';
-import type { Runtime } from './clock.ts';
 import type { ConnectOutcome } from './connect-outcome.ts';
 import type { DialObserver, DialTarget, Upstream } from './connection.ts';
 import { DialError } from './dial-error.ts';
 import type { Endpoint } from './endpoint.ts';
+import type { System } from './system.ts';
 
 /** One attempt at one address: `connect` of connect.ts with all that does not change between attempts. */
 export type ConnectTo = (
@@ -28,7 +28,7 @@ export type Candidates = {
 export type RaceOptions = {
   readonly connectTimeoutMs: number;
   readonly dialTimeoutMs: number;
-  readonly runtime: Runtime;
+  readonly system: System;
   readonly observer: DialObserver;
   readonly connectTo: ConnectTo;
   /** For each connection of the dial beside the first, which has that of the session to be. */
@@ -81,7 +81,7 @@ export class Race {
     this.#candidates = candidates;
     this.#options = options;
     this.#signal = signal;
-    this.#deadlineMs = options.runtime.nowMs() + options.dialTimeoutMs;
+    this.#deadlineMs = options.system.nowMs() + options.dialTimeoutMs;
   }
 
   /** To be called once. @throws DialError when no server sent INFO in time; the reason of the signal when it aborts. */
@@ -97,7 +97,7 @@ export class Race {
   #tryNext(): void {
     if (this.#settled) return;
     this.#cancelStagger?.();
-    const leftMs = this.#deadlineMs - this.#options.runtime.nowMs();
+    const leftMs = this.#deadlineMs - this.#options.system.nowMs();
     const mayTry = leftMs > 0 && this.#tried.size < MAX_ATTEMPTS;
     const endpoint = mayTry ? this.#candidates.next(this.#tried) : undefined;
     if (endpoint === undefined) {
@@ -138,19 +138,19 @@ export class Race {
 
   /** A first timer that comes late is set once more: our process was slow, and the answer may be here. */
   #stagger(isLast = false): void {
-    const { runtime, dialTimeoutMs } = this.#options;
+    const { system, dialTimeoutMs } = this.#options;
     const staggerMs = Math.min(STAGGER_MS, dialTimeoutMs / 4);
-    const dueMs = runtime.nowMs() + staggerMs;
-    this.#cancelStagger = runtime.after(staggerMs, () => {
-      if (isLast || runtime.nowMs() - dueMs < LATE_MS) this.#tryNext();
+    const dueMs = system.nowMs() + staggerMs;
+    this.#cancelStagger = system.after(staggerMs, () => {
+      if (isLast || system.nowMs() - dueMs < LATE_MS) this.#tryNext();
       else this.#stagger(true);
     });
   }
 
   #start(endpoint: Endpoint, leftMs: number): void {
-    const { connectTimeoutMs, observer, runtime, connectTo } = this.#options;
+    const { connectTimeoutMs, observer, system, connectTo } = this.#options;
     const cancel = new AbortController();
-    const attempt: Attempt = { endpoint, startedAtMs: runtime.nowMs(), cancel, connectReported: false };
+    const attempt: Attempt = { endpoint, startedAtMs: system.nowMs(), cancel, connectReported: false };
     this.#attempts.add(attempt);
     endpoint.pending++;
     const onConnect = (outcome: ConnectOutcome, seconds: number): void => {
@@ -203,7 +203,7 @@ export class Race {
   #cancelSilent(attempt: Attempt): void {
     const { endpoint, startedAtMs, connectReported, cancel } = attempt;
     this.#attempts.delete(attempt);
-    const silentMs = Math.round(this.#options.runtime.nowMs() - startedAtMs);
+    const silentMs = Math.round(this.#options.system.nowMs() - startedAtMs);
     const { target } = endpoint;
     const error = new DialError(
       'upstream_timeout',
@@ -220,10 +220,10 @@ export class Race {
   /** All known endpoints were tried. A name may have got other addresses: a pod that was moved, a first lookup. */
   #outOfEndpoints(leftMs: number): void {
     if (this.#awaitsLookup) return;
-    const { runtime, dialTimeoutMs } = this.#options;
+    const { system, dialTimeoutMs } = this.#options;
     const graceMs = this.#tried.size === 0 ? leftMs : Math.min(leftMs, LOOKUP_GRACE_MS);
-    this.#lookupsUntilMs ??= runtime.nowMs() + graceMs;
-    const waitMs = Math.min(leftMs, this.#lookupsUntilMs - runtime.nowMs());
+    this.#lookupsUntilMs ??= system.nowMs() + graceMs;
+    const waitMs = Math.min(leftMs, this.#lookupsUntilMs - system.nowMs());
     const fresh = waitMs > 0 ? this.#candidates.freshAddresses() : undefined;
     if (fresh !== undefined) return this.#awaitLookup(fresh, waitMs);
     if (this.#attempts.size > 0) return;
@@ -248,7 +248,7 @@ export class Race {
       this.#cancelWait?.();
       this.#tryNext();
     };
-    this.#cancelWait = this.#options.runtime.after(waitMs, goOn);
+    this.#cancelWait = this.#options.system.after(waitMs, goOn);
     void fresh.then(goOn);
   }
 

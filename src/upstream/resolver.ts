@@ -1,4 +1,4 @@
-import { jitter, type Runtime } from './clock.ts';
+import { jitter, type System } from './system.ts';
 
 /** Label values of natsgate_upstream_lookups_total. `late`: over the deadline; its answer is used all the same. */
 export const LOOKUP_OUTCOMES = ['ok', 'failed', 'late'] as const;
@@ -27,7 +27,7 @@ export type ResolverObserver = {
  */
 export class Resolver {
   readonly #host: string;
-  readonly #runtime: Runtime;
+  readonly #system: System;
   readonly #observer: ResolverObserver;
   #pending: Promise<void> | undefined;
   #known = false;
@@ -37,9 +37,9 @@ export class Resolver {
   #cancelDeadline: () => void = () => {};
   #closed = false;
 
-  constructor(host: string, runtime: Runtime, observer: ResolverObserver) {
+  constructor(host: string, system: System, observer: ResolverObserver) {
     this.#host = host;
-    this.#runtime = runtime;
+    this.#system = system;
     this.#observer = observer;
   }
 
@@ -50,7 +50,7 @@ export class Resolver {
 
   /** Settles when the lookup under way has ended, after beginning one if the last is not very young. Never rejects. */
   fresh(): Promise<void> | undefined {
-    if (this.#runtime.nowMs() - this.#askedAtMs >= MIN_AGE_MS) this.#ask();
+    if (this.#system.nowMs() - this.#askedAtMs >= MIN_AGE_MS) this.#ask();
     return this.#pending;
   }
 
@@ -63,13 +63,13 @@ export class Resolver {
   #ask(): void {
     if (this.#pending !== undefined || this.#closed) return;
     this.#cancelNext();
-    this.#askedAtMs = this.#runtime.nowMs();
+    this.#askedAtMs = this.#system.nowMs();
     let late = false;
-    this.#cancelDeadline = this.#runtime.after(LOOKUP_DEADLINE_MS, () => {
+    this.#cancelDeadline = this.#system.after(LOOKUP_DEADLINE_MS, () => {
       late = true;
       this.#observer.onLookup('late', `no answer within ${LOOKUP_DEADLINE_MS} ms`);
     });
-    this.#pending = this.#runtime.resolve(this.#host).then(
+    this.#pending = this.#system.resolve(this.#host).then(
       (addresses) => this.#settled(addresses, undefined, late),
       (error: NodeJS.ErrnoException) => this.#settled([], error.code ?? error.message, late),
     );
@@ -79,7 +79,7 @@ export class Resolver {
     this.#pending = undefined;
     this.#cancelDeadline();
     if (this.#closed) return;
-    const nowMs = this.#runtime.nowMs();
+    const nowMs = this.#system.nowMs();
     const found = [...new Set(addresses)].slice(0, MAX_ADDRESSES);
     if (found.length > 0) {
       this.#known = true;
@@ -91,7 +91,7 @@ export class Resolver {
     }
     if (found.length > 0) this.#observer.onLookup('ok', undefined);
     else if (!late) this.#observer.onLookup('failed', cause ?? 'no address');
-    const delayMs = jitter(this.#known ? REFRESH_MS : MIN_AGE_MS, 0.1, this.#runtime.random);
-    this.#cancelNext = this.#runtime.after(delayMs, () => this.#ask());
+    const delayMs = jitter(this.#known ? REFRESH_MS : MIN_AGE_MS, 0.1, this.#system.random);
+    this.#cancelNext = this.#system.after(delayMs, () => this.#ask());
   }
 }

@@ -2,7 +2,6 @@ import { isIP } from 'node:net';
 import type { UpstreamServer } from '../config/config.ts';
 import { foreignText, type Log } from '../log.ts';
 import type { Places } from '../places.ts';
-import type { Runtime } from './clock.ts';
 import type { ConnectOutcome } from './connect-outcome.ts';
 import type { Upstream } from './connection.ts';
 import { DIAL_FAILURES, DialError, type DialFailure } from './dial-error.ts';
@@ -12,6 +11,7 @@ import { HealthChecks } from './health-checks.ts';
 import { LOOKUP_OUTCOMES, Resolver } from './resolver.ts';
 import { SessionCounts } from './session-counts.ts';
 import { StateLog } from './state-log.ts';
+import type { System } from './system.ts';
 
 /** What became of one attempt: label values of natsgate_upstream_dials_total. */
 const DIAL_OUTCOMES = ['ok', ...DIAL_FAILURES] as const;
@@ -35,14 +35,14 @@ export type UpstreamServerStatus = {
 };
 
 /** What all servers of a pool share. */
-export type ServerParts = { readonly runtime: Runtime; readonly log: Log; readonly places: Places };
+export type ServerParts = { readonly system: System; readonly log: Log; readonly places: Places };
 
 /** A server of the configuration: one endpoint, or one for each address of its name. */
 export class PooledServer implements EndpointOwner {
   readonly server: UpstreamServer;
   /** undefined: its host is an address. */
   readonly resolver: Resolver | undefined;
-  readonly #runtime: Runtime;
+  readonly #system: System;
   readonly #onEndpoints: () => void;
   readonly #stateLog: StateLog;
   readonly #log: Log;
@@ -62,26 +62,26 @@ export class PooledServer implements EndpointOwner {
    */
   constructor(
     server: UpstreamServer,
-    { runtime, log, places }: ServerParts,
+    { system, log, places }: ServerParts,
     makeProbe: ((address: string) => HealthProbe) | undefined,
     onEndpoints: () => void,
     before?: PooledServer,
   ) {
     this.server = server;
-    this.#runtime = runtime;
+    this.#system = system;
     this.#log = log;
     this.#onEndpoints = onEndpoints;
     this.#sessions = before === undefined ? new SessionCounts() : before.#sessions;
     this.#checks =
       makeProbe && new HealthChecks(makeProbe, places, (endpoint, answer) => this.#checked(endpoint, answer));
-    this.#stateLog = new StateLog(server.name, log, runtime, () => ({
+    this.#stateLog = new StateLog(server.name, log, system, () => ({
       state: this.state,
       sessions: this.#sessions.total,
       lastError: this.#lastError,
     }));
     if (isIP(server.host) !== 0) this.#endpoints = [this.#endpointAt(server.host)];
     else {
-      this.resolver = new Resolver(server.host, runtime, {
+      this.resolver = new Resolver(server.host, system, {
         onAddresses: (found) => this.#setAddresses(found),
         onLookup: (outcome, cause) => {
           this.#lookups[outcome] = (this.#lookups[outcome] ?? 0) + 1;
@@ -102,7 +102,7 @@ export class PooledServer implements EndpointOwner {
   }
 
   status(): UpstreamServerStatus {
-    const nowMs = this.#runtime.nowMs();
+    const nowMs = this.#system.nowMs();
     const waits = this.#endpoints.map(({ retryAtMs }) => Math.max(0, Math.round(retryAtMs - nowMs)));
     return {
       name: this.server.name,
@@ -123,7 +123,7 @@ export class PooledServer implements EndpointOwner {
   succeeded(endpoint: Endpoint, lameDuck: boolean): void {
     this.#count('ok');
     if (lameDuck) this.#countLameDuck();
-    endpoint.succeeded(lameDuck, this.#runtime.nowMs());
+    endpoint.succeeded(lameDuck, this.#system.nowMs());
     this.#stateLog.changed();
   }
 
@@ -131,7 +131,7 @@ export class PooledServer implements EndpointOwner {
     this.#count(error.outcome);
     const { address, host } = endpoint.target;
     this.#lastError = foreignText(address === host ? error.message : `${error.message} (${address})`);
-    endpoint.failed(startedAtMs, this.#runtime.nowMs(), this.#runtime.random());
+    endpoint.failed(startedAtMs, this.#system.nowMs(), this.#system.random());
     void this.resolver?.fresh();
     this.#stateLog.changed();
   }
@@ -146,7 +146,7 @@ export class PooledServer implements EndpointOwner {
   /** A session that it carries got an INFO with `ldm`. */
   markLameDuck(address: string): void {
     const endpoint = this.#endpoints.find(({ target }) => target.address === address);
-    if (endpoint?.markLameDuck(this.#runtime.nowMs()) !== true) return;
+    if (endpoint?.markLameDuck(this.#system.nowMs()) !== true) return;
     this.#countLameDuck();
     this.#stateLog.changed();
   }

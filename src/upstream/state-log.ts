@@ -1,6 +1,6 @@
 import type { Log } from '../log.ts';
-import type { Runtime } from './clock.ts';
 import type { ServerState } from './endpoint.ts';
+import type { System } from './system.ts';
 
 /** At most one line in this time; the state that lasts is always logged. */
 const INTERVAL_MS = 1000;
@@ -15,26 +15,26 @@ export type StateFacts = {
 export class StateLog {
   readonly #server: string;
   readonly #log: Log;
-  readonly #runtime: Runtime;
+  readonly #system: System;
   readonly #facts: () => StateFacts;
   #loggedState: ServerState = 'untried';
   #loggedAtMs = Number.NEGATIVE_INFINITY;
   #cancel: (() => void) | undefined;
 
-  constructor(server: string, log: Log, runtime: Runtime, facts: () => StateFacts) {
+  constructor(server: string, log: Log, system: System, facts: () => StateFacts) {
     this.#server = server;
     this.#log = log;
-    this.#runtime = runtime;
+    this.#system = system;
     this.#facts = facts;
   }
 
   /** To be called when the state may have changed. */
   changed(): void {
     if (this.#cancel !== undefined || this.#facts().state === this.#loggedState) return;
-    const waitMs = this.#loggedAtMs + INTERVAL_MS - this.#runtime.nowMs();
+    const waitMs = this.#loggedAtMs + INTERVAL_MS - this.#system.nowMs();
     if (waitMs <= 0) this.#write();
     else {
-      this.#cancel = this.#runtime.after(waitMs, () => {
+      this.#cancel = this.#system.after(waitMs, () => {
         this.#cancel = undefined;
         if (this.#facts().state !== this.#loggedState) this.#write();
       });
@@ -53,7 +53,7 @@ export class StateLog {
     this.#loggedState = state;
     // The first success is no news; and untried comes back only with a name's new addresses.
     if (was === 'untried' && state === 'up') return;
-    this.#loggedAtMs = this.#runtime.nowMs();
+    this.#loggedAtMs = this.#system.nowMs();
     const good = state === 'up' || state === 'untried';
     const error = good || lastError === undefined ? {} : { error: lastError };
     this.#log[good ? 'info' : 'warn'](

@@ -357,7 +357,7 @@ class BufferedSocket implements ByteSocket, SocketOwner, CloseObserver {
     const messagesBefore = this.#meter.messages;
     const controlFramesAllowed = this.#controlLimit.allowed(nowMs, this.#meter.controlFrames);
     this.#meter.feed(chunk);
-    this.#owner?.onLife();
+    this.#owner?.onActivity();
     const isNew = this.#meter.messages !== messagesBefore;
     if (!this.#meter.messageOpen) this.#assemblingSinceMs = undefined;
     else if (isNew) this.#assemblingSinceMs = nowMs;

@@ -70,7 +70,7 @@ export interface ByteSocketOwner {
   /** `assemblingBytes` has grown or shrunk by so many. */
   onAssembling(change: number): void;
   /** Something arrived from the client, whatever it was. */
-  onLife(): void;
+  onActivity(): void;
   /** The client's side ended: it closed, vanished, or broke a rule. At most once; not after `close()`. */
   onEnd(end: ClientEnd): void;
   /** The socket is gone. Exactly once, last. */

@@ -201,7 +201,7 @@ class CutThroughSocket implements ByteSocket, SocketOwner {
   received(length: number): void {
     const { pool, counters } = this.#shared;
     counters.clientWireBytes += length;
-    this.#owner?.onLife();
+    this.#owner?.onActivity();
     const reader = this.#reader;
     reader.controlFramesAllowed = this.#controlLimit.allowed(this.#shared.clock.nowMs, reader.controlFrames);
     const slot = pool.take();

@@ -130,7 +130,7 @@ class Echo implements ByteSocketOwner {
   onDrain(): void {}
   onPong(): void {}
   onAssembling(): void {}
-  onLife(): void {}
+  onActivity(): void {}
   onEnd(): void {}
   onClosed(): void {}
 }

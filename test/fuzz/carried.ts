@@ -229,7 +229,7 @@ class Carried implements ByteSocketOwner {
   onDrain(): void {}
   onPong(): void {}
   onAssembling(): void {}
-  onLife(): void {}
+  onActivity(): void {}
 
   onEnd(end: ClientEnd): void {
     if (this.#over) this.#faults.push(`${end.reason} behind the end`);

@@ -3,16 +3,16 @@ import { BufferPool } from '../../src/bytes/buffer-pool.ts';
 import type { UpstreamConfig, UpstreamServer } from '../../src/config/config.ts';
 import type { Log } from '../../src/log.ts';
 import { Places } from '../../src/places.ts';
-import type { Runtime } from '../../src/upstream/clock.ts';
 import type { ConnectOptions, DialContext, DialTarget, Upstream } from '../../src/upstream/connection.ts';
 import { DialError, type DialFailure } from '../../src/upstream/dial-error.ts';
 import type { HealthAnswer, HealthProbe } from '../../src/upstream/health.ts';
 import { UpstreamPool } from '../../src/upstream/pool.ts';
+import type { System } from '../../src/upstream/system.ts';
 
 /** Lets everything run that promises have set going. */
 export const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-export class ManualRuntime implements Runtime {
+export class ManualSystem implements System {
   #nowMs = 0;
   readonly #timers = new Set<{ readonly atMs: number; readonly call: () => void }>();
   readonly lookups: string[] = [];
@@ -82,9 +82,9 @@ export class FakeServers {
   readonly sockets: FakeSocket[] = [];
   readonly connects: string[] = [];
   inFlight = 0;
-  readonly #tools: ManualRuntime;
+  readonly #tools: ManualSystem;
 
-  constructor(tools: ManualRuntime) {
+  constructor(tools: ManualSystem) {
     this.#tools = tools;
   }
 
@@ -151,7 +151,7 @@ export function bench(
   overrides: Partial<UpstreamConfig> = {},
   places = new Places(1000),
 ) {
-  const tools = new ManualRuntime();
+  const tools = new ManualSystem();
   const servers = new FakeServers(tools);
   const probes = new Map<string, FakeProbe>();
   const lines: { level: string; message: string; fields: Record<string, unknown> }[] = [];
@@ -181,7 +181,7 @@ export function bench(
       observer: { onConnect: (outcome) => servers.connects.push(outcome), onFirstByte: () => {} },
       log: log as unknown as Log,
       places,
-      runtime: tools,
+      system: tools,
       makeProbe: (_template, _host, address) => {
         const probe = new FakeProbe();
         probes.set(address, probe);

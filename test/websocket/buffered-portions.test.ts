@@ -61,7 +61,7 @@ class Seen implements ByteSocketOwner {
 
   onDrain(): void {}
   onPong(): void {}
-  onLife(): void {}
+  onActivity(): void {}
 }
 
 type Connected = AsyncDisposable & {

@@ -1,7 +1,7 @@
 import { lookup } from 'node:dns/promises';
 
-/** Clock, chance and name resolution of the pool; a test brings its own. */
-export type Runtime = {
+/** What the pool asks the machine for: time, chance and the addresses of names. A test brings its own. */
+export type System = {
   /** Monotonic. */
   nowMs(): number;
   /** From 0 to below 1. */
@@ -17,7 +17,7 @@ export type Runtime = {
  * need its search list. The system does not tell how long an answer is valid, hence the fixed interval of
  * `resolver.ts`.
  */
-export const systemRuntime: Runtime = {
+export const realSystem: System = {
   nowMs: () => performance.now(),
   random: Math.random,
   after(delayMs, call) {
