@@ -22,23 +22,23 @@ import {
 
 export type GatewayOptions = Machine &
   PartsOptions & {
-    /** Dials each upstream once after the start, and one that a reload brings after it; the log tells who answered. */
+    /** Dials each upstream once at the start, and each new one after a reload. The log says which servers answered. */
     readonly firstDial?: boolean;
     /** Where the configuration comes from; without it there is no reload. */
     readonly source?: Omit<ReloaderOptions, 'apply' | 'log'>;
   };
 
 /**
- * After a drain the numbers of its end wait so long for a scrape that is due. It fits into the 5 s that the documents
- * ask for beyond delay and timeout.
+ * A drain ends with a wait for the scrape that reads the last numbers, at most this long. docs/operations.md asks for a
+ * grace period of 5 s beyond delay and timeout, so this must be less.
  */
 const LAST_SCRAPE_MS = 4000;
 
 /**
  * Starts a gateway; resolves when both ports listen.
  *
- * @throws what a part threw: a port in use, a session cap that the descriptor limit cannot carry. Whatever was started
- * before it has been stopped.
+ * @throws what a part threw: a port in use, a session cap that the descriptor limit cannot carry. Everything that was
+ * started before has been stopped again.
  */
 export async function startGateway(config: Config, options: GatewayOptions): Promise<Gateway> {
   const gateway = new Gateway(await prepare(config, options), options);
@@ -69,7 +69,7 @@ export class Gateway implements AdminSource {
   readonly #options: GatewayOptions;
   readonly #log: Log;
   readonly #parts: Parts;
-  /** What runs. A reload puts another one in its place; handshakes and sessions keep the one that they began with. */
+  /** The running configuration. A reload replaces it; handshakes and sessions keep the one that they began with. */
   #runtime: Runtime;
   readonly #opener: SessionOpener;
   readonly #listener: Listener;
@@ -129,7 +129,7 @@ export class Gateway implements AdminSource {
     const { config } = this.#runtime;
     this.#adminAddress = await this.#admin.listen(config.admin.address);
     this.#address = await this.#listener.listen(config.listen.address);
-    // After the ports: a second gateway by mistake says that they are in use, and nothing of servers before that.
+    // After the ports, so that a gateway that was started twice says that they are in use, and nothing about servers.
     this.#runtime.start();
     this.#state = 'ready';
     const addresses = { clients: this.address, admin: this.adminAddress };
@@ -139,10 +139,10 @@ export class Gateway implements AdminSource {
   }
 
   /**
-   * Shuts down in order: not ready at once; new sessions are let in for `drain.delay`, while balancers notice;
-   * then all sessions are closed with 1001, spread over `drain.timeout`. Resolves when stopped. The admin port
-   * answers to the end, and when a scraper is due it waits for it, 4 s at most. `whileInUse`: no balancer has to notice,
-   * so the delay ends as soon as no session is open.
+   * Shuts down in order. /readyz says no at once. New sessions are let in for `drain.delay`, until balancers have
+   * noticed. Then all sessions are closed with 1001, spread over `drain.timeout`. The admin port closes last, after the
+   * scrape that is due. Resolves when stopped. `whileInUse`: no balancer needs the delay, so it ends as soon as no
+   * session is open.
    */
   drain(options: { readonly whileInUse?: boolean } = {}): Promise<void> {
     this.#drained ??= this.#drain(options.whileInUse === true);
@@ -160,7 +160,7 @@ export class Gateway implements AdminSource {
       this.#log.warn({ ...drain }, 'drain.delay and drain.timeout are longer than drain.budget; shortened');
     const unused = new AbortController();
     if (whileInUse) void sessions.empty().then(() => unused.abort());
-    // stop() ends the wait, too; both are no failure.
+    // stop() also ends the wait. Neither is a failure.
     const signal = AbortSignal.any([this.#cutNow.signal, unused.signal]);
     await sleep(delayMs, undefined, { signal }).catch(() => {});
     this.#opener.close();
@@ -172,7 +172,7 @@ export class Gateway implements AdminSource {
     await this.#closeParts();
   }
 
-  /** Stops at once: every session is cut. Also ends a drain that is under way. Safe to call at any time. */
+  /** Cuts every session and stops, also during a drain. Safe to call at any time. */
   async stop(): Promise<void> {
     this.#opener.close();
     this.#cutNow.abort();
@@ -201,20 +201,20 @@ export class Gateway implements AdminSource {
   // Reload
 
   /**
-   * Reads the configuration again, and runs it if it is right. undefined: there is nothing to read from. Sessions stay
-   * as they are, whatever it says.
+   * Reads the configuration again, and runs it if it is valid. Open sessions do not change. undefined: there is nothing
+   * to read from.
    */
   async reload(trigger: ReloadTrigger): Promise<ReloadReport | undefined> {
     return this.#reloader?.reload(trigger);
   }
 
-  /** Makes `config` the running one. @throws when something of it cannot be; then nothing has changed. */
+  /** Makes `config` the running one. @throws when a part of it cannot be made; then nothing has changed. */
   async #apply(config: Config): Promise<void> {
     const before = this.#runtime;
     const next = await prepare(config, this.#options, before.prepared);
     if (this.#state === 'stopped') throw new Error('the gateway has stopped');
     const runtime = new Runtime(next, this.#parts, before);
-    // From here to the end in one turn: the next handshake sees all of it.
+    // Nothing is awaited from here on, so that the next handshake sees all of it.
     if (next.serverTls !== undefined && next.serverTls !== before.prepared.serverTls) {
       this.#listener.present(next.serverTls);
     }
@@ -232,7 +232,7 @@ export class Gateway implements AdminSource {
 
   // What is seen from outside
 
-  /** Where clients connect; port 0 in the configuration has become a real one. */
+  /** Where clients connect. In place of port 0 it has the port that the system chose. */
   get address(): ListenAddress {
     return this.#address ?? this.#runtime.config.listen.address;
   }

@@ -12,7 +12,7 @@ import { type DialClient, dialContext } from './upstream/dial-context.ts';
 import { DialError } from './upstream/dial-error.ts';
 import type { ByteSocket } from './websocket/byte-socket.ts';
 
-/** One opening handshake, and what it has got so far. What its session does not take over is given back. */
+/** One opening handshake, and what it has got so far. What no session takes over is given back at the end. */
 type HandshakeContext = {
   readonly opening: Opening;
   /** As it was configured when the handshake began. */
@@ -24,10 +24,10 @@ type HandshakeContext = {
 /** The handshake ends here. `cause`: for the log, never for the client. */
 type Refused = { readonly outcome: Refusal; readonly cause?: string };
 
-/** undefined: the next one follows, unless the client has left or was answered meanwhile. */
+/** undefined: the next step follows, unless the client has left or has its answer. */
 type Step = (handshake: HandshakeContext) => Promise<Refused | undefined> | Refused | undefined;
 
-/** The gateway at the moment when it is asked. */
+/** The state of the gateway, read anew at each call. */
 export type GatewayNow = { runtime(): Runtime; isDraining(): boolean };
 
 /**
@@ -46,7 +46,8 @@ export class SessionOpener {
 
   readonly #steps: readonly Step[] = [
     (handshake) => this.#admit(handshake),
-    // The place of authorize: it asks who the client is before anything is dialled for it, and adds the grant.
+    // A login step (authorize) belongs here: it asks who the client is before anything is dialled for it, and adds the
+    // answer to the context.
     (handshake) => this.#dial(handshake),
     (handshake) => this.#accept(handshake),
   ];
@@ -59,7 +60,7 @@ export class SessionOpener {
   /** Resolves when the handshake is answered. Never rejects. */
   async open(opening: Opening): Promise<void> {
     const route = this.#now.runtime().route(opening.facts.route ?? DEFAULT_ROUTE);
-    // Rules and routes change in one turn; should they ever differ, it costs this client alone.
+    // Rules and routes change in one turn, so this must not happen. If it does, only this client is refused.
     if (route === undefined) return opening.refuse('no_route');
     const handshake: HandshakeContext = { opening, route, slot: undefined, upstream: undefined };
     this.#waiting.add(opening);
@@ -79,7 +80,7 @@ export class SessionOpener {
     }
   }
 
-  /** From now on every handshake is refused, those that wait too. */
+  /** Refuses every handshake from now on, and those that wait. */
   close(): void {
     this.#closed = true;
     for (const opening of this.#waiting) opening.refuse('draining');
@@ -114,7 +115,7 @@ export class SessionOpener {
     opening.accept(() => {
       const engine = route.compression?.engineFor(opening.request) ?? route.engine;
       engine.upgrade(opening.request, opening.socket, (client) => this.#begin(handshake, client));
-      // A session has taken it over.
+      // True when a session has taken the upstream over.
       return handshake.upstream === undefined;
     });
   }
@@ -146,8 +147,8 @@ export class SessionOpener {
   }
 
   /**
-   * undefined at level off: the session carries bytes and nothing else. What the functions below see lives as long as
-   * the session, so nothing of the handshake may be among it.
+   * undefined at level `off`: the session only carries bytes. The callbacks below live as long as the session, so they
+   * must not refer to the handshake.
    */
   #inspectorFor(
     session: SessionFacts,
@@ -171,7 +172,7 @@ export class SessionOpener {
         recorder.parserStopped({ id, clientAddress }, direction, error, level),
       onServerError: (kind) => recorder.serverError(kind),
       onRoundTrip: (seconds) => recorder.natsRoundTrip(seconds),
-      // The pool that runs now must know, even if another one placed the session.
+      // The running pool must know, even if the pool before a reload placed the session.
       onLameDuck: () => runtime().route(name)?.upstreams.markLameDuck(server),
     });
   }

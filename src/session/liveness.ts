@@ -7,10 +7,10 @@ export type LivenessLimits = {
   readonly sessionAgeMs: number;
 };
 
-/** A message that was begun must be finished in this time where it is held back (buffered engine). */
+/** The buffered engine holds a message until it is complete. It must be complete within this time. */
 const ASSEMBLY_MS = 30_000;
 
-/** What of the session decides whether the client's silence means something. */
+/** What decides whether the client's silence counts. */
 export type Listening = {
   /** We read what the client sends. */
   readonly isReading: boolean;
@@ -18,8 +18,8 @@ export type Listening = {
 };
 
 /**
- * When one client is pinged, and when its session is over by time alone. All times are those of the wheel, but for the
- * round trips of pings.
+ * When a client is pinged, and when its session ends by time alone. All times are those of the wheel, except the round
+ * trips of pings.
  */
 export class Liveness {
   readonly #limits: LivenessLimits;
@@ -28,7 +28,7 @@ export class Liveness {
   #nextPingMs: number;
   /** 0: no answer is measured. */
   #pingSentAtMs = 0;
-  /** Pings that follow bytes, whose answers say nothing about the network. */
+  /** Unanswered pings that were sent after bytes. Their round trips say nothing about the network. */
   #marksOut = 0;
 
   constructor(limits: LivenessLimits, nowMs: number) {
@@ -56,13 +56,13 @@ export class Liveness {
     return nowMs >= this.#nextPingMs;
   }
 
-  /** One is due now, whether it is sent or not. */
+  /** To be called when a ping is due, whether it is sent or not. */
   planNextPing(nowMs: number): void {
     this.#nextPingMs = nowMs + jittered(this.#limits.pingMs);
   }
 
   pingSent(): void {
-    // Of several pings a client may answer the last one only.
+    // A client may answer only the last of several pings (RFC 6455 §5.5.3).
     this.#pingSentAtMs = this.#marksOut === 0 ? performance.now() : 0;
     this.#marksOut = 0;
   }
@@ -71,7 +71,7 @@ export class Liveness {
     this.#marksOut++;
   }
 
-  /** Seconds of the round trip; undefined where the answer measures none. */
+  /** Seconds of the round trip; undefined: this pong does not measure one. */
   answered(): number | undefined {
     if (this.#marksOut > 0) {
       this.#marksOut--;
@@ -83,7 +83,9 @@ export class Liveness {
     return seconds;
   }
 
-  /** When something may be due. A message that has not begun yet cannot be late before its whole limit from now. */
+  /**
+   * The earliest time at which something may be due. A message that has not begun yet has its whole limit before it.
+   */
   dueAtMs(nowMs: number, assemblingSinceMs: number | undefined): number {
     return Math.min(
       this.#nextPingMs,

@@ -1,16 +1,16 @@
 import type { Log } from '../log.ts';
 
-/** A session as the overload sees it. */
+/** A session that may hold bytes. */
 export type Holder = {
-  /** What it has waiting in this process, for either side. */
+  /** Bytes that wait in this process, for either side. */
   readonly heldBytes: number;
-  /** Since when, without a moment in between at which nothing waited. */
+  /** Since when bytes have waited without a break. */
   readonly heldSinceMs: number;
-  /** Ends it now, with what it holds. */
+  /** Ends the session now and frees what it holds. */
   shed(): void;
 };
 
-/** What was held can be used again at once; see BufferPool. */
+/** Keeps freed buffers, up to so many bytes, to be used again; see BufferPool. */
 export type Spares = { keepSpares(bytes: number): void };
 
 /** The memory of the container, as in cgroup.ts. */
@@ -19,28 +19,29 @@ export type Memory = {
   usedBytes(): Promise<number | undefined>;
 };
 
-/** Sessions end until so much of the limit is left in use, so that not each further byte ends another one. */
+/** Sessions end until this share of the limit is in use. Without a margin each further byte would end one more. */
 const CALM_SHARE = 0.9;
-/** Of the limit: what those who end at once have held. */
+/** Share of the limit that the sessions which end together have held. */
 const SPARE_SHARE = 1 - CALM_SHARE;
-/** Of the container's memory: there sessions end although what they hold here is within its limit. */
+/** Share of the container's memory. Above it sessions end, even when what they hold is within its own limit. */
 const FULL_SHARE = 0.85;
-/** Of the sessions that hold something, when the container is full: then it is looked at again. */
+/** When the container is full, this share of the sessions that hold bytes ends; then the memory is read again. */
 const SHED_WHEN_FULL = 1 / 4;
-/** How often the system is asked while bytes wait; a flood fills the kernel's buffers faster than that. */
+/** How often the memory is read while bytes wait. A flood fills the kernel's buffers faster, so many stalls ask too. */
 const ASK_MS = 250;
 const ASK_AFTER_STALLS = 32;
-/** So long nobody had to end: it is over. */
+/** The overload is over when no session had to end for this long. */
 const CALM_MS = 10_000;
 
 /**
- * What all sessions together have waiting, and what happens when that is too much: of those that hold something the
- * ones end that have done so for longest, as `overload`, until there is room again.
+ * Counts the bytes that all sessions have waiting. When they are too many, the sessions that have held bytes longest
+ * end as `overload`, until there is room again.
  *
- * Too much is more than a limit, or a container that is nearly full, with whatever: where the kernel counts the buffers
- * of sockets to the container (cgroup v2), a client that does not read costs far more there than here.
+ * They are too many above a limit, or when the container is nearly full, whatever fills it. With cgroup v2 the kernel
+ * counts the buffers of sockets to the container, and there a client that does not read costs far more than here.
  *
- * Holding and releasing is an addition and a comparison. Who holds what is looked at only when it is too much.
+ * To hold and to release costs one addition and one comparison. Single sessions are looked at only when they are too
+ * many.
  */
 export class Overload {
   readonly #sessions: Iterable<Holder>;
@@ -95,7 +96,7 @@ export class Overload {
     this.#heldBytes -= bytes;
   }
 
-  /** Not at once: the caller that holds one more is in the middle of a read. */
+  /** Not at once, because the caller is in the middle of a read. */
   #shedSoon(): void {
     if (this.#isDue) return;
     this.#isDue = true;
@@ -136,7 +137,7 @@ export class Overload {
       const fields = { limit, heldBytes, limitBytes: this.#limitBytes, sessions: holders.length };
       this.#log.warn(
         fields,
-        'too much waits for slow clients or servers: those that have waited longest end',
+        'too many bytes wait for slow clients or servers: the sessions that have waited longest end',
       );
     }
     this.#shedAtMs = performance.now();
@@ -146,6 +147,9 @@ export class Overload {
     if (this.#shedAtMs === undefined || performance.now() - this.#shedAtMs < CALM_MS) return;
     this.#shedAtMs = undefined;
     this.#spares.keepSpares(0);
-    this.#log.info({ heldBytes: this.#heldBytes }, 'no more waits for slow clients or servers than may');
+    this.#log.info(
+      { heldBytes: this.#heldBytes },
+      'the bytes that wait for slow clients or servers are within the limit again',
+    );
   }
 }

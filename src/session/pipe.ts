@@ -4,8 +4,8 @@ import { SocketWriter } from '../bytes/socket-writer.ts';
 import type { ByteSocket } from '../websocket/byte-socket.ts';
 
 /**
- * Payload bytes and pauses of all sessions together: plain numbers, since the data path may not pay for a
- * metrics library (1.3 µs for a labelled increment, 3 ns for this). Read at scrape time.
+ * Payload bytes and pauses of all sessions together. These are plain numbers, read at scrape time, because a metrics
+ * library is too slow for the data path (1.3 µs for a labelled increment, 3 ns for this).
  */
 export class Traffic {
   bytesToUpstream = 0;
@@ -16,7 +16,7 @@ export class Traffic {
   upstreamsPausedNow = 0;
 }
 
-/** What all sessions together have waiting. */
+/** Counts the bytes that all sessions have waiting. */
 export type HeldBytes = { hold(bytes: number): void; release(bytes: number): void };
 
 /** What all pipes share. */
@@ -28,17 +28,17 @@ export type PipeParts = {
 };
 
 export type PipeOwner = {
-  /** So many bytes have gone to the client that a ping should follow them. */
+  /** A ping should follow the bytes that have gone to the client. */
   onMark(): void;
-  /** A side takes no more for now. */
+  /** A side takes no more bytes for now. */
   onStall(): void;
 };
 
 /**
- * A client that reads slowly out of large buffers of its system looks to our kernel like one that has stopped: windows
- * of TCP open again in steps of up to half a buffer, which is minutes for 5 KB/s (Linux 6.18). A ping behind each so
- * many bytes is answered when the client has read up to there. No more than so many in one tick of the wheel: enough
- * for all that both kernels hold for a client that reads nothing, and nothing to speak of for a fast one.
+ * A client that reads slowly from large kernel buffers looks as if it had stopped: its TCP window opens in steps of up
+ * to half a buffer, which are minutes apart at 5 KB/s (Linux 6.18). So a ping (a mark) follows each MARK_BYTES, and its
+ * pong shows that the client has read up to there. MAX_MARKS in one tick of the wheel cover all that both kernels hold
+ * for a client that reads nothing, and cost next to nothing for a fast one.
  */
 const MARK_BYTES = 128 * 1024;
 const MAX_MARKS = 64;
@@ -68,7 +68,7 @@ export class Pipe {
   upstreamStalledSinceMs: number | undefined;
   /** Since when the client has taken nothing while upstream bytes wait; undefined while it flows. */
   clientStalledSinceMs: number | undefined;
-  /** What waits here for either side. */
+  /** Memory of the bytes that wait here for each side. */
   #heldForUpstream = 0;
   #heldForClient = 0;
   #open = true;
@@ -112,7 +112,7 @@ export class Pipe {
     return this.#heldForClient > 0;
   }
 
-  /** The sockets are being dropped: what waits counts no more, though it is there for another moment. */
+  /** The sockets are being dropped, so the bytes that wait no longer count, though they exist a moment longer. */
   forgetHeld(): void {
     this.#parts.held.release(this.heldBytes);
     this.#heldForUpstream = 0;
@@ -178,7 +178,7 @@ export class Pipe {
     this.#openToUpstream = false;
   }
 
-  /** Ends both directions: nothing more is taken from either side; what was taken stays on its way. */
+  /** Ends both directions: nothing more is taken from either side; what was taken is still delivered. */
   shut(): void {
     if (!this.#open) return;
     this.#open = false;

@@ -1,11 +1,11 @@
 import type { CloseReason } from '../close-reason.ts';
 import type { Session } from './session.ts';
 
-/** How soon the sessions of a drain are closed at the least: a reconnecting client costs a handshake. */
+/** Shortest time between two closes of a drain, because each client that connects again costs a handshake. */
 const MIN_CLOSE_INTERVAL_MS = 100;
 const DRAIN_STEP_MS = 50;
 
-/** The live set. Upgraded sockets are unknown to the HTTP server's own bookkeeping, so this owns them. */
+/** All open sessions. Node's HTTP server does not keep track of upgraded sockets, so this class does. */
 export class Sessions {
   readonly #live = new Map<Session, { release(): void }>();
   #opened = 0;

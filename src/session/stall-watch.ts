@@ -1,11 +1,11 @@
 import type { Socket } from 'node:net';
 import { takenBytes } from '../net/tcp-handle.ts';
 
-/** A stalled side is looked at so often within `timeouts.stall`. */
+/** A side for which bytes wait is looked at this many times within `timeouts.stall`. */
 export const LOOKS_PER_STALL = 4;
-/** Over so many times `timeouts.stall` the average of a slow side is taken. */
+/** The average rate of a slow side is taken over this many times `timeouts.stall`. */
 export const RATE_STALLS = 4;
-/** A side that takes less, on average, is ended: what waits for it costs memory all the time. */
+/** A side that takes less on average ends the session: the bytes that wait for it cost memory all the time. */
 export const LEAST_BYTES_PER_SECOND = 1024;
 
 /** What one side of a session has taken, in bytes since its connection began. */
@@ -53,7 +53,7 @@ export class StallWatch {
     return tooSlow;
   }
 
-  /** The side has shown otherwise that it reads. */
+  /** The side has shown in another way that it reads. */
   progressed(nowMs: number): void {
     this.#progressAtMs = nowMs;
   }
@@ -64,14 +64,17 @@ export class StallWatch {
   }
 }
 
-/** What our kernel took may still lie in its buffer; what it gave to the side may have been taken long before. */
+/**
+ * Either number may grow alone: bytes that our kernel took may still be in its buffer, and bytes that the side
+ * acknowledges may have been taken long before.
+ */
 const advance = (from: Taken, to: Taken): number =>
   Math.max(
     to.byKernel - from.byKernel,
     from.bySide === undefined || to.bySide === undefined ? 0 : to.bySide - from.bySide,
   );
 
-/** Tells how much of what the kernel holds a peer has not acknowledged; as SendQueues of net/send-queues.ts. */
+/** Says how many bytes of the kernel's buffer the peer has not acknowledged; see SendQueues of net/send-queues.ts. */
 export type Queues = { unacknowledged(socket: Socket): Promise<number | undefined> };
 
 export type Look = { readonly hasStalled: boolean; readonly madeProgress: boolean };
@@ -101,17 +104,17 @@ export class WatchedSide {
     this.#onLook = onLook;
   }
 
-  /** Nothing waits: the next time begins anew. */
+  /** Nothing waits any more; the next wait begins anew. */
   forget(): void {
     this.#watch = undefined;
   }
 
-  /** It answered what it can only have met behind bytes that it has read. */
+  /** The client answered a ping that came after bytes, so it has read those bytes. */
   progressed(): void {
     this.#watch?.progressed(this.#clock.nowMs);
   }
 
-  /** `sinceMs`: when bytes began to wait, the last time. `onLook` is called at once or in a moment. */
+  /** `sinceMs`: when this wait began. `onLook` is called now, or after the kernel was asked. */
   look(sinceMs: number): void {
     const byKernel = takenBytes(this.#socket);
     this.#watch ??= new StallWatch(this.#stallMs, sinceMs, { byKernel, bySide: undefined });

@@ -3,13 +3,13 @@ import { LOOKS_PER_STALL, type Queues, WatchedSide } from './stall-watch.ts';
 
 export type Side = 'client' | 'upstream';
 
-/** What is watched, and who hears of it. */
+/** The session that is watched, and that hears of it. */
 export type Waiting = {
   /** Since when bytes wait for the side; undefined: none do. */
   waitsSinceMs(side: Side): number | undefined;
-  /** The side takes some. */
+  /** The side has taken bytes. */
   onProgress(side: Side): void;
-  /** It has taken none for `timeouts.stall`, or too few for longer. */
+  /** The side has taken none for `timeouts.stall`, or too few over a longer time. */
   onStalled(side: Side): void;
 };
 
@@ -19,9 +19,9 @@ export type WaitsParts = {
   readonly wheel: { readonly nowMs: number };
 };
 
-/** The sides of one session for which bytes wait, or have waited: made when that happens for the first time. */
+/** Watches both sides of one session. Made when bytes wait for the first time. */
 export class Waits {
-  /** When they are to be looked at. */
+  /** When to call `look`. */
   lookAtMs = Number.POSITIVE_INFINITY;
   readonly #owner: Waiting;
   readonly #parts: WaitsParts;
@@ -38,7 +38,7 @@ export class Waits {
     ];
   }
 
-  /** Bytes wait. True: it is news, and `lookAtMs` another one. */
+  /** Bytes wait for a side. True: `lookAtMs` has changed. */
   begin(): boolean {
     if (this.lookAtMs < Number.POSITIVE_INFINITY) return false;
     const { wheel, limits } = this.#parts;
