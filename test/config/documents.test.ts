@@ -62,6 +62,23 @@ test('the table of the page has the same keys and defaults', () => {
   assert.deepEqual([...table], [...expected]);
 });
 
+test('the page has a table for each section, in the order of the schema, and links to each of them', () => {
+  const allKeys = page.slice(page.indexOf('## All keys'), page.indexOf('## Short forms'));
+  const sections = [...new Set([...fromJsonSchema().keys()].map((key) => key.replace(/\..*/, '')))];
+  const headings = [...allKeys.matchAll(/^### Keys? (?:of )?`(\w+)`$/gm)].map(([, name]) => name);
+  assert.deepEqual(headings, sections);
+  for (const [heading = '', ...rows] of allKeys
+    .split(/^(?=### )/m)
+    .slice(1)
+    .map((part) => part.split('\n'))) {
+    const name = /`(\w+)`/.exec(heading)?.[1] ?? '';
+    const keys = rows.flatMap((row) => /^\| `(\w+)/.exec(row)?.[1] ?? []);
+    assert.deepEqual([...new Set(keys)], [name]);
+    const anchor = heading.replace('### ', '').replaceAll('`', '').replaceAll(' ', '-').toLowerCase();
+    assert.ok(allKeys.includes(`[\`${name}\`](#${anchor})`), name);
+  }
+});
+
 test('ranges and words of the page are those of the schema', async () => {
   for (const [, key = '', type = ''] of page.matchAll(/^\| `([a-zA-Z]+\.[a-zA-Z.]+)` \| ([^|]+) \|/gm)) {
     const range = /, (\S+) to ([^\s,]+)(?:, or `(\w+)`(?: or `\w+`)?)?$/.exec(type.trim());
