@@ -83,7 +83,8 @@ export const CLOSE_REASONS = {
     initiator: 'gateway',
     level: 'warn',
     finalError: 'Unknown Protocol Operation',
-    sentence: 'A side sent what is no NATS operation, or a form that inspect: enforce does not let pass.',
+    sentence:
+      'A side sent bytes that are not a NATS operation, or a form that inspect: enforce does not let pass.',
   },
   assembly_timeout: {
     code: 1008,
@@ -114,7 +115,7 @@ export const CLOSE_REASONS = {
     level: 'warn',
     finalError: RETURN_ERROR,
     sentence:
-      'More bytes waited for slow clients and servers than the memory carries, and for this session for longest.',
+      'More bytes waited for slow clients and servers than the memory allows, and this session had waited longest.',
   },
   session_expired: {
     code: 1001,
