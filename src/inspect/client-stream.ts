@@ -5,7 +5,7 @@ import type { SessionSides } from './inspection.ts';
 import { writeJoined } from './join-pieces.ts';
 import { StreamEditor, type Write } from './stream-editor.ts';
 
-/** Of lines that wait for a boundary, but for the last one. */
+/** Limit of the lines that wait for a boundary; the last line is not counted. */
 const MAX_WAITING_BYTES = READ_BYTES;
 const NOTHING = Buffer.alloc(0);
 
@@ -25,12 +25,12 @@ export class ClientStream {
   readonly #parser: NatsParser;
   readonly #pool: BufferPool;
   readonly #reader: ServerReader;
-  /** Nothing passes before it is understood. */
+  /** Enforcing: no byte passes before it is understood. */
   readonly #holdsBack: boolean;
   #sides: SessionSides | undefined;
   #waiting: Buffer | undefined;
   #isLast = false;
-  /** The client is given bytes that are not read yet. */
+  /** The client is getting bytes that were not read yet. */
   #isAhead = false;
 
   constructor(parser: NatsParser, pool: BufferPool, reader: ServerReader, holdsBack: boolean) {
@@ -56,18 +56,20 @@ export class ClientStream {
     if (copy !== undefined) this.#pool.release(copy);
   }
 
-  /** SIMD reads the memory of the pool alone. What came from elsewhere, as TLS brings it, is copied there. */
+  /**
+   * The fast scan (SIMD) reads only the memory of the pool, so a piece from elsewhere, as with TLS, is copied there.
+   */
   #copyForScan(piece: Buffer): Buffer | undefined {
     const pool = this.#pool;
     const isThere = pool.memory === undefined || piece.buffer === pool.memory.buffer;
-    // The last slot would be lent as a copy from elsewhere again.
+    // The pool lends its last slot as a copy outside of its memory, which would be no gain.
     if (isThere || piece.length > READ_BYTES || pool.free < 2) return undefined;
     const slot = pool.take();
     return pool.lend(slot, slot + piece.copy(pool.bytes, slot));
   }
 
   #passUnread(piece: Buffer, write: Write): void {
-    // Written first: what the write has brought into the cache is read at half the cost.
+    // The write comes first: it brings the bytes into the CPU's cache, and then reading costs half.
     this.#isAhead = true;
     write(piece);
     this.#isAhead = false;
@@ -83,7 +85,7 @@ export class ClientStream {
       this.#waiting = undefined;
       if (this.#isLast) passed = boundary;
     }
-    // No end of an operation will be found any more.
+    // The parser has stopped, so there will be no boundary any more.
     if (this.#parser.error !== undefined) this.#waiting = undefined;
     if (this.editor.isIdle) {
       if (passed > 0) write(passed === piece.length ? piece : piece.subarray(0, passed));
@@ -126,7 +128,7 @@ export class ClientStream {
     return (this.#parser.counts[VERB.PONG] ?? 0) > 0;
   }
 
-  /** The client is between two operations. What is held back, it has not seen. */
+  /** The client is between two operations. It has not seen bytes that are held back. */
   get #isBetween(): boolean {
     const parser = this.#parser;
     if (this.#isAhead || !parser.isBetweenOperations) return false;

@@ -6,20 +6,20 @@ import { linePolicy } from './line-policy.ts';
 import { signaturePolicy } from './signature-policy.ts';
 
 export type EnforcementRules = {
-  /** Bytes of an argument of a client's line. */
+  /** Most bytes of the argument of a client's line. */
   readonly maxLineBytes: number;
   /** Applied to every INFO. */
   readonly info: InfoRules;
   /** Gives the `proxy_sig` of CONNECT for the server's nonce. */
   readonly sign?: (nonce: string) => string;
-  /** After those that every enforcer has. */
+  /** Asked after the policies that every enforcer has. */
   readonly policies?: readonly Policy[];
 };
 
 /** How much rewriting of INFO may grow one read. A server sends a few lines at once, not thousands. */
 const MAX_GROWTH_BYTES = 64 * 1024;
 
-/** Asks the policies of one session what is to become of its operations. */
+/** Asks the policies of one session for a verdict on each operation. */
 export class Enforcer {
   readonly #rules: EnforcementRules;
   readonly #policies: readonly Policy[];
@@ -32,7 +32,10 @@ export class Enforcer {
     this.#policies = [linePolicy, ...(sign === undefined ? [] : [signaturePolicy(sign)]), ...policies];
   }
 
-  /** No message may pass unseen. Before CONNECT none does: it must be refused. */
+  /**
+   * Every message must be reported, so the fast scan must be off. Before CONNECT each message is refused, so it must be
+   * seen.
+   */
   get needsEveryMessage(): boolean {
     return !this.#hasConnect || this.#policies.some((policy) => policy.needsEveryMessage);
   }
@@ -47,7 +50,7 @@ export class Enforcer {
     return undefined;
   }
 
-  /** For the first CONNECT. It leaves in canonical form, with what the policies change in it. */
+  /** For the first CONNECT. It is written in canonical form, with the changes of the policies. */
   judgeConnect(reading: ConnectReading, context: PolicyContext): Verdict {
     if (reading.kind === 'refused') return violation(`a plain CONNECT (${reading.sentence})`);
     this.#hasConnect = true;

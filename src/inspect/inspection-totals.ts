@@ -10,7 +10,7 @@ export type InspectionNumbers = {
   readonly sessions: number;
 };
 
-/** What all inspected sessions have seen: those that ended as sums, the open ones read when somebody asks. */
+/** What all inspected sessions have seen: sums for those that have ended; open ones are read when somebody asks. */
 export class InspectionTotals {
   /** By the id of the session. */
   readonly #open = new Map<number, Inspector>();

@@ -5,39 +5,39 @@ import type { ParseProblem } from '../nats/protocol.ts';
 
 /** The two sides that an inspection writes to. */
 export type SessionSides = {
-  /** The chunk goes back to the pool by this side. */
+  /** The side gives the chunk back to the pool. */
   writeToUpstream(chunk: Buffer): void;
   /** The piece is only read during the call. */
   writeToClient(piece: Buffer): void;
-  /** Nothing that was written to the client waits for it. */
+  /** The client is not behind: no written byte waits for it. */
   readonly clientTakes: boolean;
 };
 
 /**
- * The inspection of one session, where there is one. It sees every byte in order, says what may pass, and knows where a
- * line of ours may be inserted.
+ * The inspection of one session, if its route reads NATS. It sees every byte in order, decides what may pass, and knows
+ * where natsgate may insert a line of its own.
  */
 export interface Inspection {
   /** To be called first. */
   start(sides: SessionSides): void;
-  /** The line that came before the 101; returns the client's first message. */
+  /** Takes the INFO line that came before the 101; returns the client's first message. */
   firstInfo(line: Buffer): Buffer;
   /** Writes what may go upstream now, as one chunk at most. Owns the chunk as `ByteSocketOwner.onBytes` does. */
   toUpstream(chunk: Buffer): void;
   /** Writes what may go to the client now. The chunk is only valid during the call. */
   toClient(chunk: Buffer): void;
-  /** Set by the three above: the session must end for this reason. */
+  /** The session must end for this reason. Set by the three methods above. */
   readonly endReason: CloseReason | undefined;
   /**
    * Inserts a line of ours between two operations of the server: now, or at the next boundary after the server's first
-   * PONG; until then some clients take the next message for it (nats.py).
+   * PONG. Before that PONG some clients (nats.py) take any line for the answer to their PING.
    */
   insert(line: Buffer): void;
-  /** The same for the last line, which may be empty: nothing is written after it, and it does not wait for a PONG. */
+  /** The same for the last line, which may be empty. Nothing is written after it, and it does not wait for the PONG. */
   insertLast(line: Buffer): void;
   /** A line still waits for its boundary. */
   readonly isWaiting: boolean;
-  /** No line is inserted any more. */
+  /** Drops the lines that wait. */
   cancel(): void;
   /** The line that announces an end to the client; undefined: none. */
   finalError(reason: CloseReason): Buffer | undefined;
@@ -49,13 +49,13 @@ export interface Inspection {
   readonly hint: string | undefined;
 }
 
-/** What is to become of an operation. undefined: it passes as it came. */
+/** What happens to an operation. undefined: it passes unchanged. */
 export type Verdict =
-  /** Its line leaves as these bytes; a payload follows as it came. */
+  /** Its line is replaced by these bytes; its payload follows unchanged. */
   | { readonly kind: 'replace'; readonly line: Buffer }
-  /** Nothing of it leaves, its payload neither; the client gets this -ERR line, where there is one. */
+  /** No byte of it passes, nor of its payload. The client gets the -ERR line, if there is one. */
   | { readonly kind: 'drop'; readonly error: Buffer | undefined }
-  /** The session ends; what the stream needed in its place goes into the log. */
+  /** The session ends. `expected`, for the log: what was expected in its place. */
   | {
       readonly kind: 'end';
       readonly reason: CloseReason;
@@ -70,19 +70,19 @@ export type PolicyContext = {
 };
 
 /**
- * One rule about what a client says, asked before the operation may pass. Policies are asked in their order, and the first
- * that does not let an operation pass as it came decides; so those that judge come before those that rewrite.
+ * One rule about what a client sends, asked before the operation may pass. Policies are asked in order, and the first
+ * with a verdict decides, so those that refuse come before those that rewrite.
  */
 export type Policy = {
-  /** It must see every message: the fast scan, which reports none, is switched off. */
+  /** The policy must see every message, so the fast scan, which reports none, is switched off. */
   readonly needsEveryMessage: boolean;
   /** For every operation after CONNECT. */
   readonly judge?: (operation: Operation, context: PolicyContext) => Verdict | undefined;
-  /** For the CONNECT: fields to set or to remove before it is written anew. Later policies see the client's own words. */
+  /** For the CONNECT: fields to set or to remove before it is written. Every policy sees the client's own CONNECT. */
   readonly connect?: (connect: Connect, context: PolicyContext) => ConnectChanges;
 };
 
-/** A form that no policy of ours lets pass: the client's fault. */
+/** The verdict on a form that must not pass: the session ends by a fault of the client. */
 export const violation = (expected: string, problem: ParseProblem = 'policy'): Verdict => ({
   kind: 'end',
   reason: 'nats_violation',

@@ -24,7 +24,7 @@ import type { Subscriptions } from './subscriptions.ts';
 
 export type InspectionLevel = 'observe' | 'enforce';
 
-/** All but the level and the limit of lines is for `enforce`. */
+/** Only `level` and `maxLineBytes` are used by `observe`. */
 export type InspectionRules = EnforcementRules & { readonly level: InspectionLevel };
 
 /** What the live view shows of an inspected session. */
@@ -40,7 +40,7 @@ export type InspectionFacts = {
   readonly stopped: Readonly<Record<Direction, ParseError | undefined>>;
 };
 
-/** Of the errors for one read: a client that needs more than that has got the message. */
+/** Most bytes of -ERR lines for one read; more would tell the client nothing new. */
 const MAX_ERROR_BYTES = READ_BYTES;
 const UNCHANGED: InfoRules = { connectUrls: 'keep', hide: [] };
 
@@ -53,7 +53,7 @@ const UNCHANGED: InfoRules = { connectUrls: 'keep', hide: [] };
  *            control line waits                                 the policies decide
  * ```
  *
- * An observer that cannot read a direction gives that direction up; the bytes go on. An enforcer ends the session.
+ * An observer that cannot read a direction stops reading it, and the bytes go on. An enforcer ends the session.
  */
 export class Inspector implements Inspection, ServerReader {
   readonly up: NatsParser;
@@ -89,7 +89,7 @@ export class Inspector implements Inspection, ServerReader {
       checkHeaders: enforce,
     });
     this.down = new NatsParser('to_client', {
-      // A MSG line holds another client's line, and the sid of this one.
+      // A MSG line repeats arguments of the publisher's line, and adds the sid of this client.
       maxLineBytes: Math.max(MAX_SERVER_LINE_BYTES, 2 * maxLineBytes),
       sink: { onOperation: (operation) => this.#onServerOperation(operation) },
       assembleLines: enforce,
@@ -121,7 +121,7 @@ export class Inspector implements Inspection, ServerReader {
     this.#sendErrors();
   }
 
-  /** What may pass of the chunk, which goes back to the pool if it is not the chunk itself. */
+  /** What may pass of the chunk. If that is not the chunk itself, the chunk goes back to the pool. */
   #edited(chunk: Buffer, understood: number): Buffer | undefined {
     const editor = this.#upEditor;
     if (editor.isIdle && understood > 0)
@@ -159,10 +159,10 @@ export class Inspector implements Inspection, ServerReader {
     return text === undefined ? undefined : Buffer.from(`-ERR '${text}'\r\n`);
   }
 
-  /** The most recent INFO with `ldm`, without addresses: this gateway is about to go, others are not known. */
+  /** The most recent INFO with `ldm`, without addresses: this gateway will stop, and it knows no others. */
   lameDuckInfo(): Buffer | undefined {
     const { infoLine, connect } = this.#facts;
-    // As a server does, not to clients that take an INFO for the beginning of a connection only.
+    // As in nats-server, only for clients that can read an INFO at any time (protocol 1).
     if (infoLine === undefined || (connect !== undefined && connect.protocol !== 1)) return undefined;
     const info = this.#enforcer === undefined ? UNCHANGED : this.#rules.info;
     return rewriteInfo(infoLine, { ...info, ldm: true });
@@ -215,7 +215,7 @@ export class Inspector implements Inspection, ServerReader {
       this.#observer.onParserStop(direction, parser.error);
       if (this.#enforcer !== undefined) {
         this.#endReason ??= 'nats_violation';
-        // The client returns after what is not its own fault.
+        // If the server is at fault, the client must connect again after the error.
         this.#violationText ??= direction === 'to_client' ? RETURN_ERROR : serverText(parser.error.problem);
       }
     }
@@ -236,7 +236,7 @@ export class Inspector implements Inspection, ServerReader {
   }
 
   #onConnect(operation: Operation): Refusal | undefined {
-    // Reading one costs up to a millisecond, and a client may say as many as it likes.
+    // To read one costs up to a millisecond, and a client can send any number.
     if ((this.up.counts[VERB.CONNECT] ?? 0) > 1)
       return this.#carryOut(this.#upEditor, operation, violation('one CONNECT only'));
     const { bytes, text } = operation;
@@ -273,7 +273,7 @@ export class Inspector implements Inspection, ServerReader {
         this.#endReason ??= verdict.reason;
         return verdict;
       default:
-        // The line was held back; it leaves before what follows.
+        // The line was held back, so it is written before what follows.
         if (operation.isSplit) editor.replace(operation, operation.copyLine());
         return undefined;
     }

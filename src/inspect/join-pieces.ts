@@ -1,12 +1,12 @@
 import { type BufferPool, READ_BYTES } from '../bytes/buffer-pool.ts';
 import type { Write } from './stream-editor.ts';
 
-/** One write to a client; what a slot of the pool has room for when headers of frames come first. */
+/** Most bytes of one write to a client: a slot of the pool has room for this and the frame headers. */
 const MAX_WRITE_BYTES = READ_BYTES;
 
 /**
- * Writes the pieces in as few writes as a socket takes: thousands of lines that were changed are thousands of pieces,
- * each of which a client that does not read would make wait with memory of its own. A piece is only valid in `write`.
+ * Joins the pieces into as few writes as possible. Thousands of changed lines are thousands of pieces, and each would
+ * take memory of its own while a client does not read. A piece is only valid in `write`.
  */
 export function writeJoined(pool: BufferPool, pieces: readonly Buffer[], write: Write): void {
   const [first] = pieces;
@@ -14,7 +14,7 @@ export function writeJoined(pool: BufferPool, pieces: readonly Buffer[], write: 
   let slot = pool.take();
   let end = slot;
   const flush = (): void => {
-    // Lent before the write, which takes a slot itself.
+    // Lend the slot first, because the write takes a slot itself.
     const joined = pool.lend(slot, end);
     write(joined);
     pool.release(joined);
@@ -35,7 +35,7 @@ export function writeJoined(pool: BufferPool, pieces: readonly Buffer[], write: 
   else pool.untake(slot);
 }
 
-/** The pieces as one chunk that goes back to the pool by `release`, of the pool where it fits; undefined: no byte. */
+/** The pieces as one chunk, in a slot of the pool if it fits. `release` takes it back. undefined: there is no byte. */
 export function joined(pool: BufferPool, pieces: readonly Buffer[]): Buffer | undefined {
   let length = 0;
   for (const piece of pieces) length += piece.length;

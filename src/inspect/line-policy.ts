@@ -4,10 +4,10 @@ import { VERB } from '../nats/operations.ts';
 import { type Policy, violation } from './inspection.ts';
 
 /**
- * What an enforcer lets a client say where no policy says more. nats-server is the judge: what it takes from a client
- * library passes, also what it answers with an `-ERR` and goes on after. Refused are a few forms that it takes and that
- * no library writes: each is a way to mean one thing to a filter and another to the server (a bare LF, `0002`), to get
- * words past the books (text after PING, long sids), or to trouble subscribers (control bytes, broken UTF-8).
+ * What every enforcer lets a client send. nats-server is the judge: everything that client libraries write passes, also
+ * what the server answers with an `-ERR` without closing. Refused are a few forms that the server accepts and no
+ * library writes. Each of them can mean one thing to a filter and another to the server (a bare LF, `0002`), hide text
+ * from the counts (text after PING, long sids), or harm subscribers (control bytes, broken UTF-8).
  */
 
 const TAB = 0x09;
@@ -18,7 +18,7 @@ const ZERO = 0x30;
 const MAX_SID_BYTES = 64;
 
 export const linePolicy: Policy = {
-  // Messages that the fast scan reads have none of these forms.
+  // The fast scan reads no message in one of these forms.
   needsEveryMessage: false,
   judge(operation) {
     const expected = lineViolation(operation);
@@ -26,7 +26,7 @@ export const linePolicy: Policy = {
   },
 };
 
-/** undefined: it may pass. Else what was expected in its place. */
+/** undefined: the operation may pass. Else: what was expected in its place. */
 export function lineViolation(operation: Operation): string | undefined {
   const { bytes, line, text } = operation;
   if (bytes[line.end - 2] !== CR) return 'a line that ends with CR LF';
@@ -50,7 +50,7 @@ function sizeViolation({ bytes, size, headerSize }: Operation): string | undefin
   return isPadded(size) || isPadded(headerSize) ? 'sizes without leading zeros' : undefined;
 }
 
-/** Subjects, reply and queue names: valid UTF-8 without control bytes. TAB separates them, as blanks do. */
+/** Subjects, reply and queue names: valid UTF-8 without control bytes. A TAB separates them like a blank. */
 function nameViolation({ bytes, text }: Operation): string | undefined {
   let ascii = true;
   for (let at = text.start; at < text.end; at++) {

@@ -9,7 +9,7 @@ import { connectionTypeHint } from '../nats/user-jwt.ts';
 import { closeCodeOf, type ServerErrorKind, serverErrorKind } from './server-errors.ts';
 import { Subscriptions } from './subscriptions.ts';
 
-/** Called in the moment in which it happens, while the totals of ended sessions come from `counts`. */
+/** Called when it happens. Counts of operations are read from the parsers instead. */
 export type InspectionObserver = {
   onParserStop(direction: Direction, error: ParseError): void;
   onServerError(kind: ServerErrorKind): void;
@@ -26,7 +26,7 @@ const MAX_ERROR_CHARACTERS = 256;
 /** Of the server's name and version. */
 const MAX_NAME_CHARACTERS = 128;
 
-/** What both sides of one session have said, as far as it is kept: no credential, no payload. */
+/** What is kept of what both sides of one session said: no credential, no payload. */
 export class ObservedFacts {
   readonly subscriptions = new Subscriptions();
   server: KnownServer = {};
@@ -34,16 +34,16 @@ export class ObservedFacts {
   infoLine: Buffer | undefined;
   /** From the most recent INFO that had one; later ones have none. */
   nonce: string | undefined;
-  /** What is kept of CONNECT: no credential, and none of its unknown fields. */
+  /** CONNECT without credentials and unknown fields. */
   connect: RedactedConnect | undefined;
   lastError: ServerError | undefined;
-  /** What to change on the server, where its refusal of the login can be explained. */
+  /** What to change on the server, if its refusal of the login can be explained. */
   hint: string | undefined;
   readonly #observer: InspectionObserver;
   #isLameDuck = false;
-  /** For the case that the server refuses the login. */
+  /** Becomes the hint when the server refuses the login. */
   #loginHint: string | undefined;
-  /** Of the client's PING that has no answer yet; 0: none. */
+  /** When the client sent its PING that has no answer yet; 0: none. */
   #pingSentAtMs = 0;
 
   constructor(observer: InspectionObserver) {
@@ -88,13 +88,13 @@ export class ObservedFacts {
     this.#observer.onServerError(this.lastError.kind);
   }
 
-  /** What may pass of the client. */
+  /** An operation of the client that passes. */
   sawPassing(operation: Operation): void {
     if (operation.verb === VERB.SUB || operation.verb === VERB.UNSUB) this.subscriptions.seen(operation);
   }
 }
 
-/** What is shown of it; the rest of an INFO, 64 KiB perhaps, is not kept twice. */
+/** Only what is shown: `infoLine` has the whole INFO, which can be 64 KiB. */
 const knownOf = ({ serverName, version, clientId }: ServerInfo): KnownServer => ({
   ...(serverName === undefined ? {} : { name: keptText(serverName, MAX_NAME_CHARACTERS) }),
   ...(version === undefined ? {} : { version: keptText(version, MAX_NAME_CHARACTERS) }),

@@ -14,7 +14,7 @@ export const SERVER_ERROR_KINDS = [
 ] as const;
 export type ServerErrorKind = (typeof SERVER_ERROR_KINDS)[number];
 
-/** Looked for anywhere in the text, without regard to case. */
+/** Parts of the text, in any case. */
 const TEXTS: readonly (readonly [string, ServerErrorKind])[] = [
   ['permissions violation', 'permissions'],
   ['authorization violation', 'authorization'],
@@ -39,9 +39,9 @@ export function serverErrorKind(text: string): ServerErrorKind {
 }
 
 /**
- * Close code of a session whose server hung up some time behind such a line. undefined: the server goes on after such
- * a line, so whatever ended the session later was something else (of `max_subscriptions` it hangs up only when an
- * account's limit is lowered below what is open), or the end needs no code of its own.
+ * Close code of a session whose server closed the connection after such a line. undefined: the server goes on after
+ * such a line, so a later end has another cause; or the end needs no code of its own. (After `max_subscriptions` it
+ * closes only when the limit of an account was lowered below the open subscriptions.)
  */
 export function closeCodeOf(kind: ServerErrorKind): number | undefined {
   switch (kind) {

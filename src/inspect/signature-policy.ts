@@ -1,6 +1,9 @@
 import type { Policy } from './inspection.ts';
 
-/** Vouches for the client: CONNECT gets the `proxy_sig` of the server's nonce, signed by `sign`. */
+/**
+ * Adds `proxy_sig` to CONNECT: the server's nonce, signed by `sign`. It proves that the client came through the
+ * gateway.
+ */
 export const signaturePolicy = (sign: (nonce: string) => string): Policy => ({
   needsEveryMessage: false,
   // Without a nonce the dial has refused the server already.

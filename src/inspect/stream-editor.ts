@@ -3,7 +3,7 @@ import { rowOf } from '../nats/operations.ts';
 
 export type Write = (piece: Buffer) => void;
 
-/** A part of the piece that leaves as other bytes than it came. */
+/** A part of the piece that is replaced by other bytes. */
 type Edit = { readonly start: number; readonly end: number; readonly bytes: Buffer };
 
 const NOTHING = Buffer.alloc(0);
@@ -11,8 +11,8 @@ const NO_EDITS: readonly Edit[] = [];
 const LINE_END_BYTES = 2;
 
 /**
- * Changes to one direction of a stream, piece by piece: while a parser reads a piece, operations are replaced and dropped
- * and lines inserted; then `apply` writes what is left of the piece, and the editor is ready for the next one.
+ * Edits one direction of a stream, piece by piece. While a parser reads a piece, operations are replaced or dropped,
+ * and lines are inserted. Then `apply` writes the result, and the editor is ready for the next piece.
  *
  * ```
  *   piece    … PUB a 2⏎hi⏎ │ SUB b 1⏎ │ PUB c 9⏎half of a pay     load⏎ │ PING⏎ …
@@ -21,21 +21,21 @@ const LINE_END_BYTES = 2;
  */
 export class StreamEditor {
   #edits: Edit[] | undefined;
-  /** What is still to come of an operation that is dropped. */
+  /** Bytes still to come of an operation that is dropped. */
   #dropBytes = 0;
 
-  /** Its line leaves as `line`; a payload is left alone. */
+  /** Replaces the line of the operation by `line`; its payload is unchanged. */
   replace({ inPiece }: Operation, line: Buffer): void {
     this.#add({ start: inPiece.start, end: inPiece.end, bytes: line });
   }
 
-  /** Nothing of it leaves, its payload and the end of it neither, however they come. */
+  /** Drops the operation with its payload and line end, in whatever pieces they come. */
   drop({ verb, inPiece, payloadBytes }: Operation): void {
     const payload = rowOf(verb).hasPayload ? payloadBytes + LINE_END_BYTES : 0;
     this.#add({ start: inPiece.start, end: inPiece.end + payload, bytes: NOTHING });
   }
 
-  /** `at`: an offset where an operation has ended. */
+  /** `at`: the offset at which an operation ends. */
   insert(at: number, line: Buffer): void {
     const edits = this.#edits ?? [];
     const after = edits.findIndex(({ start }) => start >= at);
@@ -48,7 +48,7 @@ export class StreamEditor {
     else this.#edits.push(edit);
   }
 
-  /** Everything passes as it came. */
+  /** The piece passes unchanged. */
   get isIdle(): boolean {
     return this.#edits === undefined && this.#dropBytes === 0;
   }
@@ -60,7 +60,7 @@ export class StreamEditor {
     let at = Math.min(this.#dropBytes, passed);
     this.#dropBytes -= at;
     for (const { start, end, bytes } of edits) {
-      // What is changed after the last byte that may pass does not pass either.
+      // An edit after the last byte that may pass does not pass either.
       if (start >= passed && end > start) break;
       if (start > at) write(piece.subarray(at, start));
       if (bytes.length > 0) write(bytes);

@@ -5,13 +5,13 @@ export type Subscription = { readonly subject: string; readonly queue: string | 
 
 /** Memory of one session's list; subscriptions beyond it are only counted. */
 const MAX_KEPT_BYTES = 64 * 1024;
-/** Of the lists of all sessions: thousands that are full would be more than the memory that sessions are counted with. */
+/** Memory of the lists of all sessions. Thousands of full lists would need more than the budget counts for sessions. */
 const MAX_KEPT_BY_ALL = 16 * 1024 * 1024;
-/** Of one subscription, besides its texts. */
+/** Memory of one subscription, without its texts. */
 const ENTRY_BYTES = 128;
 /** Longer ones are only counted; no client library writes them. */
 const MAX_SID_BYTES = 256;
-/** Of a subject, for the live view. */
+/** Characters of a subject that are kept for the live view. */
 const MAX_SUBJECT_CHARACTERS = 256;
 const DOT = 0x2e;
 const GREATER = 0x3e;
@@ -20,14 +20,14 @@ const GREATER = 0x3e;
 export type KeptBytes = { bytes: number };
 
 /**
- * The subscriptions of one session. As on the server a repeated sid changes nothing. One with a maximum counts until
- * the maximum is set: who watches every message to know when it is reached pays for it with every message.
+ * The subscriptions of one session. As on the server, a repeated sid changes nothing. A subscription with a maximum
+ * counts until `UNSUB` sets the maximum: to count until it is reached, every message would have to be read.
  */
 export class Subscriptions {
   readonly #bySid = new Map<string, Subscription>();
   #keptBytes = 0;
   #byAll: KeptBytes = { bytes: 0 };
-  /** Those that were not kept; one fewer with each UNSUB of a sid that is not. */
+  /** Subscriptions that the list has no room for. An UNSUB of an unknown sid takes one away. */
   #more = 0;
 
   get alive(): number {
@@ -42,7 +42,7 @@ export class Subscriptions {
     }));
   }
 
-  /** From now on the list shares its room with all others that joined; to be called while it is empty. */
+  /** From now on the list shares its room with all lists that joined. To be called while it is empty. */
   join(all: KeptBytes): void {
     this.#byAll = all;
   }
@@ -92,7 +92,7 @@ export class Subscriptions {
   }
 }
 
-/** Any bytes, one character for each: sids that differ must not meet in the replacement character. */
+/** Latin-1 keeps each byte, so two sids never become the same text by a replacement character. */
 const sidOf = (operation: Operation): string => operation.read(operation.sid, 'latin1', MAX_SID_BYTES + 1);
 
 /** No empty token, and `>` as the last one only. */
@@ -107,6 +107,6 @@ function isPattern(bytes: Buffer, { start, end }: Span): boolean {
   return true;
 }
 
-/** At most: text beyond Latin-1 takes two bytes a character. */
+/** An upper bound: text beyond Latin-1 takes two bytes for each character. */
 const bytesOf = (sid: string, { subject, queue = '' }: Subscription): number =>
   ENTRY_BYTES + sid.length + 2 * (subject.length + queue.length);
