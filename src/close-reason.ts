@@ -93,6 +93,13 @@ export const CLOSE_REASONS = {
     finalError: RETURN_ERROR,
     sentence: 'A message was begun and not finished in 30 seconds (buffered engine).',
   },
+  forbidden: {
+    code: 1008,
+    initiator: 'gateway',
+    level: 'warn',
+    finalError: 'Authorization Violation',
+    sentence: 'The client did what the configuration of the gateway forbids; the log line before says what.',
+  },
   rate_exceeded: {
     code: 1008,
     initiator: 'gateway',

@@ -1,9 +1,11 @@
 import type { RouteConfig } from './config/config.ts';
 import { DEFAULT_ROUTE } from './config/routes.ts';
 import type { Refusal } from './handshake-outcome.ts';
+import { connectPolicies } from './inspect/connect-policy.ts';
 import { type InspectionRules, Inspector } from './inspect/inspector.ts';
 import type { AdmissionSlot } from './listener/admission.ts';
 import type { Opening, OpeningFacts } from './listener/opening.ts';
+import type { Login } from './nats/login.ts';
 import type { Parts } from './parts.ts';
 import type { Route, Runtime } from './runtime.ts';
 import { Session, type SessionFacts } from './session/session.ts';
@@ -152,7 +154,7 @@ export class SessionOpener {
    */
   #inspectorFor(
     session: SessionFacts,
-    { name, inspect: level, info, limits, upstream }: RouteConfig,
+    { name, inspect: level, info, connect, limits, upstream }: RouteConfig,
     server: DialTarget,
     tls: boolean,
   ): Inspector | undefined {
@@ -164,13 +166,16 @@ export class SessionOpener {
     const rules: InspectionRules = {
       level,
       maxLineBytes: limits.maxControlLineBytes,
-      info: { ...info, tls, clientIp: clientAddress },
+      info: { ...info, tls, clientIp: clientAddress, needsNoLogin: connect.login !== undefined },
+      policies: connectPolicies(connect, connectionFacts(session)),
+      ...(connect.login === undefined ? {} : { loginHint: loginHint(connect.login) }),
       ...(proxySigner === undefined ? {} : { sign: proxySigner.sign }),
     };
     return new Inspector(rules, pool, {
       onParserStop: (direction, error) =>
         recorder.parserStopped({ id, clientAddress }, direction, error, level),
       onServerError: (kind) => recorder.serverError(kind),
+      onOwnLoginRefused: (hint) => recorder.ownLoginRefused(session, hint),
       onRoundTrip: (seconds) => recorder.natsRoundTrip(seconds),
       // The running pool must know, even if the pool before a reload placed the session.
       onLameDuck: () => runtime().route(name)?.upstreams.markLameDuck(server),
@@ -184,3 +189,16 @@ const clientOf = ({ clientAddress, clientPort, reached }: OpeningFacts): DialCli
   port: clientPort ?? 0,
   destination: reached,
 });
+
+/** What the name in CONNECT may be made of. */
+const connectionFacts = ({ id, clientAddress, origin, route }: SessionFacts) => ({
+  session: String(id),
+  address: clientAddress,
+  route,
+  ...(origin === undefined ? {} : { origin }),
+});
+
+/** The login is ours, so a refusal is for the operator. */
+const loginHint = ({ kind, who, hint }: Login): string =>
+  hint ??
+  `nats-server refused the login that connect gives to clients (kind ${kind}${who === undefined ? '' : `, ${who}`}); compare it with the users of the server, whose log says more`;

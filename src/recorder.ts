@@ -56,6 +56,11 @@ export class Recorder {
     this.#durations.pingAnswered(seconds);
   }
 
+  /** A login of ours, which is no fault of the client. */
+  ownLoginRefused(session: SessionFacts, hint: string): void {
+    this.#log.ownLoginRefused(session, hint);
+  }
+
   sessionEnded(summary: SessionSummary): void {
     this.#counters.sessionEnded(summary.reason, summary.code);
     this.#durations.sessionEnded(summary.reason, summary.seconds);

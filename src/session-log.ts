@@ -99,6 +99,16 @@ export class SessionLog {
     );
   }
 
+  /** Every session of a route may meet it, until the configuration is changed. */
+  ownLoginRefused({ id, route, upstream }: SessionFacts, hint: string): void {
+    const suppressed = this.#limiter.pass('login', this.#nowMs());
+    if (suppressed === undefined) return;
+    this.#log.error(
+      { session: id, ...routeField(route), upstream, ...suppressedField(suppressed), hint },
+      'login refused by nats-server',
+    );
+  }
+
   faulted(error: unknown): void {
     const suppressed = this.#limiter.pass('fault', this.#nowMs());
     if (suppressed === undefined) return;

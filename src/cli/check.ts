@@ -76,6 +76,7 @@ function summary({
   admin,
   origins,
   upstream,
+  connect,
   engine,
   compression,
   inspect,
@@ -104,6 +105,7 @@ function summary({
     ...(upstream.proxySigner === undefined
       ? []
       : [`           signs CONNECT as proxy ${upstream.proxySigner.publicKey}`]),
+    ...connectLines(connect),
     `engine     ${engine}`,
     ...(compression.enabled
       ? [`           compression for up to ${compression.sessions} sessions at once, on the buffered engine`]
@@ -116,6 +118,14 @@ function summary({
     `drain      after ${durationText(drain.delayMs)}, over ${durationText(drain.timeoutMs)}${drain.budgetMs === 0 ? '' : `, within ${durationText(drain.budgetMs)}`}`,
     `log        ${log.level}, ${log.format === 'auto' ? 'text at a terminal, else JSON' : log.format}`,
     ...routes.flatMap(routeLines),
+  ];
+}
+
+function connectLines({ login, clientCredentials, name }: Config['connect']): string[] {
+  if (login === undefined && clientCredentials === 'keep' && name === undefined) return [];
+  const who = login === undefined ? 'clients log in' : `logs in as ${login.kind} ${login.who ?? ''}`.trim();
+  return [
+    `connect    ${who}; credentials of clients: ${clientCredentials}${name === undefined ? '' : '; name set'}`,
   ];
 }
 

@@ -10,6 +10,7 @@ import type { LogConfig } from '../log.ts';
 import type { EngineName } from './schema.ts';
 import type { AdminConfig } from './sections/admin.ts';
 import type { CompressionConfig } from './sections/compression.ts';
+import type { ConnectConfig } from './sections/connect.ts';
 import type { DrainConfig } from './sections/drain.ts';
 import type { InfoConfig, InspectLevel } from './sections/inspect.ts';
 import type { LimitsConfig } from './sections/limits.ts';
@@ -23,6 +24,7 @@ export type { LogConfig } from '../log.ts';
 export type { EngineName } from './schema.ts';
 export type { AdminConfig } from './sections/admin.ts';
 export type { CompressionConfig } from './sections/compression.ts';
+export type { ConnectConfig } from './sections/connect.ts';
 export type { DrainConfig } from './sections/drain.ts';
 export type { InfoConfig, InspectLevel } from './sections/inspect.ts';
 export type { LimitsConfig } from './sections/limits.ts';
@@ -37,6 +39,7 @@ export type Config = {
   readonly admin: AdminConfig;
   readonly origins: OriginsConfig;
   readonly upstream: UpstreamConfig;
+  readonly connect: ConnectConfig;
   readonly engine: EngineName;
   readonly compression: CompressionConfig;
   /** The level in effect: what was written, or what the other keys need. */

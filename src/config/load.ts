@@ -80,7 +80,7 @@ async function load(
   const from = { configFile: file, ownGroups: groups, reader };
   const config = await makeConfig(
     values,
-    (route) => isInherited(written, ['routes', route, 'upstream']),
+    (route, section) => isInherited(written, ['routes', route, section]),
     (below) => filesAt(below, values, written, from, report),
   );
   return report.failed ? undefined : { config, settings: () => settingsOf(values, written, report.files) };

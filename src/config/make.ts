@@ -5,6 +5,7 @@ import type { Values } from './schema.ts';
 import { adminConfig } from './sections/admin.ts';
 import type { Files } from './sections/check.ts';
 import { compressionConfig } from './sections/compression.ts';
+import { connectConfig } from './sections/connect.ts';
 import { drainConfig } from './sections/drain.ts';
 import { infoConfig, inspectLevel } from './sections/inspect.ts';
 import { limitsConfig, routeLimitsConfig } from './sections/limits.ts';
@@ -13,10 +14,10 @@ import { type RouteValues, routeName } from './sections/route.ts';
 import { timeoutsConfig } from './sections/timeouts.ts';
 import { upstreamConfig } from './sections/upstream.ts';
 
-/** `inherits`: the route with this number has the upstream of the top. What is wrong with a file is in the report. */
+/** `inherits`: the route with this number has this section of the top. What is wrong with a file is in the report. */
 export async function makeConfig(
   values: Values,
-  inherits: (route: number) => boolean,
+  inherits: (route: number, section: 'upstream' | 'connect') => boolean,
   filesAt: (below: Path) => Files,
 ): Promise<Config> {
   const { concurrency } = values.compression;
@@ -29,16 +30,19 @@ export async function makeConfig(
   const files = filesAt([]);
   const listen = await listenConfig(values.listen, files);
   const upstream = await upstreamConfig(values.upstream, files);
+  const connect = await connectConfig(values.connect, files);
   const admin = await adminConfig(values.admin, files);
   const routes: Config['routes'][number][] = [];
   for (const [index, route] of values.routes.entries()) {
+    const own = filesAt(['routes', index]);
     routes.push({
       name: routeName(route),
       host: route.host,
       path: route.path,
       subprotocols: route.subprotocols,
       ...served(route),
-      upstream: inherits(index) ? upstream : await upstreamConfig(route.upstream, filesAt(['routes', index])),
+      upstream: inherits(index, 'upstream') ? upstream : await upstreamConfig(route.upstream, own),
+      connect: inherits(index, 'connect') ? connect : await connectConfig(route.connect, own),
       limits: routeLimitsConfig(route.limits),
     });
   }
@@ -48,6 +52,7 @@ export async function makeConfig(
     engine: values.engine,
     ...served(values),
     upstream,
+    connect,
     limits: limitsConfig(values.limits),
     timeouts: timeoutsConfig(values.timeouts),
     drain: drainConfig(values.drain),
@@ -56,7 +61,7 @@ export async function makeConfig(
   });
 }
 
-type Served = Pick<RouteValues, 'origins' | 'upstream' | 'compression' | 'inspect' | 'info'>;
+type Served = Pick<RouteValues, 'origins' | 'upstream' | 'connect' | 'compression' | 'inspect' | 'info'>;
 
 function frozen<T>(value: T): T {
   if (typeof value === 'object' && value !== null) {

@@ -5,6 +5,7 @@ import { isInherited } from './routes.ts';
 import type { Values } from './schema.ts';
 import type { Check } from './sections/check.ts';
 import { checkCompression } from './sections/compression.ts';
+import { checkConnect } from './sections/connect.ts';
 import { checkDrain } from './sections/drain.ts';
 import { checkInspect } from './sections/inspect.ts';
 import { checkFrameBytes, checkLimits } from './sections/limits.ts';
@@ -35,7 +36,10 @@ export function checkRelations(values: Values, written: Written, report: Report)
   }
 }
 
-type Served = Pick<RouteValues, 'host' | 'origins' | 'upstream' | 'inspect' | 'info' | 'compression'> & {
+type Served = Pick<
+  RouteValues,
+  'host' | 'origins' | 'upstream' | 'connect' | 'inspect' | 'info' | 'compression'
+> & {
   readonly limits: Pick<RouteValues['limits'], 'frameBytes' | 'sentFrameBytes'>;
 };
 
@@ -43,6 +47,7 @@ type Served = Pick<RouteValues, 'host' | 'origins' | 'upstream' | 'inspect' | 'i
 function checkServed({ listen, timeouts }: Values, route: Served, check: Check): void {
   checkOrigins(route.origins, listen.hosts.length > 0 || route.host !== undefined, check);
   checkUpstream(route.upstream, timeouts.handshake, check);
+  checkConnect(route.connect, check);
   checkInspect(route, check);
   checkCompression(route.compression, route.limits, check);
   checkFrameBytes(route.limits, route.upstream.servers[0]?.opaque === true, check);

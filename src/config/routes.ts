@@ -11,14 +11,14 @@ import { isMap, type Written, type WrittenMap } from './written.ts';
 /** The name of the route that the keys at the top describe. */
 export const DEFAULT_ROUTE = 'default';
 
-/** Sections whose keys are inherited one by one; undefined: all of them. `upstream` is inherited whole, or not at all. */
+/** Sections whose keys are inherited one by one; undefined: all of them. The others are inherited whole, or not at all. */
 const MERGED: Readonly<Record<string, readonly string[] | undefined>> = {
   origins: undefined,
   info: undefined,
   compression: INHERITED_COMPRESSION,
   limits: INHERITED_LIMITS,
 };
-const WHOLE = ['upstream', 'inspect'];
+const WHOLE = ['upstream', 'connect', 'inspect'];
 
 /** All that was written, with every route completed from the top. Nothing has been checked yet. */
 export function withInheritance({ root }: Written): WrittenMap {
@@ -59,10 +59,10 @@ export function isInherited(written: Written, path: Path): boolean {
 
 /** All routes, the default one first. */
 export function routesOf(config: Config): readonly RouteConfig[] {
-  const { origins, upstream, compression, inspect, info } = config;
+  const { origins, upstream, connect, compression, inspect, info } = config;
   const { maxFrameBytes, maxSentFrameBytes, maxControlLineBytes, sessionAgeMs } = config.limits;
   const limits = { sessions: 0, maxFrameBytes, maxSentFrameBytes, maxControlLineBytes, sessionAgeMs };
-  const served = { origins, upstream, compression, inspect, info, limits };
+  const served = { origins, upstream, connect, compression, inspect, info, limits };
   const first = { name: DEFAULT_ROUTE, host: undefined, path: '/', subprotocols: [], ...served };
   return [first, ...config.routes];
 }

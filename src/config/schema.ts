@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { words } from './keys.ts';
 import { admin } from './sections/admin.ts';
 import { compression } from './sections/compression.ts';
+import { connect } from './sections/connect.ts';
 import { drain } from './sections/drain.ts';
 import { info, inspect } from './sections/inspect.ts';
 import { limits } from './sections/limits.ts';
@@ -20,6 +21,7 @@ export const schema = z.strictObject({
   admin,
   origins,
   upstream,
+  connect,
   engine: words('Who reads and writes frames: our own code, or stock ws.', 'cut-through', [
     'cut-through',
     'buffered',

@@ -12,12 +12,16 @@ export type EnforcementRules = {
   readonly info: InfoRules;
   /** Gives the `proxy_sig` of CONNECT for the server's nonce. */
   readonly sign?: (nonce: string) => string;
+  /** What to change when the server refuses a login that is not of the client. */
+  readonly loginHint?: string;
   /** Asked after the policies that every enforcer has. */
   readonly policies?: readonly Policy[];
 };
 
 /** How much rewriting of INFO may grow one read. A server sends a few lines at once, not thousands. */
 const MAX_GROWTH_BYTES = 64 * 1024;
+
+const SHORTER = 'a shorter CONNECT, or a larger limits.controlLineBytes and max_control_line of nats-server';
 
 /** Asks the policies of one session for a verdict on each operation. */
 export class Enforcer {
@@ -54,8 +58,12 @@ export class Enforcer {
   judgeConnect(reading: ConnectReading, context: PolicyContext): Verdict {
     if (reading.kind === 'refused') return violation(`a plain CONNECT (${reading.sentence})`);
     this.#hasConnect = true;
+    for (const { judgeConnect } of this.#policies) {
+      const verdict = judgeConnect?.(reading);
+      if (verdict !== undefined) return verdict;
+    }
     const line = writeConnect(reading, this.#changesOf(reading, context), this.#rules.maxLineBytes);
-    return line === 'too_long' ? violation('a shorter CONNECT', 'line_too_long') : { kind: 'replace', line };
+    return line === 'too_long' ? violation(SHORTER, 'line_too_long') : { kind: 'replace', line };
   }
 
   #changesOf(connect: Connect, context: PolicyContext): ConnectChanges {

@@ -78,6 +78,8 @@ export type Policy = {
   readonly needsEveryMessage: boolean;
   /** For every operation after CONNECT. */
   readonly judge?: (operation: Operation, context: PolicyContext) => Verdict | undefined;
+  /** For the CONNECT, which it may only let pass or end the session for. */
+  readonly judgeConnect?: (connect: Connect) => Extract<Verdict, { readonly kind: 'end' }> | undefined;
   /** For the CONNECT: fields to set or to remove before it is written. Every policy sees the client's own CONNECT. */
   readonly connect?: (connect: Connect, context: PolicyContext) => ConnectChanges;
 };

@@ -79,7 +79,7 @@ export class Inspector implements Inspection, ServerReader {
     this.#rules = rules;
     this.#pool = pool;
     this.#observer = observer;
-    this.#facts = new ObservedFacts(observer);
+    this.#facts = new ObservedFacts(observer, rules.loginHint);
     this.#enforcer = enforce ? new Enforcer(rules) : undefined;
     this.up = new NatsParser('to_upstream', {
       maxLineBytes,

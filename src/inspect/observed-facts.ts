@@ -13,6 +13,8 @@ import { Subscriptions } from './subscriptions.ts';
 export type InspectionObserver = {
   onParserStop(direction: Direction, error: ParseError): void;
   onServerError(kind: ServerErrorKind): void;
+  /** The server has refused a login that is not of the client: the configuration is wrong, and this is to be changed. */
+  onOwnLoginRefused(hint: string): void;
   onLameDuck(): void;
   /** NATS PING of the client to the server's PONG. */
   onRoundTrip(seconds: number): void;
@@ -40,14 +42,17 @@ export class ObservedFacts {
   /** What to change on the server, if its refusal of the login can be explained. */
   hint: string | undefined;
   readonly #observer: InspectionObserver;
+  readonly #ownLoginHint: string | undefined;
   #isLameDuck = false;
   /** Becomes the hint when the server refuses the login. */
   #loginHint: string | undefined;
   /** When the client sent its PING that has no answer yet; 0: none. */
   #pingSentAtMs = 0;
 
-  constructor(observer: InspectionObserver) {
+  /** `ownLoginHint`: what to change when the server refuses the login, which is not of the client. */
+  constructor(observer: InspectionObserver, ownLoginHint?: string) {
     this.#observer = observer;
+    this.#ownLoginHint = ownLoginHint;
   }
 
   /** The close code that the server's last -ERR asks for. */
@@ -84,8 +89,14 @@ export class ObservedFacts {
   sawError(operation: Operation): void {
     const text = errorText(operation);
     this.lastError = { kind: serverErrorKind(text), text };
-    if (this.lastError.kind === 'authorization') this.hint = this.#loginHint;
+    if (this.lastError.kind === 'authorization') this.#loginRefused();
     this.#observer.onServerError(this.lastError.kind);
+  }
+
+  #loginRefused(): void {
+    const own = this.#ownLoginHint;
+    this.hint = own ?? this.#loginHint;
+    if (own !== undefined) this.#observer.onOwnLoginRefused(own);
   }
 
   /** An operation of the client that passes. */

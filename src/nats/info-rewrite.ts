@@ -15,6 +15,8 @@ export type InfoRules = {
   /** The address of the real client. */
   readonly clientIp?: string;
   readonly hide: readonly HiddenField[];
+  /** The client needs no login: the gateway has one. */
+  readonly needsNoLogin?: boolean;
   /** Tells the client to move on, as a server in lame duck mode does. */
   readonly ldm?: true;
 };
@@ -86,7 +88,7 @@ function changesOf(rules: InfoRules): ReadonlyMap<string, Change> {
   const change = (name: string, value: string | undefined, addWhenMissing = value !== undefined): void => {
     changes.set(foldKey(name), { name, value, addWhenMissing });
   };
-  const { connectUrls, tls, clientIp, hide, ldm } = rules;
+  const { connectUrls, tls, clientIp, hide, needsNoLogin, ldm } = rules;
   if (connectUrls !== 'keep') {
     const isList = connectUrls !== 'drop' && connectUrls.length > 0;
     change('connect_urls', isList ? JSON.stringify(connectUrls) : undefined);
@@ -100,6 +102,8 @@ function changesOf(rules: InfoRules): ReadonlyMap<string, Change> {
   }
   if (clientIp !== undefined) change('client_ip', JSON.stringify(clientIp));
   for (const field of hide) change(field, NEUTRAL[field], false);
+  // False is left out, as the server leaves it out.
+  if (needsNoLogin) change('auth_required', undefined);
   if (ldm) change('ldm', 'true');
   return changes;
 }

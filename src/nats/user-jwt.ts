@@ -12,22 +12,26 @@ const CONNECTION_TYPES = [
   'IN_PROCESS',
 ] as const;
 
+/** What a JWT says. Its signature is not checked. undefined: it cannot be read. */
+export function claimsOfJwt(jwt: string): Readonly<Record<string, unknown>> | undefined {
+  if (jwt.length > MAX_JWT_CHARACTERS) return undefined;
+  const claims = jwt.split('.')[1];
+  if (claims === undefined) return undefined;
+  try {
+    const value: unknown = JSON.parse(Buffer.from(claims, 'base64url').toString('utf8'));
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined;
+  } catch {
+    // Not a JWT; the server will say so.
+    return undefined;
+  }
+}
+
 /**
  * The connection types to which a user JWT of NATS is limited, by claims whose signature nobody has checked: good for
  * a hint in a log, for nothing else. Undefined: it names none (all are allowed), or it cannot be read.
  */
 export function connectionTypesOfJwt(jwt: string): readonly string[] | undefined {
-  if (jwt.length > MAX_JWT_CHARACTERS) return undefined;
-  const claims = jwt.split('.')[1];
-  if (claims === undefined) return undefined;
-  let value: unknown;
-  try {
-    value = JSON.parse(Buffer.from(claims, 'base64url').toString('utf8'));
-  } catch {
-    // Not a JWT; the server will say so.
-    return undefined;
-  }
-  const types = ownField(ownField(value, 'nats'), 'allowed_connection_types');
+  const types = ownField(ownField(claimsOfJwt(jwt), 'nats'), 'allowed_connection_types');
   if (!Array.isArray(types) || types.length === 0) return undefined;
   const names = new Set(types.map((type) => (typeof type === 'string' ? type.toUpperCase() : '')));
   return CONNECTION_TYPES.filter((type) => names.has(type));

@@ -24,6 +24,12 @@ const NO_DEFAULT = [
   'upstream.tls.serverName',
   'admin.tokenFile',
   'upstream.proxySeedFile',
+  'connect.user',
+  'connect.passwordFile',
+  'connect.tokenFile',
+  'connect.credsFile',
+  'connect.seedFile',
+  'connect.name',
 ];
 const REQUIRED_KEYS = ['origins.allow', 'upstream.servers'];
 

@@ -26,6 +26,7 @@ const DEFAULTS = {
     readiness: 'process',
     proxySigner: undefined,
   },
+  connect: { login: undefined, clientCredentials: 'keep', name: undefined },
   engine: 'cut-through',
   compression: { enabled: false, thresholdBytes: 1024, sessions: 500, concurrency: 4 },
   inspect: 'off',
@@ -104,6 +105,7 @@ upstream: {servers: [nats://a, nats://b:1], connectTimeout: 2s, dialTimeout: 3s,
 limits: {sessions: 5, memory: 512MiB, sessionsPerAddress: 4, handshakesInFlight: 3, handshakesPerSecond: 2, handshakesPerSecondPerAddress: 1, headBytes: 64KiB, headLines: 256, frameBytes: 16MiB, sentFrameBytes: 1KiB, controlLineBytes: 8KiB, sessionAge: 12h, readiness: capacity}
 timeouts: {handshake: 4s, ping: 100ms, silence: 200ms, stall: 10ms, close: 20ms}
 drain: {delay: 0, timeout: 0s}
+connect: {clientCredentials: refuse, name: 'a {name}'}
 engine: buffered
 compression: {enabled: on, threshold: 512B, sessions: 4, concurrency: 2}
 inspect: enforce
@@ -145,6 +147,7 @@ log: {level: silent, format: text}
         readiness: 'upstream',
         proxySigner: undefined,
       },
+      connect: { login: undefined, clientCredentials: 'refuse', name: ['a ', { value: 'name' }] },
       engine: 'buffered',
       compression: { enabled: true, thresholdBytes: 512, sessions: 4, concurrency: 2 },
       inspect: 'enforce',

@@ -32,6 +32,7 @@ test('a route has from the top what it does not say itself, key by key', async (
       subprotocols: [],
       origins: config.origins,
       upstream: config.upstream,
+      connect: config.connect,
       compression: config.compression,
       inspect: 'enforce',
       info: config.info,

@@ -305,6 +305,7 @@ class Enforcer implements SessionSides {
     const inspector = new Inspector(rules, this.#pool, {
       onParserStop() {},
       onServerError() {},
+      onOwnLoginRefused() {},
       onLameDuck() {},
       onRoundTrip() {},
     });

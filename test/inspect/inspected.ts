@@ -28,6 +28,7 @@ export class Inspected implements SessionSides {
     this.inspector = new Inspector({ level, maxLineBytes: 4096, info, policies }, this.pool, {
       onParserStop: (direction, error) => void this.stops.push([direction, error]),
       onServerError: (kind) => void this.serverErrors.push(kind),
+      onOwnLoginRefused: () => {},
       onLameDuck: () => void this.lameDucks++,
       onRoundTrip: (seconds) => void this.roundTrips.push(seconds),
     });

@@ -62,6 +62,12 @@ const CASES: readonly [string, string, Partial<InfoRules>, string][] = [
     { clientIp: '2001:db8::1' },
     '{"client_ip":"2001:db8::1","a":1}',
   ],
+  [
+    'login not needed',
+    '{"a":1,"Auth_Required":true,"nonce":"n"}',
+    { needsNoLogin: true },
+    '{"a":1,"nonce":"n"}',
+  ],
   ['client address put in', '{"a":1}', { clientIp: '192.0.2.7' }, '{"a":1,"client_ip":"192.0.2.7"}'],
   [
     'hidden: always present ones keep their type, others go',

@@ -39,6 +39,7 @@ export function testConfig(upstreamPort: number, overrides: ConfigOverrides = {}
       proxySigner: undefined,
       ...overrides.upstream,
     },
+    connect: { login: undefined, clientCredentials: 'keep', name: undefined, ...overrides.connect },
     engine: overrides.engine ?? testEngine(),
     compression: {
       enabled: testCompression(),

@@ -46,6 +46,7 @@ imagePullSecrets:
 {{- if .Values.tls.enabled -}}{{- $_ := set $mounts "tls" (include "natsgate.tlsSecret" .) -}}{{- end -}}
 {{- with .Values.upstreamTls.existingSecret -}}{{- $_ := set $mounts "upstream-tls" . -}}{{- end -}}
 {{- with include "natsgate.proxySeedSecret" . -}}{{- $_ := set $mounts "proxy-seed" . -}}{{- end -}}
+{{- with .Values.login.existingSecret -}}{{- $_ := set $mounts "login" . -}}{{- end -}}
 {{- with include "natsgate.adminTokenSecret" . -}}{{- $_ := set $mounts "admin-token" . -}}{{- end -}}
 {{- toJson $mounts -}}
 {{- end -}}

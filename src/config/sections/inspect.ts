@@ -3,6 +3,7 @@ import { list, section, words } from '../keys.ts';
 import { publicAddress } from '../urls.ts';
 import { choice } from '../values.ts';
 import type { Check } from './check.ts';
+import { type ConnectValues, changesConnect } from './connect.ts';
 
 /** What of INFO may be kept from clients. */
 const HIDEABLE_FIELDS = ['host', 'port', 'cluster', 'server_name', 'git_commit', 'go', 'ip'] as const;
@@ -37,6 +38,7 @@ type Info = z.output<typeof info>;
 export type Inspected = {
   readonly inspect: z.output<typeof inspect>;
   readonly info: Info;
+  readonly connect: ConnectValues;
   readonly upstream: {
     readonly tls: { readonly mode: string };
     readonly proxySeedFile?: string | undefined;
@@ -59,12 +61,13 @@ export function inspectLevel(values: Inspected): InspectLevel {
 type Need = { readonly key: string; readonly what: string };
 
 /** The keys that need `enforce`. INFO of a server that speaks TLS with us would tell clients of that TLS. */
-function needsOf({ info, upstream }: Inspected): readonly Need[] {
+function needsOf({ info, connect, upstream }: Inspected): readonly Need[] {
   const rewrites = connectUrlsOf(info.connectUrls) !== 'keep' || info.hide.length > 0;
   return [
     ...(upstream.proxySeedFile === undefined
       ? []
       : [{ key: 'upstream.proxySeedFile', what: 'sign CONNECT' }]),
+    ...(changesConnect(connect) ? [{ key: 'connect', what: 'write CONNECT' }] : []),
     ...(rewrites ? [{ key: 'info', what: 'rewrite INFO' }] : []),
     ...(upstream.tls.mode === 'off' ? [] : [{ key: 'upstream.tls.mode', what: 'rewrite INFO' }]),
   ];
@@ -97,7 +100,7 @@ function checkLevel(values: Inspected, { problem }: Check): void {
 }
 
 /** Keys about NATS mean nothing for bytes that are not read. */
-function checkOpaque({ inspect: level, upstream }: Inspected, { problem, isWritten }: Check): void {
+function checkOpaque({ inspect: level, connect, upstream }: Inspected, { problem, isWritten }: Check): void {
   if (!upstream.servers.every(({ opaque }) => opaque)) {
     problem(
       'mixed_servers',
@@ -117,6 +120,8 @@ function checkOpaque({ inspect: level, upstream }: Inspected, { problem, isWritt
       ['upstream', 'proxySeedFile'],
       'what goes to tcp:// has no CONNECT to sign; remove the key, or write nats://',
     );
+  if (changesConnect(connect))
+    problem('opaque', ['connect'], 'what goes to tcp:// has no CONNECT; remove connect, or write nats://');
   if (upstream.tls.mode === 'after-info')
     problem(
       'opaque',

@@ -3,6 +3,7 @@ import { list, optional, preset } from '../keys.ts';
 import { hostName, requestPath, subprotocol } from '../urls.ts';
 import type { Check } from './check.ts';
 import { type CompressionConfig, routeCompression } from './compression.ts';
+import { type ConnectConfig, connect } from './connect.ts';
 import { type InfoConfig, type InspectLevel, info, inspect } from './inspect.ts';
 import { type RouteLimits, routeLimits } from './limits.ts';
 import { type OriginsConfig, origins } from './origins.ts';
@@ -23,6 +24,7 @@ export const route = z.strictObject(
     ),
     origins,
     upstream,
+    connect,
     compression: routeCompression,
     inspect,
     info,
@@ -44,6 +46,7 @@ export type RouteConfig = {
   readonly origins: OriginsConfig;
   /** The very object at the top, where the route has none of its own. */
   readonly upstream: UpstreamConfig;
+  readonly connect: ConnectConfig;
   readonly compression: CompressionConfig;
   readonly inspect: InspectLevel;
   readonly info: InfoConfig;

@@ -1,0 +1,48 @@
+import { type Connect, type ConnectChanges, CREDENTIAL_FIELDS } from '../nats/connect.ts';
+import { type Login, WITHOUT_LOGIN } from '../nats/login.ts';
+import { fillNameTemplate, type NameTemplate, type NameValue } from '../nats/name-template.ts';
+import type { Policy } from './inspection.ts';
+
+export type ConnectRules = {
+  /** undefined: clients log in by themselves. */
+  readonly login: Login | undefined;
+  /** What becomes of credentials that a client writes. */
+  readonly clientCredentials: 'keep' | 'drop' | 'refuse';
+  /** undefined: the own name of the client. */
+  readonly name: NameTemplate | undefined;
+};
+
+type NameFacts = Readonly<Partial<Record<NameValue, string>>>;
+
+/**
+ * Writes into CONNECT who logs in, and the name that nats-server shows. `facts`: of the session, for the name. No policy
+ * where CONNECT stays as it is.
+ */
+export function connectPolicies(rules: ConnectRules, facts: NameFacts): readonly Policy[] {
+  const { login, clientCredentials, name } = rules;
+  const isAsWritten = login === undefined && clientCredentials === 'keep' && name === undefined;
+  return isAsWritten ? [] : [connectPolicy(rules, facts)];
+}
+
+function connectPolicy({ login, clientCredentials, name }: ConnectRules, facts: NameFacts): Policy {
+  const named = (connect: Connect): ConnectChanges => {
+    if (name === undefined) return {};
+    const own = connect.fields.get('name');
+    return { name: fillNameTemplate(name, { ...facts, ...(typeof own === 'string' ? { name: own } : {}) }) };
+  };
+  return {
+    needsEveryMessage: false,
+    judgeConnect(connect) {
+      // The server takes an empty credential for none.
+      const hasOwn = CREDENTIAL_FIELDS.some((field) => (connect.fields.get(field) ?? '') !== '');
+      if (clientCredentials !== 'refuse' || !hasOwn) return undefined;
+      const expected = 'a CONNECT without credentials (connect.clientCredentials: refuse)';
+      return { kind: 'end', reason: 'forbidden', problem: 'policy', expected };
+    },
+    connect: (connect, { nonce }) => ({
+      ...(clientCredentials === 'keep' ? {} : WITHOUT_LOGIN),
+      ...login?.fields(nonce),
+      ...named(connect),
+    }),
+  };
+}

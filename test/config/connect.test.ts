@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { KIND, natsJwt, newKey, seedOf, signerOf } from '../support/nkeys.ts';
+import { load, REQUIRED } from './support.ts';
+
+const seed = seedOf(KIND.user);
+const user = signerOf(seed);
+const jwt = natsJwt(newKey(KIND.account), user.publicKey, { type: 'user' });
+const block = (what: string, text: string): string =>
+  `-----BEGIN ${what}-----\n${text}\n------END ${what}------\n`;
+const files = {
+  pass: 'CANARY-password\n',
+  token: 'CANARY-token\n',
+  seed,
+  creds: `${block('NATS USER JWT', jwt)}${block('USER NKEY SEED', seed)}`,
+  empty: '',
+};
+const withConnect = (text: string, more = '') => load(`${REQUIRED}connect: {${text}}\n${more}`, { files });
+
+test('each kind of login is read from its file and needs enforce; nothing secret is in the configuration', async () => {
+  for (const [text, kind, who] of [
+    ['kind: user, user: web, passwordFile: pass', 'user', 'web'],
+    ['kind: token, tokenFile: token', 'token', undefined],
+    ['kind: creds, credsFile: creds', 'creds', user.publicKey],
+    ['kind: nkey, seedFile: seed', 'nkey', user.publicKey],
+  ] as const) {
+    const { config, lines, warnings } = await withConnect(text);
+    assert.deepEqual([lines, warnings], [[], []], text);
+    const { login, clientCredentials } = config!.connect;
+    assert.deepEqual([login?.kind, login?.who, clientCredentials], [kind, who, 'drop']);
+    assert.equal(config?.inspect, 'enforce');
+    assert.doesNotMatch(JSON.stringify(config), new RegExp(`CANARY|${seed}|${jwt}`));
+  }
+});
+
+test('without connect nothing is rewritten, and nothing is inspected', async () => {
+  for (const content of [
+    REQUIRED,
+    `${REQUIRED}connect:\n`,
+    `${REQUIRED}connect: {clientCredentials: keep}\n`,
+  ]) {
+    const { config } = await load(content);
+    assert.deepEqual(config?.connect, { login: undefined, clientCredentials: 'keep', name: undefined });
+    assert.equal(config?.inspect, 'off');
+  }
+});
+
+test('what cannot be, has its place', async () => {
+  for (const [text, expected] of [
+    ['kind: jwks', 'unknown_word 3:17 connect.kind'],
+    ['kind: user, user: web', 'login_incomplete 3:17 connect.kind'],
+    ['kind: user, passwordFile: pass', 'login_incomplete 3:17 connect.kind'],
+    ['kind: nkey', 'login_incomplete 3:17 connect.kind'],
+    ['kind: nkey, seedFile: seed, tokenFile: token', 'login_of_other_kind 3:50 connect.tokenFile'],
+    ['tokenFile: token', 'login_of_other_kind 3:22 connect.tokenFile'],
+    ['kind: token, tokenFile: token, clientCredentials: keep', 'mixed_login 3:61 connect.clientCredentials'],
+    ['kind: token, tokenFile: none', 'unreadable 3:35 connect.tokenFile'],
+    ['kind: token, tokenFile: empty', 'login 3:35 connect.tokenFile'],
+    ['kind: nkey, seedFile: token', 'login 3:33 connect.seedFile'],
+    ['kind: creds, credsFile: seed', 'login 3:35 connect.credsFile'],
+    ['name: "{nme}"', 'unknown_placeholder 3:17 connect.name'],
+  ] as const) {
+    const { problems, text: said } = await withConnect(text);
+    assert.deepEqual(problems, [expected], said.join('\n'));
+    assert.doesNotMatch(said.join('\n'), /CANARY/);
+  }
+});
+
+test('a level below enforce, and a server that is not NATS, cannot be asked to write CONNECT', async () => {
+  const token = 'kind: token, tokenFile: token';
+  for (const text of [token, 'name: "{name}"', 'clientCredentials: refuse']) {
+    const { problems } = await withConnect(text, 'inspect: observe\n');
+    assert.deepEqual(problems, ['level_too_low 4:10 inspect']);
+  }
+  const opaque = `${REQUIRED.replace('nats://', 'tcp://')}connect: {${token}}\n`;
+  assert.deepEqual((await load(opaque, { files })).problems, ['opaque 3:1 connect']);
+});
+
+test('a route has the login of the top, or one of its own, never a mixture', async () => {
+  const { config, lines } = await withConnect(
+    'kind: token, tokenFile: token',
+    'routes:\n  - path: /a\n  - {path: /b, connect: {kind: nkey, seedFile: seed}}\n  - {path: /c, connect: {kind: none}}\n',
+  );
+  assert.deepEqual(lines, []);
+  assert.deepEqual(
+    config?.routes.map(({ connect, inspect }) => [connect.login?.kind, inspect]),
+    [
+      ['token', 'enforce'],
+      ['nkey', 'enforce'],
+      [undefined, 'off'],
+    ],
+  );
+});

@@ -1,0 +1,29 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { fillNameTemplate, readNameTemplate } from '../../src/nats/name-template.ts';
+
+const filled = (text: string, values: Parameters<typeof fillNameTemplate>[1]): string =>
+  fillNameTemplate(readNameTemplate(text) ?? assert.fail(text), values);
+
+test('values are put in place of their words, and what is not known leaves nothing', () => {
+  const values = { name: 'page', origin: 'https://a.example', address: '192.0.2.1' };
+  assert.equal(filled('{name} [{origin}]', values), 'page [https://a.example]');
+  assert.equal(filled('{session}{name}', values), 'page');
+  assert.equal(filled('web', values), 'web');
+  assert.equal(filled('{name}', { name: '{origin}', origin: 'x' }), '{origin}');
+});
+
+test('a word that is not known, and a brace alone, are refused', () => {
+  for (const text of ['{user', 'user}', '{}', '{nme}', '{{name}}', '{name} }'])
+    assert.equal(readNameTemplate(text), undefined, text);
+});
+
+test('what a client calls itself cannot break lines of a log of the server', () => {
+  assert.equal(filled('{name}', { name: '\u001b[31ma\r\nb\0c\u202ed\ud800 ' }), '[31mabcd');
+});
+
+test('a name has at most 128 bytes, and no half of a character', () => {
+  assert.equal(filled('{name}', { name: 'x'.repeat(4000) }), 'x'.repeat(128));
+  assert.equal(filled('a{name}', { name: '😀'.repeat(40) }), `a${'😀'.repeat(31)}`);
+  assert.equal(filled('{name}', { name: 'é'.repeat(100) }), 'é'.repeat(64));
+});
