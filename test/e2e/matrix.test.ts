@@ -6,6 +6,7 @@ import { CLOSE_REASONS, type CloseReason } from '../../src/close-reason.ts';
 import type { EngineName, InspectLevel } from '../../src/config/config.ts';
 import { isAtLeast } from '../../src/dev/executables.ts';
 import type { RunningNatsServer } from '../../src/dev/nats-process.ts';
+import { readNameTemplate } from '../../src/nats/name-template.ts';
 import { makeCertificates, type TestCertificates, upstreamTls } from '../support/certificates.ts';
 import type { ConfigOverrides } from '../support/config.ts';
 import { startTestGateway, type TestGateway } from '../support/gateway.ts';
@@ -54,6 +55,9 @@ const FEATURES: Readonly<Record<string, Feature>> = {
   ...(knowsProxies && {
     'upstream.proxySeedFile': { settings: () => ({ upstream: { proxySigner: signer } }), user: 'signed' },
   }),
+  'connect.name': {
+    settings: () => ({ connect: { name: readNameTemplate('{name} [{origin}] {session}') } }),
+  },
   compression: { settings: () => ({ compression: { enabled: true } }) },
 };
 
