@@ -48,7 +48,7 @@ export function testConfig(upstreamPort: number, overrides: ConfigOverrides = {}
       concurrency: 4,
       ...overrides.compression,
     },
-    // As build.ts does it: the INFO of a server behind TLS needs another one.
+    // As `inspectLevel` does: the INFO of a server with TLS must be rewritten.
     inspect: overrides.inspect ?? (overrides.upstream?.tls === undefined ? 'off' : 'enforce'),
     info: { connectUrls: 'keep', hide: [], ...overrides.info },
     limits: {
