@@ -102,10 +102,6 @@ export class Reloader {
     return this.#outcomes;
   }
 
-  get lastSucceeded(): boolean {
-    return this.#last?.outcome !== 'refused';
-  }
-
   /** Seconds since the epoch; the start counts. */
   get lastSuccessSeconds(): number {
     return this.#lastSuccessSeconds;

@@ -10,8 +10,6 @@ export type OriginRefusal = Extract<Refusal, `origin_${string}`>;
 export type OriginPolicy = {
   /** The compiled entries as browsers would write them, in the order of the configuration, none twice. */
   readonly entries: readonly string[];
-  /** Entries as written that mean the same as an earlier one. */
-  readonly duplicates: readonly string[];
   readonly exact: ReadonlySet<string>;
   readonly wildcards: ReadonlySet<string>;
   readonly applications: ReadonlySet<string>;
@@ -48,11 +46,9 @@ export function compileOrigins(config: OriginsConfig): OriginPolicy {
   const applications = new Set<string>();
   const schemes = new Set<string>();
   const entries = new Set<string>();
-  const duplicates: string[] = [];
   for (const written of config.allow) {
     const entry = parseOriginEntry(written);
     if (entry.kind === 'problem') throw new Error(`origins: ${JSON.stringify(written)}: ${entry.problem}`);
-    if (entries.has(entry.text)) duplicates.push(written);
     entries.add(entry.text);
     if (entry.kind === 'exact') exact.add(entry.key);
     if (entry.kind === 'wildcard') wildcards.add(entry.key);
@@ -61,7 +57,6 @@ export function compileOrigins(config: OriginsConfig): OriginPolicy {
   }
   return {
     entries: [...entries],
-    duplicates,
     exact,
     wildcards,
     applications,

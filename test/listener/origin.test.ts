@@ -333,14 +333,13 @@ test('an empty list allows nothing', () => {
   assert.equal(judge(config({ allow: [] }), [A]), 'origin_not_listed');
 });
 
-test('the compiled list shows what browsers send, and which entries say the same', () => {
+test('the compiled list has what browsers send, none twice', () => {
   const policy = compileOrigins(
     config({
       allow: ['HTTPS://App.Example.com:443', A, 'https://*.MÜNCHEN.example:8443', 'self', 'https://[0:0::1]'],
     }),
   );
   assert.deepEqual(policy.entries, [A, 'https://*.xn--mnchen-3ya.example:8443', 'self', 'https://[::1]']);
-  assert.deepEqual(policy.duplicates, [A]);
 });
 
 const PROBLEMS: readonly [entry: string, says: RegExp][] = [
