@@ -9,6 +9,7 @@ import { cpSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } fr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { conclude, type Mutant, mutant, saySurvivor } from '../mutation/mutant.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const CHART = join(ROOT, 'helm', 'natsgate');
@@ -17,8 +18,6 @@ const JUDGE = join(ROOT, 'test', 'helm', 'judge.ts');
 /** What may be missing from an expression without a syntax error. */
 const STEP =
   /\btoYaml(?= )|(?<=[\w)"] )\| (?:quote|trim|int|toString|toJson|nindent \d+|trimSuffix "-"|trunc \d+|replace "\+" "_")(?=[ )])/g;
-
-type Mutant = { readonly file: string; readonly line: number; readonly what: string; readonly text: string };
 
 function mutants(): Mutant[] {
   const wanted = process.argv.slice(2);
@@ -29,31 +28,24 @@ function mutants(): Mutant[] {
       const text = readFileSync(join(CHART, file), 'utf8');
       const conditions = [
         ...text.matchAll(/\{\{-?\s*(else if|if|with|else with)\s+([^}]*?)\s*-?\}\}/g),
-      ].flatMap((match) => {
-        const [whole, keyword = '', condition = ''] = match;
-        const line = text.slice(0, match.index).split('\n').length;
+      ].flatMap(({ 0: whole, 1: keyword = '', 2: condition = '', index }) => {
+        const start = index + whole.indexOf(condition);
         const changes = keyword.endsWith('with') ? ['false'] : ['true', 'false'];
-        return changes.map((value) => {
-          const changed = whole.replace(condition, () => value);
-          const mutated = text.slice(0, match.index) + changed + text.slice(match.index + whole.length);
-          return { file, line, what: `${keyword} ${condition} → ${value}`, text: mutated };
-        });
+        return changes.map((value) => mutant(file, text, [start, start + condition.length], value));
       });
-      const steps = [...text.matchAll(STEP)].map((match) => {
-        const line = text.slice(0, match.index).split('\n').length;
-        const mutated = text.slice(0, match.index) + text.slice(match.index + match[0].length);
-        return { file, line, what: `without "${match[0].trim()}"`, text: mutated };
-      });
+      const steps = [...text.matchAll(STEP)].map(({ 0: step, index }) =>
+        mutant(file, text, [index, index + step.length], ''),
+      );
       return [...conditions, ...steps];
     });
 }
 
-function judged(mutant: Mutant): Promise<string | undefined> {
+function judged({ file, text }: Mutant): Promise<string | undefined> {
   const folder = mkdtempSync(join(tmpdir(), 'natsgate-mutant-'));
   // The folder is called as the chart, for lint's sake.
   const chart = join(folder, 'natsgate');
   cpSync(CHART, chart, { recursive: true });
-  writeFileSync(join(chart, mutant.file), mutant.text);
+  writeFileSync(join(chart, file), text);
   return new Promise((resolve) => {
     const env = { ...process.env, NATSGATE_CHART: chart };
     execFile(process.execPath, [JUDGE], { env, timeout: 120_000 }, (error, stdout) => {
@@ -65,14 +57,13 @@ function judged(mutant: Mutant): Promise<string | undefined> {
 
 const queue = mutants();
 const total = queue.length;
-const survivors: Mutant[] = [];
+let survivors = 0;
 const worker = async (): Promise<void> => {
-  for (let mutant = queue.shift(); mutant !== undefined; mutant = queue.shift())
-    if ((await judged(mutant)) === undefined) {
-      survivors.push(mutant);
-      console.log(`survived: ${mutant.file}:${mutant.line} ${mutant.what}`);
+  for (let next = queue.shift(); next !== undefined; next = queue.shift())
+    if ((await judged(next)) === undefined) {
+      survivors++;
+      saySurvivor(next);
     }
 };
 await Promise.all([worker(), worker()]);
-console.log(`${total} mutants, ${total - survivors.length} noticed, ${survivors.length} survived`);
-process.exitCode = survivors.length === 0 ? 0 : 1;
+conclude(total, survivors);
