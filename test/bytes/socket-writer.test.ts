@@ -213,6 +213,20 @@ describe('over TLS', () => {
     assert.equal(pool.free, free, 'each slot is back, once');
   });
 
+  test('what ws sends on top of a pending write is not changed by the next chunk', async () => {
+    await using pair = await socketPair(true);
+    const pool = newPool();
+    const owner = new Owner(pair.near, pool);
+    const { free } = pool;
+    const ws = { send: (bytes: Buffer): void => void pair.near.write(bytes) };
+    for (const length of [1000, 20_000, CHUNK_BYTES, 1]) {
+      owner.write(length, ws);
+      assert.equal(pool.free, free, 'ws does not tell when it is done, so the chunk is back at once');
+    }
+    pair.near.end();
+    await compare(pair.far, owner);
+  });
+
   for (const end of ['drain', 'drop'] as const)
     test(`a slot that waits behind a pending write comes back once, by ${end}`, async () => {
       await using pair = await socketPair(true);

@@ -150,6 +150,25 @@ for (const level of LEVELS) {
       }
     });
 
+    test('a round trip is in seconds, and begins at the first PING without an answer', () => {
+      const inspected = Inspected.connected(level);
+      const until = (ms: number): void => {
+        while (performance.now() < ms);
+      };
+      const startMs = performance.now();
+      inspected.toUpstream(Buffer.from('PING\r\n'));
+      const sentMs = performance.now();
+      until(sentMs + 3);
+      inspected.toUpstream(Buffer.from('PING\r\n'));
+      inspected.toClient(Buffer.from('PONG\r\n'));
+      const [seconds = 0] = inspected.roundTrips;
+      assert.ok(seconds >= 0.003 && seconds <= (performance.now() - startMs) / 1000, `${seconds} s`);
+      // The next one begins anew.
+      const nextMs = performance.now();
+      inspected.toUpstream(Buffer.from('PING\r\n')).toClient(Buffer.from('PONG\r\n'));
+      assert.ok(inspected.roundTrips[1]! <= (performance.now() - nextMs) / 1000);
+    });
+
     test('N20: zeros in front, CR and LF in a subject, an INFO line inside a payload', () => {
       for (const text of [
         'MSG ob.a 1 0002\r\nhi\r\n',

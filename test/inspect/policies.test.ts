@@ -3,6 +3,7 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { READ_BYTES } from '../../src/bytes/buffer-pool.ts';
 import { type Policy, violation } from '../../src/inspect/inspection.ts';
+import { signaturePolicy } from '../../src/inspect/signature-policy.ts';
 import type { Operation } from '../../src/nats/operation.ts';
 import { VERB } from '../../src/nats/operations.ts';
 import { Inspected } from './inspected.ts';
@@ -199,4 +200,21 @@ test('policies change CONNECT together, and may use the nonce of the server', ()
   inspected.inspector.firstInfo(Buffer.from(`INFO {"nonce":"${nonce}"}\r\n`));
   inspected.toUpstream(Buffer.from('CONNECT {"jwt":"x","name":"app"}\r\n'));
   assert.equal(inspected.up, `CONNECT {"name":"app","user":"a","pass":"${nonce}"}\r\n`);
+});
+
+test('CONNECT gets the signature of the nonce, and nothing where the server has sent none', () => {
+  for (const [info, connect] of [
+    [
+      'INFO {"nonce":"abcdefghijklmno"}\r\n',
+      'CONNECT {"name":"app","proxy_sig":"signed abcdefghijklmno"}\r\n',
+    ],
+    ['INFO {}\r\n', 'CONNECT {"name":"app"}\r\n'],
+    // Not that of a nats-server: it could be a token, and the signature would make it valid.
+    ['INFO {"nonce":"header.claims"}\r\n', 'CONNECT {"name":"app"}\r\n'],
+  ] as const) {
+    const inspected = new Inspected('enforce', undefined, [signaturePolicy((nonce) => `signed ${nonce}`)]);
+    inspected.inspector.firstInfo(Buffer.from(info));
+    inspected.toUpstream(Buffer.from('CONNECT {"name":"app"}\r\n'));
+    assert.equal(inspected.up, connect, info);
+  }
 });
