@@ -37,16 +37,15 @@ export type SystemMemory = {
   usedBytes(): Promise<number | undefined>;
 };
 
-/**
- * The limit of the container, or all memory of the machine where there is none.
- */
+/** The limit of the container, or all memory of the machine where there is none. */
 export async function readMemory(files: CgroupFiles = SYSTEM_FILES): Promise<SystemMemory> {
   return (await readGroup(files)) ?? { limitBytes: totalmem(), usedBytes: async () => undefined };
 }
 
 /**
- * The control group whose memory limit is the least: the own one or one of its parents. In a container the parents are
- * often out of sight, and so is the own path: then the root of the file system is the container's group.
+ * The control group with the lowest memory limit: the process's own group or one of its parents. In a container the
+ * parents and the path of its own group are often not visible; then the root of the file system is the container's
+ * group.
  */
 async function readGroup(files: CgroupFiles): Promise<SystemMemory | undefined> {
   const memberships = await contentOf(files.membership);

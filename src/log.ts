@@ -33,8 +33,8 @@ export type StandardOutput = LogDestination & {
 const MAX_QUEUED_BYTES = 1024 * 1024;
 
 /**
- * Lines that come within so long leave in one write, unless they are many. A write for each cost 43 µs of CPU, a
- * sixth of a handshake, one for each turn still 26 (Node 26.10: most of it wakes the thread that writes).
+ * Lines within this time leave in one write, unless they are many. A write for each cost 43 µs of CPU, a sixth of a
+ * handshake, one for each turn still 26 (Node 26.10: most of it wakes the thread that writes).
  */
 const BATCH_MS = 20;
 const MAX_BATCH_CHARACTERS = 16 * 1024;

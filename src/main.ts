@@ -134,7 +134,7 @@ async function runServe(flags: Flags): Promise<number> {
 }
 
 function drain(gateway: Gateway, signal: NodeJS.Signals): Promise<void> {
-  // Somebody at a terminal: no balancer has to notice, and nobody knows yet how this can take so long.
+  // Somebody at a terminal: no balancer has to notice, and a person wonders why the end takes so long.
   const isPerson = signal === 'SIGINT';
   if (isPerson && gateway.sessionCount > 0)
     complain('natsgate: closing the sessions one after the other; press Ctrl-C again to end at once');

@@ -16,6 +16,11 @@ const PHRASES: readonly (readonly [RegExp, string])[] = [
   [/\b(is|are) told\b/, 'gets, learns, is reported'],
   [/\bwhoever\b/i, 'the caller, a client that'],
   [/\bmend(s|ed|ing)?\b/, 'fix'],
+  [/\bmay not (be )?(use|send|pass|have|take)\b/, 'must not, cannot'],
+  [/\bthe own\b/, 'its own'],
+  [/\b(for|within|to|after) so (long|many)\b(?! (as|that))/, 'for this long, this many'],
+  [/\bgoes by (its|the|host)\b/, 'is known by, uses'],
+  [/\bin whatever pieces\b/, 'in pieces of any size'],
 ];
 const FILES = ['src/**/*.{ts,wat}', 'docs/**/*.md', 'helm/**/*.{md,yaml,tpl,txt}', 'README.md'];
 

@@ -3,7 +3,10 @@ import { gzip } from 'node:zlib';
 
 const compress = promisify(gzip);
 
-/** A text is used for so long: shorter than any scrape interval, and many scrapes at once cost as much as one. */
+/**
+ * A text is used again for this long. It is shorter than any scrape interval, and many scrapes at once cost as much as
+ * one.
+ */
 const FRESH_MS = 250;
 
 export type MetricsText = { readonly contentType: string; readonly body: string };

@@ -30,7 +30,7 @@ const SLOT_BYTES = READ_BYTES + 4096;
  */
 const FIRST_SLOT = READ_BYTES + 2048 - 4;
 const DEFAULT_SLOTS = 60;
-/** SIMD may look at so many bytes behind a slot. */
+/** SIMD may read this many bytes after a slot. */
 const SIMD_SLACK_BYTES = 64;
 const SCRATCH_BYTES = 64;
 const WASM_PAGE_BYTES = 64 * 1024;
@@ -113,8 +113,8 @@ export class BufferPool {
   }
 
   /**
-   * Keeps so many bytes of private copies for the next time. When sessions end by the dozen so that others have room,
-   * what they held must be there for those at once, not when the garbage collector comes by.
+   * Keeps up to this many bytes of private copies to be used again. When many sessions end so that others have room,
+   * their memory must be free at once, not when the garbage collector runs.
    */
   keepSpares(bytes: number): void {
     this.#copies.keep(bytes);

@@ -1,6 +1,9 @@
 /** Shorter ones are as long as their chunk: to keep such memory for the next time costs more than to make it anew. */
 const LEAST_SIZE_FROM = 4096;
-/** So many of the longest copies, or as much memory in others, are kept for the next time: 1 MiB of a pool of reads. */
+/**
+ * This many of the longest copies, or the same memory in shorter ones, are kept to be used again: 1 MiB for a pool of
+ * reads.
+ */
 const DEFAULT_SPARES = 16;
 
 /**

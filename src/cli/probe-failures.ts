@@ -8,7 +8,7 @@ export type Target = {
   readonly hasAuthorities: boolean;
 };
 
-/** Foreign text is cut to so many characters. */
+/** Foreign text is cut to this length. */
 const MAX_FOREIGN_CHARACTERS = 300;
 
 /** Words that only the admin port answers with. */

@@ -117,7 +117,7 @@ class Walk {
   #map(node: { readonly items: readonly { key: Node; value: Node | null }[] }, path: Path): WrittenMap {
     const map = Object.create(null) as WrittenMap;
     const isMerge = ({ key }: { readonly key: Node }): boolean => isScalar(key) && key.value === MERGE;
-    // Before the own keys, so that these have the last word on where a value was written.
+    // Before the keys of the map itself, because these decide where a value was written.
     const merged = node.items.filter(isMerge).flatMap(({ value }) => this.#mergedMaps(value, path));
     for (const item of node.items) {
       const { key, value } = item;

@@ -35,7 +35,7 @@ export type ReloaderOptions = {
  * no file system in a network has them, and asking for them stops the whole process while a mount hangs.
  */
 const LOOK_MS = 2000;
-/** Several files belong to one update; it is over when nothing has changed for so long. */
+/** Several files can change in one update. The update is over when nothing has changed for this long. */
 const QUIET_MS = 100;
 /** Files that change while they are read belong to one update more; so often it is waited for the last. */
 const MAX_TRIES = 3;
@@ -165,7 +165,7 @@ export class Reloader {
     const warnings = loaded.warnings.map(formatProblem);
     const running = this.#running;
     if (!loaded.ok) {
-      // A broken text may not name its files any more; those that run are watched all the same.
+      // A broken configuration perhaps names no files, so the files of the running one are still watched.
       const others = running.files.filter(({ path }) => !loaded.files.some((file) => file.path === path));
       this.#seen = [...loaded.files, ...(await seenNow(others, this.#reader))];
       const problems = loaded.problems.map(formatProblem);

@@ -25,7 +25,7 @@ export function needRestart(
   const isSwitched = (key: string): boolean => isSet(before, key) !== isSet(after, key);
   const fixed: readonly string[] = RESTART_KEYS.values;
   const all = isSwitched(CERTIFICATE);
-  // Where client certificates are switched, the own certificate is renewed all the same.
+  // When client certificates are switched on or off, the server's certificate is still renewed.
   const one = isSwitched(CLIENT_CA) ? CLIENT_CA : undefined;
   return changes.filter(
     ({ key }) => fixed.includes(key) || key === one || (all && key.startsWith('listen.tls.')),

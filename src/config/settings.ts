@@ -59,7 +59,7 @@ const valueAt = (values: unknown, path: Path): unknown =>
     values,
   );
 
-/** The key of a setting. A route goes by its name, so that one that moves in the list is still the same. */
+/** The key of a setting. A route is known by its name, so one that moves in the list is still the same. */
 export function settingKey(path: Path, { routes }: Pick<Values, 'routes'>): string {
   const [list, index, ...rest] = path;
   const route = list === 'routes' && typeof index === 'number' ? routes[index] : undefined;

@@ -110,7 +110,10 @@ export function judgeTls(
   };
 }
 
-/** The own certificate first, then the one that signed it, and so on: TLS sends them in the order of the file. */
+/**
+ * The server's own certificate comes first, then the one that signed it, and so on. TLS sends them in the order of the
+ * file.
+ */
 function checkPair(chain: readonly X509Certificate[], { key }: PrivateKey, voice: TlsVoice): void {
   const own = chain.findIndex((certificate) => certificate.checkPrivateKey(key));
   if (own === -1)
@@ -121,7 +124,7 @@ function checkPair(chain: readonly X509Certificate[], { key }: PrivateKey, voice
   if (own > 0)
     return voice.problem(
       'certFile',
-      `the key belongs to ${numbered(own, chain)}, so the chain is in the wrong order; write the own certificate first, then the one that signed it, and so on`,
+      `the key belongs to ${numbered(own, chain)}, so the chain is in the wrong order; write that one first, then the one that signed it, and so on`,
     );
   const stray = chain.findIndex((one, index) => index > 0 && chain[index - 1]?.checkIssued(one) === false);
   if (stray !== -1)

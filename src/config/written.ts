@@ -57,7 +57,7 @@ export class Written {
       here = inner;
       note = this.#notes.get(keyOf(at)) ?? note;
     }
-    // A value in a list goes by the key of the list; a route by its number.
+    // A value in a list has the key of the list, a route its number.
     const isEntry = typeof at.at(-1) === 'number' && !isMap(here);
     return { ...note, key: pathText(isEntry ? at.slice(0, -1) : at), exact, value: exact ? here : undefined };
   }

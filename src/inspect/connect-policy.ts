@@ -8,7 +8,7 @@ export type ConnectRules = {
   readonly login: Login | undefined;
   /** What becomes of credentials that a client writes. */
   readonly clientCredentials: 'keep' | 'drop' | 'refuse';
-  /** undefined: the own name of the client. */
+  /** undefined: the client's own name. */
   readonly name: NameTemplate | undefined;
 };
 

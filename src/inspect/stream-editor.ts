@@ -29,7 +29,7 @@ export class StreamEditor {
     this.#add({ start: inPiece.start, end: inPiece.end, bytes: line });
   }
 
-  /** Drops the operation with its payload and line end, in whatever pieces they come. */
+  /** Drops the operation with its payload and line end, in pieces of any size. */
   drop({ verb, inPiece, payloadBytes }: Operation): void {
     const payload = rowOf(verb).hasPayload ? payloadBytes + LINE_END_BYTES : 0;
     this.#add({ start: inPiece.start, end: inPiece.end + payload, bytes: NOTHING });

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { parseTarget } from '../net/request-target.ts';
 
-/** What a load balancer may ask, in whatever HTTP/1 it speaks, with or without Host: GET or HEAD of this very path. */
+/** GET or HEAD of exactly this path, in any HTTP/1 version, with or without Host. */
 export function isHealthCheck(
   { method, url = '', httpVersionMajor }: IncomingMessage,
   path: string,

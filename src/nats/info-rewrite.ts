@@ -10,7 +10,10 @@ export type InfoRules = {
    * not: it is true at any time, and nats.js forgets the addresses that the newest INFO does not repeat.
    */
   readonly connectUrls: 'keep' | 'drop' | readonly string[];
-  /** Whether the browser's side is TLS; the server speaks of its own. Left out: the server's words stay. */
+  /**
+   * Whether the client's side is TLS, because the server describes its own side. Left out: INFO keeps what the server
+   * wrote.
+   */
   readonly tls?: boolean;
   /** The address of the real client. */
   readonly clientIp?: string;

@@ -8,7 +8,7 @@ import { type Direction, rowOf, VERB, type Verb, zeroCounts } from './operations
 import { MAX_CONTROL_LINE_BYTES, MAX_SERVER_LINE_BYTES, type ParseError, shown } from './protocol.ts';
 
 /**
- * Reads one direction of a NATS connection, in whatever pieces it comes: `control-line.ts` knows the form of lines,
+ * Reads one direction of a NATS connection, in pieces of any size: `control-line.ts` knows the form of lines,
  * `framing.ts` what is between them, `fast-scan.ts` whole runs of messages.
  *
  * The verdict on client bytes is nats-server's (measured on 2.9.10 to 2.15.1; test/fuzz/nats-server.test.ts asks a real

@@ -21,8 +21,8 @@ const SPACE = 0x20;
 export type HeadBreach = Extract<Refusal, 'bad_request' | 'target_too_long' | 'header_too_large'>;
 
 /**
- * Finds the end of one request head in whatever pieces it comes, and counts its lines and bytes on the way: no byte
- * after the head, and none beyond a limit, needs to reach a parser. What a head means is the parser's to say.
+ * Finds the end of one request head, in pieces of any size, and counts its lines and bytes on the way: no byte after
+ * the head, and none beyond a limit, needs to reach a parser. What a head means is the parser's to say.
  *
  * ```
  *   empty lines │ GET / HTTP/1.1 │ Host: a │ … │ (empty) │ what comes after

@@ -43,9 +43,9 @@ const CR = 0x0d;
 const LF = 0x0a;
 
 /**
- * The header that says: this connection is for `source`, who connected to `destination`. Without a usable source
- * it says LOCAL (v2) or UNKNOWN (v1), and the receiver goes by the TCP connection. Both ends must be of one family;
- * a destination of the other one becomes the address that means none.
+ * The header that says: this connection is for `source`, who connected to `destination`. Without a usable source it
+ * says LOCAL (v2) or UNKNOWN (v1), and the receiver uses the addresses of the TCP connection. Both ends must be of one
+ * family; a destination of the other one becomes the address that means none.
  */
 export function encodeProxyHeader(
   version: ProxyVersion,

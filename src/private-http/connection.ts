@@ -87,7 +87,7 @@ export class Connection extends Duplex {
     return this.phase === 'answering' && this.#socket.writableLength > 0;
   }
 
-  /** Hands on so many bytes of body, at most MAX_BODY_BYTES. To be called once, when the head was understood. */
+  /** Hands on this many bytes of body, at most MAX_BODY_BYTES. To be called once, when the head was understood. */
   expectBody(bytes: number): void {
     this.#bodyBytes = Math.min(bytes, MAX_BODY_BYTES);
     const behind = this.#behindHead;

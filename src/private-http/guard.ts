@@ -36,7 +36,7 @@ export function guard({ hosts, hostless }: GuardOptions): MiddlewareHandler<Priv
       );
     const { origin, upgrade } = incoming.headers;
     if (origin !== undefined && (authority === undefined || origin !== `http://${textOf(authority)}`))
-      return refuse(exchange, 403, 'foreign_origin', 'pages of other sites may not use this port.');
+      return refuse(exchange, 403, 'foreign_origin', 'pages of other sites must not use this port.');
     if (!isBodyFitting(incoming))
       return refuse(exchange, 413, 'body', 'at most 64 KiB, with Content-Length.');
     if (upgrade?.toLowerCase() === 'websocket')

@@ -10,7 +10,7 @@ export type Holder = {
   shed(): void;
 };
 
-/** Keeps freed buffers, up to so many bytes, to be used again; see BufferPool. */
+/** Keeps freed buffers, up to this many bytes, to be used again; see BufferPool. */
 export type Spares = { keepSpares(bytes: number): void };
 
 /** The memory of the container, as in cgroup.ts. */

@@ -1,6 +1,6 @@
-/** So long no dial may have succeeded before the gateway is not ready: a restart of one server is shorter. */
+/** The gateway is not ready when no dial has succeeded for this long. The restart of one server is shorter. */
 const DOWN_MS = 5000;
-/** So long dials must succeed again, so that a server that comes and goes does not make the gateway do so. */
+/** Dials must succeed again for this long, so that readiness does not follow a server that comes and goes. */
 const UP_MS = 2000;
 
 /**

@@ -9,7 +9,7 @@ const REFRESH_MS = 10_000;
 /** An answer that is older is looked up again when a server of the name has failed. */
 const MIN_AGE_MS = 1000;
 const LOOKUP_DEADLINE_MS = 2000;
-/** While no lookup succeeds, the last answer holds for so long: moved servers are rarer than broken DNS. */
+/** While no lookup succeeds, the last answer is used for this long: moved servers are rarer than broken DNS. */
 const MAX_STALE_MS = 3_600_000;
 /** A name may have more addresses; the pool keeps to the first. */
 const MAX_ADDRESSES = 64;

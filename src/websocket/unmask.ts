@@ -10,7 +10,7 @@ import { UNMASK_MODULE } from './unmask.wasm.ts';
 export type Unmask = (out: number, from: number, length: number, key: number) => void;
 
 /**
- * SIMD works in steps of this size: it may read and write up to so many bytes less one behind the end of either
+ * SIMD works in steps of this size, so it may read and write up to one byte less than this after the end of either
  * range.
  */
 export const SIMD_STEP_BYTES = 64;

@@ -210,7 +210,7 @@ describe('keys', () => {
     refused({ certFile: stranger, keyFile: leafKey }, /^keyFile: the key does not belong to the first/);
     refused(
       { certFile: intermediate + leaf, keyFile: leafKey },
-      /^certFile: the key belongs to certificate 2 of 2 .* wrong order; write the own certificate first/,
+      /^certFile: the key belongs to certificate 2 of 2 .* wrong order; write that one first/,
     );
     for (const certFile of [leaf + root + intermediate, leaf + intermediate + stranger]) {
       const { warnings, material } = judged({ certFile, keyFile: leafKey });

@@ -9,7 +9,7 @@ export type Check = {
   problem(code: string, path: Path, text: string): void;
   warning(code: string, path: Path, text: string): void;
   isWritten(path: Path): boolean;
-  /** The value as a message may repeat it: that of a variable goes by the name of the variable. */
+  /** The value as a message may show it. For a value from a variable that is the variable's name. */
   shown(path: Path, text: string): string;
   /** The first of two contradicting keys that was written, since that is what somebody changed; else the second. */
   written(first: Path, second: Path): Path;

@@ -33,7 +33,7 @@ export const connect = section(
   'What CONNECT says to nats-server in the name of clients.',
   'its keys below it, such as kind: nkey',
   {
-    kind: words('Whose login: the own one of the client, or one of the gateway.', 'none', [
+    kind: words('Who logs in: each client by itself, or the gateway for all of them.', 'none', [
       'none',
       'user',
       'token',
@@ -59,7 +59,7 @@ export type ConnectConfig = {
   /** undefined: clients log in by themselves. */
   readonly login: Login | undefined;
   readonly clientCredentials: 'keep' | 'drop' | 'refuse';
-  /** undefined: the own name of the client. */
+  /** undefined: the client's own name. */
   readonly name: NameTemplate | undefined;
 };
 

@@ -36,7 +36,10 @@ export type RouteValues = z.output<typeof route>;
 
 /** What a host or a path is served with. */
 export type RouteConfig = {
-  /** `default` for the keys at the top, else host and path as they were written: a label, and what a reload goes by. */
+  /**
+   * `default` for the keys at the top, else host and path as they were written. It is a label, and a reload finds the
+   * route by it.
+   */
   readonly name: string;
   /** undefined: any. */
   readonly host: string | undefined;
