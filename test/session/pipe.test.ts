@@ -1,0 +1,185 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { Socket } from 'node:net';
+import { test } from 'node:test';
+import { BufferPool } from '../../src/bytes/buffer-pool.ts';
+import { own } from '../../src/bytes/socket-writer.ts';
+import { Pipe, Traffic } from '../../src/session/pipe.ts';
+import type { ByteSocket } from '../../src/websocket/byte-socket.ts';
+import { socketPair } from '../support/socket-pair.ts';
+
+const NONE_PAUSED = { clientPauses: 0, upstreamPauses: 0, clientsPausedNow: 0, upstreamsPausedNow: 0 };
+
+/** A client side that takes what a test lets it take, and records what the pipe asks of it. */
+class Client implements ByteSocket {
+  readonly socket = new Socket();
+  readonly asked: string[] = [];
+  takes = true;
+  bufferedBytes = 0;
+  heldBytes = 0;
+  readonly assemblingSinceMs = undefined;
+  readonly assemblingBytes = 0;
+
+  write(): boolean {
+    return this.takes;
+  }
+  pause(): void {
+    this.asked.push('pause');
+  }
+  resume(): void {
+    this.asked.push('resume');
+  }
+  start(): void {}
+  ping(): void {}
+  close(): void {}
+  destroy(): void {}
+}
+
+async function piped() {
+  const pair = await socketPair(false);
+  const client = new Client();
+  const pool = new BufferPool({ slots: 4, poison: true });
+  const traffic = new Traffic();
+  const wheel = { nowMs: 7000, tick: 1 };
+  const seen = { held: 0, marks: 0, stalls: 0 };
+  const held = {
+    hold(bytes: number): void {
+      seen.held += bytes;
+    },
+    release(bytes: number): void {
+      seen.held -= bytes;
+    },
+  };
+  const owner = { onMark: () => void seen.marks++, onStall: () => void seen.stalls++ };
+  const pipe = new Pipe(client, pair.near, { pool, traffic, held, wheel }, owner);
+  const chunk = (length: number): Buffer => {
+    const slot = pool.take();
+    return pool.lend(slot, slot + length);
+  };
+  return { pair, client, pool, traffic, wheel, seen, pipe, chunk };
+}
+
+test('bytes are counted in their direction, for the session and for all', async () => {
+  const { pair, pipe, traffic, chunk, seen } = await piped();
+  await using _ = pair;
+  pipe.toUpstream(chunk(100));
+  pipe.toUpstream(chunk(10));
+  pipe.toClient(Buffer.alloc(30));
+  pipe.toClient(Buffer.alloc(3));
+  assert.deepEqual([pipe.bytesToUpstream, pipe.bytesToClient], [110, 33]);
+  assert.deepEqual({ ...traffic }, { bytesToUpstream: 110, bytesToClient: 33, ...NONE_PAUSED });
+  assert.deepEqual(seen, { held: 0, marks: 0, stalls: 0 });
+  assert.deepEqual([pipe.holdsForClient, pipe.heldBytes], [false, 0]);
+});
+
+test('a client that takes no more pauses the upstream once, until it has taken all', async () => {
+  const { pair, client, pipe, traffic, seen } = await piped();
+  await using _ = pair;
+  pipe.upstream.socket.resume();
+  client.takes = false;
+  client.heldBytes = 500;
+  pipe.toClient(Buffer.alloc(500));
+  client.heldBytes = 800;
+  pipe.toClient(Buffer.alloc(300));
+  assert.equal(pipe.clientStalledSinceMs, 7000);
+  assert.equal(pipe.upstreamStalledSinceMs, undefined);
+  assert.equal(pipe.upstream.socket.isPaused(), true);
+  assert.deepEqual([pipe.holdsForClient, pipe.heldBytes], [true, 800]);
+  assert.deepEqual(seen, { held: 800, marks: 0, stalls: 1 });
+  assert.deepEqual([traffic.upstreamPauses, traffic.upstreamsPausedNow], [1, 1]);
+  for (let times = 0; times < 2; times++) {
+    pipe.clientDrained();
+    assert.equal(pipe.clientStalledSinceMs, undefined);
+    assert.equal(pipe.upstream.socket.isPaused(), false);
+    assert.deepEqual([pipe.heldBytes, seen.held], [0, 0]);
+    assert.deepEqual([traffic.upstreamPauses, traffic.upstreamsPausedNow], [1, 0]);
+  }
+});
+
+test('an upstream that takes no more pauses the client once, until it has taken all', async () => {
+  const { pair, client, pool, pipe, traffic, seen, chunk } = await piped();
+  await using _ = pair;
+  const { free } = pool;
+  const drained = new EventTarget();
+  own({
+    writer: pipe.upstream,
+    socketDrained: () => {
+      pipe.upstreamDrained();
+      drained.dispatchEvent(new Event('drained'));
+    },
+    socketEnded() {},
+    socketClosed() {},
+  });
+  while (pipe.upstreamStalledSinceMs === undefined) pipe.toUpstream(chunk(60_000));
+  pipe.toUpstream(chunk(60_000));
+  assert.equal(pipe.upstreamStalledSinceMs, 7000);
+  assert.deepEqual(client.asked, ['pause']);
+  assert.equal(seen.held, pipe.heldBytes);
+  assert.ok(seen.held >= 120_000);
+  assert.equal(pipe.holdsForClient, false);
+  assert.deepEqual([traffic.clientPauses, traffic.clientsPausedNow, seen.stalls], [1, 1, 1]);
+  const drains = once(drained, 'drained');
+  pair.far.resume();
+  await drains;
+  pipe.upstreamDrained();
+  assert.equal(pipe.upstreamStalledSinceMs, undefined);
+  assert.deepEqual(client.asked, ['pause', 'resume']);
+  assert.deepEqual([traffic.clientPauses, traffic.clientsPausedNow, seen.held], [1, 0, 0]);
+  assert.equal(pool.free, free);
+});
+
+test('after the end nothing is taken, nothing is resumed, and nobody counts as paused', async () => {
+  const { pair, client, pool, pipe, traffic, seen, chunk } = await piped();
+  await using _ = pair;
+  client.takes = false;
+  client.heldBytes = 10;
+  pipe.toClient(Buffer.alloc(10));
+  while (pipe.upstreamStalledSinceMs === undefined) pipe.toUpstream(chunk(60_000));
+  const { free } = pool;
+  const [up, down] = [pipe.bytesToUpstream, pipe.bytesToClient];
+  for (let times = 0; times < 2; times++) {
+    pipe.shut();
+    assert.deepEqual([traffic.clientsPausedNow, traffic.upstreamsPausedNow], [0, 0]);
+  }
+  pipe.toUpstream(chunk(10));
+  pipe.toClient(Buffer.alloc(10));
+  assert.equal(pool.free, free, 'what comes too late goes back to the pool');
+  pipe.clientDrained();
+  pipe.upstreamDrained();
+  assert.deepEqual([pipe.bytesToUpstream, pipe.bytesToClient], [up, down]);
+  assert.deepEqual([traffic.clientsPausedNow, traffic.upstreamsPausedNow, seen.held], [0, 0, 0]);
+  assert.equal(pipe.upstream.socket.isPaused(), true);
+  assert.deepEqual(client.asked, ['pause']);
+});
+
+test('what waits is forgotten once, when the sockets are dropped', async () => {
+  const { pair, client, pipe, seen, chunk } = await piped();
+  await using _ = pair;
+  client.takes = false;
+  client.heldBytes = 10;
+  pipe.toClient(Buffer.alloc(10));
+  while (pipe.upstreamStalledSinceMs === undefined) pipe.toUpstream(chunk(60_000));
+  pipe.forgetHeld();
+  assert.deepEqual([seen.held, pipe.heldBytes], [0, 0]);
+  pipe.releaseClient();
+  pipe.releaseUpstream();
+  assert.equal(seen.held, 0);
+});
+
+test('a mark follows each 128 KiB to the client, up to 64 in one tick of the wheel', async () => {
+  const { pair, pipe, wheel, seen } = await piped();
+  await using _ = pair;
+  const half = Buffer.alloc(64 * 1024);
+  pipe.toClient(half.subarray(1));
+  pipe.toClient(half);
+  assert.equal(seen.marks, 0);
+  pipe.toClient(half.subarray(0, 1));
+  assert.equal(seen.marks, 1);
+  pipe.toClient(half);
+  assert.equal(seen.marks, 1);
+  for (let times = 1; times < 200; times++) pipe.toClient(half);
+  assert.equal(seen.marks, 64);
+  wheel.tick++;
+  for (let times = 0; times < 4; times++) pipe.toClient(half);
+  assert.equal(seen.marks, 66);
+});
