@@ -2,7 +2,7 @@
  * A mutation pass over folders of src/, on demand: `npm run mutate -- --folder src/listener --count 80 --seed 1`
  * (`--folder` may be repeated). It takes the last commit, changes one place at a time in a copy, and runs the test
  * files that reach this place until one of them fails. A person judges what survives: it may be the same program in
- * other words. `--tests gateway`: those tests alone (a glob of folders). `--log FILE`: a line of JSON for each mutant;
+ * other words. `--tests 'gateway/*'`: those tests alone. `--log FILE`: a line of JSON for each mutant;
  * `--again FILE`: only those that survived in that log, so that quick tests may go first.
  */
 import { execFileSync } from 'node:child_process';
@@ -43,7 +43,8 @@ const { values } = parseArgs({
     seed: { type: 'string', default: '1' },
     tests: {
       type: 'string',
-      default: '{admin,bytes,e2e,gateway,inspect,listener,nats,net,private-http,session,upstream,websocket}',
+      default:
+        '{admin,bytes,e2e,gateway,inspect,listener,nats,net,private-http,session,upstream,websocket}/*',
     },
     log: { type: 'string' },
     again: { type: 'string' },
@@ -93,7 +94,7 @@ function survivorsOf(log: string): Set<string> {
 const again = values.again === undefined ? undefined : survivorsOf(values.again);
 // What a test reaches is known until a file changes.
 const trees = git('rev-parse', 'HEAD:src', 'HEAD:test').toString();
-await tests.measure(`test/${values.tests}/*.test.ts`, join(CACHE, trees.replaceAll(/(.{12}).*\n/g, '$1')));
+await tests.measure(`test/${values.tests}.test.ts`, join(CACHE, trees.replaceAll(/(.{12}).*\n/g, '$1')));
 
 const compiler = new Compiler(copy);
 let [total, survivors] = [0, 0];
