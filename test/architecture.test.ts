@@ -182,3 +182,17 @@ test('config.ts and byte-socket.ts, which others import, hold no code', () => {
     );
   }
 });
+
+test('ARCHITECTURE.md and CONTRIBUTING.md name files that are there', () => {
+  const files = globSync('{src,test,scripts,bin,docs,helm,bench,web,examples}/**/*.*', { cwd: ROOT });
+  const all = [...files, ...globSync('*.*', { cwd: ROOT })].map((file) => `/${file}`);
+  const missing = ['ARCHITECTURE.md', 'CONTRIBUTING.md'].flatMap((page) => {
+    const text = readFileSync(resolve(ROOT, page), 'utf8');
+    // A placeholder is in capitals.
+    const names = [...text.matchAll(/`([\w./-]+\.(?:ts|wat|js|ya?ml))`/g)].map(([, name = '']) => name);
+    return names.filter(
+      (name) => !/\b[A-Z]+\.ts$/.test(name) && !all.some((file) => file.endsWith(`/${name}`)),
+    );
+  });
+  assert.deepEqual(missing, []);
+});
