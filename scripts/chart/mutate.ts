@@ -48,7 +48,7 @@ function judged({ file, text }: Mutant): Promise<string | undefined> {
   writeFileSync(join(chart, file), text);
   return new Promise((resolve) => {
     const env = { ...process.env, NATSGATE_CHART: chart };
-    execFile(process.execPath, [JUDGE], { env, timeout: 120_000 }, (error, stdout) => {
+    execFile(process.execPath, [JUDGE], { env, timeout: 600_000 }, (error, stdout) => {
       rmSync(folder, { recursive: true, force: true });
       resolve(error === null ? undefined : stdout.trim());
     });

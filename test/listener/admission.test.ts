@@ -180,6 +180,40 @@ test('a clock that steps back takes nothing away', () => {
   assert.equal(knock(), 'too_many_handshakes');
 });
 
+test('another rate holds at once, with a burst of its own; one that stays goes on where it was', () => {
+  let last = 0;
+  for (const [key, from] of [
+    ['handshakesPerSecond', () => `10.0.0.${last++}`],
+    ['handshakesPerSecondPerAddress', () => '10.0.0.1'],
+  ] as const) {
+    const { admission, knock } = door({ [key]: 2 });
+    const lets = (count: number): void => {
+      for (let times = 0; times < count; times++) assert.equal(knock(from()), 'in');
+      assert.equal(knock(from()), 'too_many_handshakes');
+    };
+    lets(4);
+    admission.configure({ ...UNLIMITED, [key]: 2, sessions: 1000 });
+    lets(0);
+    admission.configure({ ...UNLIMITED, [key]: 3, sessions: 1000 });
+    lets(6);
+    admission.configure({ ...UNLIMITED, sessions: 1000 });
+    assert.equal(knock(from()), 'in');
+  }
+});
+
+test('other caps hold at once, and count what is there', () => {
+  const { admission, enter, knock } = door({ sessions: 3, sessionsPerAddress: 2 });
+  const [slot] = [enter(), enter()];
+  assert.equal(knock(), 'too_many_sessions');
+  admission.configure({ ...UNLIMITED, sessions: 1 });
+  assert.equal(knock('10.0.0.1'), 'over_capacity');
+  admission.configure({ ...UNLIMITED, sessions: 3 });
+  assert.equal(knock(), 'in');
+  assert.equal(knock(), 'over_capacity');
+  slot!.release();
+  assert.equal(knock(), 'in');
+});
+
 test('a refusal costs nobody a token', () => {
   const { enter, knock } = door({
     handshakesInFlight: 1,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { type AddressInfo, connect, createServer, Socket } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { connect as connectTls, TLSSocket, type TlsOptions } from 'node:tls';
 import type { HandshakeOutcome } from '../../src/handshake-outcome.ts';
@@ -9,7 +9,12 @@ import type { HandshakeRules } from '../../src/listener/handshake.ts';
 import { Listener } from '../../src/listener/listener.ts';
 import type { Opening } from '../../src/listener/opening.ts';
 import { compileOrigins } from '../../src/listener/origin.ts';
-import { type DropReason, PendingConnection, pendingLimits } from '../../src/listener/pending.ts';
+import {
+  type DropReason,
+  PendingConnection,
+  PendingConnections,
+  pendingLimits,
+} from '../../src/listener/pending.ts';
 import { compileTrustedProxies } from '../../src/net/networks.ts';
 import { encodeProxyHeader } from '../../src/net/proxy-protocol.ts';
 import { makeCertificates, type TestCertificates } from '../support/certificates.ts';
@@ -46,6 +51,30 @@ test('a client whose TLS connection was reset is still known by its address: log
   connection.socket.destroy();
   await closed(accepted);
   assert.equal(connection.arrival.peer.address, HONEST);
+});
+
+test('a connection that was answered keeps its place until another one needs it: its client still reads', () => {
+  const pending = new PendingConnections(pendingLimits(2), 1000, {
+    onDropped: () => assert.fail(),
+    onExpired: () => assert.fail(),
+  });
+  const [first, second, third] = Array.from({ length: 3 }, () => {
+    const connection = new PendingConnection(new Socket(), performance.now(), () => {});
+    return { connection, isGone: () => connection.socket.destroyed };
+  });
+  pending.add(first!.connection);
+  pending.answered(first!.connection);
+  pending.add(second!.connection);
+  pending.answered(second!.connection);
+  assert.deepEqual([first!.isGone(), second!.isGone(), pending.size], [false, false, 2]);
+  pending.add(third!.connection);
+  assert.deepEqual([first!.isGone(), second!.isGone(), pending.size], [true, false, 2]);
+  // Fewer may be pending from now on.
+  pending.configure(pendingLimits(1), 1000);
+  pending.answered(third!.connection);
+  assert.deepEqual([second!.isGone(), third!.isGone(), pending.size], [true, false, 1]);
+  pending.close();
+  assert.equal(third!.isGone(), true);
 });
 
 describe('in clear', () => {
