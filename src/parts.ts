@@ -10,7 +10,7 @@ import { Places } from './places.ts';
 import type { Prepared } from './prepare.ts';
 import { Recorder } from './recorder.ts';
 import { Overload } from './session/overload.ts';
-import type { SessionObserver } from './session/session.ts';
+import type { SessionObserver } from './session/session-contract.ts';
 import { Sessions } from './session/sessions.ts';
 import { SessionLog } from './session-log.ts';
 import type { Build, Snapshot } from './status.ts';
@@ -80,10 +80,10 @@ export class Parts {
   readonly sessionObserver: SessionObserver = {
     onFault: (error) => this.recorder.faulted(error),
     onPingAnswered: (seconds) => this.recorder.pingAnswered(seconds),
-    onEnded: (summary, session) => {
-      this.sessions.delete(session);
-      this.inspected.remove(summary.facts.id);
-      this.recorder.sessionEnded(summary);
+    onEnded: (session) => {
+      this.sessions.delete(session.facts.id);
+      this.inspected.remove(session.facts.id);
+      this.recorder.sessionEnded(session);
     },
   };
 

@@ -8,7 +8,7 @@ import type { DropReason } from './listener/pending.ts';
 import type { TlsOutcome } from './listener/tls-outcome.ts';
 import type { Direction } from './nats/operations.ts';
 import type { ParseError } from './nats/protocol.ts';
-import type { SessionFacts, SessionSummary } from './session/session.ts';
+import type { EndedSession, SessionFacts } from './session/session-contract.ts';
 import type { SessionLog } from './session-log.ts';
 import type { DialObserver } from './upstream/connection.ts';
 
@@ -61,10 +61,10 @@ export class Recorder {
     this.#log.ownLoginRefused(session, hint);
   }
 
-  sessionEnded(summary: SessionSummary): void {
-    this.#counters.sessionEnded(summary.reason, summary.code);
-    this.#durations.sessionEnded(summary.reason, summary.seconds);
-    this.#log.sessionEnded(summary);
+  sessionEnded(session: EndedSession): void {
+    this.#counters.sessionEnded(session.reason, session.code);
+    this.#durations.sessionEnded(session.reason, session.seconds);
+    this.#log.sessionEnded(session);
   }
 
   sessionsCut(sessions: number): void {

@@ -4,7 +4,7 @@ import type { Config, RouteConfig, UpstreamConfig } from './config/config.ts';
 import { routesOf } from './config/routes.ts';
 import type { Parts } from './parts.ts';
 import { isCutThrough, type Prepared } from './prepare.ts';
-import type { SessionParts } from './session/session.ts';
+import type { SessionParts } from './session/session-contract.ts';
 import type { Running, ServerSnapshot } from './status.ts';
 import { dialContext } from './upstream/dial-context.ts';
 import { firstDial } from './upstream/first-dial.ts';

@@ -5,7 +5,7 @@ import type { OpeningFacts } from './listener/opening.ts';
 import { foreignText, LineLimiter, type Log } from './log.ts';
 import type { Direction } from './nats/operations.ts';
 import type { ParseError } from './nats/protocol.ts';
-import type { SessionFacts, SessionSummary } from './session/session.ts';
+import type { EndedSession, SessionFacts } from './session/session-contract.ts';
 
 /** Refusals may be thousands a second; this many of each kind are logged, the rest is counted on the next line. */
 const REFUSAL_LINES_PER_SECOND = 10;
@@ -136,7 +136,7 @@ export class SessionLog {
     );
   }
 
-  sessionEnded(session: SessionSummary): void {
+  sessionEnded(session: EndedSession): void {
     const { facts, reason } = session;
     const limiter = CLOSE_REASONS[reason].level === 'info' ? this.#ordinaryEnds : this.#troubles;
     const suppressed = reason === 'draining' ? 0 : limiter.pass(reason, this.#nowMs());

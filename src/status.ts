@@ -131,11 +131,9 @@ export class Status {
   /** One session with what inspection has seen; undefined when it is not open. */
   session(id: number): SessionDetail | undefined {
     const { inspected, sessions } = this.#parts;
-    for (const session of sessions) {
-      if (session.facts.id === id)
-        return { ...sessionRow(session), inspection: inspected.factsOf(id) ?? { level: 'off' } };
-    }
-    return undefined;
+    const session = sessions.get(id);
+    if (session === undefined) return undefined;
+    return { ...sessionRow(session), inspection: inspected.factsOf(id) ?? { level: 'off' } };
   }
 }
 

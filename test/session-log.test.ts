@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { CLOSE_REASONS, type CloseReason } from '../src/close-reason.ts';
 import { createLog } from '../src/log.ts';
-import type { SessionSummary } from '../src/session/session.ts';
+import type { EndedSession } from '../src/session/session-contract.ts';
 import { SessionLog } from '../src/session-log.ts';
 import { LogCapture } from './support/gateway.ts';
 
@@ -14,7 +14,7 @@ function sessionLogAt(clock: { nowMs: number }): { sessionLog: SessionLog; log: 
   return { sessionLog, log };
 }
 
-const ended = (reason: CloseReason, id: number): SessionSummary => ({
+const ended = (reason: CloseReason, id: number): EndedSession => ({
   facts: {
     id,
     clientAddress: '192.0.2.1',

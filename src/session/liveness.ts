@@ -23,7 +23,8 @@ export type Listening = {
  */
 export class Liveness {
   readonly #limits: LivenessLimits;
-  readonly #expiresAtMs: number;
+  /** undefined: never. */
+  readonly #expiresAtMs: number | undefined;
   #lastActivityMs: number;
   #nextPingMs: number;
   /** 0: no answer is measured. */
@@ -35,8 +36,7 @@ export class Liveness {
     this.#limits = limits;
     this.#lastActivityMs = nowMs;
     this.#nextPingMs = nowMs + jittered(limits.pingMs);
-    this.#expiresAtMs =
-      limits.sessionAgeMs === 0 ? Number.POSITIVE_INFINITY : nowMs + jittered(limits.sessionAgeMs);
+    this.#expiresAtMs = limits.sessionAgeMs === 0 ? undefined : nowMs + jittered(limits.sessionAgeMs);
   }
 
   sawActivity(nowMs: number): void {
@@ -49,7 +49,7 @@ export class Liveness {
     else if (assemblingSinceMs !== undefined && nowMs - assemblingSinceMs >= ASSEMBLY_MS)
       return 'assembly_timeout';
     if (nowMs - this.#lastActivityMs >= this.#limits.silenceMs) return 'client_unresponsive';
-    return nowMs >= this.#expiresAtMs ? 'session_expired' : undefined;
+    return nowMs >= (this.#expiresAtMs ?? Number.POSITIVE_INFINITY) ? 'session_expired' : undefined;
   }
 
   isPingDue(nowMs: number): boolean {
@@ -89,7 +89,7 @@ export class Liveness {
   dueAtMs(nowMs: number, assemblingSinceMs: number | undefined): number {
     return Math.min(
       this.#nextPingMs,
-      this.#expiresAtMs,
+      this.#expiresAtMs ?? Number.POSITIVE_INFINITY,
       this.#lastActivityMs + this.#limits.silenceMs,
       (assemblingSinceMs ?? nowMs) + ASSEMBLY_MS,
     );

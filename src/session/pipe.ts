@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { BufferPool } from '../bytes/buffer-pool.ts';
 import { SocketWriter } from '../bytes/socket-writer.ts';
+import type { SessionSides } from '../inspect/inspection.ts';
 import type { ByteSocket } from '../websocket/byte-socket.ts';
 
 /**
@@ -54,8 +55,8 @@ const MAX_MARKS = 64;
  * Each direction holds at most what one read brought plus one read ahead. A direction that is paused says since
  * when, so that its owner can set a deadline.
  */
-export class Pipe {
-  readonly #client: ByteSocket;
+export class Pipe implements SessionSides {
+  readonly client: ByteSocket;
   readonly upstream: SocketWriter;
   #unmarkedBytes = 0;
   #marks = 0;
@@ -75,14 +76,14 @@ export class Pipe {
   #openToUpstream = true;
 
   constructor(client: ByteSocket, upstream: Socket, parts: PipeParts, owner: PipeOwner) {
-    this.#client = client;
+    this.client = client;
     this.upstream = new SocketWriter(upstream, parts.pool);
     this.#parts = parts;
     this.#owner = owner;
   }
 
   /** From the client. The chunk goes back to the pool when the kernel has it. */
-  toUpstream(chunk: Buffer): void {
+  writeToUpstream(chunk: Buffer): void {
     if (!this.#openToUpstream) {
       this.#parts.pool.release(chunk);
       return;
@@ -95,7 +96,7 @@ export class Pipe {
     this.upstreamStalledSinceMs = this.#parts.wheel.nowMs;
     this.#parts.traffic.clientPauses++;
     this.#parts.traffic.clientsPausedNow++;
-    this.#client.pause();
+    this.client.pause();
     this.#owner.onStall();
   }
 
@@ -106,6 +107,10 @@ export class Pipe {
 
   get heldBytes(): number {
     return this.#heldForUpstream + this.#heldForClient;
+  }
+
+  get clientTakes(): boolean {
+    return this.clientStalledSinceMs === undefined;
   }
 
   get holdsForClient(): boolean {
@@ -124,7 +129,7 @@ export class Pipe {
     if (this.upstreamStalledSinceMs === undefined) return;
     this.upstreamStalledSinceMs = undefined;
     this.#parts.traffic.clientsPausedNow--;
-    if (this.#open) this.#client.resume();
+    if (this.#open) this.client.resume();
   }
 
   /** Nothing waits for the upstream any more, or it is gone. */
@@ -134,15 +139,15 @@ export class Pipe {
   }
 
   /** From the upstream; the chunk is only read during the call. */
-  toClient(chunk: Buffer): void {
+  writeToClient(chunk: Buffer): void {
     if (!this.#open) return;
     this.bytesToClient += chunk.length;
     this.#parts.traffic.bytesToClient += chunk.length;
-    const flows = this.#client.write(chunk);
+    const flows = this.client.write(chunk);
     this.#unmarkedBytes += chunk.length;
     if (this.#unmarkedBytes >= MARK_BYTES) this.#mark();
     if (flows) return;
-    this.#heldForClient = this.#hold(this.#heldForClient, this.#client.heldBytes);
+    this.#heldForClient = this.#hold(this.#heldForClient, this.client.heldBytes);
     if (this.clientStalledSinceMs !== undefined) return;
     this.clientStalledSinceMs = this.#parts.wheel.nowMs;
     this.#parts.traffic.upstreamPauses++;

@@ -1,13 +1,15 @@
-import type { CloseReason } from '../close-reason.ts';
 import type { Session } from './session.ts';
 
 /** Shortest time between two closes of a drain, because each client that connects again costs a handshake. */
 const MIN_CLOSE_INTERVAL_MS = 100;
 const DRAIN_STEP_MS = 50;
 
+type Live = { readonly session: Session; readonly slot: { release(): void } };
+
 /** All open sessions. Node's HTTP server does not keep track of upgraded sockets, so this class does. */
 export class Sessions {
-  readonly #live = new Map<Session, { release(): void }>();
+  /** By id, with what each occupies. */
+  readonly #live = new Map<number, Live>();
   #opened = 0;
   #nextId = 1;
   #onEmpty: (() => void) | undefined;
@@ -26,26 +28,25 @@ export class Sessions {
     return this.#nextId++;
   }
 
-  /** `slot` is what the session occupies; it is released when the session is deleted. */
+  /** `slot` is released when the session is deleted. */
   add(session: Session, slot: { release(): void }): void {
-    this.#live.set(session, slot);
+    this.#live.set(session.facts.id, { session, slot });
     this.#opened++;
   }
 
-  delete(session: Session): void {
-    this.#live.get(session)?.release();
-    this.#live.delete(session);
+  get(id: number): Session | undefined {
+    return this.#live.get(id)?.session;
+  }
+
+  delete(id: number): void {
+    this.#live.get(id)?.slot.release();
+    this.#live.delete(id);
     if (this.#live.size === 0) this.#onEmpty?.();
   }
 
   /** In the order in which they began; the first is the oldest. */
-  [Symbol.iterator](): IterableIterator<Session> {
-    return this.#live.keys();
-  }
-
-  /** Ends all sessions at once for `reason`; they leave the set as their sockets close. */
-  endAll(reason: CloseReason): void {
-    for (const session of this.#live.keys()) session.end(reason);
+  *[Symbol.iterator](): Generator<Session> {
+    for (const { session } of this.#live.values()) yield session;
   }
 
   /** Resolves when no session is left. */
@@ -72,7 +73,7 @@ export class Sessions {
     onCut: (sessions: number) => void,
   ): Promise<number> {
     const startMs = performance.now();
-    const queue = shuffled([...this.#live.keys()]);
+    const queue = shuffled([...this]);
     const spreadMs = Math.min(Math.max(0, timeoutMs - lastCloseMs), queue.length * MIN_CLOSE_INTERVAL_MS);
     let ended = 0;
     const endDue = (): void => {
@@ -82,7 +83,7 @@ export class Sessions {
     };
     let cut = 0;
     const cutAll = (): void => {
-      const sessions = [...this.#live.keys()];
+      const sessions = [...this];
       cut += sessions.length;
       onCut(sessions.length);
       for (const session of sessions) session.cut();

@@ -62,10 +62,10 @@ async function piped() {
 test('bytes are counted in their direction, for the session and for all', async () => {
   const { pair, pipe, traffic, chunk, seen } = await piped();
   await using _ = pair;
-  pipe.toUpstream(chunk(100));
-  pipe.toUpstream(chunk(10));
-  pipe.toClient(Buffer.alloc(30));
-  pipe.toClient(Buffer.alloc(3));
+  pipe.writeToUpstream(chunk(100));
+  pipe.writeToUpstream(chunk(10));
+  pipe.writeToClient(Buffer.alloc(30));
+  pipe.writeToClient(Buffer.alloc(3));
   assert.deepEqual([pipe.bytesToUpstream, pipe.bytesToClient], [110, 33]);
   assert.deepEqual({ ...traffic }, { bytesToUpstream: 110, bytesToClient: 33, ...NONE_PAUSED });
   assert.deepEqual(seen, { held: 0, marks: 0, stalls: 0 });
@@ -78,9 +78,9 @@ test('a client that takes no more pauses the upstream once, until it has taken a
   pipe.upstream.socket.resume();
   client.takes = false;
   client.heldBytes = 500;
-  pipe.toClient(Buffer.alloc(500));
+  pipe.writeToClient(Buffer.alloc(500));
   client.heldBytes = 800;
-  pipe.toClient(Buffer.alloc(300));
+  pipe.writeToClient(Buffer.alloc(300));
   assert.equal(pipe.clientStalledSinceMs, 7000);
   assert.equal(pipe.upstreamStalledSinceMs, undefined);
   assert.equal(pipe.upstream.socket.isPaused(), true);
@@ -110,8 +110,8 @@ test('an upstream that takes no more pauses the client once, until it has taken 
     socketEnded() {},
     socketClosed() {},
   });
-  while (pipe.upstreamStalledSinceMs === undefined) pipe.toUpstream(chunk(60_000));
-  pipe.toUpstream(chunk(60_000));
+  while (pipe.upstreamStalledSinceMs === undefined) pipe.writeToUpstream(chunk(60_000));
+  pipe.writeToUpstream(chunk(60_000));
   assert.equal(pipe.upstreamStalledSinceMs, 7000);
   assert.deepEqual(client.asked, ['pause']);
   assert.equal(seen.held, pipe.heldBytes);
@@ -133,16 +133,16 @@ test('after the end nothing is taken, nothing is resumed, and nobody counts as p
   await using _ = pair;
   client.takes = false;
   client.heldBytes = 10;
-  pipe.toClient(Buffer.alloc(10));
-  while (pipe.upstreamStalledSinceMs === undefined) pipe.toUpstream(chunk(60_000));
+  pipe.writeToClient(Buffer.alloc(10));
+  while (pipe.upstreamStalledSinceMs === undefined) pipe.writeToUpstream(chunk(60_000));
   const { free } = pool;
   const [up, down] = [pipe.bytesToUpstream, pipe.bytesToClient];
   for (let times = 0; times < 2; times++) {
     pipe.shut();
     assert.deepEqual([traffic.clientsPausedNow, traffic.upstreamsPausedNow], [0, 0]);
   }
-  pipe.toUpstream(chunk(10));
-  pipe.toClient(Buffer.alloc(10));
+  pipe.writeToUpstream(chunk(10));
+  pipe.writeToClient(Buffer.alloc(10));
   assert.equal(pool.free, free, 'what comes too late goes back to the pool');
   pipe.clientDrained();
   pipe.upstreamDrained();
@@ -157,8 +157,8 @@ test('what waits is forgotten once, when the sockets are dropped', async () => {
   await using _ = pair;
   client.takes = false;
   client.heldBytes = 10;
-  pipe.toClient(Buffer.alloc(10));
-  while (pipe.upstreamStalledSinceMs === undefined) pipe.toUpstream(chunk(60_000));
+  pipe.writeToClient(Buffer.alloc(10));
+  while (pipe.upstreamStalledSinceMs === undefined) pipe.writeToUpstream(chunk(60_000));
   pipe.forgetHeld();
   assert.deepEqual([seen.held, pipe.heldBytes], [0, 0]);
   pipe.releaseClient();
@@ -170,16 +170,16 @@ test('a mark follows each 128 KiB to the client, up to 64 in one tick of the whe
   const { pair, pipe, wheel, seen } = await piped();
   await using _ = pair;
   const half = Buffer.alloc(64 * 1024);
-  pipe.toClient(half.subarray(1));
-  pipe.toClient(half);
+  pipe.writeToClient(half.subarray(1));
+  pipe.writeToClient(half);
   assert.equal(seen.marks, 0);
-  pipe.toClient(half.subarray(0, 1));
+  pipe.writeToClient(half.subarray(0, 1));
   assert.equal(seen.marks, 1);
-  pipe.toClient(half);
+  pipe.writeToClient(half);
   assert.equal(seen.marks, 1);
-  for (let times = 1; times < 200; times++) pipe.toClient(half);
+  for (let times = 1; times < 200; times++) pipe.writeToClient(half);
   assert.equal(seen.marks, 64);
   wheel.tick++;
-  for (let times = 0; times < 4; times++) pipe.toClient(half);
+  for (let times = 0; times < 4; times++) pipe.writeToClient(half);
   assert.equal(seen.marks, 66);
 });

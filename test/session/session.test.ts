@@ -6,7 +6,8 @@ import { BufferPool } from '../../src/bytes/buffer-pool.ts';
 import { createLog } from '../../src/log.ts';
 import { Overload } from '../../src/session/overload.ts';
 import { Traffic } from '../../src/session/pipe.ts';
-import { Session, type SessionSummary, type UpstreamSide } from '../../src/session/session.ts';
+import { Session } from '../../src/session/session.ts';
+import type { EndedSession, UpstreamSide } from '../../src/session/session-contract.ts';
 import { TimerWheel } from '../../src/timer-wheel.ts';
 import type { ByteSocket, ByteSocketOwner } from '../../src/websocket/byte-socket.ts';
 import { FakeUpstream } from '../support/fake-upstream.ts';
@@ -56,7 +57,7 @@ async function session(upstream: FakeUpstream): Promise<{
   client: ScriptedClient;
   wheel: TimerWheel;
   faults: unknown[];
-  ended: Promise<SessionSummary>;
+  ended: Promise<EndedSession>;
   running: Session;
   socket: Socket;
   held: Overload;
@@ -71,7 +72,7 @@ async function session(upstream: FakeUpstream): Promise<{
   const faults: unknown[] = [];
   const answered: number[] = [];
   const held = new Overload([], { keepSpares() {} }, LOG);
-  const { promise: ended, resolve } = Promise.withResolvers<SessionSummary>();
+  const { promise: ended, resolve } = Promise.withResolvers<EndedSession>();
   const facts = {
     id: 1,
     clientAddress: '192.0.2.1',
@@ -168,7 +169,7 @@ test('a client for which bytes wait gets no ping: they test its connection', asy
   const { client, wheel, running, held } = await session(upstream);
   client.takes = false;
   client.heldBytes = 6;
-  running.writeToClient(Buffer.from('PING\r\n'));
+  running.onUpstreamBytes(Buffer.from('PING\r\n'));
   assert.equal(held.heldBytes, 6);
   wheel.advance(28_000);
   assert.equal(client.pings, 0);
@@ -273,7 +274,7 @@ test('one that ends for the good of the others: a client that only waits for the
   const holds = await session(upstream);
   holds.client.takes = false;
   holds.client.heldBytes = 6;
-  holds.running.writeToClient(Buffer.from('PING\r\n'));
+  holds.running.onUpstreamBytes(Buffer.from('PING\r\n'));
   holds.running.shed();
   assert.deepEqual([holds.client.destroyed, holds.socket.destroyed, holds.held.heldBytes], [true, true, 0]);
   assert.equal((await holds.ended).reason, 'overload');

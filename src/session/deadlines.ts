@@ -1,0 +1,122 @@
+import type { CloseReason } from '../close-reason.ts';
+import { type TimerWheel, WheelEntry } from '../timer-wheel.ts';
+import { Liveness, type LivenessLimits } from './liveness.ts';
+import type { Pipe } from './pipe.ts';
+import { type Waiting, Waits, type WaitsParts } from './waits.ts';
+
+/** How long the upstream may be silent before its TCP is asked whether it is still there. */
+const UPSTREAM_KEEPALIVE_MS = 30_000;
+
+export type DeadlinesParts = WaitsParts & { readonly wheel: TimerWheel; readonly limits: LivenessLimits };
+
+export type DeadlinesOwner = Waiting & {
+  end(reason: CloseReason): void;
+  /** The time of `endAfter` is over. */
+  onEndOverdue(): void;
+  onFault(error: unknown): void;
+};
+
+/**
+ * All that becomes due in one session, as one entry of the wheel: pings and the limits of silence and age while it is
+ * open, then the deadline of its end; and looks at sides for which bytes wait.
+ */
+export class Deadlines extends WheelEntry {
+  readonly #pipe: Pipe;
+  readonly #parts: DeadlinesParts;
+  readonly #owner: DeadlinesOwner;
+  readonly #liveness: Liveness;
+  /** Made when bytes wait for a side for the first time. */
+  #waits: Waits | undefined;
+  /** 0: the session is open. */
+  endMs = 0;
+  #isStopped = false;
+
+  constructor(pipe: Pipe, parts: DeadlinesParts, owner: DeadlinesOwner) {
+    super();
+    this.#pipe = pipe;
+    this.#parts = parts;
+    this.#owner = owner;
+    this.#liveness = new Liveness(parts.limits, parts.wheel.nowMs);
+  }
+
+  get #isOpen(): boolean {
+    return this.endMs === 0;
+  }
+
+  /** To be called first, and when something is due earlier than it was. */
+  reschedule(): void {
+    if (this.#isStopped) return;
+    const { wheel } = this.#parts;
+    const { nowMs } = wheel;
+    const dueMs = this.#isOpen
+      ? this.#liveness.dueAtMs(nowMs, this.#pipe.client.assemblingSinceMs)
+      : this.endMs;
+    const nextMs = Math.min(dueMs, this.#waits?.lookAtMs ?? Number.POSITIVE_INFINITY);
+    wheel.schedule(this, Math.max(0, nextMs - nowMs));
+  }
+
+  /** From now on the session only ends: its owner hears when it takes longer than this. */
+  endAfter(ms: number): void {
+    this.endMs = this.#parts.wheel.nowMs + ms;
+    this.reschedule();
+  }
+
+  /** The session is closed. */
+  stop(): void {
+    this.#isStopped = true;
+    this.#parts.wheel.cancel(this);
+  }
+
+  /** The client shows that it is there. */
+  sawActivity(): void {
+    this.#liveness.sawActivity(this.#parts.wheel.nowMs);
+  }
+
+  /** A ping that follows bytes has been sent; its answer shows that they were read. */
+  markSent(): void {
+    this.#liveness.markSent();
+  }
+
+  /** Seconds of the round trip; undefined where the answer measures none. */
+  answered(): number | undefined {
+    this.#waits?.answered();
+    return this.#liveness.answered();
+  }
+
+  /** Bytes wait for a side. */
+  watchSides(): void {
+    this.#waits ??= new Waits(this.#pipe.client.socket, this.#pipe.upstream.socket, this.#parts, this.#owner);
+    if (this.#waits.begin()) this.reschedule();
+  }
+
+  override onDeadline(): void {
+    try {
+      const { nowMs } = this.#parts.wheel;
+      const waits = this.#waits;
+      if (waits !== undefined && nowMs >= waits.lookAtMs) waits.look();
+      if (this.#isOpen) this.#checkLiveness(nowMs);
+      else if (nowMs >= this.endMs) return this.#owner.onEndOverdue();
+    } catch (error) {
+      this.#owner.onFault(error);
+    }
+    this.reschedule();
+  }
+
+  #checkLiveness(nowMs: number): void {
+    const isReading = this.#pipe.upstreamStalledSinceMs === undefined;
+    const { assemblingSinceMs } = this.#pipe.client;
+    const expired = this.#liveness.expiredReason(nowMs, { isReading, assemblingSinceMs });
+    if (expired !== undefined) this.#owner.end(expired);
+    else if (this.#liveness.isPingDue(nowMs)) this.#ping(nowMs);
+  }
+
+  #ping(nowMs: number): void {
+    this.#liveness.planNextPing(nowMs);
+    // Not at the dial: it is four system calls, which short sessions need not pay. Node does nothing when it is set.
+    this.#pipe.upstream.socket.setKeepAlive(true, UPSTREAM_KEEPALIVE_MS);
+    // Bytes that wait for the client test the connection better than a ping queued behind them.
+    if (!this.#pipe.clientTakes) return;
+    this.#liveness.pingSent();
+    this.#pipe.client.ping();
+  }
+}

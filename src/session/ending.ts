@@ -1,0 +1,129 @@
+import { CLOSE_REASONS, type CloseReason } from '../close-reason.ts';
+import type { Inspection } from '../inspect/inspection.ts';
+import type { Deadlines } from './deadlines.ts';
+import type { Pipe } from './pipe.ts';
+import { RATE_STALLS } from './stall-watch.ts';
+import type { Side } from './waits.ts';
+
+/** What of a session has to end. */
+export type EndingParts = {
+  readonly pipe: Pipe;
+  readonly deadlines: Deadlines;
+  readonly inspection: Inspection | undefined;
+  readonly limits: { readonly stallMs: number; readonly closeMs: number };
+};
+
+const NO_LINE = Buffer.alloc(0);
+
+/**
+ * The end of one session, from the event that decided its reason to the close of its sockets.
+ *
+ * ```
+ *  begin() ──▶ awaiting a boundary: the rest of an operation ──▶ closing: both sides get what was read,
+ *              goes to the client, then the final error                   then a close frame and a FIN
+ * ```
+ *
+ * Both have a deadline, after which the owner calls `overdue`. Without a final error that must wait, the first is left
+ * out.
+ */
+export class Ending {
+  readonly reason: CloseReason;
+  readonly code: number;
+  isClosing = false;
+  readonly #parts: EndingParts;
+
+  /** `code`: the client's own close code, where it sent one. */
+  constructor(reason: CloseReason, code: number | undefined, parts: EndingParts) {
+    this.reason = reason;
+    this.code = code ?? closeCodeOf(reason, parts.inspection);
+    this.#parts = parts;
+  }
+
+  /** Nothing more is taken from the client. `isWhole`: neither side has closed yet. */
+  begin(isWhole: boolean): void {
+    const { deadlines, limits, pipe } = this.#parts;
+    pipe.shutToUpstream();
+    deadlines.endAfter(limits.closeMs);
+    const mustWait = isWhole && this.#announce();
+    if (!mustWait) this.stopAwaiting();
+  }
+
+  /** Puts the final error before the close frame. True: it must wait for the end of an operation of the server. */
+  #announce(): boolean {
+    const { inspection, pipe } = this.#parts;
+    if (inspection === undefined) return false;
+    // A drain was announced before, and only waits for the operation's end.
+    const line = inspection.finalError(this.reason) ?? (this.reason === 'draining' ? NO_LINE : undefined);
+    // A client that does not read would get neither this nor the rest of the operation.
+    if (line === undefined || !pipe.clientTakes) return false;
+    inspection.insertLast(line);
+    return inspection.isWaiting;
+  }
+
+  /** The final error is written, or does not get its boundary any more. */
+  stopAwaiting(): void {
+    if (!this.isClosing) this.#close();
+  }
+
+  /** Closes both sides; nothing more is taken from either. */
+  #close(): void {
+    const { inspection, pipe } = this.#parts;
+    this.isClosing = true;
+    inspection?.cancel();
+    pipe.shut();
+
+    // What the upstream still says is for nobody: read and drop it, so that its FIN is seen.
+    const upstream = pipe.upstream.socket;
+    upstream.resume();
+    upstream.end();
+
+    if (this.reason === 'client_gone') pipe.client.destroy();
+    else if (this.reason !== 'client_closed') pipe.client.close(this.code, this.reason);
+    this.#renewDeadline();
+  }
+
+  /** A side has taken all that was on its way to it: now only its own end is waited for. */
+  delivered(): void {
+    if (this.isClosing) this.#renewDeadline();
+  }
+
+  #renewDeadline(): void {
+    // While accepted bytes are still on their way the stall limit holds, afterwards the close limit; a side that
+    // took nothing for a whole stall limit already gets no second one.
+    const { deadlines, limits } = this.#parts;
+    const hasStalled = this.reason === 'slow_consumer' || this.reason === 'upstream_stalled';
+    const waits = !hasStalled && (this.#bytesFor('client') > 0 || this.#bytesFor('upstream') > 0);
+    deadlines.endAfter(waits ? RATE_STALLS * limits.stallMs : limits.closeMs);
+    if (waits) deadlines.watchSides();
+  }
+
+  /** Since when bytes wait for the side while it is closing, so that its deadline is the end of the longest wait. */
+  waitsSinceMs(side: Side): number | undefined {
+    const { deadlines, limits } = this.#parts;
+    return this.#bytesFor(side) === 0 ? undefined : deadlines.endMs - RATE_STALLS * limits.stallMs;
+  }
+
+  #bytesFor(side: Side): number {
+    const { pipe } = this.#parts;
+    return side === 'client' ? pipe.client.bufferedBytes : pipe.upstream.socket.writableLength;
+  }
+
+  overdue(): void {
+    // The server's operation does not end: the close frame must come without the final error.
+    if (!this.isClosing) this.#close();
+    else this.drop();
+  }
+
+  /** Nobody waits for the last bytes and the close frame any more. */
+  drop(): void {
+    const { client, upstream } = this.#parts.pipe;
+    client.destroy();
+    upstream.drop();
+  }
+}
+
+function closeCodeOf(reason: CloseReason, inspection: Inspection | undefined): number {
+  const { code } = CLOSE_REASONS[reason];
+  const serversCode = reason === 'upstream_closed' ? inspection?.closeCode : undefined;
+  return serversCode ?? (typeof code === 'number' ? code : 1006);
+}

@@ -1,0 +1,65 @@
+/** What a session is given, and what it tells. */
+import type { Socket } from 'node:net';
+import type { BufferPool } from '../bytes/buffer-pool.ts';
+import type { CloseReason } from '../close-reason.ts';
+import type { TimerWheel } from '../timer-wheel.ts';
+import type { LivenessLimits } from './liveness.ts';
+import type { HeldBytes, Traffic } from './pipe.ts';
+import type { Queues } from './stall-watch.ts';
+
+/** Who is connected to what: for the log line and the live view. */
+export type SessionFacts = {
+  readonly id: number;
+  readonly clientAddress: string;
+  readonly origin: string | undefined;
+  readonly route: string;
+  readonly upstream: string;
+  /** The server's id of this connection (`cid` in its /connz). */
+  readonly natsClientId: number | undefined;
+};
+
+/** The upstream's side of a session: a socket that was paused when its INFO line had come. */
+export type UpstreamSide = {
+  readonly socket: Socket;
+  /** `to` gets every read; the chunk is only valid during the call. */
+  readonly reads: { to: { onUpstreamBytes(chunk: Buffer): void } };
+  /** LF included. Empty where nothing was awaited. */
+  readonly infoLine: Buffer;
+  /** What had come after the INFO line. */
+  readonly rest: Buffer;
+};
+
+export type SessionLimits = LivenessLimits & { readonly stallMs: number; readonly closeMs: number };
+
+/** What all sessions of a route share. */
+export type SessionParts = {
+  readonly pool: BufferPool;
+  readonly wheel: TimerWheel;
+  readonly limits: SessionLimits;
+  readonly traffic: Traffic;
+  readonly held: HeldBytes;
+  readonly queues: Queues;
+  readonly observer: SessionObserver;
+};
+
+export type SessionObserver = {
+  /** A fault of ours; the session ends as internal_error, the others go on. */
+  onFault(error: unknown): void;
+  onPingAnswered(seconds: number): void;
+  /** Exactly once, when both sockets are gone and nothing of the session is left. */
+  onEnded(session: EndedSession): void;
+};
+
+export type EndedSession = {
+  readonly facts: SessionFacts;
+  readonly reason: CloseReason;
+  /** What we sent as close code, or what the client sent; 1006 when neither did. */
+  readonly code: number;
+  readonly seconds: number;
+  readonly bytesToUpstream: number;
+  readonly bytesToClient: number;
+  /** The text of the server's last -ERR, where the session was inspected: foreign text. */
+  readonly serverError: string | undefined;
+  /** What to change on the server, where inspection knows it. */
+  readonly hint: string | undefined;
+};
