@@ -1,13 +1,7 @@
 import type { Socket } from 'node:net';
 import { WebSocket, WebSocketServer } from 'ws';
-import { type BufferPool, READ_BYTES } from '../bytes/buffer-pool.ts';
-import { readInto } from '../bytes/socket-reads.ts';
-import { own, ownerOf, type SocketOwner, SocketWriter } from '../bytes/socket-writer.ts';
-import type { ByteSocket, ByteSocketOwner, ClientEnd, Engine } from './byte-socket.ts';
-import { ControlFrameLimit } from './control-frame-limit.ts';
-import type { FrameCounters } from './frame-counters.ts';
-import { FrameReader } from './frame-reader.ts';
-import { closeFrame, framedLength, PING_FRAME, pongFrame, putBinaryFrames } from './frame-writer.ts';
+import type { Engine } from './byte-socket.ts';
+import { type CutThroughParts, CutThroughSocket } from './cut-through-socket.ts';
 import { dropEmptyElements } from './header-lists.ts';
 import { subprotocolSelector } from './subprotocol.ts';
 import { fastestUnmask } from './unmask.ts';
@@ -21,19 +15,9 @@ import { fastestUnmask } from './unmask.ts';
 
 const NO_HEAD = Buffer.alloc(0);
 
-export type CutThroughOptions = {
-  readonly pool: BufferPool;
-  readonly maxFrameBytes: number;
-  /** Payload of the frames that we send, at most; up to 65,535. */
-  readonly maxSentFrameBytes: number;
+export type CutThroughOptions = Omit<CutThroughParts, 'unmask'> & {
   /** Those that may be confirmed to a client. */
   readonly subprotocols?: readonly string[];
-  /** Monotonic milliseconds; may be coarse. */
-  readonly clock: { readonly nowMs: number };
-  /** Shared by all sockets of a process; only added to. */
-  readonly counters: FrameCounters;
-  /** Read accepted sockets straight into the pool, see socket-reads.ts. */
-  readonly directReads: boolean;
 };
 
 export function cutThroughEngine(options: CutThroughOptions): Engine {
@@ -44,14 +28,17 @@ export function cutThroughEngine(options: CutThroughOptions): Engine {
     handleProtocols: subprotocolSelector(options.subprotocols ?? []),
     WebSocket: DetachedWebSocket,
   } as ConstructorParameters<typeof WebSocketServer>[0]);
-  const shared: Shared = { ...options, unmask: fastestUnmask(options.pool.bytes, options.pool.memory) };
+  const parts: CutThroughParts = {
+    ...options,
+    unmask: fastestUnmask(options.pool.bytes, options.pool.memory),
+  };
   return {
     upgrade(request, socket, onOpen) {
       dropEmptyElements(request);
       // The 101 and the first message leave together.
       socket.cork();
       // Bytes after the request were refused long before, so the head is always empty.
-      server.handleUpgrade(request, socket, NO_HEAD, () => onOpen(new CutThroughSocket(socket, shared)));
+      server.handleUpgrade(request, socket, NO_HEAD, () => onOpen(new CutThroughSocket(socket, parts)));
       socket.uncork();
     },
   };
@@ -74,213 +61,4 @@ class DetachedWebSocket extends WebSocket {
   }
 }
 
-type Shared = CutThroughOptions & { readonly unmask: ReturnType<typeof fastestUnmask> };
-
-class CutThroughSocket implements ByteSocket, SocketOwner {
-  readonly #shared: Shared;
-  readonly writer: SocketWriter;
-  readonly #reader: FrameReader;
-  readonly #controlLimit = new ControlFrameLimit();
-  #owner: ByteSocketOwner | undefined;
-  /** The newest ping that came while the client was not reading; one answer is enough (RFC 6455 §5.5.3). */
-  #owedPong: Buffer | undefined;
-  #closeSent = false;
-  #endTold = false;
-
-  constructor(socket: Socket, shared: Shared) {
-    this.#shared = shared;
-    this.writer = new SocketWriter(socket, shared.pool);
-    this.#reader = new FrameReader(shared, this);
-  }
-
-  get socket(): Socket {
-    return this.writer.socket;
-  }
-
-  start(owner: ByteSocketOwner): void {
-    this.#owner = owner;
-    const { socket } = this;
-    socket.setTimeout(0);
-    own(this);
-    const { pool, directReads } = this.#shared;
-    if (!directReads || !readInto(socket, pool.receive, onRead)) socket.on('data', onData);
-    socket.resume();
-  }
-
-  write(chunk: Buffer): boolean {
-    if (this.#closeSent) return true;
-    const { pool, counters, maxSentFrameBytes } = this.#shared;
-    counters.sentBinaryFrames +=
-      chunk.length <= maxSentFrameBytes ? 1 : Math.ceil(chunk.length / maxSentFrameBytes);
-    if (this.socket.writableCorked > 0) return this.#writeFirst(chunk);
-    const slot = pool.take();
-    const end = putBinaryFrames(pool.bytes, slot, chunk, maxSentFrameBytes);
-    counters.sentWireBytes += end - slot;
-    return this.writer.write(pool.lend(slot, end));
-  }
-
-  /** The message that leaves together with the 101; it is small, and a slot would be held for nothing until `drain`. */
-  #writeFirst(chunk: Buffer): boolean {
-    const { counters, maxSentFrameBytes } = this.#shared;
-    const frames = Buffer.allocUnsafeSlow(framedLength(chunk.length, maxSentFrameBytes));
-    putBinaryFrames(frames, 0, chunk, maxSentFrameBytes);
-    counters.sentWireBytes += frames.length;
-    this.socket.write(frames);
-    return true;
-  }
-
-  pause(): void {
-    this.socket.pause();
-  }
-
-  resume(): void {
-    this.socket.resume();
-  }
-
-  ping(): void {
-    if (this.#closeSent) return;
-    this.#controlLimit.pinged();
-    this.#send(PING_FRAME);
-    this.#shared.counters.sentPings++;
-  }
-
-  close(code: number, reason: string): void {
-    this.#endTold = true;
-    this.#reader.discard();
-    this.#sendClose(code, reason);
-    // The client's close frame must be read even if its bytes were not wanted a moment ago.
-    this.socket.resume();
-  }
-
-  destroy(): void {
-    this.#endTold = true;
-    this.#reader.discard();
-    this.writer.drop();
-  }
-
-  get bufferedBytes(): number {
-    return this.socket.writableLength;
-  }
-
-  get heldBytes(): number {
-    return this.writer.heldBytes;
-  }
-
-  /** Nothing is ever held back. */
-  get assemblingSinceMs(): undefined {
-    return undefined;
-  }
-
-  get assemblingBytes(): number {
-    return 0;
-  }
-
-  // ControlFrames
-
-  onPing(payload: Buffer): void {
-    if (this.#closeSent) return;
-    if (this.socket.writableLength > 0) this.#owedPong = pongFrame(payload);
-    else this.#send(pongFrame(payload));
-  }
-
-  onPong(): void {
-    this.#owner?.onPong();
-  }
-
-  // Called by the listeners below
-
-  /** A chunk that Node has read into memory of its own. */
-  arrived(chunk: Buffer): void {
-    const { receive } = this.#shared.pool;
-    for (let from = 0; from < chunk.length; from += READ_BYTES) {
-      this.received(chunk.copy(receive, 0, from, from + READ_BYTES));
-    }
-  }
-
-  /** `length` bytes lie in the receive area. */
-  received(length: number): void {
-    const { pool, counters } = this.#shared;
-    counters.clientWireBytes += length;
-    this.#owner?.onActivity();
-    const reader = this.#reader;
-    reader.controlFramesAllowed = this.#controlLimit.allowed(this.#shared.clock.nowMs, reader.controlFrames);
-    const slot = pool.take();
-    const end = reader.read(0, length, slot);
-    pool.received(length);
-    if (end === slot || this.#endTold) pool.untake(slot);
-    else this.#owner?.onBytes(pool.lend(slot, end));
-    if (reader.end !== undefined) this.#ended();
-  }
-
-  // SocketOwner
-
-  socketDrained(): void {
-    if (this.#owedPong !== undefined && !this.#closeSent) this.#send(this.#owedPong);
-    this.#owedPong = undefined;
-    this.#owner?.onDrain();
-  }
-
-  /** Without a close frame before it, the client is gone. */
-  socketEnded(): void {
-    this.#tell('client_gone', 1006);
-    this.#endSocket();
-  }
-
-  socketClosed(): void {
-    this.#tell('client_gone', 1006);
-    this.#owner?.onClosed();
-  }
-
-  /** The frame reader came to an end: the client's close frame, or a violation. */
-  #ended(): void {
-    const reader = this.#reader;
-    const end = reader.end;
-    if (end === undefined) return;
-    if (end.reason === 'client_closed') {
-      // The code goes back, the client's text never does.
-      if (!this.#closeSent) this.#sendClose(end.code === 1005 ? undefined : end.code, '');
-    }
-    this.#tell(end.reason, end.code);
-    // Both close frames have passed, or no answer can be read any more: the server ends TCP first (RFC 6455 §7.1.1).
-    if (this.#closeSent && (reader.closed || reader.broken)) this.#endSocket();
-  }
-
-  #tell(reason: ClientEnd['reason'], code: number): void {
-    if (this.#endTold) return;
-    this.#endTold = true;
-    this.#reader.discard();
-    this.#owner?.onEnd({ reason, code });
-  }
-
-  #sendClose(code: number | undefined, reason: string): void {
-    if (this.#closeSent) return;
-    this.#closeSent = true;
-    const frame = closeFrame(code, reason);
-    this.#shared.counters.sentWireBytes += frame.length;
-    this.socket.write(frame);
-    if (this.#reader.closed || this.#reader.broken) this.#endSocket();
-  }
-
-  #endSocket(): void {
-    // Ending twice makes an error object that nobody reads.
-    if (!this.socket.writableEnded) this.socket.end();
-  }
-
-  /** A control frame of ours; small, and nobody else's memory. */
-  #send(frame: Buffer): void {
-    this.#shared.counters.sentWireBytes += frame.length;
-    this.socket.write(frame);
-  }
-}
-
 function ignore(): void {}
-
-// One listener of each kind for all sockets, in place of closures for each.
-
-function onRead(this: Socket, length: number): void {
-  (ownerOf(this) as CutThroughSocket | undefined)?.received(length);
-}
-
-function onData(this: Socket, chunk: Buffer): void {
-  (ownerOf(this) as CutThroughSocket | undefined)?.arrived(chunk);
-}

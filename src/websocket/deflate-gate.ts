@@ -15,9 +15,13 @@ export type DeflateObserver = {
   /** Right before something is inflated: the moment to hand on what came before, and to pause. */
   beforeInflate(): void;
   onDeflated(bytes: number): void;
+  /** Of `unsentBytes` the kernel, or nobody any more, has some. */
+  onSent(): void;
 };
 
 const NOTHING = Buffer.alloc(0);
+/** Bytes that wait for zlib or the kernel before the owner must stop: one read is deflated, one waits. */
+const MAX_UNSENT_BYTES = 64 * 1024;
 
 /**
  * Stands between ws and zlib. A read of 64 KiB may hold messages that inflate to a thousand times as much, and ws
@@ -25,6 +29,9 @@ const NOTHING = Buffer.alloc(0);
  * nothing is inflated any more: each message is then empty, and ws still finds the close frame behind them.
  */
 export class DeflateGate {
+  /** Handed to ws, and not with the kernel. */
+  unsentBytes = 0;
+  readonly #webSocket: WebSocket;
   readonly #deflater: Deflater;
   readonly #observer: DeflateObserver;
   #isPaused = false;
@@ -38,6 +45,7 @@ export class DeflateGate {
     const { _extensions: extensions } = webSocket as unknown as { _extensions: Record<string, Deflater> };
     const deflater = extensions['permessage-deflate'];
     if (deflater === undefined) throw new Error('ws keeps permessage-deflate elsewhere in this version');
+    this.#webSocket = webSocket;
     this.#deflater = deflater;
     this.#observer = observer;
     const inflate = deflater.decompress.bind(deflater);
@@ -59,6 +67,19 @@ export class DeflateGate {
   }
 
   readonly #inflate: Deflater['decompress'];
+
+  /** As one message. False: so much waits that `onSent` with nothing unsent should come first. */
+  send(message: Buffer): boolean {
+    // zlib reads it in another thread, some time.
+    const copy = Buffer.allocUnsafeSlow(message.length);
+    message.copy(copy);
+    this.unsentBytes += copy.length;
+    this.#webSocket.send(copy, () => {
+      this.unsentBytes -= copy.length;
+      this.#observer.onSent();
+    });
+    return this.unsentBytes <= MAX_UNSENT_BYTES;
+  }
 
   pause(): void {
     this.#isPaused = true;

@@ -1,6 +1,9 @@
 import { opcodeIndex } from './frame-counters.ts';
 import { CONTROL, FINAL, headerLength, MAX_HEADER_BYTES, payloadLength } from './frame-header.ts';
 
+/** What a read that is kept takes besides its bytes: a TLS record may hold one byte (270 were measured, Node 26.10). */
+const CHUNK_BYTES = 256;
+
 /**
  * Follows the frame headers in a client's byte stream without changing or keeping a payload byte: how many frames of
  * each opcode came, and whether a message has begun and not ended. Stock ws reports neither, and both are needed to
@@ -17,6 +20,10 @@ export class FrameMeter {
   messages = 0;
   /** A data message has begun (its first header byte was seen) and its last byte has not come yet. */
   messageOpen = false;
+  /** Since when; undefined: none has. */
+  openSinceMs: number | undefined;
+  /** What ws keeps of it. Of the read in which it began perhaps only a part, which is as good. */
+  openBytes = 0;
 
   readonly #header = Buffer.allocUnsafeSlow(MAX_HEADER_BYTES);
   #headerBytes = 0;
@@ -27,7 +34,24 @@ export class FrameMeter {
     this.frames = frames;
   }
 
-  feed(chunk: Buffer): void {
+  feed(chunk: Buffer, nowMs: number): void {
+    const messagesBefore = this.messages;
+    this.#follow(chunk);
+    const isAnother = this.messages !== messagesBefore;
+    if (!this.messageOpen) this.forgetOpen();
+    else {
+      if (isAnother || this.openSinceMs === undefined) this.openSinceMs = nowMs;
+      this.openBytes = (isAnother ? 0 : this.openBytes) + chunk.length + CHUNK_BYTES;
+    }
+  }
+
+  /** Nothing is kept of the message that has begun. */
+  forgetOpen(): void {
+    this.openSinceMs = undefined;
+    this.openBytes = 0;
+  }
+
+  #follow(chunk: Buffer): void {
     let position = 0;
     const end = chunk.length;
     while (position < end) {

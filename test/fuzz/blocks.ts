@@ -18,7 +18,7 @@ export function checkBlocks({ cap, stream, pieces }: Sequence): Reading {
   const meter = new FrameMeter(new Float64Array(OPCODES.length));
   for (const piece of pieces) {
     cutThrough.feed(piece);
-    meter.feed(piece);
+    meter.feed(piece, 0);
     buffered.feed(piece);
   }
   const frames = read(stream, cap, 'frames');

@@ -12,7 +12,7 @@ function measured(chunks: readonly Buffer[]): {
   control: number;
 } {
   const meter = new FrameMeter(new Float64Array(OPCODES.length));
-  for (const chunk of chunks) meter.feed(chunk);
+  for (const chunk of chunks) meter.feed(chunk, 0);
   const frames = Object.fromEntries(
     OPCODES.map((name, index) => [name, meter.frames[index] ?? 0]).filter(([, count]) => count !== 0),
   ) as Record<string, number>;
