@@ -1,7 +1,7 @@
 import type { Metrics } from './admin/metrics.ts';
 import type { Counters } from './counters.ts';
 import type { HandshakeOutcome } from './handshake-outcome.ts';
-import type { InspectionLevel } from './inspect/inspector.ts';
+import type { InspectionLevel } from './inspect/inspection-facts.ts';
 import type { ServerErrorKind } from './inspect/server-errors.ts';
 import type { OpeningFacts } from './listener/opening.ts';
 import type { DropReason } from './listener/pending.ts';

@@ -1,5 +1,6 @@
 import { countsByName, type Direction, zeroCounts } from '../nats/operations.ts';
-import type { InspectionFacts, Inspector } from './inspector.ts';
+import type { InspectionFacts } from './inspection-facts.ts';
+import type { Inspector } from './inspector.ts';
 import type { KeptBytes } from './subscriptions.ts';
 
 export type InspectionNumbers = {

@@ -1,47 +1,26 @@
-import { type BufferPool, READ_BYTES } from '../bytes/buffer-pool.ts';
+import type { BufferPool } from '../bytes/buffer-pool.ts';
 import { CLOSE_REASONS, type CloseReason, RETURN_ERROR } from '../close-reason.ts';
-import { type RedactedConnect, readConnect } from '../nats/connect.ts';
+import { readConnect } from '../nats/connect.ts';
 import type { Refusal } from '../nats/control-line.ts';
 import { fastScanIn } from '../nats/fast-scan.ts';
 import { readInfo } from '../nats/info.ts';
 import { type InfoRules, rewriteInfo } from '../nats/info-rewrite.ts';
 import type { Operation } from '../nats/operation.ts';
-import { countsByName, type Direction, VERB } from '../nats/operations.ts';
+import { type Direction, VERB } from '../nats/operations.ts';
 import { NatsParser } from '../nats/parser.ts';
-import { MAX_SERVER_LINE_BYTES, type ParseError, serverText } from '../nats/protocol.ts';
+import { MAX_SERVER_LINE_BYTES, serverText } from '../nats/protocol.ts';
 import { ClientStream, type ServerReader } from './client-stream.ts';
 import { type EnforcementRules, Enforcer } from './enforcer.ts';
 import { type Inspection, type SessionSides, type Verdict, violation } from './inspection.ts';
-import { joined } from './join-pieces.ts';
-import {
-  type InspectionObserver,
-  type KnownServer,
-  ObservedFacts,
-  type ServerError,
-} from './observed-facts.ts';
-import { StreamEditor } from './stream-editor.ts';
+import { type InspectionFacts, type InspectionLevel, inspectionFacts } from './inspection-facts.ts';
+import { type InspectionObserver, ObservedFacts } from './observed-facts.ts';
+import type { StreamEditor } from './stream-editor.ts';
 import type { Subscriptions } from './subscriptions.ts';
-
-export type InspectionLevel = 'observe' | 'enforce';
+import { type ClientReader, UpstreamStream } from './upstream-stream.ts';
 
 /** Only `level` and `maxLineBytes` are used by `observe`. */
 export type InspectionRules = EnforcementRules & { readonly level: InspectionLevel };
 
-/** What the live view shows of an inspected session. */
-export type InspectionFacts = {
-  readonly level: InspectionLevel;
-  readonly server: KnownServer;
-  readonly connect: RedactedConnect | undefined;
-  readonly operations: Readonly<Record<Direction, Readonly<Record<string, number>>>>;
-  readonly payloadBytes: Readonly<Record<Direction, number>>;
-  readonly subscriptions: ReturnType<Subscriptions['list']>;
-  readonly lastError: ServerError | undefined;
-  readonly hint: string | undefined;
-  readonly stopped: Readonly<Record<Direction, ParseError | undefined>>;
-};
-
-/** Most bytes of -ERR lines for one read; more would tell the client nothing new. */
-const MAX_ERROR_BYTES = READ_BYTES;
 const UNCHANGED: InfoRules = { connectUrls: 'keep', hide: [] };
 
 /**
@@ -55,29 +34,23 @@ const UNCHANGED: InfoRules = { connectUrls: 'keep', hide: [] };
  *
  * An observer that cannot read a direction stops reading it, and the bytes go on. An enforcer ends the session.
  */
-export class Inspector implements Inspection, ServerReader {
+export class Inspector implements Inspection, ClientReader, ServerReader {
   readonly up: NatsParser;
   readonly down: NatsParser;
   readonly #rules: InspectionRules;
-  readonly #pool: BufferPool;
   readonly #observer: InspectionObserver;
   readonly #facts: ObservedFacts;
   readonly #enforcer: Enforcer | undefined;
+  readonly #toUpstream: UpstreamStream;
   readonly #toClient: ClientStream;
-  readonly #upEditor = new StreamEditor();
-  #sides: SessionSides | undefined;
   #endReason: CloseReason | undefined;
   /** The text of the final error of `nats_violation`. */
   #violationText: string | undefined;
-  /** For operations of this read that were dropped. */
-  #errors: Buffer[] = NO_ERRORS;
-  #errorBytes = 0;
 
   constructor(rules: InspectionRules, pool: BufferPool, observer: InspectionObserver) {
     const { level, maxLineBytes } = rules;
     const enforce = level === 'enforce';
     this.#rules = rules;
-    this.#pool = pool;
     this.#observer = observer;
     this.#facts = new ObservedFacts(observer, rules.loginHint);
     this.#enforcer = enforce ? new Enforcer(rules) : undefined;
@@ -96,11 +69,12 @@ export class Inspector implements Inspection, ServerReader {
     });
     this.down.fastScan = fastScanIn(pool.memory, pool.scratch);
     this.#chooseReader();
+    this.#toUpstream = new UpstreamStream(pool, this, enforce);
     this.#toClient = new ClientStream(this.down, pool, this, enforce);
   }
 
   start(sides: SessionSides): void {
-    this.#sides = sides;
+    this.#toUpstream.start(sides);
     this.#toClient.start(sides);
   }
 
@@ -115,22 +89,8 @@ export class Inspector implements Inspection, ServerReader {
   }
 
   toUpstream(chunk: Buffer): void {
-    const understood = this.#read('to_upstream', this.up, chunk);
-    const passed = this.#enforcer === undefined ? chunk : this.#edited(chunk, understood);
-    if (passed !== undefined) this.#sides?.writeToUpstream(passed);
-    this.#sendErrors();
-  }
-
-  /** What may pass of the chunk. If that is not the chunk itself, the chunk goes back to the pool. */
-  #edited(chunk: Buffer, understood: number): Buffer | undefined {
-    const editor = this.#upEditor;
-    if (editor.isIdle && understood > 0)
-      return understood === chunk.length ? chunk : chunk.subarray(0, understood);
-    const pieces: Buffer[] = [];
-    editor.apply(chunk, understood, (piece) => pieces.push(piece));
-    const passed = joined(this.#pool, pieces);
-    this.#pool.release(chunk);
-    return passed;
+    const errors = this.#toUpstream.pass(chunk);
+    if (errors !== undefined) this.#toClient.insert(errors);
   }
 
   toClient(chunk: Buffer): void {
@@ -185,21 +145,12 @@ export class Inspector implements Inspection, ServerReader {
   }
 
   facts(): InspectionFacts {
-    const { server, connect, subscriptions, lastError, hint } = this.#facts;
-    return {
-      level: this.#rules.level,
-      server,
-      connect,
-      operations: {
-        to_upstream: countsByName('to_upstream', this.up.counts),
-        to_client: countsByName('to_client', this.down.counts),
-      },
-      payloadBytes: { to_upstream: this.up.payloadBytes, to_client: this.down.payloadBytes },
-      subscriptions: subscriptions.list(),
-      lastError,
-      hint,
-      stopped: { to_upstream: this.up.error, to_client: this.down.error },
-    };
+    return inspectionFacts(this.#rules.level, this.#facts, this.up, this.down);
+  }
+
+  /** For the stream to the upstream. */
+  readClient(chunk: Buffer): number {
+    return this.#read('to_upstream', this.up, chunk);
   }
 
   /** For the stream to the client. */
@@ -232,19 +183,19 @@ export class Inspector implements Inspection, ServerReader {
     if (operation.verb === VERB.PING) this.#facts.sawPing();
     const verdict = this.#enforcer?.judge(operation, this.#facts);
     if (verdict === undefined || verdict.kind === 'replace') this.#facts.sawPassing(operation);
-    return this.#carryOut(this.#upEditor, operation, verdict);
+    return this.#carryOut(this.#toUpstream.editor, operation, verdict);
   }
 
   #onConnect(operation: Operation): Refusal | undefined {
     // To read one costs up to a millisecond, and a client can send any number.
     if ((this.up.counts[VERB.CONNECT] ?? 0) > 1)
-      return this.#carryOut(this.#upEditor, operation, violation('one CONNECT only'));
+      return this.#carryOut(this.#toUpstream.editor, operation, violation('one CONNECT only'));
     const { bytes, text } = operation;
     const reading = readConnect(bytes.subarray(text.start, text.end));
     this.#facts.sawConnect(reading);
     const verdict = this.#enforcer?.judgeConnect(reading, this.#facts);
     this.#chooseReader();
-    return this.#carryOut(this.#upEditor, operation, verdict);
+    return this.#carryOut(this.#toUpstream.editor, operation, verdict);
   }
 
   #onServerOperation(operation: Operation): Refusal | undefined {
@@ -267,7 +218,7 @@ export class Inspector implements Inspection, ServerReader {
         return undefined;
       case 'drop':
         editor.drop(operation);
-        if (verdict.error !== undefined) this.#addError(verdict.error);
+        if (verdict.error !== undefined) this.#toUpstream.addError(verdict.error);
         return undefined;
       case 'end':
         this.#endReason ??= verdict.reason;
@@ -278,21 +229,4 @@ export class Inspector implements Inspection, ServerReader {
         return undefined;
     }
   }
-
-  #addError(line: Buffer): void {
-    if (this.#errorBytes + line.length > MAX_ERROR_BYTES) return;
-    if (this.#errors === NO_ERRORS) this.#errors = [];
-    this.#errors.push(line);
-    this.#errorBytes += line.length;
-  }
-
-  #sendErrors(): void {
-    if (this.#errorBytes === 0) return;
-    const lines = Buffer.concat(this.#errors);
-    this.#errors = NO_ERRORS;
-    this.#errorBytes = 0;
-    this.#toClient.insert(lines);
-  }
 }
-
-const NO_ERRORS: Buffer[] = [];

@@ -1,6 +1,7 @@
 import { BufferPool } from '../../src/bytes/buffer-pool.ts';
 import type { Policy, SessionSides } from '../../src/inspect/inspection.ts';
-import { type InspectionLevel, type InspectionRules, Inspector } from '../../src/inspect/inspector.ts';
+import type { InspectionLevel } from '../../src/inspect/inspection-facts.ts';
+import { type InspectionRules, Inspector } from '../../src/inspect/inspector.ts';
 import type { Direction } from '../../src/nats/operations.ts';
 import type { ParseError } from '../../src/nats/protocol.ts';
 import { cutAt } from '../nats/parse-pieces.ts';

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { READ_BYTES } from '../../src/bytes/buffer-pool.ts';
-import type { InspectionLevel, InspectionRules } from '../../src/inspect/inspector.ts';
+import type { InspectionLevel } from '../../src/inspect/inspection-facts.ts';
+import type { InspectionRules } from '../../src/inspect/inspector.ts';
 import { CONNECT, INFO, Inspected } from './inspected.ts';
 
 const LEVELS = ['observe', 'enforce'] as const;

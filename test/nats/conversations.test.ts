@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import type { InspectionLevel } from '../../src/inspect/inspector.ts';
+import type { InspectionLevel } from '../../src/inspect/inspection-facts.ts';
 import { Inspected } from '../inspect/inspected.ts';
 import { byteByByte, readPieces } from './parse-pieces.ts';
 
