@@ -24,7 +24,7 @@ export type InspectionRules = EnforcementRules & { readonly level: InspectionLev
 const UNCHANGED: InfoRules = { connectUrls: 'keep', hide: [] };
 
 /**
- * One session's two parsers and what they are for.
+ * The two parsers of one session, and what is done with what they read.
  *
  * ```
  *  observe   bytes pass as they came; the parser looks on       lines of ours go in between two operations

@@ -15,7 +15,7 @@ export class UpstreamStream {
   readonly editor = new StreamEditor();
   readonly #pool: BufferPool;
   readonly #reader: ClientReader;
-  /** Nothing passes before it is understood. */
+  /** Enforcing: no byte passes before it is understood. */
   readonly #holdsBack: boolean;
   #sides: SessionSides | undefined;
   /** For operations of this read that were dropped. */

@@ -4,7 +4,7 @@ import { Liveness, type LivenessLimits } from './liveness.ts';
 import type { Pipe } from './pipe.ts';
 import { type Waiting, Waits, type WaitsParts } from './waits.ts';
 
-/** How long the upstream may be silent before its TCP is asked whether it is still there. */
+/** When the upstream is silent for this long, TCP keepalive checks whether it is still there. */
 const UPSTREAM_KEEPALIVE_MS = 30_000;
 
 export type DeadlinesParts = WaitsParts & { readonly wheel: TimerWheel; readonly limits: LivenessLimits };
@@ -17,8 +17,8 @@ export type DeadlinesOwner = Waiting & {
 };
 
 /**
- * All that becomes due in one session, as one entry of the wheel: pings and the limits of silence and age while it is
- * open, then the deadline of its end; and looks at sides for which bytes wait.
+ * Everything that becomes due in one session, in one entry of the wheel. While the session is open: pings, and the
+ * limits of silence and age. Then the deadline of its end. At all times: looks at the sides for which bytes wait.
  */
 export class Deadlines extends WheelEntry {
   readonly #pipe: Pipe;
@@ -43,7 +43,7 @@ export class Deadlines extends WheelEntry {
     return this.endMs === 0;
   }
 
-  /** To be called first, and when something is due earlier than it was. */
+  /** To be called at the start, and when something is due earlier than before. */
   reschedule(): void {
     if (this.#isStopped) return;
     const { wheel } = this.#parts;
@@ -55,7 +55,7 @@ export class Deadlines extends WheelEntry {
     wheel.schedule(this, Math.max(0, nextMs - nowMs));
   }
 
-  /** From now on the session only ends: its owner hears when it takes longer than this. */
+  /** The session is ending from now on; the owner hears if that takes longer than this. */
   endAfter(ms: number): void {
     this.endMs = this.#parts.wheel.nowMs + ms;
     this.reschedule();
@@ -72,12 +72,12 @@ export class Deadlines extends WheelEntry {
     this.#liveness.sawActivity(this.#parts.wheel.nowMs);
   }
 
-  /** A ping that follows bytes has been sent; its answer shows that they were read. */
+  /** A ping was sent after bytes; its answer shows that they were read. */
   markSent(): void {
     this.#liveness.markSent();
   }
 
-  /** Seconds of the round trip; undefined where the answer measures none. */
+  /** Seconds of the round trip; undefined: this pong does not measure one. */
   answered(): number | undefined {
     this.#waits?.answered();
     return this.#liveness.answered();
@@ -112,9 +112,10 @@ export class Deadlines extends WheelEntry {
 
   #ping(nowMs: number): void {
     this.#liveness.planNextPing(nowMs);
-    // Not at the dial: it is four system calls, which short sessions need not pay. Node does nothing when it is set.
+    // Not at the dial, because it costs four system calls, and short sessions do not need it. Node does nothing if it
+    // is set already.
     this.#pipe.upstream.socket.setKeepAlive(true, UPSTREAM_KEEPALIVE_MS);
-    // Bytes that wait for the client test the connection better than a ping queued behind them.
+    // Bytes that wait for the client test the connection better than a ping that waits after them.
     if (!this.#pipe.clientTakes) return;
     this.#liveness.pingSent();
     this.#pipe.client.ping();

@@ -5,7 +5,7 @@ import type { Pipe } from './pipe.ts';
 import { RATE_STALLS } from './stall-watch.ts';
 import type { Side } from './waits.ts';
 
-/** What of a session has to end. */
+/** The parts of a session that have to end. */
 export type EndingParts = {
   readonly pipe: Pipe;
   readonly deadlines: Deadlines;
@@ -23,8 +23,8 @@ const NO_LINE = Buffer.alloc(0);
  *              goes to the client, then the final error                   then a close frame and a FIN
  * ```
  *
- * Both have a deadline, after which the owner calls `overdue`. Without a final error that must wait, the first is left
- * out.
+ * Both states have a deadline, after which the owner calls `overdue`. If no final error has to wait, closing begins at
+ * once.
  */
 export class Ending {
   readonly reason: CloseReason;
@@ -54,13 +54,13 @@ export class Ending {
     if (inspection === undefined) return false;
     // A drain was announced before, and only waits for the operation's end.
     const line = inspection.finalError(this.reason) ?? (this.reason === 'draining' ? NO_LINE : undefined);
-    // A client that does not read would get neither this nor the rest of the operation.
+    // A client that does not read would not get it, nor the rest of the operation.
     if (line === undefined || !pipe.clientTakes) return false;
     inspection.insertLast(line);
     return inspection.isWaiting;
   }
 
-  /** The final error is written, or does not get its boundary any more. */
+  /** The final error is written, or its boundary will not come any more. */
   stopAwaiting(): void {
     if (!this.isClosing) this.#close();
   }
@@ -72,7 +72,7 @@ export class Ending {
     inspection?.cancel();
     pipe.shut();
 
-    // What the upstream still says is for nobody: read and drop it, so that its FIN is seen.
+    // Nobody needs what the upstream still sends, but it must be read, so that its FIN is seen.
     const upstream = pipe.upstream.socket;
     upstream.resume();
     upstream.end();
@@ -82,14 +82,14 @@ export class Ending {
     this.#renewDeadline();
   }
 
-  /** A side has taken all that was on its way to it: now only its own end is waited for. */
+  /** A side has taken all bytes; now only its close is awaited. */
   delivered(): void {
     if (this.isClosing) this.#renewDeadline();
   }
 
   #renewDeadline(): void {
-    // While accepted bytes are still on their way the stall limit holds, afterwards the close limit; a side that
-    // took nothing for a whole stall limit already gets no second one.
+    // While bytes are on their way the stall limit holds, then the close limit. After a stall the side does not get the
+    // stall limit a second time.
     const { deadlines, limits } = this.#parts;
     const hasStalled = this.reason === 'slow_consumer' || this.reason === 'upstream_stalled';
     const waits = !hasStalled && (this.#bytesFor('client') > 0 || this.#bytesFor('upstream') > 0);
@@ -109,12 +109,12 @@ export class Ending {
   }
 
   overdue(): void {
-    // The server's operation does not end: the close frame must come without the final error.
+    // The server's operation does not end, so the close frame is sent without the final error.
     if (!this.isClosing) this.#close();
     else this.drop();
   }
 
-  /** Nobody waits for the last bytes and the close frame any more. */
+  /** Drops both sockets, with the bytes and the close frame that wait. */
   drop(): void {
     const { client, upstream } = this.#parts.pipe;
     client.destroy();

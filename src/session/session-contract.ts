@@ -1,4 +1,4 @@
-/** What a session is given, and what it tells. */
+/** What a session gets, and what it reports. */
 import type { Socket } from 'node:net';
 import type { BufferPool } from '../bytes/buffer-pool.ts';
 import type { CloseReason } from '../close-reason.ts';
@@ -43,7 +43,7 @@ export type SessionParts = {
 };
 
 export type SessionObserver = {
-  /** A fault of ours; the session ends as internal_error, the others go on. */
+  /** A fault of the gateway. The session ends as internal_error, the others go on. */
   onFault(error: unknown): void;
   onPingAnswered(seconds: number): void;
   /** Exactly once, when both sockets are gone and nothing of the session is left. */

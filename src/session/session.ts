@@ -17,7 +17,7 @@ import type { Side } from './waits.ts';
  *  open ──first event: end()──▶ ending, see ending.ts ──both sockets gone──▶ closed
  * ```
  *
- * The first event decides the reason; whatever follows is a consequence and changes nothing.
+ * The first event decides the reason. What follows is a consequence, and does not change it.
  */
 export class Session implements ByteSocketOwner, SocketOwner, PipeOwner, DeadlinesOwner, Holder {
   readonly facts: SessionFacts;
@@ -47,8 +47,8 @@ export class Session implements ByteSocketOwner, SocketOwner, PipeOwner, Deadlin
   }
 
   /**
-   * Takes both sockets and starts the pipe. The INFO line becomes the first message, alone: nats.py hands the
-   * rest of the first message to a JSON reader. The upstream must be paused; it is resumed here.
+   * Takes both sockets and starts the pipe. The first message is the INFO line alone, because nats.py parses all of the
+   * first message as the INFO. The upstream must be paused; it is resumed here.
    */
   start(side: UpstreamSide): void {
     const upstream = this.#pipe.upstream.socket;
@@ -167,7 +167,7 @@ export class Session implements ByteSocketOwner, SocketOwner, PipeOwner, Deadlin
     this.#ending?.stopAwaiting();
   }
 
-  /** A server that says why it hangs up often leaves a reset behind. */
+  /** A server that sends an -ERR before it closes often resets the connection after it. */
   socketFailed(): void {
     this.end(this.inspection?.closeCode === undefined ? 'upstream_reset' : 'upstream_closed');
   }
@@ -199,7 +199,7 @@ export class Session implements ByteSocketOwner, SocketOwner, PipeOwner, Deadlin
   }
 
   onProgress(side: Side): void {
-    // A client that takes bytes is alive, though its pongs wait behind what it has not sent yet.
+    // A client that takes bytes is alive, even when its pongs are late.
     if (side === 'client') this.#deadlines.sawActivity();
   }
 
@@ -222,7 +222,7 @@ export class Session implements ByteSocketOwner, SocketOwner, PipeOwner, Deadlin
     );
   }
 
-  /** For the good of the others. A client that only waits for the server hears why. */
+  /** Ends the session in an overload. A client that reads still gets the reason. */
   shed(): void {
     const pipe = this.#pipe;
     const clientReads = !pipe.holdsForClient && this.#client.assemblingSinceMs === undefined;
@@ -234,7 +234,10 @@ export class Session implements ByteSocketOwner, SocketOwner, PipeOwner, Deadlin
 
   // The end
 
-  /** The gateway will close this session soon: an inspected client learns it, as from a server in lame duck mode. */
+  /**
+   * The gateway will close this session soon. An inspected client gets an INFO with `ldm`, as from a server in lame
+   * duck mode.
+   */
   announceDrain(): void {
     const { inspection } = this;
     if (this.#ending !== undefined || inspection === undefined) return;
@@ -243,9 +246,9 @@ export class Session implements ByteSocketOwner, SocketOwner, PipeOwner, Deadlin
   }
 
   /**
-   * Ends the session for `reason`, unless it has one already. Bytes that were taken are still delivered to
-   * either side that can take them, for at most the close deadline. Where a line announces the end to the client, the
-   * rest of the server's operation goes to it first.
+   * Ends the session for `reason`, unless it has one already. Bytes that were taken are still delivered to either side
+   * that can take them, for at most the close deadline. If a line announces the end to the client, the rest of the
+   * server's operation goes to the client first.
    */
   end(reason: CloseReason, code?: number): void {
     if (this.#ending === undefined) this.#begin(reason, code);
@@ -275,7 +278,7 @@ export class Session implements ByteSocketOwner, SocketOwner, PipeOwner, Deadlin
     if (reason !== undefined) this.end(reason);
   }
 
-  /** The boundary of a session: nothing that goes wrong inside reaches another one, or ends the process. */
+  /** An exception inside a session ends that session, and neither others nor the process. */
   onFault(error: unknown): void {
     this.#parts.observer.onFault(error);
     this.end('internal_error');
