@@ -20,13 +20,15 @@ export type BufferedSocketParts = {
   readonly clock: { readonly nowMs: number };
   /** Shared by all sockets of a process; only added to. */
   readonly counters: FrameCounters;
-  /** For ws; each request must have been found acceptable by these before. undefined: no extension. */
+  /**
+   * Options of permessage-deflate for ws. Requests must have been checked against them before. undefined: no extension.
+   */
   readonly deflate?: { readonly threshold: number } | undefined;
 };
 
 const CLIENT_GONE: ClientEnd = { reason: 'client_gone', code: 1006 };
 
-/** One client as stock ws reads and writes it. */
+/** One client, read and written by the package ws. */
 export class BufferedSocket
   implements ByteSocket, SocketOwner, WebSocketObserver, PortionsOwner, DeflateObserver
 {
@@ -61,7 +63,7 @@ export class BufferedSocket
   start(owner: ByteSocketOwner): void {
     this.#owner = owner;
     this.#webSocket.observe(this);
-    // Behind ws's own listener, so that what was complete in a chunk is delivered before the chunk is judged.
+    // After ws's own listener, so that complete messages of a chunk are delivered before the chunk is judged.
     this.socket.on('data', onData);
     own(this);
   }
@@ -76,7 +78,7 @@ export class BufferedSocket
       counters.sentBinaryFrames++;
       if (this.#gate === undefined) flows = this.writer.write(this.#lent(piece), this.#webSocket);
       else flows = this.#deflate(this.#gate, piece);
-      // What is deflated the gate counts, when its length is known.
+      // The gate counts deflated bytes, when their length is known.
       if (deflate === undefined || piece.length < deflate.threshold)
         counters.sentWireBytes += sentHeaderLength(piece.length) + piece.length;
     }
@@ -155,7 +157,7 @@ export class BufferedSocket
     this.#owner?.onActivity();
     this.onHeld();
     if (meter.controlFrames > controlFramesAllowed) {
-      // In a moment: for what is wrong in this chunk ws has its own answer, and gives it a few ticks later.
+      // Not at once: ws answers a fault in this chunk by itself, a few ticks later.
       queueMicrotask(() => this.onClientEnd({ reason: 'rate_exceeded', code: 1008 }));
     }
   }
@@ -168,7 +170,7 @@ export class BufferedSocket
     return this.#assemblingBytes;
   }
 
-  /** What is held of unfinished messages, or of whole ones, may have changed. */
+  /** The memory of unfinished or whole messages may have changed. */
   onHeld(): void {
     const bytes = this.#meter.openBytes + this.#portions.heldBytes;
     const change = bytes - this.#assemblingBytes;
@@ -234,7 +236,7 @@ export class BufferedSocket
   }
 
   socketClosed(): void {
-    // Without a FIN before it is a reset: ws would inflate to the end before it says so.
+    // Without a FIN before it, this is a reset; ws would inflate everything before it reports that.
     if (this.#gate !== undefined && !this.#isGone) this.onClientEnd(CLIENT_GONE);
   }
 
@@ -254,7 +256,7 @@ export class BufferedSocket
     this.#portions.shut();
     this.onHeld();
     this.#gate?.shut();
-    // Last, after whatever the caller has to say.
+    // As the last step, after the caller has reported its own events.
     if (isClosing) setImmediate(() => this.#closed());
   }
 

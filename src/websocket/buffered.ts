@@ -13,15 +13,15 @@ import { subprotocolSelector } from './subprotocol.ts';
 
 const NO_HEAD = Buffer.alloc(0);
 
-/** ws holds a view for each fragment and chunk; these bound their number for a given message cap. */
+/** ws holds a view for each fragment and chunk. These limit their number, by the largest message. */
 const fragmentLimit = (maxMessageBytes: number): number => Math.max(256, Math.floor(maxMessageBytes / 4096));
 const chunkLimit = (maxMessageBytes: number): number => Math.max(4096, Math.floor(maxMessageBytes / 512));
 
 export type BufferedEngineOptions = BufferedSocketParts & {
   readonly maxMessageBytes: number;
-  /** ws destroys the socket this long after a close frame, should the owner's own deadline fail. */
+  /** ws destroys the socket this long after a close frame, in case the owner's own deadline fails. */
   readonly closeFenceMs: number;
-  /** Those that may be confirmed to a client. */
+  /** Subprotocols that may be confirmed to a client. */
   readonly subprotocols?: readonly string[];
 };
 

@@ -5,8 +5,8 @@ import type { CloseReason } from '../close-reason.ts';
 /** Makes byte sockets of opening handshakes that passed all rules. */
 export type Engine = {
   /**
-   * Answers the request with 101 and calls `onOpen` in the same turn, with a socket that must be started there.
-   * When the client has left meanwhile the network socket is destroyed and `onOpen` never called: watch `close`.
+   * Answers the request with 101 and calls `onOpen` in the same turn, with a socket that must be started there. If the
+   * client has left, the network socket is destroyed and `onOpen` is never called: watch `close`.
    */
   upgrade(request: IncomingMessage, socket: Socket, onOpen: (client: ByteSocket) => void): void;
 };
@@ -23,8 +23,8 @@ export type Engine = {
  *    └────────────────────── destroy() ─────────────▲
  * ```
  *
- * From the first `onEnd`, `close()` or `destroy()` on, not one byte reaches `onBytes`, whatever arrives and
- * whatever was parsed already from the same segment. What was complete before it has been delivered, in order.
+ * After the first `onEnd`, `close()` or `destroy()` no byte reaches `onBytes`, even if it was parsed already.
+ * Everything complete before that has been delivered, in order.
  */
 export interface ByteSocket {
   /** Starts delivery. Called once, in the same turn in which the socket was made. */
@@ -34,7 +34,7 @@ export interface ByteSocket {
    * take; `onDrain` will follow, write no more until then. The chunk is only read during the call.
    */
   write(chunk: Buffer): boolean;
-  /** Stops `onBytes`; soft by what was read already (one chunk of 64 KiB at most). */
+  /** Stops `onBytes`. What was read already may still come (one chunk of 64 KiB at most). */
   pause(): void;
   resume(): void;
   /** Sends an empty ping. `onPong` tells of the answer. */
@@ -46,7 +46,7 @@ export interface ByteSocket {
   close(code: number, reason: string): void;
   /** Drops both directions now, as `drop` of net/tcp-handle.ts. `onClosed` follows. */
   destroy(): void;
-  /** What carries it; to be looked at only. */
+  /** The network socket below; only for looking at it. */
   readonly socket: Socket;
   /** Bytes handed to `write` that the kernel has not taken yet. */
   readonly bufferedBytes: number;
@@ -54,15 +54,15 @@ export interface ByteSocket {
   readonly heldBytes: number;
   /** Since when a message has been held back unfinished; undefined where pieces are forwarded as they come. */
   readonly assemblingSinceMs: number | undefined;
-  /** What it takes, and what whole messages take that wait for their turn. */
+  /** The memory of that message, and of whole messages that wait for their turn. */
   readonly assemblingBytes: number;
 }
 
 export interface ByteSocketOwner {
   /**
-   * Client bytes, unmasked, in order; never empty, and all that one turn brought, up to one read (64 KiB): the
-   * rest comes in the next turns. The chunk belongs to the owner, who returns it to the buffer pool when the bytes are
-   * with the kernel.
+   * Client bytes, unmasked and in order, never empty: all bytes of one turn, up to one read (64 KiB). The rest comes in
+   * the next turns. The chunk belongs to the owner, who returns it to the buffer pool when the bytes are with the
+   * kernel.
    */
   onBytes(chunk: Buffer): void;
   onDrain(): void;
@@ -78,9 +78,9 @@ export interface ByteSocketOwner {
 }
 
 /**
- * How the client's side ended, and with which close code: the client's own (client_closed; 1005 when it sent
- * none), 1006 when it vanished, or the one that answers its violation. The owner answers with `close(code,
- * reason)` where a close frame is due; the socket may have sent that frame already, then the call does nothing.
+ * How the client's side ended, and with which close code: the client's own (client_closed; 1005 when it sent none),
+ * 1006 when it vanished, or the one that answers its violation. The owner answers with `close(code, reason)` if a close
+ * frame is due. If the socket has sent that frame already, the call does nothing.
  */
 export type ClientEnd = {
   readonly reason: Extract<

@@ -9,7 +9,7 @@ export type CompressionLimits = {
   readonly thresholdBytes: number;
   /** Compressed sessions at once. */
   readonly sessions: number;
-  /** Messages that are deflated or inflated at once, in the whole process; the first value given to ws holds. */
+  /** Messages that are deflated or inflated at once, in the whole process. ws keeps the first value that it gets. */
   readonly concurrency: number;
 };
 
@@ -49,7 +49,7 @@ export class Compression {
     const deflate = {
       threshold: thresholdBytes,
       concurrencyLimit: concurrency,
-      // nats.go takes no answer without both; and only so may zlib's memory be given back between messages.
+      // nats.go rejects an answer without both, and only with both can zlib's memory be freed between messages.
       serverNoContextTakeover: true,
       clientNoContextTakeover: true,
       serverMaxWindowBits: DEFLATE.windowBits,
@@ -62,8 +62,8 @@ export class Compression {
   }
 
   /**
-   * The engine that will answer this request with permessage-deflate; undefined: answer without. A header that
-   * cannot be read is no offer.
+   * The engine that answers this request with permessage-deflate; undefined: answer without it. A header that cannot be
+   * read counts as no offer.
    */
   engineFor(request: IncomingMessage): Engine | undefined {
     dropEmptyElements(request);

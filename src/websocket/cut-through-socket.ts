@@ -68,7 +68,9 @@ export class CutThroughSocket implements ByteSocket, SocketOwner, ControlFrames 
     return this.writer.write(pool.lend(slot, end));
   }
 
-  /** The message that leaves together with the 101; it is small, and a slot would be held for nothing until `drain`. */
+  /**
+   * For the message that leaves together with the 101. It is small, and a slot would be held until `drain` for nothing.
+   */
   #writeFirst(chunk: Buffer): boolean {
     const { counters, maxSentFrameBytes } = this.#parts;
     const frames = Buffer.allocUnsafeSlow(framedLength(chunk.length, maxSentFrameBytes));
@@ -169,7 +171,7 @@ export class CutThroughSocket implements ByteSocket, SocketOwner, ControlFrames 
     this.#owner?.onDrain();
   }
 
-  /** Without a close frame before it, the client is gone. */
+  /** If no close frame came before this, the client is gone. */
   socketEnded(): void {
     this.#tell('client_gone', 1006);
     this.#endSocket();
@@ -190,7 +192,7 @@ export class CutThroughSocket implements ByteSocket, SocketOwner, ControlFrames 
       if (!this.#closeSent) this.#sendClose(end.code === 1005 ? undefined : end.code, '');
     }
     this.#tell(end.reason, end.code);
-    // Both close frames have passed, or no answer can be read any more: the server ends TCP first (RFC 6455 §7.1.1).
+    // Both close frames were sent, or no answer can be read any more. The server ends TCP first (RFC 6455 §7.1.1).
     if (this.#closeSent && (reader.closed || reader.broken)) this.#endSocket();
   }
 
@@ -215,7 +217,7 @@ export class CutThroughSocket implements ByteSocket, SocketOwner, ControlFrames 
     if (!this.socket.writableEnded) this.socket.end();
   }
 
-  /** A control frame of ours; small, and nobody else's memory. */
+  /** Sends a control frame. It is small, and its memory is not of the pool. */
   #send(frame: Buffer): void {
     this.#parts.counters.sentWireBytes += frame.length;
     this.socket.write(frame);

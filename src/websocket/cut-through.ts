@@ -7,16 +7,16 @@ import { subprotocolSelector } from './subprotocol.ts';
 import { fastestUnmask } from './unmask.ts';
 
 /**
- * The engine of our own: `ws` answers the opening handshake, then the network socket is ours. What has arrived of a
- * frame is forwarded at once, so memory does not depend on the size of frames, and a text frame is refused at its
- * header. When a frame breaks a rule half-way, a part of it is upstream already; the session ends, and its upstream
- * connection, which serves nobody else, with it.
+ * natsgate's own engine. `ws` answers the opening handshake, then natsgate reads and writes the network socket. Each
+ * part of a frame is forwarded when it arrives, so memory does not depend on the size of frames, and a text frame is
+ * refused at its header. If a frame breaks a rule half-way, its first part is upstream already. Then the session ends,
+ * and with it the upstream connection, which no other session uses.
  */
 
 const NO_HEAD = Buffer.alloc(0);
 
 export type CutThroughOptions = Omit<CutThroughParts, 'unmask'> & {
-  /** Those that may be confirmed to a client. */
+  /** Subprotocols that may be confirmed to a client. */
   readonly subprotocols?: readonly string[];
 };
 
@@ -44,7 +44,7 @@ export function cutThroughEngine(options: CutThroughOptions): Engine {
   };
 }
 
-/** True when ws is such that `cutThroughEngine` can work: what it overrides is there. `loopback-check.ts` tries it. */
+/** True if ws has the method that `cutThroughEngine` overrides. `loopback-check.ts` then tries the engine. */
 export function canOverrideSetSocket(): boolean {
   const method = (WebSocket.prototype as { setSocket?: (...args: unknown[]) => void }).setSocket;
   return typeof method === 'function' && method.length === 3;

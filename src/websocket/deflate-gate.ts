@@ -12,10 +12,10 @@ type Done = (error: Error | null | undefined, data?: Buffer) => void;
 type Inflation = { readonly data: Buffer; readonly fin: boolean; readonly done: Done };
 
 export type DeflateObserver = {
-  /** Right before something is inflated: the moment to hand on what came before, and to pause. */
+  /** Called right before a message is inflated, so that the owner can hand on what came before, or pause. */
   beforeInflate(): void;
   onDeflated(bytes: number): void;
-  /** Of `unsentBytes` the kernel, or nobody any more, has some. */
+  /** Some of `unsentBytes` are with the kernel now, or were dropped. */
   onSent(): void;
 };
 
@@ -29,7 +29,7 @@ const MAX_UNSENT_BYTES = 64 * 1024;
  * nothing is inflated any more: each message is then empty, and ws still finds the close frame behind them.
  */
 export class DeflateGate {
-  /** Handed to ws, and not with the kernel. */
+  /** Bytes that ws has and the kernel has not. */
   unsentBytes = 0;
   readonly #webSocket: WebSocket;
   readonly #deflater: Deflater;
@@ -68,9 +68,9 @@ export class DeflateGate {
 
   readonly #inflate: Deflater['decompress'];
 
-  /** As one message. False: so much waits that `onSent` with nothing unsent should come first. */
+  /** Sends one message. False: write no more until `onSent` comes with nothing unsent. */
   send(message: Buffer): boolean {
-    // zlib reads it in another thread, some time.
+    // zlib reads it later, in another thread.
     const copy = Buffer.allocUnsafeSlow(message.length);
     message.copy(copy);
     this.unsentBytes += copy.length;
@@ -109,7 +109,7 @@ export class DeflateGate {
   }
 
   #run({ data, fin, done }: Inflation): void {
-    // In a moment: ws calls us from within its loop, and would come back deeper with each message.
+    // Not at once: ws calls this within its loop, and the stack would grow with each message.
     if (this.#isShut) queueMicrotask(() => done(null, NOTHING));
     else this.#inflate(data, fin, done);
   }

@@ -9,7 +9,7 @@ const CHUNK_BYTES = 256;
  * each opcode came, and whether a message has begun and not ended. Stock ws reports neither, and both are needed to
  * bound what an unfinished message or a flood of control frames may cost.
  *
- * It checks nothing: its counts mean nothing after a violation, which ws refuses a few ticks later.
+ * It checks no rule. After a violation, which ws refuses a few ticks later, its counts are not valid.
  */
 export class FrameMeter {
   /** Frames seen, by `OPCODES` of frame-counters.ts. */
@@ -22,7 +22,7 @@ export class FrameMeter {
   messageOpen = false;
   /** Since when; undefined: none has. */
   openSinceMs: number | undefined;
-  /** What ws keeps of it. Of the read in which it began perhaps only a part, which is as good. */
+  /** Bytes that ws keeps of it, at most: of the read in which it began, ws perhaps keeps only a part. */
   openBytes = 0;
 
   readonly #header = Buffer.allocUnsafeSlow(MAX_HEADER_BYTES);

@@ -35,7 +35,7 @@ export type ControlFrames = {
 export type FrameReaderParts = {
   /** The store that `read` works on. */
   readonly pool: { readonly bytes: Buffer };
-  /** Must work on the same. */
+  /** Must work on the same store. */
   readonly unmask: Unmask;
   readonly maxFrameBytes: number;
   /** By OPCODES; only added to. */
@@ -44,7 +44,7 @@ export type FrameReaderParts = {
 
 /**
  * Reads a client's frames (RFC 6455 §5) and moves their payloads, unmasked and joined, to another place of the same
- * store. It keeps no payload: what has arrived of a frame is handed on, however little.
+ * store. It keeps no payload: each part of a frame is handed on when it arrives.
  *
  * ```
  *   in   [hdr payl][hdr payload][hd      one call of read()
@@ -178,7 +178,7 @@ export class FrameReader {
   #checkLength(length: number): void {
     if (length > this.#shared.maxFrameBytes && (this.#first & CONTROL) === 0) {
       this.#refuse({ reason: 'message_too_big', code: 1009 });
-      // Nobody sends that much to the end; what follows cannot be told from its payload any more.
+      // Nobody sends that much to the end, and the end of its payload would never come.
       if (length > Number.MAX_SAFE_INTEGER) this.broken = true;
     }
   }
@@ -231,7 +231,7 @@ export class FrameReader {
     this.#refuse({ reason: 'frame_violation', code });
   }
 
-  /** Not one payload byte behind this; the first reason stays. */
+  /** No payload byte is handed on after this. The first reason stays. */
   #refuse(end: ClientEnd): void {
     this.end ??= end;
     this.#discarding = true;

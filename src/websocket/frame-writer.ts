@@ -35,7 +35,7 @@ export function putBinaryFrames(bytes: Buffer, at: number, chunk: Buffer, maxFra
   return end;
 }
 
-/** What `putBinaryFrames` makes of so many bytes. */
+/** The length that `putBinaryFrames` writes for this many payload bytes. */
 export function framedLength(length: number, maxFrameBytes: number): number {
   if (length <= maxFrameBytes) return sentHeaderLength(length) + length;
   const rest = length % maxFrameBytes;

@@ -3,8 +3,8 @@ import type { IncomingMessage } from 'node:http';
 const LISTS = ['upgrade', 'sec-websocket-protocol', 'sec-websocket-extensions'] as const;
 
 /**
- * Takes empty elements out of the lists that ws is going to read: it refuses them in words of its own, after the
- * upstream was dialled, where RFC 9110 §5.6.1.2 ignores them. None of these lists may hold a comma inside an element.
+ * Removes empty elements from the lists that ws will read. ws refuses them, after the upstream was dialled and in its
+ * own words, but RFC 9110 §5.6.1.2 ignores them. No element of these lists can contain a comma.
  */
 export function dropEmptyElements({ headers }: IncomingMessage): void {
   for (const name of LISTS) {

@@ -18,8 +18,8 @@ export type CutThroughSupport = {
 };
 
 /**
- * Proves at start, with one connection over loopback, that the cut-through engine works with this Node and this
- * version of ws: both have no public interface for some of what it uses.
+ * Proves at the start, with one connection over loopback, that the cut-through engine works with this version of Node
+ * and ws. It uses internals of both.
  */
 export async function checkCutThrough(): Promise<CutThroughSupport> {
   if (!canOverrideSetSocket()) {
@@ -61,7 +61,10 @@ const REQUEST = [
   '\r\n',
 ].join('\r\n');
 
-/** A handshake, then the same message twice, the second behind a pause, and each comes back. @throws with what failed. */
+/**
+ * Does a handshake and sends the same message twice, the second time after a pause; each must come back. @throws with
+ * what failed.
+ */
 async function exchange(directReads: boolean): Promise<void> {
   const pool = new BufferPool({ slots: 1 });
   const engine = cutThroughEngine({

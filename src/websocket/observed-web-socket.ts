@@ -1,7 +1,7 @@
 import { WebSocket } from 'ws';
 import type { ClientEnd } from './byte-socket.ts';
 
-/** What ws tells of one client, each in the moment in which it happens. */
+/** What ws reports of one client, at once. */
 export type WebSocketObserver = {
   onMessage(data: Buffer, isBinary: boolean): void;
   onPong(): void;

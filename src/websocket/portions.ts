@@ -8,24 +8,25 @@ export type PortionsOwner = {
   onHeld(): void;
   stopReading(): void;
   read(): void;
-  /** Everything before it was handed on. */
+  /** Everything before the end was handed on. */
   onLastPortion(end: ClientEnd): void;
 };
 
 /**
- * Hands on whole messages, in portions of one read: whatever arrived in one turn leaves in one piece, and more than a
- * portion leaves one in a turn. Inspection of 8 MiB in one turn would hold up everybody for seconds.
+ * Hands on whole messages in portions of at most one read. All messages of one turn leave as one piece; if they are
+ * more than a portion, one portion leaves in each turn. To inspect 8 MiB in one turn would delay all sessions for
+ * seconds.
  *
  * ```
  *   add() ──end of the turn──▶ portion ──more is left: stopReading()──▶ next turn: portion … ──▶ read()
  * ```
  *
- * While the owner has paused nothing leaves, until the end of the stream is due: then all of it does.
+ * While the owner has paused, no portion leaves. At the end of the stream all of them leave.
  */
 export class Portions {
   readonly #owner: PortionsOwner;
   #messages: Buffer[] = [];
-  /** Of all messages together. */
+  /** Bytes of all messages together. */
   #bytes = 0;
   /** More waits than this turn may hand on, or the owner has paused; nothing more is read meanwhile. */
   #isBehind = false;
@@ -70,7 +71,7 @@ export class Portions {
   /** The first end counts. It is passed on at once where nothing waits. */
   end(end: ClientEnd): void {
     if (this.isShut || this.endIsDue) return;
-    // What was complete before the end does go upstream.
+    // Messages that were complete before the end still go upstream.
     this.flush();
     if (this.isShut) return;
     if (!this.#isBehind) return this.#owner.onLastPortion(end);

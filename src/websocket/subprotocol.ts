@@ -1,6 +1,6 @@
 /**
- * For ws, which would confirm the first one offered where nobody decides: the first of the client's list that is
- * spoken here, or none. MQTT clients want theirs confirmed (MQTT 5.0 §6), NATS clients offer none.
+ * Selects the subprotocol for ws: the first one in the client's list that the route speaks, or none. (Without it ws
+ * confirms the first one offered.) MQTT clients need theirs confirmed (MQTT 5.0 §6), NATS clients offer none.
  */
 export const subprotocolSelector =
   (spoken: readonly string[]) =>

@@ -24,7 +24,7 @@ export function rotate(key: number, count: number): number {
   return bits === 0 ? key : (key >>> bits) | (key << (32 - bits));
 }
 
-/** The plain way, byte by byte: oracle of the other two. */
+/** Byte by byte; the tests compare the other two with it. */
 export function unmaskByByte(bytes: Buffer): Unmask {
   return (out, from, length, key) => {
     for (let index = 0; index < length; index++) {
@@ -83,7 +83,7 @@ function makeFastest(bytes: Buffer, memory: WebAssembly.Memory | undefined): Unm
     if (memory === undefined) return byWord;
     simd = unmaskBySimd(memory);
   } catch {
-    // No SIMD here: words do, at about twice the cost of a bulk upload's unmasking.
+    // No SIMD here. Words work too; unmasking a bulk upload then costs about twice as much.
     return byWord;
   }
   return (out, from, length, key) => {
