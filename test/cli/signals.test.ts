@@ -7,6 +7,7 @@ import { describe, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { FakeUpstream } from '../support/fake-upstream.ts';
 import { GatewayProcess } from '../support/gateway-process.ts';
+import { BARE_ENVIRONMENT } from '../support/program.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
@@ -37,7 +38,7 @@ class Program implements AsyncDisposable {
   constructor(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
     this.child = spawn(process.execPath, args, {
       cwd: ROOT,
-      env: { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '', ...env },
+      env: { ...BARE_ENVIRONMENT, HOME: process.env['HOME'], ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.child.stdout?.setEncoding('utf8').on('data', (text: string) => (this.out += text));

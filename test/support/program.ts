@@ -5,6 +5,12 @@ import { join } from 'node:path';
 const MAIN = join(import.meta.dirname, '..', '..', 'src', 'main.ts');
 const DEADLINE_MS = 20_000;
 
+/** Where programs are, and the cache that spares each process compiling everything again. */
+export const BARE_ENVIRONMENT = {
+  PATH: process.env['PATH'],
+  NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'],
+};
+
 /** Makes the program take its standard output for a terminal. */
 export const AT_A_TERMINAL = [
   '--import',
@@ -15,7 +21,7 @@ export type Result = { readonly code: number | null; readonly out: string; reado
 
 type Environment = Readonly<Record<string, string>>;
 
-/** The program with a command line, as a process. Nothing of our environment but PATH reaches it. */
+/** The program with a command line, as a process. Of our environment it gets only `BARE_ENVIRONMENT`. */
 export class Program implements AsyncDisposable {
   readonly #child;
   out = '';
@@ -23,7 +29,7 @@ export class Program implements AsyncDisposable {
 
   constructor(args: readonly string[], env: Environment = {}, nodeFlags: readonly string[] = []) {
     this.#child = spawn(process.execPath, [...nodeFlags, MAIN, ...args], {
-      env: { PATH: process.env['PATH'] ?? '', ...env },
+      env: { ...BARE_ENVIRONMENT, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.#child.stdout.setEncoding('utf8').on('data', (text: string) => {
