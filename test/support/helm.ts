@@ -61,7 +61,9 @@ export type Helm = { readonly code: number; readonly stdout: string; readonly st
 export async function helm(...args: string[]): Promise<Helm> {
   const binary = await findHelm();
   return new Promise((resolve) => {
-    const options = { timeout: HELM_TIMEOUT_MS, maxBuffer: 64 * 1024 * 1024 };
+    // It is over before a collection of its 80 MB would be worth the time.
+    const env = { ...process.env, GOGC: 'off' };
+    const options = { timeout: HELM_TIMEOUT_MS, maxBuffer: 64 * 1024 * 1024, env };
     execFile(binary, args, options, (error, stdout, stderr) => {
       const { code } = (error ?? { code: 0 }) as { code: unknown };
       resolve({ code: typeof code === 'number' ? code : -1, stdout, stderr });
