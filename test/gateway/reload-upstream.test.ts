@@ -5,7 +5,7 @@ import type { TLSSocket, TLSSocketOptions } from 'node:tls';
 import { selfSigned } from '../config/self-signed.ts';
 import { FakeUpstream, INFO_LINE, TLS_INFO_LINE } from '../support/fake-upstream.ts';
 import { frame, handshakeRequest, Opcode, RawClient } from '../support/raw-client.ts';
-import { ReloadableGateway, type Settings } from '../support/reloadable.ts';
+import { LOOKING, ReloadableGateway, type Settings } from '../support/reloadable.ts';
 
 const SWAPS = 20;
 const CLIENTS = 20;
@@ -80,6 +80,7 @@ test(`${SWAPS} swaps of the files for TLS to the server: no session cut, no hand
     upstream.port,
     settings,
     filesOf(selfSigned(), ...authorities(0)),
+    LOOKING,
   );
   const clients = await Promise.all(Array.from({ length: CLIENTS }, () => RawClient.open(gateway.port)));
   for (const client of clients) client.send(frame(Opcode.binary, CONNECT));

@@ -12,7 +12,7 @@ import { selfSigned } from '../config/self-signed.ts';
 import { FakeUpstream, INFO_LINE } from '../support/fake-upstream.ts';
 import { startTestGateway } from '../support/gateway.ts';
 import { closeFrame, frame, handshakeRequest, Opcode, RawClient } from '../support/raw-client.ts';
-import { ReloadableGateway } from '../support/reloadable.ts';
+import { LOOKING, ReloadableGateway } from '../support/reloadable.ts';
 
 const A = 'https://app.example.com';
 const B = 'https://b.example.com';
@@ -161,6 +161,7 @@ describe('under load', () => {
       upstream.port,
       { ...SECURE, origins: ALWAYS },
       first.files,
+      LOOKING,
     );
     await using load = await Load.start(gateway.port, {});
     const tookMs: number[] = [];

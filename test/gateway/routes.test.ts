@@ -4,7 +4,7 @@ import { selfSigned } from '../config/self-signed.ts';
 import { FakeUpstream, INFO_LINE } from '../support/fake-upstream.ts';
 import { freePort } from '../support/free-port.ts';
 import { closeFrame, frame, handshakeRequest, Opcode, RawClient } from '../support/raw-client.ts';
-import { ReloadableGateway } from '../support/reloadable.ts';
+import { LOOKING, ReloadableGateway } from '../support/reloadable.ts';
 
 const at = (path: string, headers = {}) => ({ requestLine: `GET ${path} HTTP/1.1`, headers });
 
@@ -163,7 +163,7 @@ test('a reload adds, changes and takes away routes, and no session of theirs is 
   await using one = await FakeUpstream.start({ greeting: '', echo: true });
   await using two = await FakeUpstream.start({ greeting: '', echo: true });
   const raw = (port: number) => ({ path: '/raw', upstream: `tcp://127.0.0.1:${port}` });
-  await using gateway = await ReloadableGateway.start(nats.port);
+  await using gateway = await ReloadableGateway.start(nats.port, {}, {}, LOOKING);
   assert.deepEqual(await knock(gateway.port, '/raw'), [404, 'no_route']);
   const clients: RawClient[] = [await RawClient.open(gateway.port)];
 
@@ -198,7 +198,7 @@ test('a reload adds, changes and takes away routes, and no session of theirs is 
 
 test('a broken route changes nothing and says where', async () => {
   await using nats = await FakeUpstream.start();
-  await using gateway = await ReloadableGateway.start(nats.port, { routes: [{ path: '/a' }] });
+  await using gateway = await ReloadableGateway.start(nats.port, { routes: [{ path: '/a' }] }, {}, LOOKING);
   await gateway.write({ routes: [{ path: '/b' }, { path: 'c' }] });
   const report = await gateway.report(0);
   assert.match(JSON.stringify(report['problems']), /routes\[1\]\.path: \\"c\\" does not begin with \//);
@@ -230,7 +230,7 @@ test('routes that inherit the upstream share its pool; a swap of its certificate
 
 test('routes that come and go leave nothing behind but their part of the sums', async () => {
   await using nats = await FakeUpstream.start({ echo: true });
-  await using gateway = await ReloadableGateway.start(nats.port);
+  await using gateway = await ReloadableGateway.start(nats.port, {}, {}, LOOKING);
   const series = async (): Promise<string[]> => {
     const { body } = await gateway.gateway.metrics(false);
     return body.split('\n').filter((line) => /^natsgate_/.test(line) && !line.includes('config_info'));

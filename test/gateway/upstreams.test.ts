@@ -5,7 +5,7 @@ import { FakeUpstream, INFO_LINE } from '../support/fake-upstream.ts';
 import { startTestGateway, type TestGateway } from '../support/gateway.ts';
 import { realNatsServer } from '../support/nats.ts';
 import { closeFrame, handshakeRequest, RawClient } from '../support/raw-client.ts';
-import { ReloadableGateway } from '../support/reloadable.ts';
+import { LOOKING, ReloadableGateway } from '../support/reloadable.ts';
 
 const address = (port: number, host = '127.0.0.1'): UpstreamServer => ({
   host,
@@ -159,7 +159,7 @@ describe('several upstream servers', () => {
       upstream: { servers: list.map(({ port }) => `nats://127.0.0.1:${port}`), order },
     });
     const [one, two] = servers as [FakeUpstream, FakeUpstream];
-    const gateway = stack.use(await ReloadableGateway.start(one.port, upstream([one], 'first')));
+    const gateway = stack.use(await ReloadableGateway.start(one.port, upstream([one], 'first'), {}, LOOKING));
     const open = async (count: number): Promise<RawClient[]> => {
       const clients: RawClient[] = [];
       for (let index = 0; index < count; index++) clients.push(stack.use(await RawClient.open(gateway.port)));

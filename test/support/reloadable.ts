@@ -10,6 +10,9 @@ import { MountedFolder } from './mounted-folder.ts';
 export type Settings = Readonly<Record<string, unknown>>;
 type Files = Readonly<Record<string, string>>;
 
+/** For tests that wait for the gateway to look by itself, and not for how long that takes. */
+export const LOOKING = { lookMs: 20 } as const;
+
 /** A gateway in this process that reads its configuration from a folder as Kubernetes mounts it. */
 export class ReloadableGateway implements AsyncDisposable {
   readonly gateway: Gateway;
@@ -36,7 +39,7 @@ export class ReloadableGateway implements AsyncDisposable {
     upstreamPort: number,
     settings: Settings = {},
     files: Files = {},
-    options: Partial<GatewayOptions> = {},
+    { lookMs, ...options }: Partial<GatewayOptions> & { readonly lookMs?: number } = {},
     env: Readonly<Record<string, string>> = {},
   ): Promise<ReloadableGateway> {
     const base = {
@@ -57,7 +60,7 @@ export class ReloadableGateway implements AsyncDisposable {
     const gateway = await startGateway(loaded.config, {
       log: createLog(loaded.config.log, log),
       timerWheel,
-      source: { loaded, read },
+      source: { loaded, read, lookMs },
       ...options,
     });
     return new ReloadableGateway(gateway, log, timerWheel, folder, base);
