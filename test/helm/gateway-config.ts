@@ -5,6 +5,7 @@ import { formatProblem } from '../../src/config/problems.ts';
 import { selfSigned } from '../config/self-signed.ts';
 import { type Manifest, only } from '../support/helm.ts';
 import { KIND, seedOf } from '../support/nkeys.ts';
+import { Operator } from '../support/operator.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { podsOf } from './rules.ts';
 
@@ -33,13 +34,15 @@ export async function loadedConfig(objects: readonly Manifest[]): Promise<Loaded
   for (const file of filesOf(config)) {
     await mkdir(dirname(file), { recursive: true });
     const name = basename(file);
-    const content = /seed/.test(name)
-      ? seedOf(KIND.user)
-      : /token/.test(name)
-        ? 'a-token-of-sixteen-letters'
-        : /key/.test(name)
-          ? pair.key
-          : pair.certificate;
+    const content = /creds/.test(name)
+      ? new Operator().creds(3600)
+      : /seed/.test(name)
+        ? seedOf(KIND.user)
+        : /token/.test(name)
+          ? 'a-token-of-sixteen-letters'
+          : /key/.test(name)
+            ? pair.key
+            : pair.certificate;
     await writeFile(file, content, { mode: 0o400 });
   }
   const file = join(folder.path, 'natsgate.yaml');
