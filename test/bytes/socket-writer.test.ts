@@ -47,6 +47,9 @@ class Owner implements SocketOwner {
   socketEnded(): void {
     this.events.push('ended');
   }
+  socketFailed(): void {
+    this.events.push('failed');
+  }
   socketClosed(): void {
     this.events.push('closed');
   }
@@ -145,6 +148,7 @@ describe('in clear', () => {
     pair.far.resetAndDestroy();
     await closed(pair.near);
     assert.equal(pool.free, free);
+    assert.deepEqual(owner.events.slice(-2), ['failed', 'closed']);
   });
 
   test('private copies come back once: no two chunks share one', async () => {
