@@ -1,10 +1,9 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { AdminServer, type AdminSource } from './admin/admin-server.ts';
 import type { MetricsText } from './admin/metrics-page.ts';
 import type { Config, ListenAddress } from './config/config.ts';
 import { Reloader, type ReloaderOptions } from './config/reload.ts';
 import type { ReloadReport, ReloadTrigger } from './config/reload-report.ts';
-import { drainTimes } from './config/sections/drain.ts';
+import { drainSessions } from './drain.ts';
 import { Listener } from './listener/listener.ts';
 import type { Log } from './log.ts';
 import { SessionOpener } from './open-session.ts';
@@ -12,13 +11,7 @@ import { Parts, type PartsOptions } from './parts.ts';
 import { type Machine, type Prepared, prepare } from './prepare.ts';
 import { Runtime } from './runtime.ts';
 import { logReady, logWarnings } from './start-lines.ts';
-import {
-  type GatewayState,
-  type GatewayStatus,
-  type SessionDetail,
-  type SessionList,
-  Status,
-} from './status.ts';
+import { type GatewayState, Status } from './status.ts';
 
 export type GatewayOptions = Machine &
   PartsOptions & {
@@ -75,7 +68,7 @@ export class Gateway implements AdminSource {
   readonly #listener: Listener;
   readonly #admin: AdminServer;
   readonly #reloader: Reloader | undefined;
-  readonly #status: Status;
+  readonly status: Status;
   #state: GatewayState = 'starting';
   #address: ListenAddress | undefined;
   #adminAddress: ListenAddress | undefined;
@@ -87,7 +80,7 @@ export class Gateway implements AdminSource {
     const { log, source } = options;
     this.#options = options;
     this.#log = log;
-    this.#parts = new Parts(prepared, options, () => this.#status.snapshot());
+    this.#parts = new Parts(prepared, options, () => this.status.snapshot());
     this.#runtime = new Runtime(prepared, this.#parts);
     this.#parts.recorder.addUpstreams(this.#runtime.upstreamNames);
     this.#opener = new SessionOpener(this.#parts, {
@@ -97,7 +90,7 @@ export class Gateway implements AdminSource {
     this.#listener = this.#makeListener(prepared);
     this.#admin = new AdminServer(prepared.config.admin, this);
     this.#reloader = source && new Reloader({ ...source, log, apply: (next) => this.#apply(next) });
-    this.#status = new Status(this.#parts, () => ({
+    this.status = new Status(this.#parts, () => ({
       state: this.#state,
       ready: this.ready,
       address: this.address,
@@ -111,7 +104,7 @@ export class Gateway implements AdminSource {
   #makeListener({ serverTls, rules, proxies, listenerLimits }: Prepared): Listener {
     const { recorder } = this.#parts;
     return new Listener(serverTls, rules, proxies, listenerLimits, {
-      onOpening: (opening) => void this.#opener.open(opening),
+      onHandshake: (pending) => void this.#opener.open(pending),
       onOutcome: (outcome, seconds, facts) => recorder.handshakeAnswered(outcome, seconds, facts),
       isReady: () => this.ready,
       onHttpAnswer: (status) => recorder.httpAnswered(status),
@@ -150,25 +143,11 @@ export class Gateway implements AdminSource {
   }
 
   async #drain(whileInUse: boolean): Promise<void> {
-    const { drain, timeouts } = this.#runtime.config;
-    const { delayMs, timeoutMs, shortened } = drainTimes(drain);
-    const { recorder, sessions } = this.#parts;
     this.#state = 'draining';
-    for (const session of sessions) session.announceDrain();
-    this.#log.info({ sessions: sessions.size, delayMs, timeoutMs }, 'draining');
-    if (shortened)
-      this.#log.warn({ ...drain }, 'drain.delay and drain.timeout are longer than drain.budget; shortened');
-    const unused = new AbortController();
-    if (whileInUse) void sessions.empty().then(() => unused.abort());
-    // stop() also ends the wait. Neither is a failure.
-    const signal = AbortSignal.any([this.#cutNow.signal, unused.signal]);
-    await sleep(delayMs, undefined, { signal }).catch(() => {});
-    this.#opener.close();
-    const hadSessions = sessions.size > 0;
-    const onCut = (cut: number): void => recorder.sessionsCut(cut);
-    const cut = await sessions.drain(timeoutMs, timeouts.closeMs, this.#cutNow.signal, onCut);
-    if (cut > 0) this.#log.warn({ sessions: cut }, 'sessions were cut at the drain deadline');
-    if (hadSessions) await this.#admin.lastScrape(LAST_SCRAPE_MS, this.#cutNow.signal);
+    const cutNow = this.#cutNow.signal;
+    const options = { whileInUse, cutNow };
+    const open = await drainSessions(this.#runtime.config, this.#parts, this.#opener, options);
+    if (open > 0) await this.#admin.lastScrape(LAST_SCRAPE_MS, cutNow);
     await this.#closeParts();
   }
 
@@ -249,29 +228,13 @@ export class Gateway implements AdminSource {
     return this.#parts.sessions.size;
   }
 
+  /** New sessions are welcome. */
   get ready(): boolean {
-    return this.#state === 'ready' && this.#runtime.ready && !this.#isFull;
+    return this.notReady === undefined;
   }
 
-  get notReady(): string {
-    if (this.#state !== 'ready') return this.#state;
-    return this.#runtime.ready ? 'capacity: no session has room' : 'upstream: no nats-server answers';
-  }
-
-  get #isFull(): boolean {
-    return this.#runtime.config.limits.readiness === 'capacity' && this.#parts.admission.isFull;
-  }
-
-  status(): GatewayStatus {
-    return this.#status.gateway();
-  }
-
-  sessionList(after: number, limit: number): SessionList {
-    return this.#status.sessions(after, limit);
-  }
-
-  sessionDetail(id: number): SessionDetail | undefined {
-    return this.#status.session(id);
+  get notReady(): string | undefined {
+    return this.#state === 'ready' ? this.#runtime.notReady : this.#state;
   }
 
   metrics(openMetrics: boolean): Promise<MetricsText> {

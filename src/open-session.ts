@@ -4,7 +4,7 @@ import type { Refusal } from './handshake-outcome.ts';
 import { connectPolicies } from './inspect/connect-policy.ts';
 import { type InspectionRules, Inspector } from './inspect/inspector.ts';
 import type { AdmissionSlot } from './listener/admission.ts';
-import type { Opening, OpeningFacts } from './listener/opening.ts';
+import type { PendingHandshake, HandshakeFacts } from './listener/pending-handshake.ts';
 import type { Login } from './nats/login.ts';
 import type { Parts } from './parts.ts';
 import type { Route, Runtime } from './runtime.ts';
@@ -17,7 +17,7 @@ import type { ByteSocket } from './websocket/byte-socket.ts';
 
 /** One opening handshake, and what it has got so far. What no session takes over is given back at the end. */
 type HandshakeContext = {
-  readonly opening: Opening;
+  readonly pending: PendingHandshake;
   /** As it was configured when the handshake began. */
   readonly route: Route;
   slot: AdmissionSlot | undefined;
@@ -44,7 +44,7 @@ export class SessionOpener {
   readonly #parts: Parts;
   readonly #now: GatewayNow;
   /** Handshakes that are not answered yet. */
-  readonly #waiting = new Set<Opening>();
+  readonly #waiting = new Set<PendingHandshake>();
   #closed = false;
 
   readonly #steps: readonly Step[] = [
@@ -61,23 +61,23 @@ export class SessionOpener {
   }
 
   /** Resolves when the handshake is answered. Never rejects. */
-  async open(opening: Opening): Promise<void> {
-    const route = this.#now.runtime().route(opening.facts.route ?? DEFAULT_ROUTE);
+  async open(pending: PendingHandshake): Promise<void> {
+    const route = this.#now.runtime().route(pending.facts.route ?? DEFAULT_ROUTE);
     // Rules and routes change in one turn, so this must not happen. If it does, only this client is refused.
-    if (route === undefined) return opening.refuse('no_route');
-    const handshake: HandshakeContext = { opening, route, slot: undefined, upstream: undefined };
-    this.#waiting.add(opening);
+    if (route === undefined) return pending.refuse('no_route');
+    const handshake: HandshakeContext = { pending, route, slot: undefined, upstream: undefined };
+    this.#waiting.add(pending);
     try {
       for (const step of this.#steps) {
         const refused = await step(handshake);
-        if (refused !== undefined) opening.refuse(refused.outcome, refused.cause);
-        if (opening.signal.aborted) break;
+        if (refused !== undefined) pending.refuse(refused.outcome, refused.cause);
+        if (pending.signal.aborted) break;
       }
     } catch (error) {
       this.#parts.recorder.faulted(error);
-      opening.refuse('internal_error');
+      pending.refuse('internal_error');
     } finally {
-      this.#waiting.delete(opening);
+      this.#waiting.delete(pending);
       handshake.upstream?.socket.destroy();
       handshake.slot?.release();
     }
@@ -86,58 +86,58 @@ export class SessionOpener {
   /** Refuses every handshake from now on, and those that wait. */
   close(): void {
     this.#closed = true;
-    for (const opening of this.#waiting) opening.refuse('draining');
+    for (const pending of this.#waiting) pending.refuse('draining');
   }
 
   #admit(handshake: HandshakeContext): Refused | undefined {
     if (this.#closed) return { outcome: 'draining' };
-    const { opening, route } = handshake;
+    const { pending, route } = handshake;
     const { name, limits } = route.config;
-    const verdict = this.#parts.admission.admit(opening.facts.clientAddress, name, limits.sessions);
+    const verdict = this.#parts.admission.admit(pending.facts.clientAddress, name, limits.sessions);
     if (!verdict.admitted) return verdict;
     handshake.slot = verdict.slot;
     return undefined;
   }
 
   async #dial(handshake: HandshakeContext): Promise<Refused | undefined> {
-    const { opening, route } = handshake;
-    const context = dialContext(route.config.upstream, route.tls, clientOf(opening.facts));
+    const { pending, route } = handshake;
+    const context = dialContext(route.config.upstream, route.tls, clientOf(pending.facts));
     try {
-      handshake.upstream = await route.upstreams.dial(opening.signal, context);
+      handshake.upstream = await route.upstreams.dial(pending.signal, context);
     } catch (error) {
       if (error instanceof DialError) return { outcome: error.outcome, cause: error.message };
       // After an abort the client has its answer already.
-      if (!opening.signal.aborted) throw error;
+      if (!pending.signal.aborted) throw error;
     }
     return undefined;
   }
 
   /** Answers 101 and starts the session in the same turn. */
   #accept(handshake: HandshakeContext): undefined {
-    const { opening, route } = handshake;
-    opening.accept(() => {
-      const engine = route.compression?.engineFor(opening.request) ?? route.engine;
-      engine.upgrade(opening.request, opening.socket, (client) => this.#begin(handshake, client));
+    const { pending, route } = handshake;
+    pending.accept(() => {
+      const engine = route.compression?.engineFor(pending.request) ?? route.engine;
+      engine.upgrade(pending.request, pending.socket, (client) => this.#begin(handshake, client));
       // True when a session has taken the upstream over.
       return handshake.upstream === undefined;
     });
   }
 
   #begin(handshake: HandshakeContext, client: ByteSocket): void {
-    const { opening, route, slot, upstream } = handshake;
+    const { pending, route, slot, upstream } = handshake;
     if (slot === undefined || upstream === undefined)
       throw new Error('a session needs a slot and an upstream');
     const { announced, inspected, recorder, sessions } = this.#parts;
     announced.check(upstream.info, route.config);
     const facts = {
       id: sessions.nextId(),
-      clientAddress: opening.facts.clientAddress,
-      origin: opening.facts.origin,
+      clientAddress: pending.facts.clientAddress,
+      origin: pending.facts.origin,
       route: route.config.name,
       upstream: upstream.server.name,
       natsClientId: upstream.info.clientId,
     };
-    const inspector = this.#inspectorFor(facts, route.config, upstream.server, opening.facts.secure === true);
+    const inspector = this.#inspectorFor(facts, route.config, upstream.server, pending.facts.secure === true);
     const session = new Session(facts, client, upstream.socket, route.sessionParts, inspector);
     if (inspector !== undefined) inspected.add(facts.id, inspector);
     slot.accepted();
@@ -145,7 +145,7 @@ export class SessionOpener {
     handshake.slot = undefined;
     handshake.upstream = undefined;
     session.start(upstream);
-    recorder.sessionBegan(facts, opening.seconds);
+    recorder.sessionBegan(facts, pending.seconds);
     if (this.#now.isDraining()) session.announceDrain();
   }
 
@@ -185,7 +185,7 @@ export class SessionOpener {
 }
 
 /** What a PROXY header says of the client. */
-const clientOf = ({ clientAddress, clientPort, reached }: OpeningFacts): DialClient => ({
+const clientOf = ({ clientAddress, clientPort, reached }: HandshakeFacts): DialClient => ({
   address: clientAddress,
   port: clientPort ?? 0,
   destination: reached,

@@ -3,8 +3,8 @@ import type { Counters } from './counters.ts';
 import type { HandshakeOutcome } from './handshake-outcome.ts';
 import type { InspectionLevel } from './inspect/inspection-facts.ts';
 import type { ServerErrorKind } from './inspect/server-errors.ts';
-import type { OpeningFacts } from './listener/opening.ts';
 import type { DropReason } from './listener/pending.ts';
+import type { HandshakeFacts } from './listener/pending-handshake.ts';
 import type { TlsOutcome } from './listener/tls-outcome.ts';
 import type { Direction } from './nats/operations.ts';
 import type { ParseError } from './nats/protocol.ts';
@@ -39,7 +39,7 @@ export class Recorder {
     this.#counters.httpAnswered(status);
   }
 
-  handshakeAnswered(outcome: HandshakeOutcome, seconds: number, facts: OpeningFacts): void {
+  handshakeAnswered(outcome: HandshakeOutcome, seconds: number, facts: HandshakeFacts): void {
     this.#counters.handshakeAnswered(outcome, facts.route);
     this.#durations.handshakeAnswered(outcome, seconds);
     if (outcome !== 'accepted') this.#log.handshakeRefused(outcome, facts);

@@ -82,9 +82,12 @@ export class Runtime implements Running {
     return [...this.#pools.keys()];
   }
 
-  /** Those upstreams whose readiness counts say yes. */
-  get ready(): boolean {
-    return [...this.#pools.values()].every(({ upstreams }) => upstreams.ready);
+  /** Why new sessions should go elsewhere; undefined: they are welcome. */
+  get notReady(): string | undefined {
+    const answers = [...this.#pools.values()].every(({ upstreams }) => upstreams.ready);
+    if (!answers) return 'upstream: no nats-server answers';
+    const isFull = this.config.limits.readiness === 'capacity' && this.#parts.admission.isFull;
+    return isFull ? 'capacity: no session has room' : undefined;
   }
 
   servers(): readonly ServerSnapshot[] {

@@ -1,7 +1,7 @@
 import { CLOSE_REASONS } from './close-reason.ts';
 import { DEFAULT_ROUTE } from './config/routes.ts';
 import { HANDSHAKE_OUTCOMES, type Refusal } from './handshake-outcome.ts';
-import type { OpeningFacts } from './listener/opening.ts';
+import type { HandshakeFacts } from './listener/pending-handshake.ts';
 import { foreignText, LineLimiter, type Log } from './log.ts';
 import type { Direction } from './nats/operations.ts';
 import type { ParseError } from './nats/protocol.ts';
@@ -40,7 +40,7 @@ export class SessionLog {
     this.#nowMs = nowMs;
   }
 
-  handshakeRefused(outcome: Refusal, facts: OpeningFacts): void {
+  handshakeRefused(outcome: Refusal, facts: HandshakeFacts): void {
     const suppressed = this.#limiter.pass(outcome, this.#nowMs());
     if (suppressed === undefined) return;
     const { status, sentence, class: faultClass } = HANDSHAKE_OUTCOMES[outcome];

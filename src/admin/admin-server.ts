@@ -4,7 +4,7 @@ import { answer, json, refuse, takesGzip, wantsHtml } from '../private-http/answ
 import type { Deadlines, DropReason } from '../private-http/connection.ts';
 import type { Exchange } from '../private-http/exchange.ts';
 import { PrivateServer } from '../private-http/server.ts';
-import type { GatewayStatus, SessionDetail, SessionList } from '../status.ts';
+import type { Status } from '../status.ts';
 import { asHtml, asText } from './index-page.ts';
 import { MetricsPage, type MetricsText } from './metrics-page.ts';
 import { ScrapeRhythm } from './scrape-rhythm.ts';
@@ -16,13 +16,9 @@ const PROBES = ['/livez', '/readyz', '/healthz'];
 
 /** What the pages show; read at each request. */
 export type AdminSource = {
-  readonly ready: boolean;
-  /** Why the gateway is not ready; shown by /readyz. */
-  readonly notReady: string;
-  status(): GatewayStatus;
-  sessionList(after: number, limit: number): SessionList;
-  /** undefined: no such session is open. */
-  sessionDetail(id: number): SessionDetail | undefined;
+  /** Why new sessions should go elsewhere; shown by /readyz. undefined: they are welcome. */
+  readonly notReady: string | undefined;
+  readonly status: Pick<Status, 'gateway' | 'sessions' | 'session'>;
   metrics(openMetrics: boolean): Promise<MetricsText>;
   /** What became of it, to be shown as it is; undefined: there is nothing to reload from. */
   reload(trigger: 'api'): Promise<{ readonly outcome: string } | undefined>;
@@ -102,14 +98,16 @@ export class AdminServer {
     // Two names of one answer: /healthz is what many probes ask for by default.
     for (const path of ['/readyz', '/healthz'])
       routes.get(path, (exchange) =>
-        source.ready ? answer(exchange, 'ok\n') : answer(exchange, `${source.notReady}\n`, { status: 503 }),
+        source.notReady === undefined
+          ? answer(exchange, 'ok\n')
+          : answer(exchange, `${source.notReady}\n`, { status: 503 }),
       );
     routes.get('/metrics', (exchange) => this.#metrics(exchange));
     routes.use('/api/*', async (exchange, next) => this.#unauthorized(exchange) ?? next());
-    routes.get('/api/status', (exchange) => json(exchange, source.status()));
+    routes.get('/api/status', (exchange) => json(exchange, source.status.gateway()));
     routes.get('/api/sessions', (exchange) => this.#sessions(exchange));
     routes.get('/api/sessions/:id{[1-9][0-9]*}', (exchange) => {
-      const session = source.sessionDetail(Number(exchange.req.param('id')));
+      const session = source.status.session(Number(exchange.req.param('id')));
       if (session !== undefined) return json(exchange, session);
       return refuse(exchange, 404, 'no_session', 'it has ended, or never was; see /api/sessions.');
     });
@@ -140,7 +138,7 @@ export class AdminServer {
       return refuse(exchange, 400, 'limit', `a whole number from 1 to ${SESSIONS_PER_PAGE}.`);
     const after = wholeNumber(exchange.req.query('after') ?? '0');
     if (after === undefined) return refuse(exchange, 400, 'after', 'the id of a session, as a whole number.');
-    return json(exchange, this.#source.sessionList(after, limit));
+    return json(exchange, this.#source.status.sessions(after, limit));
   }
 
   #unauthorized(exchange: Exchange): Promise<Response> | undefined {

@@ -96,11 +96,10 @@ export const publicAddress = parser(
   (text, refuse): Reading<string> => {
     if (text === 'keep' || text === 'drop') return right(text);
     if (text.includes('://')) return refuse(`${quote(text)} is a URL, but INFO names host and port`);
-    const [, host = '', digits = ''] = /^(.+):(\d{1,5})$/.exec(text) ?? [];
-    const port = Number(digits);
-    if (port < 1 || port > 65_535) return refuse(`${quote(text)} has no port from 1 to 65535 after a colon`);
-    const name = hostName.read(host);
-    return name.ok ? right(`${name.value}:${port}`) : refuse(name.what);
+    const { host, port } = parseWrittenAuthority(text) ?? {};
+    return host === undefined || port === undefined
+      ? refuse(`${quote(text)} is not a host name and a port from 1 to 65535`)
+      : right(addressText({ host: host.text, port }));
   },
 );
 

@@ -1,11 +1,6 @@
-import {
-  createServer as createHttpServer,
-  type Server as HttpServer,
-  type IncomingMessage,
-  type ServerResponse,
-} from 'node:http';
-import { type AddressInfo, createServer, type Server, Socket } from 'node:net';
-import { TLSSocket, type TlsOptions, Server as TlsServer } from 'node:tls';
+import type { IncomingMessage } from 'node:http';
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { TLSSocket, type TlsOptions } from 'node:tls';
 import type { ListenAddress } from '../config/config.ts';
 import { HANDSHAKE_OUTCOMES, type Refusal } from '../handshake-outcome.ts';
 import type { HeadLimits } from '../net/http-head.ts';
@@ -14,19 +9,18 @@ import { answer, answerWith } from './answer.ts';
 import { addressKey } from './client-address.ts';
 import { checkHandshake, type HandshakeRules } from './handshake.ts';
 import { healthResponse, isHealthCheck } from './health-answer.ts';
-import { readOneHead } from './one-head.ts';
-import { Opening, type OpeningFacts, type OpeningObserver } from './opening.ts';
+import { OneHeadParser } from './one-head.ts';
 import { type DropReason, PendingConnection, PendingConnections, type PendingLimits } from './pending.ts';
-import { takeProxyHeader } from './proxy-gate.ts';
-import { type TlsOutcome, tlsOutcome } from './tls-outcome.ts';
+import { type HandshakeFacts, type HandshakeObserver, PendingHandshake } from './pending-handshake.ts';
+import { takeProxyHeader } from './proxy-header.ts';
+import { TlsHandshakes } from './tls-handshakes.ts';
+import type { TlsOutcome } from './tls-outcome.ts';
 
 const BACKLOG = 1024;
-/** Above any limit of ours: those are kept before the parser. */
-const PARSER_HEAD_BYTES = 128 * 1024;
 
-export type ListenerObserver = OpeningObserver & {
-  /** A handshake passed the rules; it is answered through the opening, sooner or later. */
-  onOpening(opening: Opening): void;
+export type ListenerObserver = HandshakeObserver & {
+  /** A handshake passed the rules, and waits for its answer. */
+  onHandshake(pending: PendingHandshake): void;
   /** For the health answer: new sessions are welcome. */
   isReady(): boolean;
   /** An HTTP answer other than 101. */
@@ -49,24 +43,21 @@ export type ListenerLimits = {
  * 101 is a constant text, closes the connection, and is its last.
  *
  * ```
- *  accept ─▶ pending ─▶ PROXY header ─▶ TLS ─▶ one head ─▶ rules ─▶ Opening
+ *  accept ─▶ pending ─▶ PROXY header ─▶ TLS ─▶ one head ─▶ rules ─▶ PendingHandshake
  *            (oldest first, one deadline)      (Node's HTTP parser)
  * ```
  */
 export class Listener {
   readonly #server: Server;
-  /** Neither of them listens: they are given connections. */
-  readonly #tls: TlsServer | undefined;
-  readonly #http: HttpServer;
+  /** undefined: in clear. */
+  readonly #tls: TlsHandshakes | undefined;
+  readonly #heads: OneHeadParser;
   #rules: HandshakeRules;
   /** Whose connections must begin with a PROXY header. */
   #proxies: TrustedProxies;
   #limits: ListenerLimits;
   readonly #observer: ListenerObserver;
   readonly #pending: PendingConnections;
-  readonly #bySocket = new WeakMap<Socket, PendingConnection>();
-  /** Connections whose TLS socket does not exist yet, by their two addresses. */
-  readonly #beforeTls = new Map<string, PendingConnection>();
 
   /**
    * With `tls` for wss. `proxies`: whose connections must begin with a PROXY header.
@@ -97,38 +88,19 @@ export class Listener {
     this.#server = createServer(options, (socket) => this.#onConnection(socket));
     this.#server.maxConnections = limits.maxConnections;
     this.#server.on('drop', () => observer.onDropped('cap'));
-    this.#tls = tls && this.#makeTlsServer(tls);
-    this.#http = this.#makeHttpServer();
-  }
-
-  #makeTlsServer(options: TlsOptions): TlsServer {
-    const server = new TlsServer(options, (socket) => this.#onSecure(socket));
-    return server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: TLSSocket) => {
-      this.#observer.onTlsHandshake(tlsOutcome(error, socket));
-      socket.destroy();
+    this.#tls =
+      tls &&
+      new TlsHandshakes(tls, {
+        onOutcome: (outcome) => observer.onTlsHandshake(outcome),
+        onSecure: (connection) => {
+          this.#heads.read(connection, this.#limits.head, NOTHING);
+          this.#pending.endTls(connection);
+        },
+      });
+    this.#heads = new OneHeadParser({
+      onRequest: (connection, request, upgrade) => this.#onRequest(connection, request, upgrade),
+      onRefused: (connection, breach) => this.#refuse(connection, breach),
     });
-  }
-
-  #makeHttpServer(): HttpServer {
-    // The rules answer a missing Host themselves, with their own words.
-    const server = createHttpServer({ maxHeaderSize: PARSER_HEAD_BYTES, requireHostHeader: false });
-    // No silent cut: the lines are counted before the parser.
-    server.maxHeadersCount = 0;
-    const onRequest = (request: IncomingMessage, _response: ServerResponse): void =>
-      this.#onRequest(request, request.socket, false);
-    return server
-      .on('upgrade', (request, stream) => {
-        // With a body it is a stream of Node's own, which fails when the socket has ended before it.
-        if (stream !== request.socket) stream.on('error', ignore);
-        this.#onRequest(request, stream, true);
-      })
-      .on('request', onRequest)
-      .on('checkContinue', onRequest)
-      .on('checkExpectation', onRequest)
-      .on('connect', (request, stream) => this.#onRequest(request, stream, false))
-      .on('clientError', (error: NodeJS.ErrnoException, socket) =>
-        this.#onClientError(error, socket as Socket),
-      );
   }
 
   /** Connections that are no handshakes yet, or have their answer and are not closed. */
@@ -160,7 +132,7 @@ export class Listener {
 
   /** Another certificate from the next connection on. @throws when it does not fit its key; the old one then stays. */
   present(tls: TlsOptions): void {
-    this.#tls?.setSecureContext(tls);
+    this.#tls?.present(tls);
   }
 
   /** Stops listening and drops connections that are no sessions yet. Sessions are not touched. */
@@ -173,9 +145,8 @@ export class Listener {
   #onConnection(socket: Socket): void {
     const connection = new PendingConnection(socket, performance.now(), () => {
       this.#pending.delete(connection);
-      if (connection.inTls) this.#beforeTls.delete(connection.key);
+      this.#tls?.delete(connection);
     });
-    this.#bySocket.set(socket, connection);
     // A reset is followed by `close`; unheard it would end the process.
     socket.on('error', ignore).on('close', connection.onClose);
     const address = withoutZone(socket.remoteAddress ?? '');
@@ -195,43 +166,16 @@ export class Listener {
 
   /** What follows a PROXY header, or the accept. `rest` was read with the header. */
   #begin(connection: PendingConnection, rest: Buffer): void {
-    if (this.#tls === undefined) return this.#readHead(connection, rest);
-    const { socket } = connection;
-    // The TLS socket that the server makes of it is another object, with the same addresses.
-    connection.key = keyOf(socket);
-    this.#beforeTls.set(connection.key, connection);
+    if (this.#tls === undefined) return this.#heads.read(connection, this.#limits.head, rest);
     this.#pending.beginTls(connection);
-    // TLS fetches by itself what was put back.
-    if (rest.length > 0) socket.unshift(rest);
-    this.#tls.emit('connection', socket);
+    this.#tls.begin(connection, rest);
   }
 
-  #onSecure(socket: TLSSocket): void {
-    this.#observer.onTlsHandshake('ok');
-    const key = keyOf(socket);
-    const connection = this.#beforeTls.get(key);
-    // It may have been dropped in this very turn.
-    if (connection === undefined || connection.accepted.destroyed) return void socket.destroy();
-    this.#beforeTls.delete(key);
-    connection.socket = socket.on('error', ignore);
-    this.#bySocket.set(socket, connection);
-    this.#readHead(connection, NOTHING);
-    this.#pending.endTls(connection);
-  }
-
-  #readHead(connection: PendingConnection, rest: Buffer): void {
-    readOneHead(connection, this.#http, this.#limits.head, (breach) => this.#refuse(connection, breach));
-    if (rest.length > 0) connection.onData(rest);
-    connection.socket.resume();
-  }
-
-  #onRequest(request: IncomingMessage, stream: unknown, upgrade: boolean): void {
-    const { socket } = request;
-    const connection = this.#bySocket.get(socket);
-    if (connection === undefined || connection.judged) return;
+  #onRequest(connection: PendingConnection, request: IncomingMessage, upgrade: boolean): void {
+    const { socket } = connection;
     const { health } = this.#rules;
-    if (health !== undefined && isHealthCheck(request, health))
-      return this.#answerHealth(connection, request.method === 'HEAD');
+    const isHead = request.method === 'HEAD';
+    if (health !== undefined && isHealthCheck(request, health)) return this.#answerHealth(connection, isHead);
     const { peer, reached } = connection.arrival;
     const verdict = checkHandshake(
       {
@@ -245,19 +189,23 @@ export class Listener {
       },
       this.#rules,
     );
-    const head = request.method === 'HEAD';
-    if (!verdict.accept) return this.#refuse(connection, verdict.outcome, verdict, head);
-    // With a body Node may hand over a stream that is not the socket; the body rule has refused those, and
-    // whatever else is not a bare socket after a good verdict is nothing that can be carried.
-    if (!upgrade || stream !== socket) return this.#refuse(connection, 'upgrade', verdict, head);
-    if (!(socket instanceof Socket) || !socket.writable || !socket.readable) {
-      return this.#refuse(connection, 'client_abort', verdict, head);
-    }
+    if (!verdict.accept) return this.#refuse(connection, verdict.outcome, verdict, isHead);
+    if (!upgrade) return this.#refuse(connection, 'upgrade', verdict, isHead);
+    if (!socket.writable || !socket.readable)
+      return this.#refuse(connection, 'client_abort', verdict, isHead);
+    const { clientAddress, origin, secure, route } = verdict;
+    const clientPort = peer.port || (socket.remotePort ?? 0);
+    this.#handOn(connection, request, { clientAddress, origin, secure, route, clientPort, reached });
+  }
+
+  /** The socket belongs to the handshake from now on, unless that is refused. */
+  #handOn(connection: PendingConnection, request: IncomingMessage, handshake: HandshakeFacts): void {
+    const { socket, acceptedAtMs } = connection;
     connection.judged = true;
     socket.off('data', connection.onData);
     this.#pending.delete(connection);
-    const timeLeftMs = this.#limits.handshakeMs - (performance.now() - connection.acceptedAtMs);
-    const observer: OpeningObserver = {
+    const timeLeftMs = Math.max(0, this.#limits.handshakeMs - (performance.now() - acceptedAtMs));
+    const observer: HandshakeObserver = {
       onOutcome: (outcome, seconds, facts) => {
         if (outcome === 'accepted') this.#forget(connection);
         else this.#countAnswer(outcome);
@@ -265,22 +213,7 @@ export class Listener {
         this.#observer.onOutcome(outcome, seconds, facts);
       },
     };
-    this.#observer.onOpening(
-      new Opening(
-        request,
-        {
-          clientAddress: verdict.clientAddress,
-          origin: verdict.origin,
-          secure: verdict.secure,
-          route: verdict.route,
-          clientPort: peer.port || (socket.remotePort ?? 0),
-          reached,
-        },
-        connection.acceptedAtMs,
-        Math.max(0, timeLeftMs),
-        observer,
-      ),
-    );
+    this.#observer.onHandshake(new PendingHandshake(request, handshake, acceptedAtMs, timeLeftMs, observer));
   }
 
   /** No handshake: nothing of it is logged, or counted as an outcome. */
@@ -292,21 +225,11 @@ export class Listener {
     this.#observer.onHttpAnswer(ready ? 200 : 503);
   }
 
-  #onClientError(error: NodeJS.ErrnoException, socket: Socket): void {
-    const connection = this.#bySocket.get(socket);
-    // A reset leaves nobody to answer.
-    if (connection === undefined || error.code?.startsWith('HPE_') !== true || !socket.writable) {
-      socket.destroy();
-      return;
-    }
-    this.#refuse(connection, 'bad_request');
-  }
-
   #refuse(
     connection: PendingConnection,
     outcome: Refusal,
-    facts: Partial<OpeningFacts> = {},
-    head = false,
+    facts: Partial<HandshakeFacts> = {},
+    isHead = false,
   ): void {
     const { socket } = connection;
     if (connection.judged) return;
@@ -315,7 +238,7 @@ export class Listener {
     // A client that waits for TLS could not read an answer.
     if (this.#tls !== undefined && !(socket instanceof TLSSocket)) socket.destroy();
     else {
-      answer(socket, outcome, { head });
+      answer(socket, outcome, { head: isHead });
       this.#countAnswer(outcome);
       this.#pending.answered(connection);
     }
@@ -324,10 +247,9 @@ export class Listener {
   }
 
   /** Nothing of a handshake survives its 101. */
-  #forget({ accepted, socket, onClose }: PendingConnection): void {
-    accepted.off('close', onClose);
-    this.#bySocket.delete(accepted);
-    this.#bySocket.delete(socket);
+  #forget(connection: PendingConnection): void {
+    connection.accepted.off('close', connection.onClose);
+    this.#heads.forget(connection);
   }
 
   #countAnswer(outcome: Refusal): void {
@@ -339,9 +261,6 @@ export class Listener {
 function ignore(): void {}
 
 const NOTHING = Buffer.alloc(0);
-
-const keyOf = ({ remoteAddress, remotePort, localAddress }: Socket): string =>
-  `${remoteAddress} ${remotePort} ${localAddress}`;
 
 /** A peer in a link-local network may be reported with its interface: fe80::1%eth0. */
 function withoutZone(address: string): string {

@@ -99,6 +99,6 @@ function looksLikeNumber(text: string, start: number, end: number): boolean {
   return true;
 }
 
-/** As it is written in a URL. */
+/** As it is written in a URL. An IPv6 address may come with brackets or without. */
 export const addressText = ({ host, port }: { readonly host: string; readonly port: number }): string =>
-  host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+  host.includes(':') && !host.startsWith('[') ? `[${host}]:${port}` : `${host}:${port}`;

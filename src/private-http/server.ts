@@ -1,11 +1,11 @@
-import { getRequestListener } from '@hono/node-server';
+import { getRequestListener, type HttpBindings } from '@hono/node-server';
 import { Hono } from 'hono';
 import { methodNotAllowed } from 'hono/method-not-allowed';
 import type { ListenAddress } from '../config/config.ts';
 import { parseTarget } from '../net/request-target.ts';
 import { refuse } from './answer.ts';
 import { ANSWER_HEADERS, type Deadlines, type DropReason } from './connection.ts';
-import { NO_PATH, type PrivateEnv, type Routes } from './exchange.ts';
+import { type Bindings, NO_PATH, type PrivateEnv, type Routes } from './exchange.ts';
 import { type GuardOptions, guard } from './guard.ts';
 import { PrivatePort } from './port.ts';
 
@@ -56,19 +56,22 @@ export class PrivateServer {
     routes.onError((_error, exchange) =>
       refuse(exchange, 500, 'internal_error', 'the answer could not be made.'),
     );
+    // The adapter hands on the request alone.
+    const known = new WeakMap<object, Omit<Bindings, keyof HttpBindings>>();
+    const listener = getRequestListener(
+      (request, { incoming, outgoing }) =>
+        routes.fetch(request, { incoming, outgoing, ...known.get(incoming) } as Bindings),
+      // Bodies are bounded by the connection, and this program's Request and Response stay Node's own.
+      { overrideGlobalObjects: false, autoCleanupIncoming: false },
+    );
     this.#port = new PrivatePort(
       (incoming, outgoing, takePlace) => {
         const { url = '', headers: given } = incoming;
         const target = parseTarget(url);
-        const bindings = { path: target?.path ?? NO_PATH, host: given.host, target, takePlace };
+        known.set(incoming, { path: target?.path ?? NO_PATH, host: given.host, target, takePlace });
         // The adapter makes one URL of both, which decodes and refuses what is for us to judge; only the query is left to it.
         incoming.url = `/${url.includes('?') ? url.slice(url.indexOf('?')) : ''}`;
         given.host = 'localhost';
-        const listener = getRequestListener(
-          (request) => routes.fetch(request, { incoming, outgoing, ...bindings }),
-          // Bodies are bounded by the connection, and this program's Request and Response stay Node's own.
-          { overrideGlobalObjects: false, autoCleanupIncoming: false },
-        );
         void listener(incoming, outgoing);
       },
       options.maxConnections,

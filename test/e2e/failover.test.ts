@@ -213,7 +213,7 @@ for (const checks of ['without health checks', 'with health checks'] as const) {
 
     test('nothing is left: sessions and attempts are what they should be', async () => {
       await fleet.until(() => fleet.servers.every((server) => server !== undefined));
-      const status = gateway.gateway.status() as {
+      const status = gateway.gateway.status.gateway() as {
         readonly upstreamServers: readonly { readonly sessions: number; readonly state: string }[];
       };
       const placed = status.upstreamServers.map(({ sessions }) => sessions);

@@ -273,7 +273,7 @@ class HalfWay implements AsyncDisposable {
   }
 
   get ending(): string | undefined {
-    const list = this.gateway.gateway.sessionList(0, 1);
+    const list = this.gateway.gateway.status.sessions(0, 1);
     return list.sessions[0]?.ending;
   }
 

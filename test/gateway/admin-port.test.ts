@@ -26,14 +26,15 @@ class Admin implements AsyncDisposable {
   private constructor(deadlines: Partial<Deadlines>) {
     const ask = (what: string): void => void this.asked.push(what);
     const source: AdminSource = {
-      get ready() {
+      get notReady() {
         ask('ready');
-        return true;
+        return undefined;
       },
-      notReady: '',
-      status: () => ({ state: 'ready' }) as GatewayStatus,
-      sessionList: () => ({ active: 0, sessions: [] }),
-      sessionDetail: () => undefined,
+      status: {
+        gateway: () => ({ state: 'ready' }) as GatewayStatus,
+        sessions: () => ({ active: 0, sessions: [] }),
+        session: () => undefined,
+      },
       metrics: async () => {
         ask('metrics');
         await this.held?.promise;

@@ -5,8 +5,10 @@ import { type LogLine, startTestGateway } from '../support/gateway.ts';
 import { realNatsServer } from '../support/nats.ts';
 import { ReloadableGateway } from '../support/reloadable.ts';
 
-const states = (gateway: { status(): unknown }): readonly string[] =>
-  (gateway.status() as { upstreamServers: { state: string }[] }).upstreamServers.map(({ state }) => state);
+const states = (gateway: { readonly status: { gateway(): unknown } }): readonly string[] =>
+  (gateway.status.gateway() as { upstreamServers: { state: string }[] }).upstreamServers.map(
+    ({ state }) => state,
+  );
 
 const without = ({ time: _, message: __, ...fields }: LogLine): object => fields;
 

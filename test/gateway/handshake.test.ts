@@ -918,8 +918,9 @@ async function closed(socket: Socket, withinMs: number): Promise<void> {
 type Status = { readonly handshakes: Record<string, number>; readonly handshakesInFlight: number };
 
 const outcomes = (gateway: TestGateway): Record<string, number> =>
-  (gateway.gateway.status() as Status).handshakes;
-const inFlight = (gateway: TestGateway): number => (gateway.gateway.status() as Status).handshakesInFlight;
+  (gateway.gateway.status.gateway() as Status).handshakes;
+const inFlight = (gateway: TestGateway): number =>
+  (gateway.gateway.status.gateway() as Status).handshakesInFlight;
 
 /** Waits until `holds`, checked at each log line. */
 async function until(gateway: TestGateway, holds: () => boolean): Promise<void> {

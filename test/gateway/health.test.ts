@@ -74,7 +74,7 @@ describe('listen.health: /healthz', () => {
   }
 
   test('it is no handshake: no outcome, no log line, no dial', async () => {
-    const { handshakes } = gateway.gateway.status() as { handshakes: object };
+    const { handshakes } = gateway.gateway.status.gateway() as { handshakes: object };
     assert.deepEqual(handshakes, { method: 1, not_upgrade: 2, http_version: 1 });
     assert.equal(upstream.connections.length, 0);
     const { body } = await gateway.gateway.metrics(false);

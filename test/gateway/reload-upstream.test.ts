@@ -180,7 +180,7 @@ describe('files for TLS to the server', () => {
 describe('a reload of upstream', () => {
   type Status = { readonly upstreamServers: readonly { name: string; state: string; sessions: number }[] };
   const serversOf = (gateway: ReloadableGateway): unknown[] =>
-    (gateway.gateway.status() as Status).upstreamServers.map(({ name, state, sessions }) => [
+    (gateway.gateway.status.gateway() as Status).upstreamServers.map(({ name, state, sessions }) => [
       name,
       state,
       sessions,

@@ -264,7 +264,7 @@ describe('what only a restart brings', () => {
     await using gateway = await ReloadableGateway.start(upstream.port, SECURE, files);
     type Status = { readonly configuration: { readonly restartNeeded: ReloadReport['restartNeeded'] } };
     const shown = (): readonly string[] =>
-      (gateway.gateway.status() as Status).configuration.restartNeeded.map(({ key }) => key);
+      (gateway.gateway.status.gateway() as Status).configuration.restartNeeded.map(({ key }) => key);
     await metric(gateway, /^natsgate_config_restart_needed 0$/m);
     assert.deepEqual(shown(), []);
 

@@ -146,7 +146,7 @@ test('each route has its own origins, frame cap, sessions and level', async () =
   assert.deepEqual(await knock(gateway.port, '/own', { Origin: origin }), [503, 'over_capacity']);
   assert.deepEqual((await knock(gateway.port, '/'))[0], 101);
   const detail = (id: number) =>
-    gateway.gateway.sessionDetail(id) as { route: string; inspection: { level: string } };
+    gateway.gateway.status.session(id) as { route: string; inspection: { level: string } };
   assert.deepEqual([detail(1).route, detail(1).inspection.level], ['/own', 'observe']);
   assert.deepEqual([detail(2).route, detail(2).inspection.level], ['default', 'off']);
 
@@ -213,7 +213,7 @@ test('routes that inherit the upstream share its pool; a swap of its certificate
   });
   await using _a = await RawClient.open(gateway.port, at('/a'));
   await using _b = await RawClient.open(gateway.port, at('/b'));
-  const { upstreamServers, routes } = gateway.gateway.status() as {
+  const { upstreamServers, routes } = gateway.gateway.status.gateway() as {
     upstreamServers: readonly { upstream: string; sessions: number }[];
     routes: readonly unknown[];
   };

@@ -17,7 +17,7 @@ const start = (servers: readonly UpstreamServer[], upstream: Partial<UpstreamCon
 
 type ServerStatus = { name: string; state: string; sessions: number; lastError?: string };
 const statusOf = ({ gateway }: TestGateway): readonly ServerStatus[] =>
-  (gateway.status() as { readonly upstreamServers: readonly ServerStatus[] }).upstreamServers;
+  (gateway.status.gateway() as { readonly upstreamServers: readonly ServerStatus[] }).upstreamServers;
 
 const readyz = async ({ adminPort }: TestGateway): Promise<string> => {
   const answer = await fetch(`http://127.0.0.1:${adminPort}/readyz`);
@@ -166,7 +166,7 @@ describe('several upstream servers', () => {
       return clients;
     };
     const counts = (): number[] =>
-      (gateway.gateway.status() as { upstreamServers: { sessions: number }[] }).upstreamServers.map(
+      (gateway.gateway.status.gateway() as { upstreamServers: { sessions: number }[] }).upstreamServers.map(
         ({ sessions }) => sessions,
       );
     const [first] = await open(6);

@@ -7,7 +7,7 @@ import { connect as connectTls, TLSSocket, type TlsOptions } from 'node:tls';
 import type { HandshakeOutcome } from '../../src/handshake-outcome.ts';
 import type { HandshakeRules } from '../../src/listener/handshake.ts';
 import { Listener } from '../../src/listener/listener.ts';
-import type { Opening } from '../../src/listener/opening.ts';
+import type { PendingHandshake } from '../../src/listener/pending-handshake.ts';
 import { compileOrigins } from '../../src/listener/origin.ts';
 import {
   type DropReason,
@@ -94,8 +94,8 @@ describe('in clear', () => {
     honest.write(handshakeRequest().slice(0, half));
     await listener.connections(ATTACKER, 200);
     honest.write(handshakeRequest().slice(half));
-    await listener.until(() => listener.openings.length === 1);
-    assert.equal(listener.openings[0]?.facts.clientAddress, HONEST);
+    await listener.until(() => listener.handshakes.length === 1);
+    assert.equal(listener.handshakes[0]?.facts.clientAddress, HONEST);
     assert.ok(listener.dropped.every((reason) => reason === 'pending_address'));
   });
 
@@ -187,7 +187,7 @@ describe('over TLS', () => {
     const secure = connectTls({ socket: honest, rejectUnauthorized: false });
     await once(secure, 'secureConnect');
     secure.write(handshakeRequest());
-    await listener.until(() => listener.openings.length === 1);
+    await listener.until(() => listener.handshakes.length === 1);
     assert.equal(listener.pending, 3);
   });
 
@@ -221,10 +221,10 @@ type StartOptions = {
   readonly proxyProtocol?: readonly string[];
 };
 
-/** A listener alone, whose openings nobody answers. */
+/** A listener alone, whose handshakes nobody answers. */
 class TestListener implements AsyncDisposable {
   readonly dropped: DropReason[] = [];
-  readonly openings: Opening[] = [];
+  readonly handshakes: PendingHandshake[] = [];
   readonly outcomes: HandshakeOutcome[] = [];
   readonly #listener: Listener;
   readonly #clients = new Set<Socket>();
@@ -259,7 +259,7 @@ class TestListener implements AsyncDisposable {
     };
     this.#listener = new Listener(tls, rules, compileTrustedProxies(proxyProtocol), limits, {
       isReady: () => true,
-      onOpening: (opening) => void this.openings.push(opening),
+      onHandshake: (pending) => void this.handshakes.push(pending),
       onOutcome: (outcome) => void this.outcomes.push(outcome),
       onHttpAnswer: () => {},
       onTlsHandshake: () => {},
@@ -296,7 +296,7 @@ class TestListener implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const opening of this.openings) opening.refuse('draining');
+    for (const pending of this.handshakes) pending.refuse('draining');
     await this.#listener.close();
     for (const client of this.#clients) client.destroy();
   }

@@ -29,7 +29,7 @@ const hook = createHook({
 });
 
 function stalledSessions(): number {
-  const { sessions } = gateway.sessionList(0, Number.POSITIVE_INFINITY);
+  const { sessions } = gateway.status.sessions(0, Number.POSITIVE_INFINITY);
   return sessions.filter(({ buffered }) => buffered.client + buffered.upstream > 0).length;
 }
 

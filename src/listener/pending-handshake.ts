@@ -4,7 +4,7 @@ import type { HandshakeOutcome, Refusal } from '../handshake-outcome.ts';
 import type { Endpoint } from '../net/proxy-protocol.ts';
 import { answer } from './answer.ts';
 
-export type OpeningFacts = {
+export type HandshakeFacts = {
   readonly clientAddress: string;
   readonly origin: string | undefined;
   /** The client's own connection is TLS; known once the rules were passed. */
@@ -22,8 +22,8 @@ export type OpeningFacts = {
 };
 
 /** Told once for each opening handshake, when it has been answered or abandoned. */
-export type OpeningObserver = {
-  onOutcome(outcome: HandshakeOutcome, seconds: number, facts: OpeningFacts): void;
+export type HandshakeObserver = {
+  onOutcome(outcome: HandshakeOutcome, seconds: number, facts: HandshakeFacts): void;
 };
 
 /**
@@ -33,22 +33,22 @@ export type OpeningObserver = {
  *
  * The socket is nobody else's until `accept` has returned.
  */
-export class Opening {
+export class PendingHandshake {
   readonly request: IncomingMessage;
   readonly socket: Socket;
-  readonly facts: OpeningFacts;
+  readonly facts: HandshakeFacts;
   readonly #startedAtMs: number;
-  readonly #observer: OpeningObserver;
+  readonly #observer: HandshakeObserver;
   readonly #abort = new AbortController();
   readonly #deadline: NodeJS.Timeout;
   #settled = false;
 
   constructor(
     request: IncomingMessage,
-    facts: OpeningFacts,
+    facts: HandshakeFacts,
     startedAtMs: number,
     timeLeftMs: number,
-    observer: OpeningObserver,
+    observer: HandshakeObserver,
   ) {
     this.request = request;
     this.socket = request.socket;
@@ -67,7 +67,7 @@ export class Opening {
     return this.#abort.signal;
   }
 
-  /** Answers with the refusal's status and sentence, once; later calls do nothing. `cause`: see OpeningFacts. */
+  /** Answers with the refusal's status and sentence, once; later calls do nothing. `cause`: see HandshakeFacts. */
   refuse(outcome: Refusal, cause?: string): void {
     if (!this.#settle()) return;
     if (outcome === 'client_abort') this.socket.destroy();
