@@ -19,3 +19,16 @@ export class DialError extends Error {
     this.server = server;
   }
 }
+
+/** Servers named in the message of a dial that failed at all of them. */
+const MAX_NAMED_FAILURES = 4;
+
+/** One error that names the servers; its outcome is that of the last. */
+export function joinedFailures(failures: readonly DialError[]): unknown {
+  const last = failures.at(-1);
+  if (last === undefined || failures.length === 1) return last;
+  const named = failures.slice(0, MAX_NAMED_FAILURES).map((failure) => failure.message);
+  const more = failures.length - named.length;
+  const message = `${named.join('; ')}${more > 0 ? `; and ${more} more` : ''}`;
+  return new DialError(last.outcome, last.server, message, last);
+}

@@ -3,20 +3,16 @@ import type { UpstreamConfig, UpstreamServer } from '../config/config.ts';
 import type { Log } from '../log.ts';
 import type { ServerInfo } from '../nats/info.ts';
 import type { Places } from '../places.ts';
-import { choose } from './choose.ts';
+import { Candidates } from './candidates.ts';
 import { connect as connectTo } from './connect.ts';
 import type { DialContext, DialObserver, DialTarget, Upstream } from './connection.ts';
 import { DialError } from './dial-error.ts';
 import type { Endpoint } from './endpoint.ts';
 import { type HealthProbe, HttpHealthProbe, healthTarget } from './health.ts';
-import { type Candidates, Race, type RaceOptions } from './race.ts';
-import { Readiness } from './readiness.ts';
+import { Race, type RaceOptions } from './race.ts';
+import { ReadinessProbe } from './readiness-probe.ts';
 import { PooledServer, type UpstreamServerStatus } from './server.ts';
 import { jitter, realSystem, type System } from './system.ts';
-
-/** How often a gateway whose readiness follows the upstream dials by itself, when no client makes it. */
-const PROBE_WHEN_UP_MS = 5000;
-const PROBE_WHEN_DOWN_MS = 1000;
 
 export type PoolParts = {
   /** For dials on the gateway's own behalf, and for health checks over https. */
@@ -56,15 +52,12 @@ export class UpstreamPool {
   readonly #system: System;
   readonly #servers: readonly PooledServer[];
   readonly #candidates: Candidates;
-  readonly #readiness: Readiness;
+  readonly #readiness: ReadinessProbe;
   readonly #closing = new AbortController();
   #endpoints: readonly Endpoint[] = [];
-  #lastDialAtMs = Number.NEGATIVE_INFINITY;
-  #loggedReady: boolean | undefined;
   #dials = 0;
   #retired = false;
   #cancelHealth: (() => void) | undefined;
-  #cancelProbe: (() => void) | undefined;
 
   /** Nothing is looked up, asked or dialled before `start`. */
   constructor(config: UpstreamConfig, parts: PoolParts) {
@@ -72,11 +65,14 @@ export class UpstreamPool {
     this.#parts = parts;
     this.#ownContext = parts.ownContext;
     this.#system = parts.system ?? realSystem;
-    const { before } = parts;
-    this.#readiness = before === undefined ? new Readiness(this.#system.nowMs()) : before.#readiness;
+    const { before, log, places } = parts;
+    this.#readiness = new ReadinessProbe(
+      { system: this.#system, log, places, dial: () => this.#dialForReadiness() },
+      before === undefined ? undefined : before.#readiness,
+    );
     this.#servers = this.#makeServers();
     this.#collectEndpoints();
-    this.#candidates = this.#makeCandidates(this.#servers, () => this.#endpoints);
+    this.#candidates = this.#candidatesOf(this.#servers, () => this.#endpoints);
   }
 
   /** Other certificates, or another signer, for what it dials by itself from now on. */
@@ -87,7 +83,7 @@ export class UpstreamPool {
   start(): void {
     for (const server of this.#servers) server.resolver?.start();
     if (this.#config.health.urls.length > 0) this.#checkHealth();
-    if (this.#config.readiness === 'upstream') this.#probe();
+    if (this.#config.readiness === 'upstream') this.#readiness.start();
   }
 
   /**
@@ -97,14 +93,14 @@ export class UpstreamPool {
   retire(): void {
     this.#retired = true;
     this.#cancelHealth?.();
-    this.#cancelProbe?.();
+    this.#readiness.stop();
     if (this.#dials === 0) this.close();
   }
 
   /** Ends its own lookups, checks and probes. Dials under way end by their own signals. */
   close(): void {
     this.#cancelHealth?.();
-    this.#cancelProbe?.();
+    this.#readiness.stop();
     this.#closing.abort();
     for (const server of this.#servers) server.close();
   }
@@ -149,7 +145,7 @@ export class UpstreamPool {
     const { signal } = this.#closing;
     while (!places.take()) await new Promise<void>((resolve) => places.whenFree(resolve));
     try {
-      const candidates = this.#makeCandidates([only], () => only.endpoints);
+      const candidates = this.#candidatesOf([only], () => only.endpoints);
       const upstream = await this.#race(this.#ownContext, signal, candidates).run();
       upstream.socket.destroy();
       return { server, address: upstream.server.address, info: upstream.info };
@@ -167,7 +163,7 @@ export class UpstreamPool {
 
   /** False only where `readiness` is upstream, and no dial has succeeded for a while. */
   get ready(): boolean {
-    return this.#config.readiness === 'process' || this.#readiness.ready(this.#system.nowMs());
+    return this.#config.readiness === 'process' || this.#readiness.ready;
   }
 
   /** In the order of the configuration, each name once. */
@@ -216,64 +212,23 @@ export class UpstreamPool {
     this.#endpoints = this.#servers.flatMap(({ endpoints }) => endpoints);
   }
 
-  #makeCandidates(servers: readonly PooledServer[], endpoints: () => readonly Endpoint[]): Candidates {
-    const { order } = this.#config;
-    const { onConnect } = this.#parts.observer;
-    const system = this.#system;
-    const resolvers = servers.flatMap(({ resolver }) => resolver ?? []);
-    return {
-      next: (tried) => choose(endpoints(), tried, order, system.nowMs(), system.random),
-      hasMore: (tried) => resolvers.length > 0 || endpoints().length > tried.size,
-      freshAddresses: () => {
-        const lookups = resolvers.flatMap((resolver) => resolver.fresh() ?? []);
-        return lookups.length === 0 ? undefined : Promise.race(lookups);
-      },
-      unresolved: (seconds) => servers.flatMap((server) => server.unresolved(onConnect, seconds) ?? []),
-    };
+  #candidatesOf(servers: readonly PooledServer[], endpoints: () => readonly Endpoint[]): Candidates {
+    return new Candidates(servers, endpoints, this.#config.order, this.#system, this.#parts.observer);
   }
 
   #dialled(succeeded: boolean): void {
-    if (this.#retired) return;
-    const nowMs = this.#system.nowMs();
-    this.#lastDialAtMs = nowMs;
-    this.#readiness.dialled(succeeded, nowMs);
-    this.#logReady();
+    if (!this.#retired) this.#readiness.dialled(succeeded);
+  }
+
+  async #dialForReadiness(): Promise<void> {
+    const { socket } = await this.dial(this.#closing.signal, this.#ownContext);
+    socket.destroy();
   }
 
   #checkHealth(): void {
     for (const server of this.#servers) server.checkHealth();
     const delayMs = jitter(this.#config.health.intervalMs, 0.1, this.#system.random);
     this.#cancelHealth = this.#system.after(delayMs, () => this.#checkHealth());
-  }
-
-  /** Without it, a gateway that is not ready gets no clients, dials nothing and never learns that it could be. */
-  #probe(): void {
-    const dueMs = this.#readiness.answers ? PROBE_WHEN_UP_MS : PROBE_WHEN_DOWN_MS;
-    const again = (): void => {
-      if (this.#retired || this.#closing.signal.aborted) return;
-      this.#logReady();
-      this.#cancelProbe = this.#system.after(PROBE_WHEN_DOWN_MS, () => this.#probe());
-    };
-    const { places } = this.#parts;
-    if (this.#system.nowMs() - this.#lastDialAtMs < dueMs || !places.take()) again();
-    else {
-      this.dial(this.#closing.signal, this.#ownContext)
-        .then(
-          (upstream) => upstream.socket.destroy(),
-          () => {},
-        )
-        .finally(() => places.give())
-        .then(again, again);
-    }
-  }
-
-  #logReady(): void {
-    if (this.#config.readiness === 'process' || this.ready === this.#loggedReady) return;
-    const first = this.#loggedReady === undefined;
-    this.#loggedReady = this.ready;
-    if (this.#loggedReady) {
-      if (!first) this.#parts.log.info({}, 'an upstream answers; ready again');
-    } else this.#parts.log.warn({}, 'no upstream answers; not ready (upstream.readiness)');
   }
 
   readonly #makeHttpProbe = (template: string, host: string, address: string): HealthProbe =>

@@ -1,7 +1,8 @@
 import type { Places } from '../places.ts';
+import type { Candidates } from './candidates.ts';
 import type { ConnectOutcome } from './connect-outcome.ts';
 import type { DialObserver, DialTarget, Upstream } from './connection.ts';
-import { DialError } from './dial-error.ts';
+import { DialError, joinedFailures } from './dial-error.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { System } from './system.ts';
 
@@ -12,18 +13,6 @@ export type ConnectTo = (
   signal: AbortSignal,
   observer: DialObserver,
 ) => Promise<Upstream>;
-
-/** The endpoints of the pool, as one dial sees them. */
-export type Candidates = {
-  /** The endpoint to try next, undefined when all that are known were tried. */
-  next(tried: ReadonlySet<Endpoint>): Endpoint | undefined;
-  /** Whether there is, or might be after a lookup, an endpoint beyond the `tried` ones. */
-  hasMore(tried: ReadonlySet<Endpoint>): boolean;
-  /** Settles when a lookup under way has ended. undefined: nothing is looked up, or not worth it again. */
-  freshAddresses(): Promise<void> | undefined;
-  /** Failures of servers whose name has no address, `seconds` after the dial began. */
-  unresolved(seconds: number): readonly DialError[];
-};
 
 export type RaceOptions = {
   readonly connectTimeoutMs: number;
@@ -47,8 +36,6 @@ const MAX_IN_FLIGHT = 3;
 const MAX_ATTEMPTS = 8;
 /** Wait for a lookup when all known addresses have failed. Without any address it is the whole dial. */
 const LOOKUP_GRACE_MS = 500;
-/** Servers named in the message of a dial that failed at all of them. */
-const MAX_NAMED_FAILURES = 4;
 
 type Attempt = {
   readonly endpoint: Endpoint;
@@ -234,7 +221,7 @@ export class Race {
       return;
     }
     const seconds = (dialTimeoutMs - leftMs) / 1000;
-    const failure = joined([...this.#failures, ...this.#candidates.unresolved(seconds)]);
+    const failure = joinedFailures([...this.#failures, ...this.#candidates.unresolved(seconds)]);
     this.#settle(() => this.#done.reject(failure));
   }
 
@@ -275,14 +262,4 @@ export class Race {
     this.#givePlaces();
     end();
   }
-}
-
-/** One error that names the servers; its outcome is that of the last. */
-function joined(failures: readonly DialError[]): unknown {
-  const last = failures.at(-1);
-  if (last === undefined || failures.length === 1) return last;
-  const named = failures.slice(0, MAX_NAMED_FAILURES).map((failure) => failure.message);
-  const more = failures.length - named.length;
-  const message = `${named.join('; ')}${more > 0 ? `; and ${more} more` : ''}`;
-  return new DialError(last.outcome, last.server, message, last);
 }
