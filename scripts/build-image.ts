@@ -28,7 +28,7 @@ export async function buildImageFiles(root: string): Promise<string> {
     // A command reads its own chunks and no others.
     splitting: true,
     // `natsgate dev` brings a nats-server to a laptop; nothing of it belongs into the image.
-    external: ['./dev/dev.ts'],
+    external: ['./dev/command.ts'],
     platform: 'node',
     target: 'node26',
     format: 'esm',

@@ -10,8 +10,8 @@ import { helpPage } from './cli/help.ts';
 import { FileReader } from './config/files.ts';
 import type { ConfigSource } from './config/load.ts';
 import { duration } from './config/values.ts';
+import { readDescriptorLimit } from './descriptor-limit.ts';
 import type { Gateway } from './gateway.ts';
-import { asText } from './log-text.ts';
 import { printable } from './printable.ts';
 import { type EndSignals, endAtOnce, endSignals, exitCodeOf } from './signals.ts';
 
@@ -70,7 +70,7 @@ async function runCheck(file: string | undefined, flags: Flags): Promise<number>
   const { check } = await import('./cli/check.ts');
   const source = sourceOf(file === undefined ? flags : { ...flags, config: file });
   const { json, quiet, strict } = flags;
-  const options = { fileDescriptorLimit: fileDescriptorLimit(), readMemory, json, quiet, strict };
+  const options = { fileDescriptorLimit: await readDescriptorLimit(), readMemory, json, quiet, strict };
   return check(source, { out: say, err: complain }, options);
 }
 
@@ -108,7 +108,7 @@ async function runServe(flags: Flags): Promise<number> {
   const starting = serve(sourceOf(flags), {
     output,
     complain,
-    fileDescriptorLimit: fileDescriptorLimit(),
+    fileDescriptorLimit: await readDescriptorLimit(),
     readMemory,
     version: version(),
     nodeVersion: process.versions.node,
@@ -142,9 +142,9 @@ function drain(gateway: Gateway, signal: NodeJS.Signals): Promise<void> {
 }
 
 /** Loaded for this command alone; the container image does not have it. */
-async function loadDev(): Promise<typeof import('./dev/dev.ts').dev | undefined> {
+async function loadDev(): Promise<typeof import('./dev/command.ts') | undefined> {
   try {
-    return (await import('./dev/dev.ts')).dev;
+    return await import('./dev/command.ts');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ERR_MODULE_NOT_FOUND') return undefined;
     throw error;
@@ -153,44 +153,25 @@ async function loadDev(): Promise<typeof import('./dev/dev.ts').dev | undefined>
 
 async function runDev(): Promise<number> {
   const ends = endSignals();
-  const dev = await loadDev();
-  if (dev === undefined) {
+  const command = await loadDev();
+  if (command === undefined) {
     complain(
       'natsgate dev: the container image has no dev command; run it from the npm package or a checkout',
     );
     return 1;
   }
-  const root = fileURLToPath(new URL('..', import.meta.url));
   const interrupted = new AbortController();
   void ends.first.then(() => interrupted.abort());
   try {
-    const running = await dev({
-      root,
+    const running = await command.startDev({
+      root: fileURLToPath(new URL('..', import.meta.url)),
       env: process.env,
       say,
+      print: (text) => void process.stdout.write(text),
+      colours: process.stdout.isTTY && wantsColour(),
       signal: interrupted.signal,
-      startGateway: async (config, onLogLine) => {
-        const write = (line: string): void => {
-          process.stdout.write(asText(line, process.stdout.isTTY && wantsColour()));
-          onLogLine(line);
-        };
-        const [{ startGateway }, { createLog }] = await Promise.all([
-          import('./gateway.ts'),
-          import('./log.ts'),
-        ]);
-        const log = createLog(config.log, { write });
-        const gateway = await startGateway(config, {
-          log,
-          firstDial: true,
-          version: version(),
-          nodeVersion: process.versions.node,
-        });
-        return {
-          port: gateway.address.port,
-          adminPort: gateway.adminAddress.port,
-          close: () => gateway.stop(),
-        };
-      },
+      version: version(),
+      nodeVersion: process.versions.node,
     });
     return await untilEnded(
       ends,
@@ -219,17 +200,6 @@ async function untilEnded(
   });
   await Promise.race([end(signal), stopped]);
   return code;
-}
-
-/** How many descriptors the kernel lets this process open; Node has raised the soft limit to the hard one. */
-function fileDescriptorLimit(): number | undefined {
-  try {
-    const limit = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1];
-    return limit === undefined ? undefined : Number(limit);
-  } catch {
-    // Not Linux: the cap is then the configured one.
-    return undefined;
-  }
 }
 
 /** From package.json, which lies one folder above both `src/` and `dist/`. */

@@ -4,7 +4,7 @@ import type { Refusal } from './handshake-outcome.ts';
 import { connectPolicies } from './inspect/connect-policy.ts';
 import { type InspectionRules, Inspector } from './inspect/inspector.ts';
 import type { AdmissionSlot } from './listener/admission.ts';
-import type { PendingHandshake, HandshakeFacts } from './listener/pending-handshake.ts';
+import type { HandshakeFacts, PendingHandshake } from './listener/pending-handshake.ts';
 import type { Login } from './nats/login.ts';
 import type { Parts } from './parts.ts';
 import type { Route, Runtime } from './runtime.ts';

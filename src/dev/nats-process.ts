@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { rmSync } from 'node:fs';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { messageOf } from './executables.ts';
+import { readPorts } from './ports-file.ts';
 
 export type NatsServerOptions = {
   /** Text of a configuration file. Address and ports are ours whatever it says. */
@@ -234,22 +235,6 @@ export class RunningNatsServer {
       clearTimeout(force);
     }
   }
-}
-
-/** nats-server writes this file when it listens; undefined until it is whole. */
-async function readPorts(file: string): Promise<{ client: number; monitor: number | undefined } | undefined> {
-  try {
-    const ports = JSON.parse(await readFile(file, 'utf8')) as { nats?: string[]; monitoring?: string[] };
-    const [client, monitor] = [portOf(ports.nats), portOf(ports.monitoring)];
-    return client === undefined ? undefined : { client, monitor };
-  } catch {
-    return undefined; // not there yet, or half written
-  }
-}
-
-function portOf(urls: readonly string[] | undefined): number | undefined {
-  const digits = /:(\d+)$/.exec(urls?.[0] ?? '')?.[1];
-  return digits === undefined ? undefined : Number(digits);
 }
 
 function lastLines(log: string): string {

@@ -1,10 +1,10 @@
 import type { UpstreamConfig } from '../config/config.ts';
 import { choose } from './choose.ts';
-import type { System } from './system.ts';
 import type { DialObserver } from './connection.ts';
 import type { DialError } from './dial-error.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { PooledServer } from './server.ts';
+import type { System } from './system.ts';
 
 /** The endpoints of `servers`, as one dial sees them. */
 export class Candidates {

@@ -1,7 +1,7 @@
 import type { Log } from '../log.ts';
 import type { Places } from '../places.ts';
-import type { System } from './system.ts';
 import { Readiness } from './readiness.ts';
+import type { System } from './system.ts';
 
 /** How often a gateway whose readiness follows the upstream dials by itself, when no client makes it. */
 const PROBE_WHEN_UP_MS = 5000;

@@ -7,7 +7,6 @@ import { connect as connectTls, TLSSocket, type TlsOptions } from 'node:tls';
 import type { HandshakeOutcome } from '../../src/handshake-outcome.ts';
 import type { HandshakeRules } from '../../src/listener/handshake.ts';
 import { Listener } from '../../src/listener/listener.ts';
-import type { PendingHandshake } from '../../src/listener/pending-handshake.ts';
 import { compileOrigins } from '../../src/listener/origin.ts';
 import {
   type DropReason,
@@ -15,6 +14,7 @@ import {
   PendingConnections,
   pendingLimits,
 } from '../../src/listener/pending.ts';
+import type { PendingHandshake } from '../../src/listener/pending-handshake.ts';
 import { compileTrustedProxies } from '../../src/net/networks.ts';
 import { encodeProxyHeader } from '../../src/net/proxy-protocol.ts';
 import { makeCertificates, type TestCertificates } from '../support/certificates.ts';
