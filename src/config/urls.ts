@@ -1,5 +1,5 @@
 /** Addresses, names and URLs in values: where to listen, which names we have, whom to trust, where nats-server is. */
-import { isIPv4, isIPv6 } from 'node:net';
+import { isIP, isIPv6 } from 'node:net';
 import { addressText } from '../net/host.ts';
 import { parseNetwork } from '../net/networks.ts';
 import { parseOriginEntry } from '../net/origin-entry.ts';
@@ -55,24 +55,14 @@ function parser<T>(
  * `defaultHost`). Names are refused: which interface they mean may change between two starts.
  */
 export function listenAddress(defaultHost: string): ValueParser<ListenAddress> {
-  const expected = `an address and a port, such as ${defaultHost}:8080, or "[::]:8080" in quotes`;
+  const expected = `an IP address and a port, such as ${defaultHost}:8080, or "[::]:8080" in quotes`;
   return parser('address', expected, (text, refuse) => {
-    if (text.includes('://')) return refuse(`${quote(text)} is a URL`);
     if (isIPv6(text)) return refuse(`${quote(text)} has no brackets`, `"[${text}]:8080" in quotes`);
-    if (isIPv4(text)) return refuse(`${quote(text)} has no port`, `${text}:8080`);
-    const written = /^\d+$/.test(text) ? `${defaultHost}:${text}` : text;
-    const match = /^(?:\[([^[\]]*)\]|([^[\]:]*)):(\d+)$/.exec(written);
-    if (match === null) return refuse(`${quote(text)} is not an address and a port`);
-    const [, bracketed, name = '', digits = ''] = match;
-    if (name === '*') return refuse('"*" is not an address', `0.0.0.0:${digits} for every IPv4 interface`);
-    if (bracketed !== undefined && !isIPv6(bracketed))
-      return refuse(`${quote(text)} holds no IPv6 address in its brackets`);
-    const host = bracketed ?? (name === '' ? '0.0.0.0' : name === 'localhost' ? '127.0.0.1' : name);
-    if (bracketed === undefined && !isIPv4(host)) return refuse(`${quote(name)} is not an IP address`);
-    const port = parsePort(digits);
-    if (port === undefined)
-      return refuse(`${quote(digits)} is not a port`, `a port from 0 to 65535 (${expected})`);
-    return right({ host, port });
+    const { name, ipv6, port } = hostAndPort(/^\d+$/.test(text) ? `${defaultHost}:${text}` : text);
+    const host = ipv6 ?? (name === '' ? '0.0.0.0' : name === 'localhost' ? '127.0.0.1' : name);
+    return port === undefined || host === undefined || isIP(host) === 0
+      ? refuse(`${quote(text)} is not an IP address and a port from 0 to 65535`)
+      : right({ host, port });
   });
 }
 
@@ -81,11 +71,11 @@ export const hostName = parser(
   'host_name',
   'a host name alone, such as gw.example.com',
   (text, refuse): Reading<string> => {
-    if (text.includes('://')) return refuse(`${quote(text)} is a URL`);
     if (isIPv6(text)) return refuse(`${quote(text)} has no brackets`, `"[${text}]"`);
-    if (/:\d*$/.test(text)) return refuse(`${quote(text)} has a port`);
-    const name = parseWrittenAuthority(text);
-    return name === undefined ? refuse(`${quote(text)} is not a host name`) : right(name.host.text);
+    const { host, port } = parseWrittenAuthority(text) ?? {};
+    return host === undefined || port !== undefined
+      ? refuse(`${quote(text)} is not a host name alone`)
+      : right(host.text);
   },
 );
 
@@ -95,7 +85,6 @@ export const publicAddress = parser(
   'keep, drop, or an address such as gw.example.com:443',
   (text, refuse): Reading<string> => {
     if (text === 'keep' || text === 'drop') return right(text);
-    if (text.includes('://')) return refuse(`${quote(text)} is a URL, but INFO names host and port`);
     const { host, port } = parseWrittenAuthority(text) ?? {};
     return host === undefined || port === undefined
       ? refuse(`${quote(text)} is not a host name and a port from 1 to 65535`)
@@ -107,28 +96,21 @@ export const publicAddress = parser(
 export const network = parser(
   'network',
   'a network such as 10.0.0.0/8 or 2001:db8::/32',
-  (text, refuse): Reading<string> => {
-    if (parseNetwork(text) !== undefined) return right(text);
-    return /^::ffff:[^/]*\/\d+$/i.test(text)
-      ? refuse(`${quote(text)} is an IPv4 network in IPv6 form, with a prefix below 96`)
-      : refuse(`${quote(text)} is not a network`);
-  },
+  (text, refuse): Reading<string> =>
+    parseNetwork(text) === undefined ? refuse(`${quote(text)} is not a network`) : right(text),
 );
 
 /** A path of a route: compared with the request byte for byte, so nothing in it is decoded or normalised. */
 export const requestPath = parser('request_path', 'a path such as /mqtt', (text, refuse): Reading<string> => {
-  const shown = quote(text);
-  if (!text.startsWith('/')) return refuse(`${shown} does not begin with /`);
-  if (/[?#]/.test(text)) return refuse(`${shown} has a query or fragment in it`);
-  if (!/^[\x21-\x7e]{1,256}$/.test(text)) {
-    const write = 'the path as it travels, others escaped as %XX';
-    return refuse(`${shown} is not 1 to 256 visible ASCII characters`, write);
+  if (!/^\/[!-~]{0,255}$/.test(text) || /[?#]/.test(text)) {
+    const what = `${quote(text)} is not a path of up to 256 visible ASCII characters without query`;
+    return refuse(what, 'a path such as /mqtt, other characters escaped as %XX');
   }
   // Dot segments, backslashes and some characters never leave a browser as they are.
   const sent = new URL(`ws://host${text}`).pathname;
   return sent === text
     ? right(text)
-    : refuse(`${shown} is asked for by no browser`, `what one makes of it, ${sent}`);
+    : refuse(`${quote(text)} is asked for by no browser`, `what one makes of it, ${sent}`);
 });
 
 /** An entry of `origins.allow`; it is handed on as it was written. `expected`: of the list. */
@@ -166,7 +148,6 @@ export const upstreamUrl = parser(
       const what = 'a user name or password does not belong in the URL: each client logs in with its own';
       return refuse(what, 'nats://host:port alone');
     }
-    if (/^\d+$/.test(text)) return refuse('a port alone names no server', 'host:port');
     const [prefix, written = ''] = /^([a-z][a-z0-9+.-]*):\/\//i.exec(text) ?? ['', 'nats'];
     const scheme = written.toLowerCase();
     if (Object.hasOwn(OTHER_SCHEMES, scheme)) {
@@ -182,17 +163,11 @@ export const upstreamUrl = parser(
 );
 
 function server(authority: string, opaque: boolean, refuse: Refuse): Reading<UpstreamServer> {
-  if (isIPv6(authority)) return refuse('the IPv6 address has no brackets', 'nats://[address]:port');
-  const match = /^(?:\[([^[\]]*)\]|([^[\]:]*))(?::(.*))?$/.exec(authority);
-  if (match === null) return refuse('host and port of the URL cannot be told apart');
-  const [, bracketed, name = '', digits] = match;
-  const host = bracketed === undefined ? parseWrittenAuthority(name)?.host.text : bracketed;
-  if (host === undefined || (bracketed !== undefined && !isIPv6(bracketed)))
-    return refuse('the host of the URL is neither a name nor an IP address');
-  if (opaque && digits === undefined)
-    return refuse('the URL names no port, and tcp has no usual one', 'tcp://host:port');
-  const port = digits === undefined ? NATS_PORT : (parsePort(digits) ?? 0);
-  if (port === 0) return refuse('the port of the URL is not one', 'a port from 1 to 65535');
+  const { name, ipv6, port = opaque || /:[^\]]*$/.test(authority) ? 0 : NATS_PORT } = hostAndPort(authority);
+  const host = ipv6 ?? (name && parseWrittenAuthority(name)?.host.text);
+  if (!host) return refuse('the host of the URL is neither a name nor an IP address (IPv6 in brackets)');
+  if (port === 0)
+    return refuse('the URL has no port from 1 to 65535', `${opaque ? 'tcp' : 'nats'}://host:port`);
   return right({ host, port, name: addressText({ host, port }), ...(opaque ? { opaque } : {}) });
 }
 
@@ -201,23 +176,22 @@ export const healthUrl = parser(
   'health_url',
   'a URL such as http://{host}:8222/healthz',
   (text, refuse): Reading<string> => {
+    if (/[\s,;]/.test(text)) return refuse('several URLs are in one value', 'a list with one URL each');
+    if (text.includes('@')) return refuse('a user name or password does not belong in the URL');
     // As an address of a server is put in: IPv6 in brackets, which has to be the whole host.
     const filled = text.replaceAll('{host}', '[::1]');
-    if (/[\s,;{}]/.test(filled))
-      return refuse(
-        'the URL has a blank, comma or brace in it',
-        'a URL such as http://{host}:8222/healthz, or a list of them',
-      );
-    if (text.includes('@')) return refuse('a user name or password does not belong in the URL');
-    if (!/^https?:\/\//i.test(text) || !URL.canParse(text.replaceAll('{host}', 'placeholder')))
-      return refuse('the URL is not one of http or https');
-    if (!URL.canParse(filled))
-      return refuse('{host} is only a part of the host, and an address is put in its place');
-    if (new URL(filled).pathname === '/')
-      return refuse('the URL names no path', 'the path that tells health, such as /healthz');
+    if (!/^https?:\/\/[^{}]+$/i.test(filled) || !URL.canParse(filled) || new URL(filled).pathname === '/')
+      return refuse('this is not a URL of http or https with a path, and {host} as its whole host');
     return right(text);
   },
 );
 
-const parsePort = (text: string): number | undefined =>
-  /^(0|[1-9]\d{0,4})$/.test(text) && Number(text) <= 65_535 ? Number(text) : undefined;
+/** `name:port` or `[IPv6]:port`, each undefined where it is not there or not right. */
+function hostAndPort(text: string) {
+  const [, bracketed = '', name, digits = ''] = /^(?:\[([^[\]]*)\]|([^[\]:]*))(?::(.*))?$/.exec(text) ?? [];
+  return {
+    name,
+    ipv6: isIPv6(bracketed) ? bracketed : undefined,
+    port: /^(0|[1-9]\d{0,4})$/.test(digits) && Number(digits) <= 65_535 ? Number(digits) : undefined,
+  };
+}

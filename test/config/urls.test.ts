@@ -24,18 +24,18 @@ test('addresses to listen on', () => {
     [':8081', { host: '0.0.0.0', port: 8081 }],
   ]);
   refuse(listen, [
-    ['', /not an address/, /such as/],
-    ['0.0.0.0', /no port/, /^0\.0\.0\.0:8080$/],
+    ['', /not an IP address and a port/, /such as/],
+    ['0.0.0.0', /not an IP address and a port/, /0\.0\.0\.0:8080/],
     ['::1', /no brackets/, /"\[::1\]:8080"/],
-    [':::8080', /not an address|no brackets/, /./],
-    ['[::]', /not an address/, /./],
-    ['[1.2.3.4]:80', /no IPv6 address/, /./],
-    ['0.0.0.0:65536', /not a port/, /0 to 65535/],
-    ['0.0.0.0:080', /not a port/, /./],
-    ['99999', /not a port/, /./],
-    ['*:8080', /"\*"/, /0\.0\.0\.0:8080/],
+    [':::8080', /not an IP address|no brackets/, /./],
+    ['[::]', /not an IP address/, /./],
+    ['[1.2.3.4]:80', /not an IP address/, /./],
+    ['0.0.0.0:65536', /a port from 0 to 65535/, /./],
+    ['0.0.0.0:080', /a port from 0 to 65535/, /./],
+    ['99999', /a port from 0 to 65535/, /./],
+    ['*:8080', /not an IP address/, /0\.0\.0\.0:8080/],
     ['gw.example.com:80', /not an IP address/, /./],
-    ['http://0.0.0.0:80', /is a URL/, /./],
+    ['http://0.0.0.0:80', /not an IP address/, /./],
     ['010.0.0.1:80', /not an IP address/, /./],
   ]);
 });
@@ -63,7 +63,7 @@ test('upstream URLs', () => {
     ['http://nats:8222', /monitoring port/, /nats:/],
     ['nats://user:CANARY@nats:4222', /password does not belong/, /nats:\/\/host:port alone/],
     ['nats://CANARY@nats', /password does not belong/, /./],
-    ['nats://user:CANARY', /the port of the URL is not one/, /1 to 65535/],
+    ['nats://user:CANARY', /no port from 1 to 65535/, /./],
     ['natss://user:CANARY', /the scheme of the URL is not nats/, /./],
     ['nats:/user:CANARY@nats', /password does not belong/, /./],
     ['CANARY://nats', /the scheme/, /./],
@@ -71,15 +71,15 @@ test('upstream URLs', () => {
     ['nats://nats:04222', /port/, /./],
     ['nats://nats:', /port/, /./],
     ['nats://', /host/, /./],
-    ['nats://::1', /no brackets/, /./],
-    ['nats://[::1', /cannot be told apart/, /./],
+    ['nats://::1', /IPv6 in brackets/, /./],
+    ['nats://[::1', /IPv6 in brackets/, /./],
     ['nats://nats/', /path/, /./],
     ['nats://nats?a', /path/, /./],
     ['nats://a,nats://b', /several servers/, /a list/],
     ['nats://1234', /neither a name/, /./],
-    ['4222', /a port alone/, /^host:port$/],
-    ['::1', /no brackets/, /./],
-    ['localhost:CANARY', /the port/, /./],
+    ['4222', /neither a name/, /nats:\/\/host:4222/],
+    ['::1', /IPv6 in brackets/, /./],
+    ['localhost:CANARY', /no port/, /./],
     ['nats:/CANARY', /path/, /./],
     ['//CANARY', /path/, /./],
     ['user:CANARY@nats:4222', /password does not belong/, /./],
@@ -98,15 +98,15 @@ test('health URLs', () => {
     ['http://[::1]:8222/healthz', 'http://[::1]:8222/healthz'],
   ]);
   refuse(healthUrl, [
-    ['', /not one of http/, /{host}/],
-    ['nats://CANARY:4222', /not one of http/, /{host}/],
+    ['', /not a URL of http/, /{host}/],
+    ['nats://CANARY:4222', /not a URL of http/, /{host}/],
     ['http://u:CANARY@nats/healthz', /password/, /{host}/],
-    ['http://nats:8222', /no path/, /healthz/],
-    ['http://nats:8222/', /no path/, /healthz/],
-    ['http://{HOST}:8222/healthz', /brace/, /{host}/],
-    ['http://a/h,http://b/h', /comma/, /a list/],
-    ['http://nats:CANARY/healthz', /not one of http/, /./],
-    ['http://{host}.nats:8222/healthz', /only a part of the host/, /{host}/],
+    ['http://nats:8222', /with a path/, /healthz/],
+    ['http://nats:8222/', /with a path/, /healthz/],
+    ['http://{HOST}:8222/healthz', /{host}/, /{host}/],
+    ['http://a/h,http://b/h', /several URLs/, /a list/],
+    ['http://nats:CANARY/healthz', /not a URL of http/, /./],
+    ['http://{host}.nats:8222/healthz', /{host} as its whole host/, /{host}/],
   ]);
 });
 
@@ -118,8 +118,8 @@ test('host names and networks', () => {
     ['[2001:DB8::1]', '[2001:db8::1]'],
   ]);
   refuse(hostName, [
-    ['https://gw.example.com', /is a URL/, /alone/],
-    ['gw.example.com:443', /has a port/, /alone/],
+    ['https://gw.example.com', /not a host name/, /alone/],
+    ['gw.example.com:443', /not a host name alone/, /alone/],
     ['::1', /no brackets/, /"\[::1\]"/],
     ['*.example.com', /not a host name/, /./],
     ['', /not a host name/, /./],
@@ -146,7 +146,7 @@ test('host names and networks', () => {
   ]) {
     refuse(network, [[text, /not a network/, /10\.0\.0\.0\/8/]]);
   }
-  refuse(network, [['::ffff:10.0.0.0/64', /IPv4 network in IPv6 form/, /10\.0\.0\.0\/8/]]);
+  refuse(network, [['::ffff:10.0.0.0/64', /not a network/, /10\.0\.0\.0\/8/]]);
 });
 
 test('what the configuration takes as a host or a network, the handshake can match', () => {
