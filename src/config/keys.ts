@@ -4,12 +4,22 @@
  */
 import * as z from 'zod';
 import { listenAddress } from './urls.ts';
-import { choice, count, duration, onOff, size, type ValueParser } from './values.ts';
+import { choice, count, duration, size, type ValueParser } from './values.ts';
 import { isMap } from './written.ts';
 
 /** Lets editors accept a variable, whose value they cannot know. */
 const VARIABLE = '\\$\\{';
 const OFF = '[Oo][Ff][Ff]|[Ff]alse|[Nn]o';
+const SIZE = '^(0|[1-9][0-9]*)([.][0-9]+)?(B|KiB|MiB|GiB)$';
+/** What else may be written for the two words. */
+const SWITCHES: readonly { readonly word: string; readonly also: readonly unknown[] }[] = [
+  { word: 'off', also: [false, 'false', 'no'] },
+  { word: 'on', also: [true, 'true', 'yes'] },
+];
+
+/** What a section, or a key, reads as. */
+export type ValuesOf<Key extends z.ZodType> = Immutable<z.output<Key>>;
+type Immutable<T> = T extends object ? { readonly [Key in keyof T]: Immutable<T[Key]> } : T;
 
 /** A section whose keys all have defaults. `short`: the key that a value in place of the section is for. */
 export function section<S extends z.ZodRawShape>(
@@ -87,23 +97,12 @@ export function address(description: string, host: string, written: string) {
 }
 
 export function words<const T extends string>(description: string, written: NoInfer<T>, known: readonly T[]) {
-  const isSwitch = known.some((word) => word === 'off' || word === 'on');
+  const switches = SWITCHES.filter(({ word }) => known.some((one) => one === word));
   return preset(description, choice(known), written, {
-    type: isSwitch ? ['string', 'boolean'] : 'string',
+    type: switches.length > 0 ? ['string', 'boolean'] : 'string',
     anyOf: [
       { enum: known },
-      ...(isSwitch ? [{ type: 'boolean', enum: booleansOf(known) }, { enum: spellingsOf(known) }] : []),
-      { type: 'string', pattern: VARIABLE },
-    ],
-  });
-}
-
-export function onOffKey(description: string, written: 'on' | 'off') {
-  return preset(description, onOff, written, {
-    type: ['string', 'boolean'],
-    anyOf: [
-      { type: 'boolean' },
-      { enum: ['on', 'off', 'true', 'false', 'yes', 'no'] },
+      ...switches.map(({ also }) => ({ enum: also })),
       { type: 'string', pattern: VARIABLE },
     ],
   });
@@ -121,28 +120,25 @@ export function time(description: string, written: string, least: string, most: 
 }
 
 export function bytes(description: string, written: string, least: string, most: string) {
-  const parser = size(least, most, written) as ValueParser<number>;
-  return preset(description, parser, written, {
+  return preset(description, size(least, most, written) as ValueParser<number>, written, {
     type: ['string', 'integer'],
-    pattern: `^(0|[1-9][0-9]*)([.][0-9]+)?(B|KiB|MiB|GiB)$|${VARIABLE}`,
+    pattern: `${SIZE}|${VARIABLE}`,
   });
 }
 
-/** `auto` is undefined. */
+/** `auto` is undefined, `off` is 0. */
 export function autoBytes(description: string, least: string, most: string, example: string) {
   return preset(description, size(least, most, example, 'auto', 'off'), 'auto', {
     type: ['string', 'integer', 'boolean'],
     not: { const: true },
-    pattern: `^(0|[1-9][0-9]*)([.][0-9]+)?(B|KiB|MiB|GiB)$|^(auto|${OFF})$|${VARIABLE}`,
+    pattern: `${SIZE}|^(auto|${OFF})$|${VARIABLE}`,
   });
 }
 
 export function number(description: string, written: number, most: number, least = 1) {
   return preset(description, count(least, most) as ValueParser<number>, written, {
     type: ['integer', 'string'],
-    minimum: least,
-    maximum: most,
-    pattern: `^[0-9]+$|${VARIABLE}`,
+    ...integers(least, most),
   });
 }
 
@@ -151,9 +147,7 @@ export function numberOrOff(description: string, most: number) {
   return preset(description, count(1, most, 'off') as ValueParser<number>, 'off', {
     type: ['integer', 'string', 'boolean'],
     not: { const: true },
-    minimum: 0,
-    maximum: most,
-    pattern: `^[0-9]+$|^(${OFF})$|${VARIABLE}`,
+    ...integers(0, most, OFF),
   });
 }
 
@@ -161,24 +155,18 @@ export function numberOrOff(description: string, most: number) {
 export function numberOrAuto(description: string, most: number) {
   return preset(description, count(1, most, 'auto'), 'auto', {
     type: ['integer', 'string'],
-    minimum: 1,
-    maximum: most,
-    pattern: `^[0-9]+$|^auto$|${VARIABLE}`,
+    ...integers(1, most, 'auto'),
   });
 }
 
+const integers = (minimum: number, maximum: number, word?: string) => ({
+  minimum,
+  maximum,
+  pattern: `^[0-9]+$|${word === undefined ? '' : `^(${word})$|`}${VARIABLE}`,
+});
+
 const asList = (raw: unknown): unknown =>
   raw === null ? [] : raw === undefined || Array.isArray(raw) || isMap(raw) ? raw : [raw];
-
-const booleansOf = (known: readonly string[]): boolean[] => [
-  ...(known.includes('off') ? [false] : []),
-  ...(known.includes('on') ? [true] : []),
-];
-
-const spellingsOf = (known: readonly string[]): string[] => [
-  ...(known.includes('off') ? ['false', 'no'] : []),
-  ...(known.includes('on') ? ['true', 'yes'] : []),
-];
 
 /** A value read from its text. Without any text, or with a list or map in its place, zod asks `error`. */
 function reading<T>(parser: ValueParser<T>) {

@@ -1,6 +1,6 @@
 /** The sections joined: the whole configuration as it is written. */
 import * as z from 'zod';
-import { words } from './keys.ts';
+import { type ValuesOf, words } from './keys.ts';
 import { admin } from './sections/admin.ts';
 import { compression } from './sections/compression.ts';
 import { connect } from './sections/connect.ts';
@@ -39,7 +39,7 @@ export const schema = z.strictObject({
     .meta({ description: 'Hosts and paths with their own origins, server or limits.', default: [] }),
 });
 
-export type Values = z.output<typeof schema>;
+export type Values = ValuesOf<typeof schema>;
 export type EngineName = Values['engine'];
 
 /** By section: the key that a value in place of the section is for. */

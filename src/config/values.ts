@@ -107,12 +107,6 @@ export function choice<const T extends string>(words: readonly T[]): ValueParser
   });
 }
 
-/** on, true, yes or off, false, no. */
-export const onOff = parser('on or off', (text, refuse): Reading<boolean> => {
-  if (isOn(text) || isOff(text)) return right(isOn(text));
-  return refuse('unknown_word', 'is not known here');
-});
-
 /** The name of a file; whether there is one is found out when it is read. */
 export const fileName: ValueParser<string> = {
   expected: 'the name of a file',

@@ -144,11 +144,11 @@ test('a green check promises the start: what a start would refuse, check refuses
   for (const [content, expected] of [
     [
       'listen: {trustedProxies: ["::ffff:10.0.0.0/64"]}\n',
-      /^gateway\.yaml:3:27: listen\.trustedProxies: .*IPv4 network/,
+      /^gateway\.yaml:3:27: listen\.trustedProxies: .*is not a network/,
     ],
     [
       'listen: {proxyProtocol: ["::ffff:10.0.0.0/64"]}\n',
-      /^gateway\.yaml:3:26: listen\.proxyProtocol: .*IPv4 network/,
+      /^gateway\.yaml:3:26: listen\.proxyProtocol: .*is not a network/,
     ],
     ['listen: {hosts: [gw.0xyz]}\n', /^gateway\.yaml:3:18: listen\.hosts: "gw\.0xyz" is not a host name/],
     ['routes: [{host: gw.0xyz}]\n', /^gateway\.yaml:3:17: routes\[0\]\.host: "gw\.0xyz" is not a host name/],

@@ -11,7 +11,6 @@ const DEFAULTS = {
     trustedProxies: [],
     proxyProtocol: [],
     hosts: [],
-    health: undefined,
   },
   admin: { address: { host: '127.0.0.1', port: 8081 }, hosts: [], token: undefined },
   origins: { allow: ['https://app.example.com'], missing: 'deny', opaque: 'deny' },
@@ -134,10 +133,7 @@ log: {level: silent, format: text}
         dialTimeoutMs: 3000,
         tls: {
           mode: 'first',
-          caFile: undefined,
           material: config?.upstream.tls?.material,
-          certFile: undefined,
-          keyFile: undefined,
           serverName: '::1',
           minVersion: 'TLSv1.3',
         },

@@ -26,7 +26,6 @@ test('names start at the folder of the configuration file', async () => {
   assert.deepEqual(loaded.config.listen.tls, {
     certFile: join(folder.path, 'tls.crt'),
     keyFile: join(folder.path, 'tls.key'),
-    clientCaFile: undefined,
     minVersion: 'TLSv1.2',
     material: loaded.config.listen.tls?.material,
   });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { choice, count, duration, onOff, size, type ValueParser } from '../../src/config/values.ts';
+import { choice, count, duration, size, type ValueParser } from '../../src/config/values.ts';
 
 const time = duration('10ms', '1h', '5s');
 const timeOrOff = duration('1s', '12h', '12h', 'off');
@@ -9,6 +9,7 @@ const bytes = size('1KiB', '2147483647B', '8MiB');
 const whole = count(1, 1000);
 const wholeOrOff = count(1, 1000, 'off');
 const wholeOrAuto = count(1, 1000, 'auto');
+const onOff = choice(['on', 'off']);
 const switched = choice(['off', 'on', 'auto']);
 const level = choice(['debug', 'info', 'warn', 'error']);
 
@@ -44,7 +45,7 @@ test('values in the unit of the code', () => {
     [wholeOrOff, 'no', 0],
     [switched, 'no', 'off'],
     [switched, 'TRUE', 'on'],
-    [onOff, 'yes', true],
+    [onOff, 'yes', 'on'],
     [level, 'warn', 'warn'],
   ] as const) {
     assert.deepEqual(reader.read(text), { ok: true, value }, text);

@@ -1,5 +1,4 @@
-import type * as z from 'zod';
-import { address, list, optional, section } from '../keys.ts';
+import { address, list, optional, section, type ValuesOf } from '../keys.ts';
 import { hostName } from '../urls.ts';
 import { fileName } from '../values.ts';
 import type { Files } from './check.ts';
@@ -21,20 +20,16 @@ export const admin = section(
   },
   'address',
 );
-type Values = z.output<typeof admin>;
+type Values = ValuesOf<typeof admin>;
 
-export type AdminConfig = {
-  readonly address: Values['address'];
-  /** Further host names that requests may carry in Host; IP literals and localhost always pass. */
-  readonly hosts: readonly string[];
-  /** The token itself, read from `admin.tokenFile`. Never log it. */
+export type AdminConfig = Omit<Values, 'tokenFile'> & {
+  /** The token itself. Never log it. */
   readonly token: string | undefined;
 };
 
-export const adminConfig = async (values: Values, files: Files): Promise<AdminConfig> => ({
-  address: values.address,
-  hosts: values.hosts,
-  token: await tokenIn(values.tokenFile, files),
+export const adminConfig = async ({ tokenFile, ...values }: Values, files: Files): Promise<AdminConfig> => ({
+  ...values,
+  token: await tokenIn(tokenFile, files),
 });
 
 async function tokenIn(

@@ -1,5 +1,4 @@
-import type * as z from 'zod';
-import { bytes, number, onOffKey, section } from '../keys.ts';
+import { bytes, number, section, type ValuesOf, words } from '../keys.ts';
 import type { Check } from './check.ts';
 
 /** The most that nats-server itself inflates. */
@@ -7,7 +6,7 @@ const MAX_INFLATED = 64 * 1024 * 1024;
 const EXPECTED = 'on or off, or its keys below it';
 
 const keys = {
-  enabled: onOffKey('Whether clients that offer permessage-deflate get it.', 'off'),
+  enabled: words('Whether clients that offer permessage-deflate get it.', 'off', ['on', 'off']),
   threshold: bytes('Shorter messages towards clients go uncompressed.', '1KiB', '0B', '64KiB'),
   sessions: number('Compressed sessions at once; the others are served without.', 500, 1e6),
 };
@@ -27,12 +26,12 @@ export const routeCompression = section(
   keys,
   'enabled',
 );
-type Values = z.output<typeof routeCompression>;
+type Values = ValuesOf<typeof routeCompression>;
 
 /** permessage-deflate (RFC 7692), for the clients that offer it. */
 export type CompressionConfig = Readonly<ReturnType<typeof compressionConfig>>;
 export const compressionConfig = (values: Values, concurrency: number) => ({
-  enabled: values.enabled,
+  enabled: values.enabled === 'on',
   /** Shorter messages towards clients go uncompressed. */
   thresholdBytes: values.threshold,
   /** Compressed sessions at once; above it, sessions are served without. */
@@ -46,7 +45,7 @@ export function checkCompression(
   limits: { readonly frameBytes: number; readonly sentFrameBytes: number },
   { problem, warning, written }: Check,
 ): void {
-  if (!values.enabled) return;
+  if (values.enabled === 'off') return;
   if (limits.frameBytes > MAX_INFLATED) {
     problem(
       'frame_too_large_to_inflate',

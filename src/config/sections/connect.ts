@@ -1,4 +1,3 @@
-import type * as z from 'zod';
 import {
   credsLogin,
   type Login,
@@ -8,7 +7,7 @@ import {
   userLogin,
 } from '../../nats/login.ts';
 import { NAME_VALUES, type NameTemplate, readNameTemplate } from '../../nats/name-template.ts';
-import { optional, section, words } from '../keys.ts';
+import { optional, section, type ValuesOf, words } from '../keys.ts';
 import { fileName, right, type ValueParser, wrong } from '../values.ts';
 import type { Check, Files } from './check.ts';
 
@@ -53,7 +52,7 @@ export const connect = section(
     name: optional('Template of the name that nats-server shows of a connection.', nameTemplate),
   },
 );
-export type ConnectValues = z.output<typeof connect>;
+export type ConnectValues = ValuesOf<typeof connect>;
 
 export type ConnectConfig = {
   /** undefined: clients log in by themselves. */

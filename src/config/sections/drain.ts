@@ -1,5 +1,4 @@
-import type * as z from 'zod';
-import { section, time } from '../keys.ts';
+import { section, time, type ValuesOf } from '../keys.ts';
 import type { Check } from './check.ts';
 
 export const drain = section('Shutting down.', 'its keys below it, such as timeout: 30s', {
@@ -7,7 +6,7 @@ export const drain = section('Shutting down.', 'its keys below it, such as timeo
   timeout: time('The open sessions are then closed over this time.', '30s', '0s', '1h'),
   budget: time('Longest that delay and timeout together may take.', 'off', '1s', '24h', 'off'),
 });
-type Values = z.output<typeof drain>;
+type Values = ValuesOf<typeof drain>;
 
 export type DrainConfig = Readonly<ReturnType<typeof drainConfig>>;
 export const drainConfig = (values: Values) => ({

@@ -1,5 +1,4 @@
-import type * as z from 'zod';
-import { list, section, words } from '../keys.ts';
+import { list, section, type ValuesOf, words } from '../keys.ts';
 import { publicAddress } from '../urls.ts';
 import { choice } from '../values.ts';
 import type { Check } from './check.ts';
@@ -33,10 +32,10 @@ export type InfoConfig = {
   readonly hide: readonly HideableField[];
 };
 
-type Info = z.output<typeof info>;
+type Info = ValuesOf<typeof info>;
 /** The keys that decide which level is needed. */
 export type Inspected = {
-  readonly inspect: z.output<typeof inspect>;
+  readonly inspect: ValuesOf<typeof inspect>;
   readonly info: Info;
   readonly connect: ConnectValues;
   readonly upstream: {

@@ -1,5 +1,14 @@
-import type * as z from 'zod';
-import { autoBytes, bytes, number, numberOrAuto, numberOrOff, section, time, words } from '../keys.ts';
+import {
+  autoBytes,
+  bytes,
+  number,
+  numberOrAuto,
+  numberOrOff,
+  section,
+  time,
+  type ValuesOf,
+  words,
+} from '../keys.ts';
 import type { Check } from './check.ts';
 
 /** nats-server's default max_payload; the lines around a payload need room as well. */
@@ -46,8 +55,8 @@ export const routeLimits = section('Caps of this route.', EXPECTED, {
   sessions: numberOrOff('Sessions of this route at once, within limits.sessions at the top.', 1e6),
   ...sessionKeys,
 });
-type Values = z.output<typeof limits>;
-type RouteValues = z.output<typeof routeLimits>;
+type Values = ValuesOf<typeof limits>;
+type RouteValues = ValuesOf<typeof routeLimits>;
 
 export type LimitsConfig = Readonly<ReturnType<typeof limitsConfig>>;
 export const limitsConfig = (values: Values) => ({

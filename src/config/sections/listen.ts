@@ -1,7 +1,15 @@
-import type * as z from 'zod';
 import { type IpAddress, parseIpAddress } from '../../net/ip-address.ts';
 import { parseNetwork } from '../../net/networks.ts';
-import { address, list, optional, optionalSection, required, section, words } from '../keys.ts';
+import {
+  address,
+  list,
+  optional,
+  optionalSection,
+  required,
+  section,
+  type ValuesOf,
+  words,
+} from '../keys.ts';
 import { loadTls, type TlsMaterial } from '../tls-files.ts';
 import { hostName, type ListenAddress, network, requestPath } from '../urls.ts';
 import { fileName } from '../values.ts';
@@ -34,39 +42,22 @@ export const listen = section(
   },
   'address',
 );
-type Values = z.output<typeof listen>;
+type Values = ValuesOf<typeof listen>;
 
 export type { TlsMaterial } from '../tls-files.ts';
 export type { ListenAddress } from '../urls.ts';
 
 /** File names as they are opened. */
-export type ServerTls = {
-  readonly certFile: string;
-  readonly keyFile: string;
-  /** When given, a client must present a certificate signed by it. */
-  readonly clientCaFile: string | undefined;
-  readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
+export type ServerTls = NonNullable<Values['tls']> & {
   /** A function, so that what writes a configuration out never meets the key. */
   readonly material: () => TlsMaterial;
 };
 
-export type ListenConfig = {
-  readonly address: ListenAddress;
-  readonly tls: ServerTls | undefined;
-  /** Networks in CIDR form whose X-Forwarded-* headers are believed. */
-  readonly trustedProxies: readonly string[];
-  /** Networks in CIDR form whose connections must begin with a PROXY header; from all others none is read. */
-  readonly proxyProtocol: readonly string[];
-  /** Host names (lower case, no port) under which browsers reach the gateway; used by the origin `self`. */
-  readonly hosts: readonly string[];
-  /** Path under which the public port says whether the gateway is ready; undefined: nowhere. */
-  readonly health: string | undefined;
-};
+export type ListenConfig = Omit<Values, 'tls'> & { readonly tls: ServerTls | undefined };
 
 export const listenConfig = async (values: Values, files: Files): Promise<ListenConfig> => ({
   ...values,
-  health: values.health,
-  tls: values.tls && (await loadTls('listen', { clientCaFile: undefined, ...values.tls }, files)),
+  tls: values.tls && (await loadTls('listen', values.tls, files)),
 });
 
 export function checkListen(

@@ -1,5 +1,5 @@
 import { parseOriginEntry } from '../../net/origin-entry.ts';
-import { requiredList, requiredSection, words } from '../keys.ts';
+import { requiredList, requiredSection, type ValuesOf, words } from '../keys.ts';
 import { originEntry } from '../urls.ts';
 import type { Check } from './check.ts';
 
@@ -27,11 +27,7 @@ export const origins = requiredSection(
 );
 
 /** `allow` as written: exact origins, one-label wildcards, `self`, `*`, application origins; not yet compiled. */
-export type OriginsConfig = {
-  readonly allow: readonly string[];
-  readonly missing: 'deny' | 'allow';
-  readonly opaque: 'deny' | 'allow';
-};
+export type OriginsConfig = ValuesOf<typeof origins>;
 
 export function checkOrigins({ allow }: OriginsConfig, hasHosts: boolean, { warning, shown }: Check): void {
   const seen = new Set<string>();

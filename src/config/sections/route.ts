@@ -1,12 +1,12 @@
 import * as z from 'zod';
-import { list, optional, preset } from '../keys.ts';
+import { list, optional, preset, type ValuesOf } from '../keys.ts';
 import { hostName, requestPath, subprotocol } from '../urls.ts';
 import type { Check } from './check.ts';
 import { type CompressionConfig, routeCompression } from './compression.ts';
 import { type ConnectConfig, connect } from './connect.ts';
 import { type InfoConfig, type InspectLevel, info, inspect } from './inspect.ts';
 import { type RouteLimits, routeLimits } from './limits.ts';
-import { type OriginsConfig, origins } from './origins.ts';
+import { origins } from './origins.ts';
 import { type UpstreamConfig, upstream } from './upstream.ts';
 
 const EXPECTED = 'its keys, at least path or host, such as path: /mqtt';
@@ -32,21 +32,15 @@ export const route = z.strictObject(
   },
   { error: (issue) => (issue.code === 'unrecognized_keys' ? undefined : EXPECTED) },
 );
-export type RouteValues = z.output<typeof route>;
+export type RouteValues = ValuesOf<typeof route>;
 
 /** What a host or a path is served with. */
-export type RouteConfig = {
+export type RouteConfig = Pick<RouteValues, 'host' | 'path' | 'subprotocols' | 'origins'> & {
   /**
    * `default` for the keys at the top, else host and path as they were written. It is a label, and a reload finds the
    * route by it.
    */
   readonly name: string;
-  /** undefined: any. */
-  readonly host: string | undefined;
-  readonly path: string;
-  /** The first of a client's list that is here is confirmed in the 101. */
-  readonly subprotocols: readonly string[];
-  readonly origins: OriginsConfig;
   /** The very object at the top, where the route has none of its own. */
   readonly upstream: UpstreamConfig;
   readonly connect: ConnectConfig;

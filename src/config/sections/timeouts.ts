@@ -1,5 +1,4 @@
-import type * as z from 'zod';
-import { section, time } from '../keys.ts';
+import { section, time, type ValuesOf } from '../keys.ts';
 import type { Check } from './check.ts';
 
 export const timeouts = section('Deadlines.', 'its keys below it, such as ping: 25s', {
@@ -14,7 +13,7 @@ export const timeouts = section('Deadlines.', 'its keys below it, such as ping: 
   ),
   close: time('Wait for the answer to a close frame.', '2s', '10ms', '1m'),
 });
-type Values = z.output<typeof timeouts>;
+type Values = ValuesOf<typeof timeouts>;
 
 export type TimeoutsConfig = Readonly<ReturnType<typeof timeoutsConfig>>;
 export const timeoutsConfig = (values: Values) => ({

@@ -1,8 +1,16 @@
-import type * as z from 'zod';
 import { readSeed } from '../../nats/nkey.ts';
-import { list, optional, requiredList, requiredSection, section, time, words } from '../keys.ts';
+import {
+  list,
+  optional,
+  requiredList,
+  requiredSection,
+  section,
+  time,
+  type ValuesOf,
+  words,
+} from '../keys.ts';
 import { loadTls, type TlsMaterial } from '../tls-files.ts';
-import { healthUrl, hostName, type UpstreamServer, upstreamUrl } from '../urls.ts';
+import { healthUrl, hostName, upstreamUrl } from '../urls.ts';
 import { fileName } from '../values.ts';
 import type { Check, Files } from './check.ts';
 
@@ -50,22 +58,14 @@ export const upstream = requiredSection(
   },
   'servers',
 );
-export type UpstreamValues = z.output<typeof upstream>;
+export type UpstreamValues = ValuesOf<typeof upstream>;
 
 export type { UpstreamServer } from '../urls.ts';
 
 /** TLS to nats-server. File names are as they are opened. */
-export type UpstreamTls = {
+export type UpstreamTls = Omit<UpstreamValues['tls'], 'mode'> & {
   /** `after-info`: the server speaks first, in clear, then TLS begins. `first`: nothing is ever in clear. */
   readonly mode: 'after-info' | 'first';
-  /** Authorities that may sign the server's certificate; undefined: those that Node knows. */
-  readonly caFile: string | undefined;
-  /** Our own certificate, for servers that ask for one. */
-  readonly certFile: string | undefined;
-  readonly keyFile: string | undefined;
-  /** The name in the server's certificate, where it is not the host of its URL. */
-  readonly serverName: string | undefined;
-  readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
   readonly material: () => TlsMaterial;
 };
 
@@ -76,47 +76,36 @@ export type ProxySigner = {
   readonly sign: (nonce: string) => string;
 };
 
-export type UpstreamConfig = {
-  /** At least one; all opaque, or none. */
-  readonly servers: readonly UpstreamServer[];
-  readonly order: 'random' | 'first' | 'least-sessions';
+/** `servers`: at least one; all opaque, or none. */
+export type UpstreamConfig = Pick<UpstreamValues, SameKey> & {
   readonly connectTimeoutMs: number;
   readonly dialTimeoutMs: number;
   /** undefined: in clear. */
   readonly tls: UpstreamTls | undefined;
-  /** Version of the PROXY header that every connection to a server begins with. */
-  readonly proxyProtocol: 'off' | 'v1' | 'v2';
   /** `urls`: none, one for all servers, or one for each in their order; `{host}` is replaced by the address. */
   readonly health: { readonly urls: readonly string[]; readonly intervalMs: number };
-  /** Whether /readyz follows the upstream, or the process alone. */
-  readonly readiness: 'process' | 'upstream';
   /** undefined: CONNECT carries no signature of ours. */
   readonly proxySigner: ProxySigner | undefined;
 };
+type SameKey = 'servers' | 'order' | 'proxyProtocol' | 'readiness';
 
 export async function upstreamConfig(values: UpstreamValues, files: Files): Promise<UpstreamConfig> {
+  const { servers, order, proxyProtocol, readiness, health } = values;
   const { mode, serverName, ...named } = values.tls;
   // Read, and wrong where it is, also while it is off.
   const tls = await loadTls('upstream', named, files);
   return {
-    servers: values.servers,
-    order: values.order,
+    servers,
+    order,
+    proxyProtocol,
+    readiness,
     connectTimeoutMs: values.connectTimeout,
     dialTimeoutMs: values.dialTimeout,
     tls:
       mode === 'off' || tls === undefined
         ? undefined
-        : {
-            caFile: undefined,
-            certFile: undefined,
-            keyFile: undefined,
-            ...tls,
-            mode,
-            serverName: serverName?.replace(/^\[|\]$/g, ''),
-          },
-    proxyProtocol: values.proxyProtocol,
-    health: { urls: values.health.url, intervalMs: values.health.interval },
-    readiness: values.readiness,
+        : { ...tls, mode, serverName: serverName?.replace(/^\[|\]$/g, '') },
+    health: { urls: health.url, intervalMs: health.interval },
     proxySigner: await signerIn(values.proxySeedFile, files),
   };
 }
