@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Config } from './config/config.ts';
-import { drainTimes } from './config/sections/drain.ts';
+import type { Config, DrainConfig } from './config/config.ts';
 import type { SessionOpener } from './open-session.ts';
 import type { Parts } from './parts.ts';
 
@@ -38,4 +37,20 @@ export async function drainSessions(
   const cut = await sessions.drain(timeoutMs, timeouts.closeMs, cutNow, onCut);
   if (cut > 0) log.warn({ sessions: cut }, 'sessions were cut at the drain deadline');
   return open;
+}
+
+/**
+ * How long a drain may take: what is configured, and no longer than the budget together. Each of the two keeps at
+ * least half of the budget where it asks for so much: without a delay balancers still send clients, and without time
+ * for closing all sessions are cut at once.
+ */
+export function drainTimes({ delayMs, timeoutMs, budgetMs }: DrainConfig): {
+  readonly delayMs: number;
+  readonly timeoutMs: number;
+  /** The budget has less than what the two keys ask for. */
+  readonly shortened: boolean;
+} {
+  if (budgetMs === 0 || delayMs + timeoutMs <= budgetMs) return { delayMs, timeoutMs, shortened: false };
+  const delay = Math.min(delayMs, Math.max(Math.floor(budgetMs / 2), budgetMs - timeoutMs));
+  return { delayMs: delay, timeoutMs: Math.min(timeoutMs, budgetMs - delay), shortened: true };
 }

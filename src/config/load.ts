@@ -10,14 +10,13 @@ import type { Config } from './config.ts';
 import { readDocument } from './document.ts';
 import { configText, digestOf, FileReader, type FileSeen, MAX_CONFIG_BYTES } from './files.ts';
 import { makeConfig } from './make.ts';
-import { applyOverrides, type ConfigFlags, setVariable } from './overrides.ts';
+import { applyOverrides, type ConfigFlags, setVariable, unknownVariables } from './overrides.ts';
 import { AFTER_FILE, type Problem, Report, WHOLE_FILE } from './problems.ts';
 import { filesAt } from './references.ts';
 import { checkRelations } from './relations.ts';
 import { isInherited } from './routes.ts';
 import { type Settings, settingsOf } from './settings.ts';
 import { plain } from './text.ts';
-import { unknownVariables } from './unknown-variables.ts';
 import { readValues } from './validate.ts';
 import { Written } from './written.ts';
 

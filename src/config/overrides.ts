@@ -1,7 +1,8 @@
-/** Flags and environment variables, laid over the file: flag over environment over file. */
+/** Flags and environment variables, laid over the file: flag over environment over file; and variables that are misspelt. */
 import type { Path } from './path.ts';
 import { AFTER_FILE } from './problems.ts';
 import { SHORT_KEYS } from './schema.ts';
+import { nearest } from './suggest.ts';
 import { isMap, type Written, type WrittenMap } from './written.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -23,7 +24,15 @@ const OVERRIDES = [
 ] as const;
 
 /** All variables that configure something. */
-export const VARIABLES: readonly string[] = ['NATSGATE_CONFIG', ...OVERRIDES.map(({ variable }) => variable)];
+const VARIABLES: readonly string[] = ['NATSGATE_CONFIG', ...OVERRIDES.map(({ variable }) => variable)];
+
+/**
+ * What Kubernetes and Docker set for a Service called natsgate, or one whose name begins so: NATSGATE_SERVICE_HOST,
+ * NATSGATE_PORT=tcp://…, NATSGATE_PORT_8080_TCP_ADDR.
+ */
+const SERVICE_LINK =
+  /_(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)$/;
+const LINKED_PORT = /^(tcp|udp|sctp):\/\//;
 
 /** The flag and the variable by which a key can be given without a file. */
 export function otherWays([section]: Path): { readonly flag: string; readonly variable: string } | undefined {
@@ -78,4 +87,29 @@ function put(
   const at: Path = isShort ? [section] : path;
   written.note(at, { place });
   if (Array.isArray(value)) for (const item of value.keys()) written.note([...at, item], { place });
+}
+
+/**
+ * Variables that look like ours and are not: a misspelt one would go unnoticed. Name and sentence of each. `referred`: names
+ * that the file puts in by itself, which may be any.
+ */
+export function unknownVariables(
+  env: Environment,
+  referred: ReadonlySet<string>,
+): readonly (readonly [name: string, text: string])[] {
+  const names = Object.keys(env).filter(
+    (name) =>
+      name.startsWith('NATSGATE_') &&
+      !VARIABLES.includes(name) &&
+      !referred.has(name) &&
+      setVariable(env, name) !== undefined &&
+      !SERVICE_LINK.test(name) &&
+      !(name.endsWith('_PORT') && LINKED_PORT.test(env[name] ?? '')),
+  );
+  return names.toSorted().map((name) => {
+    const meant = nearest(name, VARIABLES);
+    const remedy =
+      meant === undefined ? `the known ones are ${VARIABLES.join(', ')}` : `did you mean ${meant}?`;
+    return [name, `natsgate has no such variable; ${remedy}`] as const;
+  });
 }

@@ -12,7 +12,7 @@ export type DrainConfig = Readonly<ReturnType<typeof drainConfig>>;
 export const drainConfig = (values: Values) => ({
   delayMs: values.delay,
   timeoutMs: values.timeout,
-  /** The most for both together, see drainTimes; 0: no limit. */
+  /** The most for both together; 0: no limit. */
   budgetMs: values.budget,
 });
 
@@ -33,20 +33,4 @@ export function checkDrain({ delay, timeout, budget }: Values, closeMs: number, 
       'drain.timeout is not longer than timeouts.close, which the last session needs, so all would be closed at once; write a longer timeout',
     );
   }
-}
-
-/**
- * How long a drain may take: what is configured, and no longer than the budget together. Each of the two keeps at
- * least half of the budget where it asks for so much: without a delay balancers still send clients, and without time
- * for closing all sessions are cut at once.
- */
-export function drainTimes({ delayMs, timeoutMs, budgetMs }: DrainConfig): {
-  readonly delayMs: number;
-  readonly timeoutMs: number;
-  /** The budget has less than what the two keys ask for. */
-  readonly shortened: boolean;
-} {
-  if (budgetMs === 0 || delayMs + timeoutMs <= budgetMs) return { delayMs, timeoutMs, shortened: false };
-  const delay = Math.min(delayMs, Math.max(Math.floor(budgetMs / 2), budgetMs - timeoutMs));
-  return { delayMs: delay, timeoutMs: Math.min(timeoutMs, budgetMs - delay), shortened: true };
 }

@@ -1,4 +1,5 @@
 import { list, section, type ValuesOf, words } from '../keys.ts';
+import type { Path } from '../path.ts';
 import { publicAddress } from '../urls.ts';
 import { choice } from '../values.ts';
 import type { Check } from './check.ts';
@@ -57,19 +58,15 @@ export function inspectLevel(values: Inspected): InspectLevel {
   return needsOf(values).length > 0 ? 'enforce' : 'off';
 }
 
-type Need = { readonly key: string; readonly what: string };
-
 /** The keys that need `enforce`. INFO of a server that speaks TLS with us would tell clients of that TLS. */
-function needsOf({ info, connect, upstream }: Inspected): readonly Need[] {
+function needsOf({ info, connect, upstream }: Inspected) {
   const rewrites = connectUrlsOf(info.connectUrls) !== 'keep' || info.hide.length > 0;
   return [
-    ...(upstream.proxySeedFile === undefined
-      ? []
-      : [{ key: 'upstream.proxySeedFile', what: 'sign CONNECT' }]),
-    ...(changesConnect(connect) ? [{ key: 'connect', what: 'write CONNECT' }] : []),
-    ...(rewrites ? [{ key: 'info', what: 'rewrite INFO' }] : []),
-    ...(upstream.tls.mode === 'off' ? [] : [{ key: 'upstream.tls.mode', what: 'rewrite INFO' }]),
-  ];
+    { key: 'upstream.proxySeedFile', what: 'sign CONNECT', is: upstream.proxySeedFile !== undefined },
+    { key: 'connect', what: 'write CONNECT', is: changesConnect(connect) },
+    { key: 'info', what: 'rewrite INFO', is: rewrites },
+    { key: 'upstream.tls.mode', what: 'rewrite INFO', is: upstream.tls.mode !== 'off' },
+  ].filter(({ is }) => is);
 }
 
 export function checkInspect(values: Inspected, check: Check): void {
@@ -108,25 +105,17 @@ function checkOpaque({ inspect: level, connect, upstream }: Inspected, { problem
     );
     return;
   }
-  if (level === 'observe' || level === 'enforce')
-    problem('opaque', ['inspect'], 'what goes to tcp:// is never read; remove inspect, or write nats://');
-  for (const key of ['connectUrls', 'hide'])
-    if (isWritten(['info', key]))
-      problem('opaque', ['info', key], 'tcp:// servers send no INFO; remove the key, or write nats://');
-  if (upstream.proxySeedFile !== undefined)
-    problem(
-      'opaque',
-      ['upstream', 'proxySeedFile'],
-      'what goes to tcp:// has no CONNECT to sign; remove the key, or write nats://',
-    );
-  if (changesConnect(connect))
-    problem('opaque', ['connect'], 'what goes to tcp:// has no CONNECT; remove connect, or write nats://');
-  if (upstream.tls.mode === 'after-info')
-    problem(
-      'opaque',
-      ['upstream', 'tls', 'mode'],
-      'tcp:// servers send no INFO after which TLS could begin; write mode: first, or nats://',
-    );
+  const meaningless: readonly (readonly [path: Path, isAsked: boolean])[] = [
+    [['inspect'], level === 'observe' || level === 'enforce'],
+    [['info', 'connectUrls'], isWritten(['info', 'connectUrls'])],
+    [['info', 'hide'], isWritten(['info', 'hide'])],
+    [['upstream', 'proxySeedFile'], upstream.proxySeedFile !== undefined],
+    [['connect'], changesConnect(connect)],
+    [['upstream', 'tls', 'mode'], upstream.tls.mode === 'after-info'],
+  ];
+  const text =
+    'NATS is not read on tcp://, so this cannot be done; remove the key, or write nats:// (TLS with mode: first works)';
+  for (const [path, isAsked] of meaningless) if (isAsked) problem('opaque', path, text);
 }
 
 /** A word alone means itself. An empty list names no address, as `drop` does. */
