@@ -7,7 +7,7 @@ import { type Waiting, Waits, type WaitsParts } from './waits.ts';
 /** When the upstream is silent for this long, TCP keepalive checks whether it is still there. */
 const UPSTREAM_KEEPALIVE_MS = 30_000;
 
-export type DeadlinesParts = WaitsParts & { readonly wheel: TimerWheel; readonly limits: LivenessLimits };
+type DeadlinesParts = WaitsParts & { readonly wheel: TimerWheel; readonly limits: LivenessLimits };
 
 export type DeadlinesOwner = Waiting & {
   end(reason: CloseReason): void;

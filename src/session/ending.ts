@@ -6,7 +6,7 @@ import { RATE_STALLS } from './stall-watch.ts';
 import type { Side } from './waits.ts';
 
 /** The parts of a session that have to end. */
-export type EndingParts = {
+type EndingParts = {
   readonly pipe: Pipe;
   readonly deadlines: Deadlines;
   readonly inspection: Inspection | undefined;

@@ -11,7 +11,7 @@ export type LivenessLimits = {
 const ASSEMBLY_MS = 30_000;
 
 /** What decides whether the client's silence counts. */
-export type Listening = {
+type Listening = {
   /** We read what the client sends. */
   readonly isReading: boolean;
   readonly assemblingSinceMs: number | undefined;

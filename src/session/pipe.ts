@@ -21,7 +21,7 @@ export class Traffic {
 export type HeldBytes = { hold(bytes: number): void; release(bytes: number): void };
 
 /** What all pipes share. */
-export type PipeParts = {
+type PipeParts = {
   readonly pool: BufferPool;
   readonly traffic: Traffic;
   readonly held: HeldBytes;

@@ -29,7 +29,7 @@ export type UpstreamSide = {
   readonly rest: Buffer;
 };
 
-export type SessionLimits = LivenessLimits & { readonly stallMs: number; readonly closeMs: number };
+type SessionLimits = LivenessLimits & { readonly stallMs: number; readonly closeMs: number };
 
 /** What all sessions of a route share. */
 export type SessionParts = {

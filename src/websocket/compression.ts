@@ -4,7 +4,7 @@ import { type BufferedEngineOptions, bufferedEngine } from './buffered.ts';
 import type { Engine } from './byte-socket.ts';
 import { dropEmptyElements } from './header-lists.ts';
 
-export type CompressionLimits = {
+type CompressionLimits = {
   /** Messages towards clients that are shorter go uncompressed. */
   readonly thresholdBytes: number;
   /** Compressed sessions at once. */
@@ -14,7 +14,7 @@ export type CompressionLimits = {
 };
 
 /** What became of permessage-deflate in a handshake, while compression is on. */
-export type CompressionResult = 'compressed' | 'not_offered' | 'unacceptable' | 'at_cap';
+type CompressionResult = 'compressed' | 'not_offered' | 'unacceptable' | 'at_cap';
 
 /** 64 KiB for a deflater, in place of 256, and no worse on JSON of 2 to 64 KiB; the higher levels gain 1 to 2 %. */
 const DEFLATE = { windowBits: 13, memLevel: 6, level: 1 } as const;

@@ -15,7 +15,7 @@ import { fastestUnmask } from './unmask.ts';
 
 const NO_HEAD = Buffer.alloc(0);
 
-export type CutThroughOptions = Omit<CutThroughParts, 'unmask'> & {
+type CutThroughOptions = Omit<CutThroughParts, 'unmask'> & {
   /** Subprotocols that may be confirmed to a client. */
   readonly subprotocols?: readonly string[];
 };

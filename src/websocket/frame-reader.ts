@@ -32,7 +32,7 @@ export type ControlFrames = {
 };
 
 /** What the readers of many sessions share. */
-export type FrameReaderParts = {
+type FrameReaderParts = {
   /** The store that `read` works on. */
   readonly pool: { readonly bytes: Buffer };
   /** Must work on the same store. */

@@ -8,9 +8,6 @@ const FINAL_PONG = 0x8a;
 const SHORT_LENGTH = 125;
 const LENGTH_16 = 126;
 
-/** The largest payload of the 16-bit length form; larger frames are never sent. */
-export const MAX_SENT_FRAME_BYTES = 65_535;
-
 /** A ping without payload. */
 export const PING_FRAME = Buffer.from([0x89, 0]);
 

@@ -5,15 +5,15 @@ import { BufferPool, READ_BYTES } from '../../src/bytes/buffer-pool.ts';
 import {
   closeFrame,
   framedLength,
-  MAX_SENT_FRAME_BYTES,
   PING_FRAME,
   pongFrame,
   putBinaryFrames,
 } from '../../src/websocket/frame-writer.ts';
 import { wsReceiver } from '../support/ws-receiver.ts';
 
-/** The least that the configuration lets `limits.sentFrameBytes` be. */
+/** The least that the configuration lets `limits.sentFrameBytes` be, and the largest payload of the 16-bit length. */
 const LEAST_CAP = 1024;
+const MAX_SENT_FRAME_BYTES = 65_535;
 const AT = 100;
 const FILL = 0xee;
 
