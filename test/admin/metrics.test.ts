@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
+import { HISTOGRAMS } from '../../src/admin/table/histograms.ts';
 import { CLOSE_REASONS } from '../../src/close-reason.ts';
 import { HANDSHAKE_OUTCOMES } from '../../src/handshake-outcome.ts';
 import { FakeUpstream } from '../support/fake-upstream.ts';
@@ -107,6 +108,21 @@ describe('metrics', () => {
     assert.equal(afterwards.get('natsgate_close_frames_total{direction="received",code="4xxx"}'), 1);
   });
 
+  test('a counter says what has happened, however many scrapes there were', async () => {
+    const [first, second] = [await scrape(), await scrape()];
+    const counters = [...first.matchAll(/^# TYPE (natsgate_\w+) counter$/gm)].map(([, name]) => name ?? '');
+    const counts = (text: string): string[] =>
+      text.split('\n').filter((line) => counters.some((name) => line.startsWith(`${name}{`)));
+    assert.ok(counts(first).some((line) => !line.endsWith(' 0')));
+    assert.deepEqual(counts(second), counts(first));
+  });
+
+  test('what only says which one it is has the value 1', async () => {
+    const text = await scrape();
+    assert.match(text, /^natsgate_build_info\{version="1\.2\.3",revision="abc",node_version="26"\} 1$/m);
+    assert.match(text, /^natsgate_config_info\{hash="\w+"\} 1$/m);
+  });
+
   test('OpenMetrics on request, ended by # EOF, and concurrent scrapes keep their formats apart', async () => {
     const [classic, open, again] = await Promise.all(
       [false, true, false].map((format) => gateway.gateway.metrics(format)),
@@ -134,6 +150,15 @@ describe('metrics', () => {
     const { body } = await limited.gateway.metrics(false);
     assert.equal(numbers(body).get('natsgate_buffer_limit_bytes'), 128 * 1024 * 1024);
   });
+});
+
+test('the buckets of a histogram ascend: else each observation counts in wrong ones', () => {
+  for (const [name, { buckets }] of Object.entries(HISTOGRAMS))
+    assert.deepEqual(
+      buckets,
+      buckets.toSorted((one, other) => one - other),
+      name,
+    );
 });
 
 function numbers(text: string): Map<string, number> {
