@@ -156,7 +156,7 @@ test('the buckets of a histogram ascend: else each observation counts in wrong o
   for (const [name, { buckets }] of Object.entries(HISTOGRAMS))
     assert.deepEqual(
       buckets,
-      buckets.toSorted((one, other) => one - other),
+      [...new Set<number>(buckets)].toSorted((one, other) => one - other),
       name,
     );
 });
