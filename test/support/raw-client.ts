@@ -30,8 +30,10 @@ export function frame(opcode: number, payload: Buffer | string = '', options: Fr
   if (lengthBytes === 2) head.writeUInt16BE(Number(announced), 2);
   if (lengthBytes === 8) head.writeBigUInt64BE(announced, 2);
   if (mask === null) return Buffer.concat([head, bytes]);
-  const masked = Buffer.from(bytes.map((byte, index) => byte ^ mask[index & 3]!));
-  return Buffer.concat([head, mask, masked]);
+  const whole = Buffer.concat([head, mask, bytes]);
+  const start = whole.length - bytes.length;
+  for (let index = 0; index < bytes.length; index++) whole[start + index]! ^= mask[index & 3]!;
+  return whole;
 }
 
 export function closeFrame(code?: number, reason: Buffer | string = ''): Buffer {
