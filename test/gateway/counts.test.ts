@@ -134,7 +134,7 @@ describe('nothing is kept for an idle session', () => {
       await using gateway = await CensusProcess.start(upstream.port, engine);
       // Code, caches and tables of a process that has seen clients are paid for by the first of them.
       await closeAll(await openMany(gateway, upstream, SESSIONS));
-      const before = await gateway.until(({ sessions }) => sessions === 0);
+      const before = await gateway.when(({ sessions }) => sessions === 0);
 
       await gateway.watchTimers();
       const clients = await openMany(gateway, upstream, SESSIONS);
@@ -154,7 +154,7 @@ describe('nothing is kept for an idle session', () => {
       assert.equal(during.timers, 0, 'timers');
 
       await closeAll(clients);
-      const after = await gateway.until(({ sessions }) => sessions === 0);
+      const after = await gateway.when(({ sessions }) => sessions === 0);
       assert.equal(after.pendingDeadlines, 0);
       assert.equal(after.timers, 0);
     });

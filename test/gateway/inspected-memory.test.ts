@@ -231,13 +231,13 @@ async function hold(
   // Later: a gateway that reads floods answers no handshake in time on a busy machine.
   if (flood !== undefined) {
     for (const pair of pairs) begin(flood, ...pair);
-    await gateway.until((census) => census.stalledSessions === sessions);
+    await gateway.when(({ stalledSessions }) => stalledSessions === sessions);
   }
   return {
     async [Symbol.asyncDispose]() {
       for (const connection of upstream.connections) connection.socket.destroy();
       await Promise.all(pairs.map(([client]) => client[Symbol.asyncDispose]()));
-      await gateway.until((census) => census.sessions === 0);
+      await gateway.when(({ sessions }) => sessions === 0);
     },
   };
 }
@@ -257,7 +257,7 @@ function begin(flood: NonNullable<Vector['flood']>, client: RawClient, { socket 
 const held = (census: Census): number => census.heapBytes + census.bufferBytes;
 const inKiB = (bytes: number): string => (bytes / KiB).toFixed(1);
 
-/** When what was sent has been read: the census says the same three times. */
+/** When what was sent has been read: three census in a row say the same. */
 async function atRest(gateway: CensusProcess): Promise<Census> {
   let last = await gateway.take();
   let same = 0;
@@ -265,6 +265,6 @@ async function atRest(gateway: CensusProcess): Promise<Census> {
     const isSame = census.sessions === last.sessions && Math.abs(held(census) - held(last)) < 64 * KiB;
     same = isSame ? same + 1 : 0;
     last = census;
-    return same >= 3;
+    return same >= 2;
   });
 }

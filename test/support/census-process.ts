@@ -8,7 +8,7 @@ import { BufferPool } from '../../src/bytes/buffer-pool.ts';
 import { startGateway } from '../../src/gateway.ts';
 import { createLog } from '../../src/log.ts';
 import { TimerWheel } from '../../src/timer-wheel.ts';
-import type { Census } from './census.ts';
+import type { Census, Look } from './census.ts';
 import { type ConfigOverrides, testConfig } from './config.ts';
 
 // Small buffers would share stores of 64 KiB, and one store more or less would blur what a session holds.
@@ -33,6 +33,8 @@ function stalledSessions(): number {
   return sessions.filter(({ buffered }) => buffered.client + buffered.upstream > 0).length;
 }
 
+const look = (): Look => ({ sessions: gateway.sessionCount, stalledSessions: stalledSessions() });
+
 function census(): Census {
   const uncollectedBufferBytes = process.memoryUsage().arrayBuffers;
   gc?.();
@@ -40,8 +42,7 @@ function census(): Census {
   const { external, arrayBuffers, heapUsed } = process.memoryUsage();
   return {
     port: gateway.address.port,
-    sessions: gateway.sessionCount,
-    stalledSessions: stalledSessions(),
+    ...look(),
     freeSlots: bufferPool.free,
     pendingDeadlines: timerWheel.pending,
     timers: timers.size,
@@ -55,7 +56,7 @@ function census(): Census {
 
 process.on('message', (question) => {
   if (question === 'watch timers') hook.enable();
-  process.send?.(census());
+  process.send?.(question === 'look' ? look() : census());
 });
 process.on('disconnect', () => process.exit());
 process.send?.(census());

@@ -1,15 +1,20 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import type { EngineName } from '../../src/config/config.ts';
 import type { ConfigOverrides } from './config.ts';
 
-/** What a gateway process holds, right after a full collection. */
-export type Census = {
-  readonly port: number;
+/** What can be seen without a collection. */
+export type Look = {
   readonly sessions: number;
   /** Sessions with bytes that a side has not taken yet. */
   readonly stalledSessions: number;
+};
+
+/** What a gateway process holds, right after a full collection. */
+export type Census = Look & {
+  readonly port: number;
   readonly freeSlots: number;
   readonly pendingDeadlines: number;
   /** That were made since `watchTimers`, and have neither run out nor been cleared. */
@@ -27,6 +32,7 @@ export type Census = {
 const FLAGS = ['--expose-gc', '--min-semi-space-size=16'];
 const PROGRAM = join(import.meta.dirname, 'census-process.ts');
 const TIMEOUT_MS = 20_000;
+const POLL_MS = 25;
 
 /** A gateway in a process of its own that answers what it holds; its deadlines never pass. */
 export class CensusProcess implements AsyncDisposable {
@@ -50,42 +56,57 @@ export class CensusProcess implements AsyncDisposable {
       env,
     });
     try {
-      return new CensusProcess(child, (await answer(child)).port);
+      return new CensusProcess(child, (await answer<Census>(child)).port);
     } catch (error) {
       child.kill('SIGKILL');
       throw error;
     }
   }
 
-  async take(): Promise<Census> {
-    this.#child.send('census');
-    return answer(this.#child);
+  take(): Promise<Census> {
+    return this.#ask('census');
   }
 
   async watchTimers(): Promise<void> {
-    this.#child.send('watch timers');
-    await answer(this.#child);
+    await this.#ask('watch timers');
+  }
+
+  /** A census, when the process looks as it should. */
+  async when(looks: (look: Look) => boolean): Promise<Census> {
+    await this.#poll('look', looks);
+    return this.take();
   }
 
   /** The first census that `holds`. */
-  async until(holds: (census: Census) => boolean): Promise<Census> {
+  until(holds: (census: Census) => boolean): Promise<Census> {
+    return this.#poll('census', holds);
+  }
+
+  async #poll<Answer>(question: string, holds: (answer: Answer) => boolean): Promise<Answer> {
     const deadlineMs = performance.now() + TIMEOUT_MS;
     for (;;) {
-      const census = await this.take();
-      if (holds(census)) return census;
-      if (performance.now() > deadlineMs) throw new Error(`still ${JSON.stringify(census)}`);
+      const found = await this.#ask<Answer>(question);
+      if (holds(found)) return found;
+      if (performance.now() > deadlineMs) throw new Error(`still ${JSON.stringify(found)}`);
+      await wait(POLL_MS);
     }
+  }
+
+  async #ask<Answer>(question: string): Promise<Answer> {
+    this.#child.send(question);
+    return answer(this.#child);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
-    const closed = once(this.#child, 'close');
-    this.#child.kill('SIGKILL');
-    await closed;
+    const exited = once(this.#child, 'exit');
+    // It exits by itself, and so leaves its compiled code in the cache for the next one.
+    this.#child.disconnect();
+    await exited;
   }
 }
 
-async function answer(child: ChildProcess): Promise<Census> {
-  const [message] = (await once(child, 'message', { signal: AbortSignal.timeout(TIMEOUT_MS) })) as [Census];
+async function answer<Answer>(child: ChildProcess): Promise<Answer> {
+  const [message] = (await once(child, 'message', { signal: AbortSignal.timeout(TIMEOUT_MS) })) as [Answer];
   return message;
 }
