@@ -10,7 +10,7 @@ import { KIND, seedOf, signerOf } from '../support/nkeys.ts';
 import { Operator } from '../support/operator.ts';
 import { frame, Opcode, RawClient } from '../support/raw-client.ts';
 import { connectRaw } from '../support/raw-nats.ts';
-import { ReloadableGateway } from '../support/reloadable.ts';
+import { LOOKING, ReloadableGateway } from '../support/reloadable.ts';
 
 const TIMEOUT = { timeout: 60_000 } as const;
 const seed = seedOf(KIND.user);
@@ -94,9 +94,8 @@ describe('a browser without any credential logs in', TIMEOUT, () => {
     const operator = new Operator();
     await using server = await realNatsServer({ config: operator.config, monitor: true });
     const settings = { connect: { kind: 'creds', credsFile: 'web.creds' } };
-    await using gateway = await ReloadableGateway.start(server.port, settings, {
-      'web.creds': operator.creds(3600),
-    });
+    const files = { 'web.creds': operator.creds(3600) };
+    await using gateway = await ReloadableGateway.start(server.port, settings, files, LOOKING);
     await using before = await connected(gateway);
     assert.match(before.data.toString(), /\r\nPONG\r\n$/);
     await gateway.write(settings, { 'web.creds': operator.creds(3600) });
