@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
+import { Metrics } from '../../src/admin/metrics.ts';
 import { HISTOGRAMS } from '../../src/admin/table/histograms.ts';
 import { CLOSE_REASONS } from '../../src/close-reason.ts';
 import { HANDSHAKE_OUTCOMES } from '../../src/handshake-outcome.ts';
@@ -121,6 +122,34 @@ describe('metrics', () => {
     const text = await scrape();
     assert.match(text, /^natsgate_build_info\{version="1\.2\.3",revision="abc",node_version="26"\} 1$/m);
     assert.match(text, /^natsgate_config_info\{hash="\w+"\} 1$/m);
+  });
+
+  test('the series of an upstream come and go with it, and a dial that ends later brings none back', async () => {
+    const metrics = new Metrics(false, () => gateway.gateway.status.snapshot());
+    const dials = async (): Promise<string[]> => {
+      const { body } = await metrics.expose(false);
+      return [
+        ...body.matchAll(/^natsgate_upstream_(?:connect|first)\w+_count\{upstream="(\w+)"\} (\d+)$/gm),
+      ].map(([, name, count]) => `${name} ${count}`);
+    };
+    const dialled = (): void => {
+      metrics.upstreamConnected('other', 0.1);
+      metrics.upstreamSpoke('other', 0.1);
+    };
+    dialled();
+    assert.deepEqual(await dials(), []);
+    metrics.addUpstream('other');
+    assert.deepEqual(await dials(), ['other 0', 'other 0']);
+    dialled();
+    metrics.addUpstream('other');
+    metrics.keepUpstreams(new Set(['other']));
+    assert.deepEqual(await dials(), ['other 1', 'other 1']);
+    metrics.keepUpstreams(new Set());
+    dialled();
+    assert.deepEqual(await dials(), []);
+    metrics.addUpstream('other');
+    assert.deepEqual(await dials(), ['other 0', 'other 0'], 'it begins anew');
+    metrics.close();
   });
 
   test('OpenMetrics on request, ended by # EOF, and concurrent scrapes keep their formats apart', async () => {
