@@ -1,3 +1,5 @@
+import { AUTH_DETAILS, type AuthDetail, GRANTED_DETAILS, type GrantedDetail } from './auth/details.ts';
+import { KEY_FETCH_OUTCOMES } from './auth/jwks.ts';
 import { CLOSE_REASONS, type CloseReason } from './close-reason.ts';
 import { HANDSHAKE_OUTCOMES, type HandshakeOutcome, type OutcomeClass } from './handshake-outcome.ts';
 import { SERVER_ERROR_KINDS } from './inspect/server-errors.ts';
@@ -41,6 +43,9 @@ export class Counters {
   /** HTTP answers other than 101, by status. */
   readonly httpAnswers = zeros(HTTP_STATUSES.map(String));
   readonly tlsHandshakes = zeros(TLS_OUTCOMES);
+  /** What became of the question who a client is. */
+  readonly authVerdicts = zeros<AuthDetail | GrantedDetail>([...GRANTED_DETAILS, ...namesOf(AUTH_DETAILS)]);
+  readonly keyFetches = zeros(KEY_FETCH_OUTCOMES);
   /** Connections that were closed unanswered. */
   readonly droppedConnections = zeros(DROP_REASONS);
   /** Sessions that were cut at the deadline of a drain. */

@@ -156,6 +156,27 @@ export const HANDSHAKE_OUTCOMES = {
     sentence: 'The gateway has no room for another session. Try again later.',
   },
   draining: { status: 503, class: 'server_fault', sentence: 'The gateway is shutting down. Try again.' },
+  cookie: {
+    status: 400,
+    class: 'client_fault',
+    sentence:
+      'The cookie that auth.from names was sent twice. Remove one of them, perhaps of another path or domain.',
+  },
+  unauthenticated: {
+    status: 401,
+    class: 'client_fault',
+    sentence: 'Send a cookie or token that auth.from names and that has not expired: log in again.',
+  },
+  forbidden: {
+    status: 403,
+    class: 'client_fault',
+    sentence: 'The token is good, but does not say who you are in a way that can be used here.',
+  },
+  authorizer_unavailable: {
+    status: 503,
+    class: 'server_fault',
+    sentence: 'Tokens cannot be verified now. Try again later.',
+  },
   upstream_refused: {
     status: 502,
     class: 'server_fault',

@@ -1,3 +1,6 @@
+import type { Authorizer } from './auth/authorizer.ts';
+import { NotGranted } from './auth/details.ts';
+import type { Grant } from './auth/grant.ts';
 import type { RouteConfig } from './config/config.ts';
 import { DEFAULT_ROUTE } from './config/routes.ts';
 import type { Refusal } from './handshake-outcome.ts';
@@ -6,6 +9,7 @@ import { type InspectionRules, Inspector } from './inspect/inspector.ts';
 import type { AdmissionSlot } from './listener/admission.ts';
 import type { HandshakeFacts, PendingHandshake } from './listener/pending-handshake.ts';
 import type { Login } from './nats/login.ts';
+import { headerLines } from './net/raw-headers.ts';
 import type { Parts } from './parts.ts';
 import type { Route, Runtime } from './runtime.ts';
 import { Session } from './session/session.ts';
@@ -21,11 +25,13 @@ type HandshakeContext = {
   /** As it was configured when the handshake began. */
   readonly route: Route;
   slot: AdmissionSlot | undefined;
+  /** undefined: nobody was asked, or without a token is let in as well. */
+  grant: Grant | undefined;
   upstream: Upstream | undefined;
 };
 
-/** The handshake ends here. `cause`: for the log, never for the client. */
-type Refused = { readonly outcome: Refusal; readonly cause?: string };
+/** The handshake ends here. All but the outcome is for the log, never for the client. */
+type Refused = { readonly outcome: Refusal } & Pick<HandshakeFacts, 'cause' | 'detail'>;
 
 /** undefined: the next step follows, unless the client has left or has its answer. */
 type Step = (handshake: HandshakeContext) => Promise<Refused | undefined> | Refused | undefined;
@@ -37,7 +43,7 @@ export type GatewayNow = { runtime(): Runtime; isDraining(): boolean };
  * Makes sessions of opening handshakes that passed the rules:
  *
  * ```
- *  admit ─▶ dial ─▶ accept ─▶ Session
+ *  admit ─▶ authorize ─▶ dial ─▶ accept ─▶ Session
  * ```
  */
 export class SessionOpener {
@@ -49,8 +55,7 @@ export class SessionOpener {
 
   readonly #steps: readonly Step[] = [
     (handshake) => this.#admit(handshake),
-    // A login step (authorize) belongs here: it asks who the client is before anything is dialled for it, and adds the
-    // answer to the context.
+    (handshake) => this.#authorize(handshake),
     (handshake) => this.#dial(handshake),
     (handshake) => this.#accept(handshake),
   ];
@@ -65,12 +70,21 @@ export class SessionOpener {
     const route = this.#now.runtime().route(pending.facts.route ?? DEFAULT_ROUTE);
     // Rules and routes change in one turn, so this must not happen. If it does, only this client is refused.
     if (route === undefined) return pending.refuse('no_route');
-    const handshake: HandshakeContext = { pending, route, slot: undefined, upstream: undefined };
+    const handshake: HandshakeContext = {
+      pending,
+      route,
+      slot: undefined,
+      grant: undefined,
+      upstream: undefined,
+    };
     this.#waiting.add(pending);
     try {
       for (const step of this.#steps) {
         const refused = await step(handshake);
-        if (refused !== undefined) pending.refuse(refused.outcome, refused.cause);
+        if (refused !== undefined) {
+          const { outcome, ...more } = refused;
+          pending.refuse(outcome, more);
+        }
         if (pending.signal.aborted) break;
       }
     } catch (error) {
@@ -99,6 +113,32 @@ export class SessionOpener {
     return undefined;
   }
 
+  /** Who the client is, before anything is dialled for it. */
+  #authorize(handshake: HandshakeContext): Promise<Refused | undefined> | undefined {
+    const { authorizer } = handshake.route;
+    return authorizer && this.#ask(authorizer, handshake);
+  }
+
+  async #ask(authorizer: Authorizer, handshake: HandshakeContext): Promise<Refused | undefined> {
+    const { pending } = handshake;
+    const { rawHeaders, url: target = '' } = pending.request;
+    const request = { target, header: (name: string) => headerLines(rawHeaders, name) };
+    try {
+      const { detail, grant } = await authorizer.authorize(request, pending.signal);
+      this.#parts.recorder.authorized(detail);
+      handshake.grant = grant;
+    } catch (error) {
+      if (error instanceof NotGranted) {
+        const { outcome, detail, reason: cause } = error;
+        this.#parts.recorder.authorized(detail);
+        return { outcome, detail, ...(cause === undefined ? {} : { cause }) };
+      }
+      // After an abort the client has its answer already.
+      if (!pending.signal.aborted) throw error;
+    }
+    return undefined;
+  }
+
   async #dial(handshake: HandshakeContext): Promise<Refused | undefined> {
     const { pending, route } = handshake;
     const context = dialContext(route.config.upstream, route.tls, clientOf(pending.facts));
@@ -124,7 +164,7 @@ export class SessionOpener {
   }
 
   #begin(handshake: HandshakeContext, client: ByteSocket): void {
-    const { pending, route, slot, upstream } = handshake;
+    const { grant, pending, route, slot, upstream } = handshake;
     if (slot === undefined || upstream === undefined)
       throw new Error('a session needs a slot and an upstream');
     const { announced, inspected, recorder, sessions } = this.#parts;
@@ -136,6 +176,7 @@ export class SessionOpener {
       route: route.config.name,
       upstream: upstream.server.name,
       natsClientId: upstream.info.clientId,
+      ...(grant === undefined ? {} : loginOf(grant)),
     };
     const inspector = this.#inspectorFor(facts, route.config, upstream.server, pending.facts.secure === true);
     const session = new Session(facts, client, upstream.socket, route.sessionParts, inspector);
@@ -184,6 +225,12 @@ export class SessionOpener {
   }
 }
 
+const loginOf = ({ identity: { user, tenant }, endsAtMs }: Grant) => ({
+  user,
+  tenant,
+  loginEndsAtMs: endsAtMs,
+});
+
 /** What a PROXY header says of the client. */
 const clientOf = ({ clientAddress, clientPort, reached }: HandshakeFacts): DialClient => ({
   address: clientAddress,
@@ -192,11 +239,13 @@ const clientOf = ({ clientAddress, clientPort, reached }: HandshakeFacts): DialC
 });
 
 /** What the name in CONNECT may be made of. */
-const connectionFacts = ({ id, clientAddress, origin, route }: SessionFacts) => ({
+const connectionFacts = ({ id, clientAddress, origin, route, user, tenant }: SessionFacts) => ({
   session: String(id),
   address: clientAddress,
   route,
   ...(origin === undefined ? {} : { origin }),
+  ...(user === undefined ? {} : { user }),
+  ...(tenant === undefined ? {} : { tenant }),
 });
 
 /** The login is ours, so a refusal is for the operator. */

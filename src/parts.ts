@@ -1,4 +1,6 @@
 import { Metrics } from './admin/metrics.ts';
+import { Gate } from './auth/gate.ts';
+import { RemoteKeySets } from './auth/jwks.ts';
 import { BufferPool } from './bytes/buffer-pool.ts';
 import { Counters } from './counters.ts';
 import { EventLoop } from './event-loop.ts';
@@ -49,6 +51,9 @@ export class Parts {
   readonly admission: Admission;
   /** Connections to upstreams beside those of sessions. */
   readonly dialPlaces: Places;
+  /** Of all routes: how many tokens are verified at once, and the keys of issuers. */
+  readonly gate = new Gate();
+  readonly keySets: RemoteKeySets;
   readonly overload: Overload;
   readonly announced: AnnouncedWarnings;
   readonly metrics: Metrics;
@@ -71,6 +76,7 @@ export class Parts {
     this.announced = new AnnouncedWarnings(log);
     this.metrics = new Metrics(prepared.serverTls !== undefined, takeSnapshot);
     this.recorder = new Recorder(this.counters, this.metrics, new SessionLog(log));
+    this.keySets = new RemoteKeySets((outcome, url, cause) => this.recorder.keysFetched(outcome, url, cause));
   }
 
   get droppedLogLines(): number {
@@ -111,6 +117,7 @@ export class Parts {
   close(): void {
     this.wheel.stop();
     this.overload.stop();
+    this.keySets.close();
     this.metrics.close();
     this.loop.close();
   }

@@ -1,4 +1,6 @@
 import type { Metrics } from './admin/metrics.ts';
+import type { AuthDetail, GrantedDetail } from './auth/details.ts';
+import type { KeyFetchOutcome } from './auth/jwks.ts';
 import type { Counters } from './counters.ts';
 import type { HandshakeOutcome } from './handshake-outcome.ts';
 import type { InspectionLevel } from './inspect/inspection-facts.ts';
@@ -43,6 +45,16 @@ export class Recorder {
     this.#counters.handshakeAnswered(outcome, facts.route);
     this.#durations.handshakeAnswered(outcome, seconds);
     if (outcome !== 'accepted') this.#log.handshakeRefused(outcome, facts);
+  }
+
+  /** What became of the question who the client is. */
+  authorized(detail: AuthDetail | GrantedDetail): void {
+    this.#counters.authVerdicts[detail]++;
+  }
+
+  keysFetched(outcome: KeyFetchOutcome, url: string, cause: string | undefined): void {
+    this.#counters.keyFetches[outcome]++;
+    if (outcome !== 'ok') this.#log.keysNotFetched(outcome, url, cause);
   }
 
   // Sessions

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
+import { Authorizer } from './auth/authorizer.ts';
 import type { Budget } from './budget.ts';
-import type { Config, RouteConfig, UpstreamConfig } from './config/config.ts';
+import type { AuthConfig, Config, RouteConfig, UpstreamConfig } from './config/config.ts';
 import { routesOf } from './config/routes.ts';
 import type { Parts } from './parts.ts';
 import { isCutThrough, type Prepared } from './prepare.ts';
@@ -24,6 +25,8 @@ export type Route = {
   /** undefined: off. */
   readonly compression: Compression | undefined;
   readonly upstreams: UpstreamPool;
+  /** undefined: nobody is asked who they are. */
+  readonly authorizer: Authorizer | undefined;
   readonly sessionParts: SessionParts;
 };
 
@@ -47,6 +50,8 @@ export class Runtime implements Running {
   readonly #routes = new Map<string, Route>();
   /** By the route that has it as its own. */
   readonly #pools = new Map<string, Pool>();
+  /** Routes that inherit `auth` share what is remembered of tokens. */
+  readonly #authorizers = new Map<AuthConfig, Authorizer>();
 
   /** Nothing of it runs before `start`. */
   constructor(prepared: Prepared, parts: Parts, before?: Runtime) {
@@ -100,6 +105,8 @@ export class Runtime implements Running {
   start(before?: Runtime): void {
     for (const { config, tls, upstreams } of this.#pools.values()) upstreams.renew(dialContext(config, tls));
     for (const { upstreams } of this.#without(before)) upstreams.start();
+    for (const authorizer of this.#authorizers.values()) authorizer.start();
+    this.#parts.keySets.use([...this.#authorizers.keys()].flatMap(keyUrlsOf));
   }
 
   /** Dials each server of the pools that `before` does not have once, and logs what became of it. Never rejects. */
@@ -141,8 +148,15 @@ export class Runtime implements Running {
         ? new Compression(config.compression, options, counts)
         : undefined,
       upstreams,
+      authorizer: config.auth && this.#authorizerOf(config.auth),
       sessionParts: { pool, wheel, limits, traffic, observer, held, queues },
     };
+  }
+
+  #authorizerOf(config: AuthConfig): Authorizer {
+    const authorizer = this.#authorizers.get(config) ?? new Authorizer(config, this.#parts);
+    this.#authorizers.set(config, authorizer);
+    return authorizer;
   }
 
   #poolFor({ name, upstream: config }: RouteConfig, runtime: Runtime | undefined): Pool {
@@ -184,6 +198,9 @@ export class Runtime implements Running {
     return { pool, maxMessageBytes, maxSentFrameBytes, closeFenceMs, clock, counters, subprotocols };
   }
 }
+
+const keyUrlsOf = ({ issuers }: AuthConfig) =>
+  issuers.flatMap(({ keys }) => (keys.kind === 'url' ? [keys] : []));
 
 /** What a pool depends on: signer and certificates are others in each configuration, and only connections use them. */
 const ofPool = (config: UpstreamConfig) => ({

@@ -1,4 +1,5 @@
-import { CLOSE_REASONS } from './close-reason.ts';
+import { AUTH_DETAILS, isAuthDetail } from './auth/details.ts';
+import { CLOSE_REASONS, type LogLevelOfEnd } from './close-reason.ts';
 import { DEFAULT_ROUTE } from './config/routes.ts';
 import { HANDSHAKE_OUTCOMES, type Refusal } from './handshake-outcome.ts';
 import type { HandshakeFacts } from './listener/pending-handshake.ts';
@@ -41,13 +42,13 @@ export class SessionLog {
   }
 
   handshakeRefused(outcome: Refusal, facts: HandshakeFacts): void {
-    const suppressed = this.#limiter.pass(outcome, this.#nowMs());
+    const suppressed = this.#limiter.pass(facts.detail ?? outcome, this.#nowMs());
     if (suppressed === undefined) return;
-    const { status, sentence, class: faultClass } = HANDSHAKE_OUTCOMES[outcome];
-    const ours = faultClass === 'server_fault' && outcome !== 'draining';
-    this.#log[ours ? 'warn' : 'info'](
+    const { status, sentence } = HANDSHAKE_OUTCOMES[outcome];
+    this.#log[levelOf(outcome, facts.detail)](
       {
         outcome,
+        ...(facts.detail === undefined ? {} : { detail: facts.detail }),
         status,
         client: facts.clientAddress,
         ...originField(facts.origin),
@@ -109,6 +110,22 @@ export class SessionLog {
     );
   }
 
+  /** Tokens by keys that are not known yet are refused meanwhile. */
+  keysNotFetched(outcome: string, url: string, cause: string | undefined): void {
+    const suppressed = this.#drops.pass(`keys ${outcome}`, this.#nowMs());
+    if (suppressed === undefined) return;
+    this.#log.warn(
+      {
+        outcome,
+        url,
+        ...(cause === undefined ? {} : { cause: foreignText(cause) }),
+        ...suppressedField(suppressed),
+        hint: 'tokens are verified with the keys that were fetched before, as long as auth.jwt.keys.staleFor',
+      },
+      'keys could not be fetched',
+    );
+  }
+
   faulted(error: unknown): void {
     const suppressed = this.#limiter.pass('fault', this.#nowMs());
     if (suppressed === undefined) return;
@@ -126,6 +143,7 @@ export class SessionLog {
         session: facts.id,
         client: facts.clientAddress,
         ...originField(facts.origin),
+        ...userFields(facts),
         ...routeField(facts.route),
         upstream: facts.upstream,
         ...(facts.natsClientId === undefined ? {} : { natsClientId: facts.natsClientId }),
@@ -151,6 +169,7 @@ export class SessionLog {
         bytesToClient: session.bytesToClient,
         client: facts.clientAddress,
         ...originField(facts.origin),
+        ...userFields(facts),
         ...routeField(facts.route),
         upstream: facts.upstream,
         ...(facts.natsClientId === undefined ? {} : { natsClientId: facts.natsClientId }),
@@ -165,6 +184,12 @@ export class SessionLog {
   }
 }
 
+function levelOf(outcome: Refusal, detail: string | undefined): LogLevelOfEnd {
+  if (detail !== undefined && isAuthDetail(detail)) return AUTH_DETAILS[detail].level;
+  const isOurs = HANDSHAKE_OUTCOMES[outcome].class === 'server_fault' && outcome !== 'draining';
+  return isOurs ? 'warn' : 'info';
+}
+
 /** What nats-server quotes are subjects and queues of the client. */
 const withoutNames = (text: string): string => text.replaceAll(/"[^"]*("|$)/g, '"…"');
 
@@ -174,6 +199,11 @@ const suppressedField = (suppressed: number): { suppressed?: number } =>
 /** The default route goes without saying. */
 const routeField = (route: string | undefined): { route?: string } =>
   route === undefined || route === DEFAULT_ROUTE ? {} : { route };
+
+const userFields = ({ user, tenant }: SessionFacts): { user?: string; tenant?: string } => ({
+  ...(user === undefined ? {} : { user: foreignText(user) }),
+  ...(tenant === undefined ? {} : { tenant: foreignText(tenant) }),
+});
 
 const originField = (origin: string | undefined): { origin?: string } =>
   origin === undefined ? {} : { origin: foreignText(origin) };

@@ -1,3 +1,4 @@
+import type { RemoteKeySets } from './auth/jwks.ts';
 import type { Budget } from './budget.ts';
 import { certificateEnds } from './config/certificate-ends.ts';
 import type { Config, ListenAddress } from './config/config.ts';
@@ -33,6 +34,7 @@ export type Running = {
 export type StatusParts = {
   readonly build: Build;
   readonly admission: Admission;
+  readonly keySets: RemoteKeySets;
   readonly counters: Counters;
   readonly frames: FrameCounters;
   readonly inspected: InspectionTotals;
@@ -64,7 +66,9 @@ export type RouteSnapshot = RouteCounts & { readonly name: string; readonly sess
 
 /** The gateway at one moment. */
 export type Snapshot = Omit<StatusNow, 'reloader'> &
-  Omit<StatusParts, 'inspected' | 'sessions'> & {
+  Omit<StatusParts, 'inspected' | 'keySets' | 'sessions'> & {
+    /** Of the oldest keys that verify tokens. */
+    readonly keysAgeSeconds: number | undefined;
     readonly configuration: {
       readonly hash: string;
       /** Seconds since the epoch, by role. */
@@ -138,8 +142,8 @@ export class Status {
 }
 
 function snapshotOf(parts: StatusParts, { reloader, ...now }: StatusNow): Snapshot {
-  const { admission, build, counters, droppedLogLines, frames, loop, overload, sessions, startedAtMs } =
-    parts;
+  const { admission, build, counters, droppedLogLines, frames, keySets, loop, overload, sessions } = parts;
+  const { startedAtMs } = parts;
   const { config, budget } = now.running;
   const [oldest] = sessions;
   const { buffered, byRoute } = overSessions(sessions);
@@ -167,6 +171,7 @@ function snapshotOf(parts: StatusParts, { reloader, ...now }: StatusNow): Snapsh
     },
     buffered,
     traffic: counters.traffic,
+    keysAgeSeconds: keySets.oldestSeconds,
     inspection: parts.inspected.numbers(),
     routes: [...counters.routes].map(([name, counts]) => ({
       ...counts,
@@ -227,11 +232,15 @@ function gatewayStatus(snapshot: Snapshot) {
 }
 
 function sessionRow(session: Session) {
-  const { id, clientAddress, origin, route, upstream, natsClientId } = session.facts;
+  const { id, clientAddress, origin, user, tenant, loginEndsAtMs, route, upstream, natsClientId } =
+    session.facts;
   return {
     id,
     client: clientAddress,
     origin,
+    user,
+    tenant,
+    loginEndsAt: loginEndsAtMs === undefined ? undefined : new Date(loginEndsAtMs).toISOString(),
     route,
     upstream,
     natsClientId,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { AUTH_DETAILS } from '../src/auth/details.ts';
 import { CLOSE_REASONS, type CloseReasonRow } from '../src/close-reason.ts';
 import { HANDSHAKE_OUTCOMES } from '../src/handshake-outcome.ts';
 
@@ -37,6 +38,16 @@ test('handshake outcomes: table and document name the same rows, in the order of
     `\`${outcome}\``,
     row.status === 0 ? 'none' : String(row.status),
     row.class,
+  ]);
+  assert.deepEqual(documented, coded);
+});
+
+test('details of a refused login: table and document name the same rows', () => {
+  const documented = rows('Details').map(([detail, outcome, level]) => [detail, outcome, level]);
+  const coded = Object.entries(AUTH_DETAILS).map(([detail, { outcome, level }]) => [
+    `\`${detail}\``,
+    detail === 'token_ambiguous' ? '`cookie` or `bad_request`' : `\`${outcome}\``,
+    level,
   ]);
   assert.deepEqual(documented, coded);
 });

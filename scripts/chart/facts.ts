@@ -7,7 +7,8 @@ import { RESTART_KEYS } from '../../src/config/restart.ts';
  */
 export function factsText(): string {
   const presets = knownKeys().filter(
-    ({ path, preset }) => typeof preset !== 'object' && !path.startsWith('routes.') && preset !== undefined,
+    ({ path, inList, preset }) =>
+      typeof preset !== 'object' && !inList && !path.startsWith('routes.') && preset !== undefined,
   );
   const defaults = Object.fromEntries(presets.map(({ path, preset }) => [path, String(preset)]));
   return `${JSON.stringify({ defaults, restart: RESTART_KEYS }, undefined, 2)}\n`;

@@ -9,6 +9,7 @@
 import type { LogConfig } from '../log.ts';
 import type { EngineName } from './schema.ts';
 import type { AdminConfig } from './sections/admin.ts';
+import type { AuthConfig } from './sections/auth.ts';
 import type { CompressionConfig } from './sections/compression.ts';
 import type { ConnectConfig } from './sections/connect.ts';
 import type { DrainConfig } from './sections/drain.ts';
@@ -23,6 +24,7 @@ import type { UpstreamConfig } from './sections/upstream.ts';
 export type { LogConfig } from '../log.ts';
 export type { EngineName } from './schema.ts';
 export type { AdminConfig } from './sections/admin.ts';
+export type { AuthConfig, IssuerConfig, KeysUrlConfig, TokenSource } from './sections/auth.ts';
 export type { CompressionConfig } from './sections/compression.ts';
 export type { ConnectConfig } from './sections/connect.ts';
 export type { DrainConfig } from './sections/drain.ts';
@@ -40,6 +42,8 @@ export type Config = {
   readonly origins: OriginsConfig;
   readonly upstream: UpstreamConfig;
   readonly connect: ConnectConfig;
+  /** Absent: nobody is asked who they are. */
+  readonly auth?: AuthConfig;
   readonly engine: EngineName;
   readonly compression: CompressionConfig;
   /** The level in effect: what was written, or what the other keys need. */

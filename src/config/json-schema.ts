@@ -21,25 +21,35 @@ export function configJsonSchema(): Json {
 /** The text of docs/config.schema.json. */
 export const configJsonSchemaText = (): string => `${JSON.stringify(configJsonSchema(), undefined, 2)}\n`;
 
-export type KnownKey = { readonly path: string; readonly isSection: boolean; readonly preset: unknown };
+export type KnownKey = {
+  readonly path: string;
+  readonly isSection: boolean;
+  /** The key of an entry in a list of maps, which is one value as a whole; routes are no such list. */
+  readonly inList: boolean;
+  readonly preset: unknown;
+};
 
 /** Every key by its path, such as `upstream.tls.mode`, with its default where it has one. */
 export function knownKeys(): readonly KnownKey[] {
-  known ??= keysIn(configJsonSchema(), '');
+  known ??= keysIn(configJsonSchema(), '', false);
   return known;
 }
 
 /** Made when it is first asked for. */
 let known: readonly KnownKey[] | undefined;
 
-function keysIn(json: Json, path: string): readonly KnownKey[] {
+function keysIn(json: Json, path: string, inList: boolean): readonly KnownKey[] {
   const forms = (json['anyOf'] as Json[] | undefined) ?? [json];
   const long = forms.find((form) => form['properties'] !== undefined) ?? (json['items'] as Json | undefined);
   const properties = Object.entries((long?.['properties'] ?? {}) as Record<string, Json>);
   return properties.flatMap(([key, inner]) => {
     const here = path === '' ? key : `${path}.${key}`;
-    const below = keysIn(inner, here);
-    return [{ path: here, isSection: below.length > 0, preset: inner['default'] }, ...below];
+    const isList = inner['items'] !== undefined && here !== 'routes';
+    const below = keysIn(inner, here, inList || isList);
+    return [
+      { path: here, isSection: !isList && below.length > 0, inList, preset: inner['default'] },
+      ...below,
+    ];
   });
 }
 
@@ -50,7 +60,7 @@ const withShortForms = (properties: unknown): Record<string, Json> =>
 
 /** A list also takes one entry alone, and a section with a short form the value of its short key; both may be empty. */
 function withShortForm(json: Json): Json {
-  const { description, default: preset, short, oneOrMore, ...long } = json;
+  const { description, default: preset, short, oneOrMore, switched, ...long } = json;
   const note = { ...(description === undefined ? {} : { description }) };
   const noted = preset === undefined ? note : { ...note, default: numeric(preset, long['type']) };
   if (oneOrMore === true) {
@@ -59,12 +69,15 @@ function withShortForm(json: Json): Json {
   }
   if (long['type'] === 'array') {
     const item = long['items'] as Json;
+    if (item['properties'] === undefined) return { ...noted, ...long };
     const items = { ...item, properties: withShortForms(item['properties']) };
-    return { ...noted, ...long, type: ['array', 'null'], items };
+    return { ...noted, ...long, type: long['minItems'] === undefined ? ['array', 'null'] : 'array', items };
   }
   if (long['type'] !== 'object') return { ...noted, ...long };
+  if (long['properties'] === undefined) return { ...noted, ...long, type: ['object', 'null'] };
   const properties = withShortForms(long['properties']);
-  const alone = typeof short === 'string' ? [properties[short]] : [];
+  const off = switched === true ? [{ enum: [false, 'off', 'no', 'false'] }] : [];
+  const alone = typeof short === 'string' ? [properties[short]] : off;
   return { ...note, anyOf: [...alone, { ...long, properties }, { type: 'null' }] };
 }
 
@@ -88,6 +101,9 @@ function asRoutes(json: Json): Json {
 function withoutDefaults(json: unknown): unknown {
   if (Array.isArray(json)) return json.map(withoutDefaults);
   if (typeof json !== 'object' || json === null) return json;
-  const entries = Object.entries(json).filter(([key]) => key !== 'default' && key !== 'required');
+  // There is a key that is named like the keyword, too.
+  const isDropped = (key: string, one: unknown): boolean =>
+    key === 'default' || (key === 'required' && Array.isArray(one));
+  const entries = Object.entries(json).filter(([key, one]) => !isDropped(key, one));
   return Object.fromEntries(entries.map(([key, one]) => [key, withoutDefaults(one)]));
 }

@@ -4,7 +4,7 @@
  */
 import * as z from 'zod';
 import { listenAddress } from './urls.ts';
-import { choice, count, duration, size, type ValueParser } from './values.ts';
+import { choice, count, duration, isOff, size, type ValueParser } from './values.ts';
 import { isMap } from './written.ts';
 
 /** Lets editors accept a variable, whose value they cannot know. */
@@ -47,6 +47,31 @@ export function requiredSection<S extends z.ZodRawShape>(
 export function optionalSection<S extends z.ZodRawShape>(description: string, expected: string, shape: S) {
   const made = requiredSection(description, expected, shape).optional();
   return z.preprocess((raw) => (raw === null ? undefined : raw), made).meta({ description });
+}
+
+/** The same for a section that may be switched off in words: a route can undo what the top says. */
+export function switchedSection<S extends z.ZodRawShape>(description: string, expected: string, shape: S) {
+  const made = requiredSection(description, expected, shape).optional();
+  const isNone = (raw: unknown): boolean => raw === null || (typeof raw === 'string' && isOff(raw));
+  return z.preprocess((raw) => (isNone(raw) ? undefined : raw), made).meta({ description, switched: true });
+}
+
+/** A list of maps, such as the routes: at least one, and written as a list. */
+export function mapList<T extends z.ZodType>(description: string, entry: T, expected: string) {
+  return z
+    .array(entry, { error: () => expected })
+    .min(1, { error: () => expected })
+    .meta({ description });
+}
+
+/** Names with a text each, all of them the choice of the operator. */
+export function texts(description: string, expected: string) {
+  const text = z.string({ error: () => 'a text' });
+  const map = z.record(z.string(), text, { error: () => expected });
+  return z
+    .preprocess((raw) => (raw === null ? {} : raw), map)
+    .prefault({})
+    .meta({ description });
 }
 
 /** A section in long form. With all its keys commented out it is empty. */

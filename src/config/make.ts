@@ -3,6 +3,7 @@ import type { Config } from './config.ts';
 import type { Path } from './path.ts';
 import type { Values } from './schema.ts';
 import { adminConfig } from './sections/admin.ts';
+import { authConfig } from './sections/auth.ts';
 import type { Files } from './sections/check.ts';
 import { compressionConfig } from './sections/compression.ts';
 import { connectConfig } from './sections/connect.ts';
@@ -17,7 +18,7 @@ import { upstreamConfig } from './sections/upstream.ts';
 /** `inherits`: the route with this number has this section of the top. What is wrong with a file is in the report. */
 export async function makeConfig(
   values: Values,
-  inherits: (route: number, section: 'upstream' | 'connect') => boolean,
+  inherits: (route: number, section: 'upstream' | 'connect' | 'auth') => boolean,
   filesAt: (below: Path) => Files,
 ): Promise<Config> {
   const { concurrency } = values.compression;
@@ -31,10 +32,12 @@ export async function makeConfig(
   const listen = await listenConfig(values.listen, files);
   const upstream = await upstreamConfig(values.upstream, files);
   const connect = await connectConfig(values.connect, files);
+  const auth = await authConfig(values.auth, files);
   const admin = await adminConfig(values.admin, files);
   const routes: Config['routes'][number][] = [];
   for (const [index, route] of values.routes.entries()) {
     const own = filesAt(['routes', index]);
+    const asked = inherits(index, 'auth') ? auth : await authConfig(route.auth, own);
     routes.push({
       name: routeName(route),
       host: route.host,
@@ -43,6 +46,7 @@ export async function makeConfig(
       ...served(route),
       upstream: inherits(index, 'upstream') ? upstream : await upstreamConfig(route.upstream, own),
       connect: inherits(index, 'connect') ? connect : await connectConfig(route.connect, own),
+      ...(asked === undefined ? {} : { auth: asked }),
       limits: routeLimitsConfig(route.limits),
     });
   }
@@ -53,6 +57,7 @@ export async function makeConfig(
     ...served(values),
     upstream,
     connect,
+    ...(auth === undefined ? {} : { auth }),
     limits: limitsConfig(values.limits),
     timeouts: timeoutsConfig(values.timeouts),
     drain: drainConfig(values.drain),
@@ -61,7 +66,10 @@ export async function makeConfig(
   });
 }
 
-type Served = Pick<RouteValues, 'origins' | 'upstream' | 'connect' | 'compression' | 'inspect' | 'info'>;
+type Served = Pick<
+  RouteValues,
+  'origins' | 'upstream' | 'connect' | 'auth' | 'compression' | 'inspect' | 'info'
+>;
 
 function frozen<T>(value: T): T {
   if (typeof value === 'object' && value !== null) {

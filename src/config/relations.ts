@@ -3,6 +3,7 @@ import type { Path } from './path.ts';
 import type { Report } from './problems.ts';
 import { isInherited } from './routes.ts';
 import type { Values } from './schema.ts';
+import { checkAuth } from './sections/auth-check.ts';
 import type { Check } from './sections/check.ts';
 import { checkCompression } from './sections/compression.ts';
 import { checkConnect } from './sections/connect.ts';
@@ -28,7 +29,7 @@ export function checkRelations(values: Values, written: Written, report: Report)
   checkTimeouts(values.timeouts, top);
   checkDrain(values.drain, values.timeouts.close, top);
   checkLimits(values.limits, top);
-  checkServed(values, { ...values, host: undefined }, top);
+  checkServed(values, { ...values, host: undefined, subprotocols: [] }, top);
   for (const [index, route] of values.routes.entries()) {
     const check = checkAt(['routes', index], written, report);
     checkServed(values, route, check);
@@ -38,7 +39,7 @@ export function checkRelations(values: Values, written: Written, report: Report)
 
 type Served = Pick<
   RouteValues,
-  'host' | 'origins' | 'upstream' | 'connect' | 'inspect' | 'info' | 'compression'
+  'host' | 'subprotocols' | 'origins' | 'upstream' | 'connect' | 'auth' | 'inspect' | 'info' | 'compression'
 > & {
   readonly limits: Pick<RouteValues['limits'], 'frameBytes' | 'sentFrameBytes'>;
 };
@@ -47,7 +48,8 @@ type Served = Pick<
 function checkServed({ listen, timeouts }: Values, route: Served, check: Check): void {
   checkOrigins(route.origins, listen.hosts.length > 0 || route.host !== undefined, check);
   checkUpstream(route.upstream, timeouts.handshake, check);
-  checkConnect(route.connect, check);
+  checkConnect(route.connect, route.auth !== undefined, check);
+  checkAuth(route.auth, route, check);
   checkInspect(route, check);
   checkCompression(route.compression, route.limits, check);
   checkFrameBytes(route.limits, route.upstream.servers[0]?.opaque === true, check);

@@ -2,6 +2,7 @@
 import * as z from 'zod';
 import { type ValuesOf, words } from './keys.ts';
 import { admin } from './sections/admin.ts';
+import { auth } from './sections/auth.ts';
 import { compression } from './sections/compression.ts';
 import { connect } from './sections/connect.ts';
 import { drain } from './sections/drain.ts';
@@ -22,6 +23,7 @@ export const schema = z.strictObject({
   origins,
   upstream,
   connect,
+  auth,
   engine: words('Who reads and writes frames: our own code, or stock ws.', 'cut-through', [
     'cut-through',
     'buffered',

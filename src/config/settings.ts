@@ -6,7 +6,7 @@ import { isInherited } from './routes.ts';
 import type { Values } from './schema.ts';
 import { routeName } from './sections/route.ts';
 import { plain } from './text.ts';
-import type { Written } from './written.ts';
+import { isMap, type Written } from './written.ts';
 
 export type Setting = {
   /** Equal where the meaning is (60s and 1m); '' when there is no value. */
@@ -37,21 +37,28 @@ export function settingsOf(values: Values, written: Written, files: readonly Fil
     const key = settingKey(path, values);
     settings.set(key, {
       value: value === undefined ? '' : JSON.stringify(value),
-      content: files.find((file) => file.key === key)?.digest ?? '',
+      content: contentOf(key, files),
       ...shownAs(value, path, preset, written),
     });
   };
   const names = values.routes.map(routeName);
   const list = `[${names.join(', ')}]`;
   settings.set('routes', { value: list, content: '', shown: list, entries: names });
-  for (const { path, isSection, preset } of knownKeys()) {
+  for (const { path, isSection, inList, preset } of knownKeys()) {
     const [section = '', ...rest] = path.split('.');
-    if (isSection) continue;
+    if (isSection || inList) continue;
     if (section !== 'routes') add([section, ...rest], preset);
     else for (const index of names.keys()) add([section, index, ...rest], preset);
   }
   return settings;
 }
+
+/** Of the file that the value names, or of those that the maps in it name. */
+const contentOf = (key: string, files: readonly FileSeen[]): string =>
+  files
+    .filter((file) => file.key === key || file.key?.startsWith(`${key}[`) === true)
+    .map(({ digest }) => digest)
+    .join();
 
 const valueAt = (values: unknown, path: Path): unknown =>
   path.reduce<unknown>(
@@ -108,6 +115,8 @@ function shownAs(
 ): Pick<Setting, 'shown' | 'entries'> {
   if (isInherited(written, path)) return { shown: INHERITED };
   const { exact, value: raw, names } = written.locate(path);
+  if (Array.isArray(raw) && raw.some(isMap))
+    return { shown: raw.length === 1 ? '1 entry' : `${raw.length} entries` };
   if (Array.isArray(value)) {
     const count = exact ? (Array.isArray(raw) ? raw.length : 1) : 0;
     const entries = Array.from({ length: count }, (_, index) => textAt([...path, index], written));

@@ -19,7 +19,7 @@ type Word = 'off' | 'auto';
 const DURATION_UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 const SIZE_UNITS: Readonly<Record<string, number>> = { B: 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 };
 
-const isOff = (text: string): boolean => /^(off|false|no)$/i.test(text);
+export const isOff = (text: string): boolean => /^(off|false|no)$/i.test(text);
 const isOn = (text: string): boolean => /^(on|true|yes)$/i.test(text);
 
 export const wrong = (code: string, what: string, write: string): Reading<never> => ({

@@ -12,7 +12,7 @@
 import { type Authority, parseAuthority, parsePort } from '../net/host.ts';
 import { formatIpv6, ipv6Groups, parseIpAddress } from '../net/ip-address.ts';
 import type { TrustedProxies } from '../net/networks.ts';
-import { headerLines, listElements, trimBlanks } from './raw-headers.ts';
+import { headerLines, listElements, trimBlanks } from '../net/raw-headers.ts';
 
 /** No honest chain of proxies is longer; what a client puts further left is not even looked at. */
 const MAX_HOPS = 32;

@@ -9,10 +9,10 @@ import { type Authority, isLoopback, parseAuthority } from '../net/host.ts';
 import { MAX_TARGET_BYTES } from '../net/http-head.ts';
 import type { TrustedProxies } from '../net/networks.ts';
 import { defaultPort } from '../net/origin-grammar.ts';
+import { headerLines, listElements } from '../net/raw-headers.ts';
 import { fitsHost, parseTarget } from '../net/request-target.ts';
 import { clientAddress, forwardedOrigin } from './client-address.ts';
 import { judgeOrigin, type OriginPolicy, type SelfOrigin } from './origin.ts';
-import { headerLines, listElements } from './raw-headers.ts';
 
 export type HandshakeRequest = {
   readonly method: string;

@@ -41,6 +41,7 @@ export function refusalHeaders(
     ['Cache-Control', 'no-store'],
     ['X-Content-Type-Options', 'nosniff'],
   ];
+  if (status === 401) headers.push(['WWW-Authenticate', 'Bearer']); // RFC 9110 §15.5.2
   if (status === 405) headers.push(['Allow', 'GET']); // RFC 9110 §15.5.6
   if (status === 426) headers.push(['Upgrade', 'websocket']); // RFC 9110 §15.5.22
   if (outcome === 'version' || outcome === 'bad_version') headers.push(['Sec-WebSocket-Version', '13']); // RFC 6455 §4.4

@@ -19,6 +19,8 @@ export type HandshakeFacts = {
   readonly reached?: Endpoint;
   /** What went wrong behind us, in the words of the system or the server: for the log, never for the client. */
   readonly cause?: string;
+  /** What the outcome alone does not say: a word of a closed list, for the log. */
+  readonly detail?: string;
 };
 
 /** Told once for each opening handshake, when it has been answered or abandoned. */
@@ -67,13 +69,12 @@ export class PendingHandshake {
     return this.#abort.signal;
   }
 
-  /** Answers with the refusal's status and sentence, once; later calls do nothing. `cause`: see HandshakeFacts. */
-  refuse(outcome: Refusal, cause?: string): void {
+  /** Answers with the refusal's status and sentence, once; later calls do nothing. `more`: see HandshakeFacts. */
+  refuse(outcome: Refusal, more: Pick<HandshakeFacts, 'cause' | 'detail'> = {}): void {
     if (!this.#settle()) return;
     if (outcome === 'client_abort') this.socket.destroy();
     else answer(this.socket, outcome);
-    const facts = cause === undefined ? this.facts : { ...this.facts, cause };
-    this.#observer.onOutcome(outcome, this.seconds, facts);
+    this.#observer.onOutcome(outcome, this.seconds, { ...this.facts, ...more });
     this.#abort.abort(outcome);
   }
 

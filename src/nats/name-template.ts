@@ -1,8 +1,10 @@
 /** Text with the names of values in braces, such as `{name} [{origin}]`. */
 export type NameTemplate = readonly (string | { readonly value: NameValue })[];
 
+/** Of verified tokens alone. */
+export const TOKEN_VALUES = ['user', 'tenant'] as const;
 /** What may be in it: the client's own name, and what the gateway knows of the session. */
-export const NAME_VALUES = ['name', 'origin', 'route', 'address', 'session'] as const;
+export const NAME_VALUES = ['name', 'origin', 'route', 'address', 'session', ...TOKEN_VALUES] as const;
 export type NameValue = (typeof NAME_VALUES)[number];
 
 /** Of a name, in UTF-8. It is in every line that a nats-server logs of the connection. */

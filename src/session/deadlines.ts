@@ -31,12 +31,13 @@ export class Deadlines extends WheelEntry {
   endMs = 0;
   #isStopped = false;
 
-  constructor(pipe: Pipe, parts: DeadlinesParts, owner: DeadlinesOwner) {
+  /** `loginEndsAtMs`: see SessionFacts. */
+  constructor(pipe: Pipe, parts: DeadlinesParts, owner: DeadlinesOwner, loginEndsAtMs?: number) {
     super();
     this.#pipe = pipe;
     this.#parts = parts;
     this.#owner = owner;
-    this.#liveness = new Liveness(parts.limits, parts.wheel.nowMs);
+    this.#liveness = new Liveness(parts.limits, parts.wheel.nowMs, loginEndsAtMs);
   }
 
   get #isOpen(): boolean {

@@ -16,6 +16,11 @@ export type SessionFacts = {
   readonly upstream: string;
   /** The server's id of this connection (`cid` in its /connz). */
   readonly natsClientId: number | undefined;
+  /** Who the client is, where that was asked: text of a token. */
+  readonly user?: string | undefined;
+  readonly tenant?: string | undefined;
+  /** Milliseconds since the epoch: its login ends then. */
+  readonly loginEndsAtMs?: number | undefined;
 };
 
 /** The upstream's side of a session: a socket that was paused when its INFO line had come. */

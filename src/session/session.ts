@@ -41,7 +41,7 @@ export class Session implements ByteSocketOwner, SocketOwner, PipeOwner, Deadlin
     this.facts = facts;
     this.inspection = inspection;
     this.#pipe = new Pipe(client, upstream, parts, this);
-    this.#deadlines = new Deadlines(this.#pipe, parts, this);
+    this.#deadlines = new Deadlines(this.#pipe, parts, this, facts.loginEndsAtMs);
     this.#parts = parts;
     inspection?.start(this.#pipe);
   }

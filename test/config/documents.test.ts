@@ -30,7 +30,15 @@ const NO_DEFAULT = [
   'connect.credsFile',
   'connect.seedFile',
   'connect.name',
+  'auth.from',
+  'auth.jwt',
+  'auth.identity.tenant',
+  'auth.identity.groups',
 ];
+/** Sections that may be absent: their defaults and required keys only hold where they are there. */
+const OPTIONAL = ['listen.tls', 'auth'];
+const AUTH =
+  'auth: {from: [{cookie: __Host-a}], jwt: [{issuer: a, audience: b, keys: {url: https://id.example/keys}}]}';
 const REQUIRED_KEYS = ['origins.allow', 'upstream.servers'];
 
 test('docs/config.schema.json is what scripts/write-schema.ts writes', () => {
@@ -41,7 +49,8 @@ test('the JSON Schema has the defaults of the schema, and the keys without are k
   const rows = fromJsonSchema();
   const lines: string[] = [];
   for (const [key, { preset }] of rows) {
-    if (preset !== undefined) lines.push(nested(key, preset));
+    if (preset !== undefined && !OPTIONAL.some((section) => key.startsWith(`${section}.`)))
+      lines.push(nested(key, preset));
   }
   // All defaults written out mean the same as none.
   const written = await load(merged(lines));
@@ -62,7 +71,8 @@ test('the table of the page has the same keys and defaults', () => {
   }
   const expected = new Map<string, string>();
   for (const [key, { preset, required }] of fromJsonSchema()) {
-    const needed = key.startsWith('listen.tls.') ? 'required in `listen.tls`' : 'required';
+    const within = OPTIONAL.find((section) => key.startsWith(`${section}.`));
+    const needed = within === undefined ? 'required' : `required in \`${within}\``;
     expected.set(key, preset === undefined ? (required ? needed : 'none') : `\`${preset}\``);
   }
   assert.deepEqual([...table], [...expected]);
@@ -89,7 +99,8 @@ test('ranges and words of the page are those of the schema', async () => {
   for (const [, key = '', type = ''] of page.matchAll(/^\| `([a-zA-Z]+\.[a-zA-Z.]+)` \| ([^|]+) \|/gm)) {
     const range = /, (\S+) to ([^\s,]+)(?:, or `(\w+)`(?: or `\w+`)?)?$/.exec(type.trim());
     if (range === null) continue;
-    const { lines } = await load(merged([nested(key, '"nonsense"')]));
+    const beside = key.startsWith('auth.') ? [AUTH] : [];
+    const { lines } = await load(merged([...beside, nested(key, '"nonsense"')]));
     const [, least, most, word] = range;
     assert.equal(lines.length, 1);
     assert.ok(lines[0]?.includes(`from ${least} to ${most}`), `${key}: ${lines[0]}`);
@@ -196,8 +207,7 @@ function merged(lines: readonly string[]): string {
   const tree: Tree = new Map();
   const required = ['origins: {allow: https://app.example.com}', 'upstream: {servers: nats://nats:4222}'];
   for (const line of [...required, ...lines]) {
-    // A default within listen.tls only holds where there is TLS.
-    if (!line.startsWith('listen: {tls:')) insert(tree, line.trim());
+    insert(tree, line.trim());
   }
   return [...tree].map(([key, value]) => `${key}: ${flow(value)}\n`).join('');
 }

@@ -17,6 +17,16 @@ const STOPS: Readonly<Record<string, readonly ImitatedClient[]>> = {
   'Maximum Payload Violation': ['nats.go', 'nats.c', 'nats.py'],
 };
 
+/**
+ * Errors of a login: a client asks for another token or password and comes back once; the same again without a login
+ * between them ends most for ever. A token that is refused is answered by HTTP, so that after `auth_expired` there is
+ * always one between them.
+ */
+const OF_LOGIN: readonly string[] = [
+  CLOSE_REASONS.auth_expired.finalError,
+  CLOSE_REASONS.forbidden.finalError,
+];
+
 /** The client sent what it must not send, and would do so again. nats-server ends it with the same words. */
 const ITS_OWN_FAULT: readonly CloseReason[] = [
   'not_binary',
@@ -34,7 +44,7 @@ const stoppedBy = (text: string): ImitatedClient[] =>
 test('the table has a row for every text that the gateway writes, and no other', () => {
   const finalErrors = REASONS.flatMap((reason) => CLOSE_REASONS[reason].finalError ?? []);
   const written = new Set([...finalErrors, RETURN_ERROR, ...PARSE_PROBLEMS.map(serverText)]);
-  assert.deepEqual([...written].sort(), Object.keys(STOPS).sort());
+  assert.deepEqual([...written].sort(), [...Object.keys(STOPS), ...OF_LOGIN].sort());
 });
 
 for (const [text, stops] of Object.entries(STOPS))
@@ -46,10 +56,18 @@ for (const [text, stops] of Object.entries(STOPS))
     assert.doesNotMatch(text, /['\r\n]/);
   });
 
+test('an error of a login ends one client the first time, and most of the others the second', () => {
+  for (const text of OF_LOGIN) {
+    assert.deepEqual(stoppedBy(text), ['nats.py']);
+    const second = CLIENTS.filter((client) => CLIENT_READINGS[client](text, text) === 'stops');
+    assert.ok(second.length > 3, second.join());
+  }
+});
+
 test('an end that is not the fault of the client has an error after which every client returns, or none', () => {
   for (const reason of REASONS) {
     const { finalError } = CLOSE_REASONS[reason];
-    if (finalError !== undefined && !ITS_OWN_FAULT.includes(reason))
+    if (finalError !== undefined && !OF_LOGIN.includes(finalError) && !ITS_OWN_FAULT.includes(reason))
       assert.deepEqual(stoppedBy(finalError), [], reason);
   }
 });

@@ -644,6 +644,7 @@ for (const outcome of REFUSALS) {
       'content-length': String(Buffer.byteLength(answer.body)),
       'cache-control': 'no-store',
       'x-content-type-options': 'nosniff',
+      ...(status === 401 ? { 'www-authenticate': 'Bearer' } : {}),
       ...(status === 405 ? { allow: 'GET' } : {}),
       ...(status === 426 ? { upgrade: 'websocket' } : {}),
       ...(outcome === 'version' || outcome === 'bad_version' ? { 'sec-websocket-version': '13' } : {}),

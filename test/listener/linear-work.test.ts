@@ -11,10 +11,10 @@ import { setFlagsFromString } from 'node:v8';
 import { clientAddress, forwardedOrigin } from '../../src/listener/client-address.ts';
 import { checkHandshake, type HandshakeRequest } from '../../src/listener/handshake.ts';
 import { compileOrigins, judgeOrigin } from '../../src/listener/origin.ts';
-import { headerLines, listElements, trimBlanks } from '../../src/listener/raw-headers.ts';
 import { parseAuthority } from '../../src/net/host.ts';
 import { compileTrustedProxies } from '../../src/net/networks.ts';
 import { parseOrigin } from '../../src/net/origin-grammar.ts';
+import { headerLines, listElements, trimBlanks } from '../../src/net/raw-headers.ts';
 import { parseTarget } from '../../src/net/request-target.ts';
 
 const SHORT = 4096;

@@ -27,3 +27,8 @@ test('a name has at most 128 bytes, and no half of a character', () => {
   assert.equal(filled('a{name}', { name: '😀'.repeat(40) }), `a${'😀'.repeat(31)}`);
   assert.equal(filled('{name}', { name: 'é'.repeat(100) }), 'é'.repeat(64));
 });
+
+test('who the client is comes from its token, and from nowhere else', () => {
+  assert.equal(filled('{user}@{tenant}', { user: 'alice', tenant: 'acme' }), 'alice@acme');
+  assert.equal(filled('[{user}]', { name: 'alice' }), '[]');
+});

@@ -1,9 +1,10 @@
 import type { Config, EngineName } from '../../src/config/config.ts';
 
-export type ConfigOverrides = {
-  readonly [Part in keyof Config]?: Config[Part] extends string | readonly unknown[]
-    ? Config[Part]
-    : Partial<Config[Part]>;
+type Parts = Omit<Config, 'auth'>;
+export type ConfigOverrides = Pick<Config, 'auth'> & {
+  readonly [Part in keyof Parts]?: Parts[Part] extends string | readonly unknown[]
+    ? Parts[Part]
+    : Partial<Parts[Part]>;
 };
 
 /** The engine of all tests that do not choose one: cut-through, or what ENGINE names. */
@@ -49,7 +50,8 @@ export function testConfig(upstreamPort: number, overrides: ConfigOverrides = {}
       ...overrides.compression,
     },
     // As `inspectLevel` does: the INFO of a server with TLS must be rewritten.
-    inspect: overrides.inspect ?? (overrides.upstream?.tls === undefined ? 'off' : 'enforce'),
+    inspect: overrides.inspect ?? levelFor(overrides),
+    ...(overrides.auth === undefined ? {} : { auth: overrides.auth }),
     info: { connectUrls: 'keep', hide: [], ...overrides.info },
     limits: {
       sessions: 1000,
@@ -79,4 +81,9 @@ export function testConfig(upstreamPort: number, overrides: ConfigOverrides = {}
     log: { level: 'debug', format: 'json', ...overrides.log },
     routes: overrides.routes ?? [],
   };
+}
+
+function levelFor({ auth, upstream }: ConfigOverrides): Config['inspect'] {
+  if (upstream?.tls !== undefined) return 'enforce';
+  return auth?.graceMs === undefined ? 'off' : 'observe';
 }

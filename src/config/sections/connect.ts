@@ -6,7 +6,7 @@ import {
   tokenLogin,
   userLogin,
 } from '../../nats/login.ts';
-import { NAME_VALUES, type NameTemplate, readNameTemplate } from '../../nats/name-template.ts';
+import { NAME_VALUES, type NameTemplate, readNameTemplate, TOKEN_VALUES } from '../../nats/name-template.ts';
 import { optional, section, type ValuesOf, words } from '../keys.ts';
 import { fileName, right, type ValueParser, wrong } from '../values.ts';
 import type { Check, Files } from './check.ts';
@@ -77,7 +77,17 @@ const KIND_KEYS = Object.values(KEYS_OF).flat();
 export const changesConnect = ({ kind, clientCredentials, name }: ConnectValues): boolean =>
   kind !== 'none' || clientCredentials === 'drop' || clientCredentials === 'refuse' || name !== undefined;
 
-export function checkConnect(values: ConnectValues, { problem, isWritten }: Check): void {
+/** `asks`: clients are asked who they are. */
+export function checkConnect(values: ConnectValues, asks: boolean, { problem, isWritten }: Check): void {
+  const unknown = TOKEN_VALUES.find((value) =>
+    values.name?.some((part) => typeof part === 'object' && part.value === value),
+  );
+  if (unknown !== undefined && !asks)
+    problem(
+      'name_without_auth',
+      ['connect', 'name'],
+      `nobody is asked who they are, so {${unknown}} would be empty; write auth, or remove {${unknown}}`,
+    );
   const needed: readonly string[] = KEYS_OF[values.kind];
   for (const key of KIND_KEYS) {
     if (needed.includes(key) && values[key] === undefined)

@@ -39,6 +39,7 @@ export type Inspected = {
   readonly inspect: ValuesOf<typeof inspect>;
   readonly info: Info;
   readonly connect: ConnectValues;
+  readonly auth?: { readonly expiry: { readonly end: 'on' | 'off' } } | undefined;
   readonly upstream: {
     readonly tls: { readonly mode: string };
     readonly proxySeedFile?: string | undefined;
@@ -55,8 +56,12 @@ export const infoConfig = ({ connectUrls, hide }: Info): InfoConfig => ({
 export function inspectLevel(values: Inspected): InspectLevel {
   if (values.upstream.servers[0]?.opaque === true) return 'off';
   if (values.inspect !== 'auto') return values.inspect;
-  return needsOf(values).length > 0 ? 'enforce' : 'off';
+  if (needsOf(values).length > 0) return 'enforce';
+  return announces(values) ? 'observe' : 'off';
 }
+
+/** Clients learn why they are logged out by a line between two operations of the server. */
+const announces = ({ auth }: Inspected): boolean => auth?.expiry.end === 'on';
 
 /** The keys that need `enforce`. INFO of a server that speaks TLS with us would tell clients of that TLS. */
 function needsOf({ info, connect, upstream }: Inspected) {
@@ -87,6 +92,11 @@ function checkLevel(values: Inspected, { problem }: Check): void {
   const { inspect: level } = values;
   if (level !== 'off' && level !== 'observe') return;
   const [need] = needsOf(values);
+  if (need === undefined && level === 'off' && announces(values)) {
+    const text =
+      'off cannot tell a client that its token has expired; write inspect: observe, leave inspect out, or write auth.expiry.end: off';
+    problem('level_too_low', ['inspect'], text);
+  }
   if (need === undefined) return;
   problem(
     'level_too_low',

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { list, optional, preset, type ValuesOf } from '../keys.ts';
 import { hostName, requestPath, subprotocol } from '../urls.ts';
+import { type AuthConfig, auth } from './auth.ts';
 import type { Check } from './check.ts';
 import { type CompressionConfig, routeCompression } from './compression.ts';
 import { type ConnectConfig, connect } from './connect.ts';
@@ -25,6 +26,7 @@ export const route = z.strictObject(
     origins,
     upstream,
     connect,
+    auth,
     compression: routeCompression,
     inspect,
     info,
@@ -44,6 +46,8 @@ export type RouteConfig = Pick<RouteValues, 'host' | 'path' | 'subprotocols' | '
   /** The very object at the top, where the route has none of its own. */
   readonly upstream: UpstreamConfig;
   readonly connect: ConnectConfig;
+  /** Likewise; absent: nobody is asked who they are. */
+  readonly auth?: AuthConfig;
   readonly compression: CompressionConfig;
   readonly inspect: InspectLevel;
   readonly info: InfoConfig;

@@ -1,0 +1,31 @@
+import { type AuthDetail, type GrantedDetail, verdictOf } from '../../auth/details.ts';
+import { by, type Metric, one } from './metric.ts';
+
+/** Who clients are, where that is asked. */
+export const TOKEN_METRICS: readonly Metric[] = [
+  {
+    name: 'natsgate_auth_verdicts_total',
+    kind: 'counter',
+    help: 'Handshakes by what became of the question who the client is (docs/close-reasons.md).',
+    labels: ['verdict', 'detail'],
+    samples: ({ counters: { authVerdicts } }) =>
+      Object.entries(authVerdicts).map(([detail, count]) => [
+        { verdict: verdictOf(detail as AuthDetail | GrantedDetail), detail },
+        count,
+      ]),
+  },
+  {
+    name: 'natsgate_auth_key_fetches_total',
+    kind: 'counter',
+    help: 'Fetches of the keys of issuers, by outcome.',
+    labels: ['outcome'],
+    samples: (s) => by('outcome', s.counters.keyFetches),
+  },
+  {
+    name: 'natsgate_auth_keys_age_seconds',
+    kind: 'gauge',
+    help: 'Time since the oldest keys of an issuer were fetched; absent while there are none.',
+    labels: [],
+    samples: (s) => one(s.keysAgeSeconds),
+  },
+];

@@ -1,0 +1,56 @@
+/**
+ * Why a client was not let in, beside the outcome of its handshake: a closed list for the log field `detail` and the
+ * metric label of the same name. Words may be added, never renamed.
+ */
+import type { LogLevelOfEnd } from '../close-reason.ts';
+import type { Refusal } from '../handshake-outcome.ts';
+
+type DetailRow = { readonly outcome: Refusal; readonly level: LogLevelOfEnd };
+
+export const AUTH_DETAILS = {
+  token_missing: { outcome: 'unauthenticated', level: 'info' },
+  token_ambiguous: { outcome: 'bad_request', level: 'warn' },
+  token_malformed: { outcome: 'unauthenticated', level: 'info' },
+  token_algorithm: { outcome: 'unauthenticated', level: 'warn' },
+  token_key_unknown: { outcome: 'unauthenticated', level: 'warn' },
+  token_signature: { outcome: 'unauthenticated', level: 'warn' },
+  token_unsupported: { outcome: 'unauthenticated', level: 'info' },
+  token_expired: { outcome: 'unauthenticated', level: 'info' },
+  token_not_yet_valid: { outcome: 'unauthenticated', level: 'warn' },
+  token_without_expiry: { outcome: 'unauthenticated', level: 'warn' },
+  token_issuer: { outcome: 'unauthenticated', level: 'warn' },
+  token_audience: { outcome: 'unauthenticated', level: 'warn' },
+  token_type: { outcome: 'unauthenticated', level: 'warn' },
+  token_claim: { outcome: 'unauthenticated', level: 'warn' },
+  claim_unusable: { outcome: 'forbidden', level: 'warn' },
+  authorizer_busy: { outcome: 'authorizer_unavailable', level: 'warn' },
+  keys_unavailable: { outcome: 'authorizer_unavailable', level: 'error' },
+  keys_stale: { outcome: 'authorizer_unavailable', level: 'error' },
+} as const satisfies Readonly<Record<string, DetailRow>>;
+export type AuthDetail = keyof typeof AUTH_DETAILS;
+
+/** How a client was let in: its token was verified now, or a short time ago; or nobody must have one. */
+export const GRANTED_DETAILS = ['verified', 'cached', 'anonymous'] as const;
+export type GrantedDetail = (typeof GRANTED_DETAILS)[number];
+
+/** Label values of natsgate_auth_verdicts_total. */
+export const verdictOf = (detail: AuthDetail | GrantedDetail): 'granted' | 'refused' | 'unavailable' => {
+  if (!isAuthDetail(detail)) return 'granted';
+  return AUTH_DETAILS[detail].outcome === 'authorizer_unavailable' ? 'unavailable' : 'refused';
+};
+
+export const isAuthDetail = (text: string): text is AuthDetail => Object.hasOwn(AUTH_DETAILS, text);
+
+/** Not an error: a token that does not count is what a stranger sends. `cause`: for the log, in our own words. */
+export class NotGranted extends Error {
+  readonly detail: AuthDetail;
+  readonly reason: string | undefined;
+  readonly outcome: Refusal;
+
+  constructor(detail: AuthDetail, reason?: string, outcome: Refusal = AUTH_DETAILS[detail].outcome) {
+    super(detail);
+    this.detail = detail;
+    this.reason = reason;
+    this.outcome = outcome;
+  }
+}

@@ -1,0 +1,53 @@
+import type { AuthConfig } from '../config/config.ts';
+import { NotGranted } from './details.ts';
+
+export type Claims = Readonly<Record<string, unknown>>;
+type Path = readonly string[];
+
+/** Who a client is, by claims that were verified. Foreign text all the same: escape and cut it where it is shown. */
+export type Identity = {
+  readonly user: string;
+  readonly tenant: string | undefined;
+  readonly groups: readonly string[];
+};
+
+/** What a verified token gives its client. */
+export type Grant = {
+  readonly identity: Identity;
+  /** Milliseconds since the epoch: the session ends then; undefined: it goes on. */
+  readonly endsAtMs: number | undefined;
+};
+
+const MAX_TEXT_BYTES = 256;
+const MAX_GROUPS = 64;
+
+/** @throws NotGranted */
+export function identityOf(claims: Claims, { user, tenant, groups }: AuthConfig['identity']): Identity {
+  return {
+    user: text(claimAt(claims, user)),
+    tenant: tenant && text(claimAt(claims, tenant)),
+    groups: groups === undefined ? [] : texts(claimAt(claims, groups)),
+  };
+}
+
+/** The claim at the end of the path; undefined where there is none. */
+export function claimAt(claims: Claims, path: Path): unknown {
+  let here: unknown = claims;
+  for (const step of path) {
+    if (typeof here !== 'object' || here === null || !Object.hasOwn(here, step)) return undefined;
+    here = (here as Claims)[step];
+  }
+  return here;
+}
+
+function text(claim: unknown): string {
+  if (typeof claim === 'string' && claim !== '' && Buffer.byteLength(claim) <= MAX_TEXT_BYTES) return claim;
+  throw new NotGranted('claim_unusable');
+}
+
+function texts(claim: unknown): readonly string[] {
+  if (claim === undefined) return [];
+  const list: readonly unknown[] = Array.isArray(claim) ? claim : [claim];
+  if (list.length > MAX_GROUPS) throw new NotGranted('claim_unusable');
+  return list.map(text);
+}

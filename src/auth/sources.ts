@@ -1,0 +1,76 @@
+import type { TokenSource } from '../config/config.ts';
+import { NotGranted } from './details.ts';
+
+/** What of an opening handshake may hold a token. */
+export type AuthRequest = {
+  readonly target: string;
+  /** All lines of one name, in lower case, in their order. */
+  header(name: string): readonly string[];
+};
+
+const SUBPROTOCOL = 'natsgate.bearer.';
+
+/** The token of the first source that is there, whatever it is worth. @throws NotGranted when it is there twice. */
+export function findToken(sources: readonly TokenSource[], request: AuthRequest): string | undefined {
+  for (const source of sources) {
+    const [token, ...more] = tokensIn(source, request);
+    if (token === undefined) continue;
+    // A proxy, a server of the domain and we could each believe another one of them.
+    if (more.length > 0)
+      throw new NotGranted('token_ambiguous', undefined, source.kind === 'cookie' ? 'cookie' : 'bad_request');
+    return token;
+  }
+  return undefined;
+}
+
+function tokensIn(source: TokenSource, request: AuthRequest): readonly string[] {
+  switch (source.kind) {
+    case 'cookie':
+      return cookies(request.header('cookie'), source.name);
+    case 'header':
+      return bearers(request.header('authorization'));
+    case 'subprotocol':
+      return offered(request.header('sec-websocket-protocol'));
+    case 'query':
+      return parameters(request.target, source.name);
+  }
+}
+
+/** RFC 6265 §5.4: nothing is decoded. Quotes around a value belong to it for browsers, and to no token. */
+const cookies = (lines: readonly string[], name: string): readonly string[] =>
+  valuesOf(
+    lines.flatMap((line) => line.split(';')),
+    name,
+  ).map((value) => value.replace(/^"(.*)"$/, '$1'));
+
+/** RFC 6750 §2.1. Other schemes are no token; two lines are, together. */
+function bearers(lines: readonly string[]): readonly string[] {
+  const isBearer = lines.some((line) => /^bearer( |$)/i.test(line));
+  return isBearer ? lines.map((line) => line.slice('Bearer'.length).trim()) : [];
+}
+
+/** Base64url, since a subprotocol must be a token of HTTP, and a list of them is divided by commas. */
+const offered = (lines: readonly string[]): readonly string[] =>
+  lines
+    .flatMap((line) => line.split(','))
+    .map((name) => name.trim())
+    .filter((name) => name.startsWith(SUBPROTOCOL))
+    .map((name) => decoded(name.slice(SUBPROTOCOL.length)));
+
+/** '' is no token at all. */
+const decoded = (text: string): string =>
+  /^[A-Za-z0-9_-]+$/.test(text) ? Buffer.from(text, 'base64url').toString('latin1') : '';
+
+function parameters(target: string, name: string): readonly string[] {
+  const query = target.indexOf('?');
+  return query === -1 ? [] : valuesOf(target.slice(query + 1).split('&'), name);
+}
+
+function valuesOf(pairs: readonly string[], name: string): string[] {
+  const values: string[] = [];
+  for (const pair of pairs) {
+    const text = pair.trim();
+    if (text.startsWith(name) && text[name.length] === '=') values.push(text.slice(name.length + 1));
+  }
+  return values;
+}

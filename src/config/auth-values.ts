@@ -1,0 +1,67 @@
+/** Values of `auth`: claim paths, where keys are fetched from, and names of cookies and parameters. */
+import { isLoopback, parseAuthority } from '../net/host.ts';
+import { quote } from './text.ts';
+import { right, type ValueParser, wrong } from './values.ts';
+
+/** Steps from the top of a token's claims to one of them. */
+export type ClaimPath = readonly string[];
+
+const MAX_CLAIM_STEPS = 8;
+const MAX_TEXT_BYTES = 256;
+/** Names that no public DNS has: only what is inside can answer to them. */
+const INTERNAL = /^[^.]+$|\.(svc|cluster\.local|internal|local)$/;
+
+/** `sub`, `realm_access.roles`, or with dots of the name itself escaped: `https://example\.com/org`. */
+export const claimPath: ValueParser<ClaimPath> = {
+  expected: 'the name of a claim, such as sub or realm_access.roles',
+  read: (text) => {
+    const steps = text.split(/(?<!\\)\./).map((step) => step.replaceAll('\\.', '.'));
+    const fits = steps.every((step) => step !== '') && steps.length <= MAX_CLAIM_STEPS;
+    return fits && Buffer.byteLength(text) <= MAX_TEXT_BYTES
+      ? right(steps)
+      : wrong('claim_path', `${quote(text)} is not the path of a claim`, claimPath.expected);
+  },
+};
+
+/** Compared with the token as it is. */
+export const claimText: ValueParser<string> = {
+  expected: 'a text of at most 256 bytes',
+  read: (text) =>
+    text !== '' && Buffer.byteLength(text) <= MAX_TEXT_BYTES
+      ? right(text)
+      : wrong('claim_text', `${quote(text)} is empty or too long`, claimText.expected),
+};
+
+/** RFC 6265 §4.1.1: a token. */
+export const cookieName: ValueParser<string> = {
+  expected: 'the name of a cookie, such as __Host-session',
+  read: (text) =>
+    /^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$/.test(text)
+      ? right(text)
+      : wrong('cookie_name', `${quote(text)} is not the name of a cookie`, cookieName.expected),
+};
+
+export const parameterName: ValueParser<string> = {
+  expected: 'the name of a parameter, such as access_token',
+  read: (text) =>
+    /^[A-Za-z0-9_.~-]{1,128}$/.test(text)
+      ? right(text)
+      : wrong('parameter_name', `${quote(text)} is not the name of a parameter`, parameterName.expected),
+};
+
+/** https, or http to where nobody outside can answer. No message quotes it. */
+export const keysUrl: ValueParser<string> = {
+  expected: 'a URL such as https://id.example.com/.well-known/jwks.json',
+  read: (text) => {
+    const refuse = (what: string) => wrong('keys_url', what, keysUrl.expected);
+    if (text.includes('@')) return refuse('a user name or password does not belong in the URL');
+    if (/[\s#]/.test(text) || !/^https?:\/\//i.test(text) || !URL.canParse(text))
+      return refuse('the URL is not one of http or https');
+    const { protocol, host: authority } = new URL(text);
+    const host = parseAuthority(authority)?.host;
+    if (protocol === 'https:') return right(text);
+    const isInside =
+      host !== undefined && (isLoopback(host) || (host.kind === 'name' && INTERNAL.test(host.text)));
+    return isInside ? right(text) : refuse('keys over http can be exchanged on their way');
+  },
+};

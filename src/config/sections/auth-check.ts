@@ -1,0 +1,140 @@
+import { parseOriginEntry } from '../../net/origin-entry.ts';
+import { claimPath } from '../auth-values.ts';
+import type { Path } from '../path.ts';
+import { type AuthValues, SYMMETRIC } from './auth.ts';
+import type { Check } from './check.ts';
+import type { OriginsConfig } from './origins.ts';
+
+type Issuer = AuthValues['jwt'][number];
+
+/** What the route is besides. */
+type Beside = { readonly origins: OriginsConfig; readonly subprotocols: readonly string[] };
+
+export function checkAuth(values: AuthValues | undefined, beside: Beside, check: Check): void {
+  if (values === undefined) return;
+  for (const [index, source] of values.from.entries()) checkSource(values, source, index, beside, check);
+  for (const [index, issuer] of values.jwt.entries()) {
+    checkIssuer(issuer, index, values.jwt.slice(0, index), check);
+    checkKeys(issuer, index, check);
+  }
+}
+
+function checkSource(
+  values: AuthValues,
+  source: AuthValues['from'][number],
+  index: number,
+  { origins, subprotocols }: Beside,
+  check: Check,
+): void {
+  const { problem, warning } = check;
+  const path = ['auth', 'from', index];
+  if (Object.values(source).filter((value) => value !== undefined).length !== 1) {
+    const text = 'an entry is one source; write one of cookie, header, subprotocol and query in it';
+    problem('one_source', path, text);
+  }
+  const { cookie, query, subprotocol } = source;
+  const same = JSON.stringify(source);
+  if (values.from.slice(0, index).some((other) => JSON.stringify(other) === same))
+    warning('repeated', path, 'the entry is in the list twice; write it once');
+  if (query !== undefined) {
+    const text =
+      'tokens in URLs end up in histories and in logs of others; write a cookie, header or subprotocol in its place';
+    warning('token_in_url', [...path, 'query'], text);
+  }
+  if (subprotocol !== undefined && subprotocols.length === 0) {
+    const text =
+      'browsers close a WebSocket of which none of their subprotocols is confirmed, and none is here; write one in subprotocols of a route, for clients to offer beside it';
+    warning('nothing_to_confirm', [...path, 'subprotocol'], text);
+  }
+  if (cookie === undefined) return;
+  if (!/^__(Host|Secure)-/.test(cookie)) {
+    const text =
+      'a cookie without __Host- or __Secure- in its name can be set by other pages of the domain; write such a name';
+    warning('cookie_prefix', [...path, 'cookie'], text);
+  }
+  checkCookieOrigins(values, origins, path, check);
+}
+
+/** Browsers send cookies along whatever page asks: who may connect is then who may act for the user. */
+function checkCookieOrigins(
+  { cookieWithoutOrigin, cookieFromWildcards }: AuthValues,
+  { allow, missing, opaque }: OriginsConfig,
+  cookie: Path,
+  check: Check,
+): void {
+  // A route may have the cookie and inherit the origins: then it is the cookie that is too much.
+  const problem = (code: string, path: Path, text: string): void =>
+    check.problem(code, check.isWritten(path) ? path : cookie, text);
+  const kinds = allow.map((entry) => parseOriginEntry(entry).kind);
+  if (kinds.includes('any')) {
+    const text =
+      "with a cookie every page of the world would act for its visitors; write the origins of your pages in place of '*'";
+    problem('cookie_with_star', ['origins', 'allow', kinds.indexOf('any')], text);
+  }
+  if (opaque === 'allow') {
+    const text =
+      'with a cookie every page could act for its visitors by a sandboxed frame; write opaque: deny';
+    problem('cookie_with_opaque', ['origins', 'opaque'], text);
+  }
+  if (missing === 'allow' && cookieWithoutOrigin === 'off') {
+    const text =
+      'with a cookie, requests without Origin act for the user too; write missing: deny, or auth.cookieWithoutOrigin: on';
+    problem('cookie_without_origin', ['origins', 'missing'], text);
+  }
+  const wide = kinds.findIndex((kind) => kind === 'wildcard' || kind === 'scheme');
+  if (wide >= 0 && cookieFromWildcards === 'off') {
+    const text =
+      'with a cookie, every page that fits the wildcard acts for its visitors; write the origins one by one, or auth.cookieFromWildcards: on';
+    problem('cookie_from_wildcard', ['origins', 'allow', wide], text);
+  }
+}
+
+function checkIssuer(
+  { issuer, audience, require }: Issuer,
+  index: number,
+  before: readonly Issuer[],
+  { problem, warning, shown }: Check,
+): void {
+  const path = ['auth', 'jwt', index];
+  const bare = (text: string): string => text.replace(/\/$/, '');
+  const twin = before.find((other) => bare(other.issuer) === bare(issuer));
+  if (twin?.issuer === issuer)
+    problem('repeated', [...path, 'issuer'], 'an entry before this one has the same issuer; write one entry');
+  else if (twin !== undefined) {
+    const text = `${shown([...path, 'issuer'], issuer)} differs from another issuer by its last slash alone; write the one that is in the tokens`;
+    warning('issuer_twin', [...path, 'issuer'], text);
+  }
+  if (audience.includes('any')) {
+    if (audience.length > 1)
+      problem('word_in_list', [...path, 'audience'], 'any is in a list; write any alone, or audiences alone');
+    const text =
+      'tokens of this issuer for every other service count here, too; write the audience of this one';
+    warning('audience_any', [...path, 'audience'], text);
+  }
+  for (const name of Object.keys(require.claims)) {
+    const reading = claimPath.read(name);
+    if (!reading.ok)
+      problem(reading.code, [...path, 'require', 'claims', name], `${reading.what}; write ${reading.write}`);
+  }
+}
+
+function checkKeys({ algorithms, keys }: Issuer, index: number, { problem }: Check): void {
+  const path = ['auth', 'jwt', index];
+  const { url, file, secretFile } = keys;
+  if ([url, file, secretFile].filter((one) => one !== undefined).length !== 1) {
+    problem('one_kind_of_keys', [...path, 'keys'], 'write one of url, file and secretFile');
+    return;
+  }
+  const symmetric = algorithms.filter((name) => (SYMMETRIC as readonly string[]).includes(name));
+  if (secretFile === undefined && symmetric.length > 0) {
+    const text = `${symmetric.join(' and ')} would take a public key for a secret; write algorithms of key pairs, or secretFile`;
+    problem('algorithm_of_secret', [...path, 'algorithms'], text);
+  }
+  if (secretFile !== undefined && symmetric.length === 0) {
+    const text = 'a shared secret needs its algorithm; write algorithms: [HS256], HS384 or HS512';
+    problem('algorithm_missing', algorithms.length > 0 ? [...path, 'algorithms'] : path, text);
+  } else if (secretFile !== undefined && symmetric.length !== algorithms.length) {
+    const text = 'a shared secret verifies no signature of a key pair; write HS256, HS384 or HS512 alone';
+    problem('algorithm_of_pair', [...path, 'algorithms'], text);
+  }
+}

@@ -1,0 +1,216 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { signingKey } from '../support/issuer.ts';
+import { load, REQUIRED } from './support.ts';
+
+const JWT = 'jwt: [{issuer: https://id.example, audience: nats-web, keys: {url: https://id.example/jwks}}]';
+const withAuth = (auth: string, top = REQUIRED): string => `${top}auth: ${auth}\n`;
+const FROM_HEADER = 'from: [{header: authorization}]';
+const jwt = (issuer: string): string => withAuth(`{${FROM_HEADER}, jwt: [{${issuer}}]}`);
+const ISSUER = 'issuer: https://id.example, audience: nats-web';
+const FROM_COOKIE = `{from: [{cookie: __Host-a}], ${JWT}}`;
+const origins = (text: string): string => `origins: ${text}\nupstream: nats://nats:4222\n`;
+
+test('a short section has its defaults, and raises inspection so that the end can be announced', async () => {
+  const { config, problems, warnings } = await load(withAuth(`{${FROM_HEADER}, ${JWT}}`));
+  assert.deepEqual([problems, warnings], [[], []]);
+  assert.equal(config?.inspect, 'observe');
+  assert.ok(config?.auth !== undefined);
+  const { issuers, ...auth } = config.auth;
+  assert.deepEqual(auth, {
+    required: true,
+    from: [{ kind: 'header' }],
+    identity: { user: ['sub'], tenant: undefined, groups: undefined },
+    graceMs: 30_000,
+  });
+  const { algorithms, ...issuer } = issuers[0]!;
+  assert.ok(algorithms.includes('ES256') && !algorithms.includes('HS256'));
+  assert.deepEqual(issuer, {
+    issuer: 'https://id.example',
+    audience: ['nats-web'],
+    keys: {
+      kind: 'url',
+      url: 'https://id.example/jwks',
+      refreshMs: 600_000,
+      staleForMs: 3_600_000,
+      cooldownMs: 30_000,
+      timeoutMs: 2000,
+    },
+    typ: undefined,
+    claims: [],
+    toleranceMs: 30_000,
+    maxAgeMs: 0,
+  });
+});
+
+test('without auth, or with off, nobody is asked', async () => {
+  for (const text of [REQUIRED, withAuth('off'), withAuth('')]) {
+    const { config, problems } = await load(text);
+    assert.deepEqual(problems, []);
+    assert.equal(config?.inspect, 'off');
+    assert.ok(config !== undefined && !('auth' in config));
+  }
+});
+
+test('a route has the auth of the top, the very object, or its own whole, or none', async () => {
+  const { config, problems } = await load(`${withAuth(`{${FROM_HEADER}, ${JWT}}`)}routes:
+  - path: /same
+  - path: /none
+    auth: off
+  - path: /own
+    auth:
+      required: off
+      from: [{header: authorization}]
+      ${JWT.replace('id.example,', 'own.example,')}
+`);
+  assert.deepEqual(problems, []);
+  const [same, none, own] = config?.routes ?? [];
+  assert.equal(same?.auth, config?.auth);
+  assert.equal(none?.auth, undefined);
+  assert.deepEqual([none?.inspect, own?.inspect], ['off', 'observe']);
+  assert.deepEqual([own?.auth?.required, own?.auth?.issuers[0]?.issuer], [false, 'https://own.example']);
+});
+
+/** Text, and what is found: `code line:column key`. */
+const PROBLEMS: readonly [text: string, ...problems: string[]][] = [
+  [withAuth('{}'), 'missing 3:1 auth.from', 'missing 3:1 auth.jwt'],
+  [withAuth(`{from: [], ${JWT}}`), 'empty_list 3:14 auth.from'],
+  [withAuth(`{from: [{}], ${JWT}}`), 'one_source 3:15 auth.from[0]'],
+  [withAuth(`{from: [{cookie: __Host-a, query: b}], ${JWT}}`), 'one_source 3:15 auth.from[0]'],
+  [withAuth(`{from: [{header: cookie}], ${JWT}}`), 'unknown_word 3:24 auth.from[0].header'],
+  [withAuth(`{from: [{cookie: "a b"}], ${JWT}}`), 'cookie_name 3:24 auth.from[0].cookie'],
+  [withAuth(`{from: [{cookies: a}], ${JWT}}`), 'unknown_key 3:16 auth.from[0].cookies'],
+  [withAuth(`{webhook: {}, ${FROM_HEADER}, ${JWT}}`), 'unknown_key 3:8 auth.webhook'],
+  [jwt('audience: a, keys: {url: https://a/b}'), 'missing 3:47 auth.jwt[0].issuer'],
+  [jwt('issuer: a, keys: {url: https://a/b}'), 'missing 3:47 auth.jwt[0].audience'],
+  [jwt('issuer: a, audience: b'), 'missing 3:47 auth.jwt[0].keys'],
+  [jwt(`${ISSUER}, keys: {}`), 'one_kind_of_keys 3:96 auth.jwt[0].keys'],
+  [jwt(`${ISSUER}, keys: {url: https://a/b, file: c}`), 'one_kind_of_keys 3:96 auth.jwt[0].keys'],
+  [jwt(`${ISSUER}, keys: {url: http://id.example/b}`), 'keys_url 3:108 auth.jwt[0].keys.url'],
+  [jwt(`${ISSUER}, keys: {url: https://user:secret@a/b}`), 'keys_url 3:108 auth.jwt[0].keys.url'],
+  [jwt(`${ISSUER}, algorithms: none, keys: {url: https://a/b}`), 'unknown_word 3:108 auth.jwt[0].algorithms'],
+  [
+    jwt(`${ISSUER}, algorithms: [ES256, HS256], keys: {url: https://a/b}`),
+    'algorithm_of_secret 3:108 auth.jwt[0].algorithms',
+  ],
+  [jwt(`${ISSUER}, keys: {secretFile: good}`), 'algorithm_missing 3:47 auth.jwt[0]'],
+  [
+    jwt(`${ISSUER}, algorithms: [HS256, ES256], keys: {secretFile: good}`),
+    'algorithm_of_pair 3:108 auth.jwt[0].algorithms',
+  ],
+  [
+    jwt(`${ISSUER}, algorithms: HS256, keys: {secretFile: short}`),
+    'secret_short 3:134 auth.jwt[0].keys.secretFile',
+  ],
+  [jwt(`${ISSUER}, keys: {file: short}`), 'key_set 3:109 auth.jwt[0].keys.file'],
+  [jwt(`${ISSUER}, keys: {file: none}`), 'unreadable 3:109 auth.jwt[0].keys.file'],
+  [
+    jwt(`${ISSUER}, clockTolerance: 6m, keys: {url: https://a/b}`),
+    'too_large 3:112 auth.jwt[0].clockTolerance',
+  ],
+  [
+    jwt(`${ISSUER}, require: {claims: {a..b: c}}, keys: {url: https://a/b}`),
+    'claim_path 3:121 auth.jwt[0].require.claims.a..b',
+  ],
+  [withAuth(`{${FROM_HEADER}, identity: {user: a..b}, ${JWT}}`), 'claim_path 3:58 auth.identity.user'],
+  [withAuth(FROM_COOKIE, origins("'*'")), 'cookie_with_star 1:10 origins'],
+  [
+    withAuth(FROM_COOKIE, origins('{allow: https://a.example, missing: allow}')),
+    'cookie_without_origin 1:46 origins.missing',
+  ],
+  [
+    withAuth(FROM_COOKIE, origins('{allow: https://a.example, opaque: allow}')),
+    'cookie_with_opaque 1:45 origins.opaque',
+  ],
+  [withAuth(FROM_COOKIE, origins('https://*.a.example')), 'cookie_from_wildcard 1:10 origins'],
+  [`${REQUIRED}connect: {name: "{user}"}\n`, 'name_without_auth 3:17 connect.name'],
+  [withAuth(`{${FROM_HEADER}, ${JWT}}`, `inspect: off\n${REQUIRED}`), 'level_too_low 1:10 inspect'],
+];
+for (const [text, ...expected] of PROBLEMS)
+  test(`${expected.join()}: ${text.replace(REQUIRED, '').trim()}`, async () => {
+    const { problems } = await load(text, { files: { good: 'x'.repeat(32), short: `${'x'.repeat(31)}\n` } });
+    assert.deepEqual(problems, expected);
+  });
+
+const WARNINGS: readonly [text: string, ...warnings: string[]][] = [
+  [withAuth(`{from: [{cookie: sid}], ${JWT}}`), 'cookie_prefix 3:24 auth.from[0].cookie'],
+  [withAuth(`{from: [{query: token}], ${JWT}}`), 'token_in_url 3:23 auth.from[0].query'],
+  [
+    withAuth(`{from: [{subprotocol: natsgate.bearer}], ${JWT}}`),
+    'nothing_to_confirm 3:29 auth.from[0].subprotocol',
+  ],
+  [
+    withAuth(`{from: [{header: authorization}, {header: authorization}], ${JWT}}`),
+    'repeated 3:40 auth.from[1]',
+  ],
+  [jwt('issuer: a, audience: any, keys: {url: https://a/b}'), 'audience_any 3:69 auth.jwt[0].audience'],
+  [
+    withAuth(
+      `{${FROM_HEADER}, ${JWT.replace(/\]$/, ', {issuer: https://id.example/, audience: b, keys: {url: https://a/b}}]')}}`,
+    ),
+    'issuer_twin 3:144 auth.jwt[1].issuer',
+  ],
+];
+for (const [text, ...expected] of WARNINGS)
+  test(`a warning: ${expected.join()}`, async () => {
+    const { problems, warnings } = await load(text);
+    assert.deepEqual([problems, warnings], [[], expected]);
+  });
+
+test('a cookie of a route is judged beside the origins that it inherits, at the cookie', async () => {
+  const { problems } = await load(`${origins("'*'")}routes:
+  - path: /a
+    auth: ${FROM_COOKIE}
+  - path: /b
+    origins: https://b.example
+    auth: ${FROM_COOKIE}
+`);
+  assert.deepEqual(problems, ['cookie_with_star 5:19 routes[0].auth.from[0]']);
+});
+
+test('what a cookie needs may be waived in words', async () => {
+  const waived = `{cookieWithoutOrigin: on, cookieFromWildcards: on, ${FROM_COOKIE.slice(1)}`;
+  const { problems } = await load(withAuth(waived, origins('{allow: https://*.a.example, missing: allow}')));
+  assert.deepEqual(problems, []);
+});
+
+test('keys over http from inside: loopback, and names without public DNS', async () => {
+  for (const url of [
+    'http://127.0.0.1:9/a',
+    'http://localhost/a',
+    'http://keycloak:8080/a',
+    'http://id.auth.svc/a',
+  ])
+    assert.deepEqual((await load(jwt(`${ISSUER}, keys: {url: "${url}"}`))).problems, [], url);
+  for (const url of ['http://10.0.0.1/a', 'http://svc.example/a', 'ftp://a/b', 'https://a/b#c'])
+    assert.equal((await load(jwt(`${ISSUER}, keys: {url: "${url}"}`))).problems.length, 1, url);
+});
+
+test('a secret is in no message, and in nothing that writes the configuration out', async () => {
+  const secret = 'correct horse battery staple 12345';
+  const text = jwt(`${ISSUER}, algorithms: HS256, keys: {secretFile: good}`);
+  const { config } = await load(text, { files: { good: `${secret}\n` } });
+  assert.ok(!JSON.stringify(config).includes('horse'));
+  const { keys } = config?.auth?.issuers[0] ?? {};
+  assert.ok(keys?.kind === 'secret');
+  assert.equal(Buffer.from(keys.secret()).toString(), secret);
+});
+
+test('of a key set only public keys that verify signatures are taken, without their addresses', async () => {
+  const good = signingKey('a', 'RS256').jwk;
+  const keys = [
+    { ...good, x5u: 'https://evil.example' },
+    { ...signingKey('b').jwk, use: 'enc' },
+    { ...signingKey('c').jwk, d: 'AA' },
+    { kty: 'oct', k: 'AAAA' },
+    { ...good, n: String(good['n']).slice(0, 100) },
+    { ...good, n: String(good['n']).repeat(3) },
+    'none',
+  ];
+  const text = jwt(`${ISSUER}, keys: {file: set}`);
+  const { config, problems } = await load(text, { files: { set: JSON.stringify({ keys }) } });
+  assert.deepEqual(problems, []);
+  const { keys: found } = config?.auth?.issuers[0] ?? {};
+  assert.ok(found?.kind === 'set');
+  assert.deepEqual(found.keys(), [good]);
+});
