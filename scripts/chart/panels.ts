@@ -36,5 +36,6 @@ export const quantiles = (metric: string): Query[] =>
 export const heat = (metric: string): Query[] => sumBy(['le'], rate(`${metric}_bucket`));
 
 /** Outcomes of handshakes that a healthy gateway would have accepted, and with those that it has. */
-export const FAULTS = 'outcome=~"over_capacity|upstream_[a-z_]+|internal_error"';
-export const ANSWERED = 'outcome=~"accepted|draining|over_capacity|upstream_[a-z_]+|internal_error"';
+export const FAULTS = 'outcome=~"over_capacity|authorizer_unavailable|upstream_[a-z_]+|internal_error"';
+export const ANSWERED =
+  'outcome=~"accepted|draining|over_capacity|authorizer_unavailable|upstream_[a-z_]+|internal_error"';
