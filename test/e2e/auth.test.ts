@@ -1,19 +1,29 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { type NatsConnection, wsconnect } from '@nats-io/nats-core';
+import { type ConnectionOptions, type NatsConnection, wsconnect } from '@nats-io/nats-core';
 import { WebSocket } from 'ws';
+import { parse } from 'yaml';
 import type { RunningNatsServer } from '../../src/dev/nats-process.ts';
 import { readNameTemplate } from '../../src/nats/name-template.ts';
 import { keysAt, testAuth, testIssuer } from '../support/auth-config.ts';
-import { startTestGateway, type TestGateway } from '../support/gateway.ts';
+import { startTestGateway } from '../support/gateway.ts';
 import { Issuer, seconds, signingKey } from '../support/issuer.ts';
 import { realNatsServer } from '../support/nats.ts';
+import { KIND, seedOf, signerOf } from '../support/nkeys.ts';
+import { ReloadableGateway } from '../support/reloadable.ts';
 
 type Headers = Readonly<Record<string, string>>;
 
 /** nats-core with the headers of a program, or of a browser that has a cookie: asked for anew at each connection. */
-const connected = (gateway: TestGateway, headers: () => Headers): Promise<NatsConnection> =>
+const connected = (
+  gateway: { readonly port: number },
+  headers: () => Headers,
+  options: ConnectionOptions = {},
+): Promise<NatsConnection> =>
   wsconnect({
+    ...options,
     servers: `ws://127.0.0.1:${gateway.port}`,
     reconnectTimeWait: 20,
     reconnectJitter: 0,
@@ -86,4 +96,47 @@ describe('a client without any credential of NATS', { timeout: 60_000 }, () => {
     }
     assert.equal(await roundTrip(client), 'there and back');
   });
+});
+
+/** Blocks of the page in this language, in their order. */
+function blocksOf(page: string, language: string): string[] {
+  const text = readFileSync(join(import.meta.dirname, '..', '..', page), 'utf8');
+  return [...text.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\`$`, 'gms'))].map(
+    ([, block = '']) => block,
+  );
+}
+
+test('docs/login.md: what it writes down is a page that may do what it should and nothing else', async () => {
+  const seed = seedOf(KIND.user);
+  const users = blocksOf('docs/login.md', '').find((block) => block.startsWith('authorization')) ?? '';
+  await using server = await realNatsServer({
+    config: users.replace('U…', signerOf(seed).publicKey),
+    monitor: true,
+  });
+  await using issuer = await Issuer.start(signingKey('one'));
+  const settings = parse(blocksOf('docs/login.md', 'yaml')[0] ?? '');
+  settings.auth.jwt[0].keys.url = issuer.url;
+  delete settings.upstream;
+  await using gateway = await ReloadableGateway.start(server.port, settings, { 'web.nk': seed });
+  const cookie = issuer.token({ iss: settings.auth.jwt[0].issuer });
+  await using client = await connected(gateway, () => ({ Cookie: `__Host-session=${cookie}` }), {
+    name: 'shop',
+  });
+  assert.equal(await nameOf(server, client), 'shop [alice]');
+
+  await using trader = await connected(gateway, () => ({ Cookie: `__Host-session=${cookie}` }));
+  const statuses = client.status()[Symbol.asyncIterator]();
+  const prices = trader.subscribe('prices.eur', { max: 1 });
+  await trader.flush();
+  client.publish('orders.new', 'one');
+  client.publish('prices.eur', 'forged');
+  client.subscribe('orders.new', { callback: () => {} });
+  await client.flush();
+  const refused: string[] = [];
+  while (refused.length < 2) {
+    const { value } = await statuses.next();
+    if (value?.type === 'error') refused.push(value.error.message.toLowerCase());
+  }
+  assert.match(refused.join(), /publish to "prices\.eur".*subscription to "orders\.new"/);
+  assert.equal(prices.getReceived(), 0);
 });
