@@ -11,8 +11,8 @@ const SESSIONS = 20;
 const MAX_BYTES_PER_SESSION = MiB;
 /** What a stalled session holds in its own queues: one read on its way, one read ahead, each up to 64 KiB. */
 const MAX_QUEUED_PER_SESSION = 192 * KiB;
-/** More than the noise between rounds, less than what the sessions of one round may cost. */
-const MAX_GROWTH_OF_LATER_ROUNDS = 8 * MiB;
+/** More than the noise between rounds (up to 8 MiB seen), less than what the sessions of one round may cost (20 MiB). */
+const MAX_GROWTH_OF_LATER_ROUNDS = 12 * MiB;
 /** What was read and passed on may lie about until it is collected, nobody helping. */
 const MAX_GARBAGE_BYTES = 128 * MiB;
 const ROUNDS = 2;
