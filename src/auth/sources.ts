@@ -1,4 +1,5 @@
 import type { TokenSource } from '../config/config.ts';
+import { trimBlanks } from '../net/raw-headers.ts';
 import { NotGranted } from './details.ts';
 
 /** What of an opening handshake may hold a token. */
@@ -46,14 +47,14 @@ const cookies = (lines: readonly string[], name: string): readonly string[] =>
 /** RFC 6750 §2.1. Other schemes are no token; two lines are, together. */
 function bearers(lines: readonly string[]): readonly string[] {
   const isBearer = lines.some((line) => /^bearer( |$)/i.test(line));
-  return isBearer ? lines.map((line) => line.slice('Bearer'.length).trim()) : [];
+  return isBearer ? lines.map((line) => trimBlanks(line.slice('Bearer'.length))) : [];
 }
 
 /** Base64url, since a subprotocol must be a token of HTTP, and a list of them is divided by commas. */
 const offered = (lines: readonly string[]): readonly string[] =>
   lines
     .flatMap((line) => line.split(','))
-    .map((name) => name.trim())
+    .map(trimBlanks)
     .filter((name) => name.startsWith(SUBPROTOCOL))
     .map((name) => decoded(name.slice(SUBPROTOCOL.length)));
 
@@ -69,7 +70,8 @@ function parameters(target: string, name: string): readonly string[] {
 function valuesOf(pairs: readonly string[], name: string): string[] {
   const values: string[] = [];
   for (const pair of pairs) {
-    const text = pair.trim();
+    // No more than browsers take away: U+00A0 before __Host- is another name for them, and any page of the domain may set it.
+    const text = trimBlanks(pair);
     if (text.startsWith(name) && text[name.length] === '=') values.push(text.slice(name.length + 1));
   }
   return values;
