@@ -29,7 +29,8 @@ export function fillNameTemplate(
     .map((part) => (typeof part === 'string' ? part : (values[part.value] ?? '')))
     .join('');
   const clean = text.replace(/\p{C}/gu, '').trim();
-  let length = clean.length;
+  // A character takes a byte at least, so that a long name costs no more than a short one.
+  let length = Math.min(clean.length, MAX_NAME_BYTES);
   // No character is cut in two: a half of one would be written as U+FFFD.
   while (Buffer.byteLength(clean.slice(0, length)) > MAX_NAME_BYTES || isHalf(clean, length)) length--;
   return clean.slice(0, length);

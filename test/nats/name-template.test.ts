@@ -28,6 +28,13 @@ test('a name has at most 128 bytes, and no half of a character', () => {
   assert.equal(filled('{name}', { name: 'é'.repeat(100) }), 'é'.repeat(64));
 });
 
+test('the longest name that limits.controlLineBytes lets in is cut at once', (t) => {
+  const measure = t.mock.method(Buffer, 'byteLength');
+  assert.equal(filled('{name}', { name: 'x'.repeat(1024 * 1024) }), 'x'.repeat(128));
+  assert.equal(filled('{name}', { name: '€'.repeat(300_000) }), '€'.repeat(42));
+  assert.ok(measure.mock.callCount() < 1000, String(measure.mock.callCount()));
+});
+
 test('who the client is comes from its token, and from nowhere else', () => {
   assert.equal(filled('{user}@{tenant}', { user: 'alice', tenant: 'acme' }), 'alice@acme');
   assert.equal(filled('[{user}]', { name: 'alice' }), '[]');
