@@ -20,20 +20,36 @@ export function readNameTemplate(text: string): NameTemplate | undefined {
   return template.some((part) => typeof part === 'string' && /[{}]/.test(part)) ? undefined : template;
 }
 
-/** Without control and format characters, which could disturb programs that show it, and cut to 128 bytes. */
+/** What clients write themselves, the one that says more first. */
+const BY_CLIENTS = ['origin', 'name'] as const satisfies readonly NameValue[];
+
+/**
+ * Without control and format characters, which could disturb programs that show it, and cut to 128 bytes: first what
+ * clients write themselves, which could else push out who they are.
+ */
 export function fillNameTemplate(
   template: NameTemplate,
   values: Readonly<Partial<Record<NameValue, string>>>,
 ): string {
-  const text = template
-    .map((part) => (typeof part === 'string' ? part : (values[part.value] ?? '')))
-    .join('');
-  const clean = text.replace(/\p{C}/gu, '').trim();
-  // A character takes a byte at least, so that a long name costs no more than a short one.
-  let length = Math.min(clean.length, MAX_NAME_BYTES);
+  const filled = (by: typeof values): string =>
+    template.map((part) => (typeof part === 'string' ? part : clean(by[part.value] ?? ''))).join('');
+  let kept = { ...values, origin: '', name: '' };
+  for (const value of BY_CLIENTS) {
+    const times = template.filter((part) => typeof part !== 'string' && part.value === value).length;
+    const room = Math.max(0, MAX_NAME_BYTES - Buffer.byteLength(clean(filled(kept))));
+    kept = { ...kept, [value]: cut(clean(values[value] ?? ''), Math.floor(room / Math.max(1, times))) };
+  }
+  return cut(clean(filled(kept)).trim(), MAX_NAME_BYTES);
+}
+
+const clean = (text: string): string => text.replace(/\p{C}/gu, '');
+
+function cut(text: string, mostBytes: number): string {
+  // A character takes a byte at least, so that a long text costs no more than a short one.
+  let length = Math.min(text.length, mostBytes);
   // No character is cut in two: a half of one would be written as U+FFFD.
-  while (Buffer.byteLength(clean.slice(0, length)) > MAX_NAME_BYTES || isHalf(clean, length)) length--;
-  return clean.slice(0, length);
+  while (Buffer.byteLength(text.slice(0, length)) > mostBytes || isHalf(text, length)) length--;
+  return text.slice(0, length);
 }
 
 const isHalf = (text: string, length: number): boolean => {

@@ -28,6 +28,20 @@ test('a name has at most 128 bytes, and no half of a character', () => {
   assert.equal(filled('{name}', { name: 'é'.repeat(100) }), 'é'.repeat(64));
 });
 
+test('what a client writes pushes out nothing that the gateway knows (T99)', () => {
+  const name = `shop [bob]${' '.repeat(200)}`;
+  const text = filled('{name} [{user}]', { name, user: 'alice' });
+  assert.ok(text.startsWith('shop [bob]') && text.endsWith(' [alice]'), text);
+  assert.equal(text.length, 128);
+  const origin = `https://${'a'.repeat(300)}.example`;
+  assert.match(
+    filled('{name}{origin} [{user}]', { name, origin, user: 'alice' }),
+    /^https:\/\/a+ \[alice\]$/,
+  );
+  assert.match(filled('{name}{name}@{user}', { name: 'é'.repeat(90), user: 'alice' }), /^é{60}@alice$/);
+  assert.equal(filled('{name}-{user}', { name, user: 'ü'.repeat(128) }), `-${'ü'.repeat(63)}`);
+});
+
 test('the longest name that limits.controlLineBytes lets in is cut at once', (t) => {
   const measure = t.mock.method(Buffer, 'byteLength');
   assert.equal(filled('{name}', { name: 'x'.repeat(1024 * 1024) }), 'x'.repeat(128));
