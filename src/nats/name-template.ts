@@ -24,8 +24,8 @@ export function readNameTemplate(text: string): NameTemplate | undefined {
 const BY_CLIENTS = ['origin', 'name'] as const satisfies readonly NameValue[];
 
 /**
- * Without control and format characters, which could disturb programs that show it, and cut to 128 bytes: first what
- * clients write themselves, which could else push out who they are.
+ * Without control and format characters and separators of lines, which could disturb programs that show it, and cut to
+ * 128 bytes: first what clients write themselves, which could else push out who they are.
  */
 export function fillNameTemplate(
   template: NameTemplate,
@@ -42,7 +42,7 @@ export function fillNameTemplate(
   return cut(clean(filled(kept)).trim(), MAX_NAME_BYTES);
 }
 
-const clean = (text: string): string => text.replace(/\p{C}/gu, '');
+const clean = (text: string): string => text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '');
 
 function cut(text: string, mostBytes: number): string {
   // A character takes a byte at least, so that a long text costs no more than a short one.

@@ -20,6 +20,7 @@ test('a word that is not known, and a brace alone, are refused', () => {
 
 test('what a client calls itself cannot break lines of a log of the server', () => {
   assert.equal(filled('{name}', { name: '\u001b[31ma\r\nb\0c\u202ed\ud800 ' }), '[31mabcd');
+  assert.equal(filled('{name}', { name: 'a\u2028b\u2029c\u0085d' }), 'abcd');
 });
 
 test('a name has at most 128 bytes, and no half of a character', () => {
