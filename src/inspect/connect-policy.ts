@@ -12,6 +12,12 @@ export type ConnectRules = {
   readonly name: NameTemplate | undefined;
 };
 
+/**
+ * By these a client once chose its account. nats-server answers them with an Authorization Violation, which would be
+ * taken for a refusal of our login: any visitor could raise that error of the operator.
+ */
+const WITHOUT_ACCOUNT: ConnectChanges = { account: null, new_account: null };
+
 type NameFacts = Readonly<Partial<Record<NameValue, string>>>;
 
 /**
@@ -40,7 +46,7 @@ function connectPolicy({ login, clientCredentials, name }: ConnectRules, facts: 
       return { kind: 'end', reason: 'forbidden', problem: 'policy', expected };
     },
     connect: (connect, { nonce }) => ({
-      ...(clientCredentials === 'keep' ? {} : WITHOUT_LOGIN),
+      ...(clientCredentials === 'keep' ? {} : { ...WITHOUT_LOGIN, ...WITHOUT_ACCOUNT }),
       ...login?.fields(nonce),
       ...named(connect),
     }),

@@ -1,0 +1,27 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type ConnectRules, connectPolicies } from '../../src/inspect/connect-policy.ts';
+import { userLogin } from '../../src/nats/login.ts';
+import { INFO, Inspected } from './inspected.ts';
+
+const reading = userLogin('web', Buffer.from('secret'));
+const login = reading.ok ? reading.login : assert.fail(reading.problem);
+
+/** What a server gets of a CONNECT with these fields. */
+function sent(fields: string, rules: Partial<ConnectRules>): string {
+  const all = { login: undefined, clientCredentials: 'drop' as const, name: undefined, ...rules };
+  const inspected = new Inspected('enforce', undefined, connectPolicies(all, {}));
+  inspected.inspector.firstInfo(Buffer.from(INFO));
+  return inspected.toUpstream(Buffer.from(`CONNECT {${fields}}\r\n`)).up;
+}
+
+test('a client that names an account cannot make the server refuse our login', () => {
+  const fields = '"account":"A","new_account":true,"ACCOUNT_":"kept"';
+  const unknown = '"ACCOUNT_":"kept"';
+  assert.equal(sent(fields, { login }), `CONNECT {"user":"web","pass":"secret",${unknown}}\r\n`);
+  assert.equal(sent('"Account":"A","new_\\u0061ccount":true', {}), 'CONNECT {}\r\n');
+  assert.equal(
+    sent(fields, { clientCredentials: 'keep', name: ['page'] }),
+    `CONNECT {"name":"page","account":"A","new_account":true,${unknown}}\r\n`,
+  );
+});
