@@ -75,9 +75,8 @@ export class Authorizer {
     const grant = this.#grantOf(verified, nowMs);
     // Other keys have come meanwhile: not worth remembering.
     if (this.#verifier.generation !== this.#generation) return grant;
-    const takenUntilMs = verified.expiresAtMs + verified.toleranceMs;
     const { endsAtMs = Number.POSITIVE_INFINITY } = grant;
-    this.#granted.set(digest, grant, Math.min(nowMs + VERIFIED_MS, takenUntilMs, endsAtMs));
+    this.#granted.set(digest, grant, Math.min(nowMs + VERIFIED_MS, verified.takenUntilMs, endsAtMs));
     return grant;
   }
 

@@ -21,8 +21,8 @@ const MOST_KEYS_TRIED = 10;
 export type VerifiedToken = {
   readonly claims: Claims;
   readonly expiresAtMs: number;
-  /** How much longer than its expiry the token is taken. */
-  readonly toleranceMs: number;
+  /** It is not taken any more from then on: by its expiry or its age, and the tolerance. */
+  readonly takenUntilMs: number;
 };
 
 type Key = CryptoKey | KeyObject;
@@ -128,7 +128,9 @@ async function verified(
     const claim = claimAt(claims, path);
     if (typeof claim === 'object' || String(claim) !== value) throw new NotGranted('token_claim');
   }
-  return { claims, expiresAtMs: exp * 1000, toleranceMs: config.toleranceMs };
+  const expiresAtMs = exp * 1000;
+  const agedAtMs = iat === undefined || config.maxAgeMs === 0 ? expiresAtMs : iat * 1000 + config.maxAgeMs;
+  return { claims, expiresAtMs, takenUntilMs: Math.min(expiresAtMs, agedAtMs) + config.toleranceMs };
 }
 
 function optionsOf(form: TokenForm, config: IssuerConfig, nowMs: number): JWTVerifyOptions {
