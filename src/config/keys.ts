@@ -49,10 +49,13 @@ export function optionalSection<S extends z.ZodRawShape>(description: string, ex
   return z.preprocess((raw) => (raw === null ? undefined : raw), made).meta({ description });
 }
 
-/** The same for a section that may be switched off in words: a route can undo what the top says. */
+/**
+ * A section that may be absent, or switched off in words: a route can undo what the top says. With all its keys commented
+ * out it is neither, since it is there for protection: its required keys are missing.
+ */
 export function switchedSection<S extends z.ZodRawShape>(description: string, expected: string, shape: S) {
   const made = requiredSection(description, expected, shape).optional();
-  const isNone = (raw: unknown): boolean => raw === null || (typeof raw === 'string' && isOff(raw));
+  const isNone = (raw: unknown): boolean => typeof raw === 'string' && isOff(raw);
   return z.preprocess((raw) => (isNone(raw) ? undefined : raw), made).meta({ description, switched: true });
 }
 

@@ -44,12 +44,17 @@ test('a short section has its defaults, and raises inspection so that the end ca
 });
 
 test('without auth, or with off, nobody is asked', async () => {
-  for (const text of [REQUIRED, withAuth('off'), withAuth('')]) {
+  for (const text of [REQUIRED, withAuth('off')]) {
     const { config, problems } = await load(text);
     assert.deepEqual(problems, []);
     assert.equal(config?.inspect, 'off');
     assert.ok(config !== undefined && !('auth' in config));
   }
+});
+
+test('auth without a key below it is no off: what was commented out, or came from an empty template, is missed', async () => {
+  const { problems } = await load(withAuth(''));
+  assert.deepEqual(problems, ['missing 3:1 auth.from', 'missing 3:1 auth.jwt']);
 });
 
 test('a route has the auth of the top, the very object, or its own whole, or none', async () => {
