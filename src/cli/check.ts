@@ -1,5 +1,5 @@
 import { certificateEnds } from '../config/certificate-ends.ts';
-import type { Config, RouteConfig } from '../config/config.ts';
+import type { AuthConfig, Config, RouteConfig } from '../config/config.ts';
 import { type ConfigSource, loadConfig } from '../config/load.ts';
 import { formatProblem, type Problem, urgentWarnings } from '../config/problems.ts';
 import { counted } from '../config/text.ts';
@@ -77,6 +77,7 @@ function summary({
   origins,
   upstream,
   connect,
+  auth,
   engine,
   compression,
   inspect,
@@ -105,6 +106,7 @@ function summary({
     ...(upstream.proxySigner === undefined
       ? []
       : [`           signs CONNECT as proxy ${upstream.proxySigner.publicKey}`]),
+    ...(auth === undefined ? [] : [`auth       ${authText(auth)}`]),
     ...connectLines(connect),
     `engine     ${engine}`,
     ...(compression.enabled
@@ -117,8 +119,16 @@ function summary({
     `timeouts   handshake ${durationText(timeouts.handshakeMs)}, ping ${durationText(timeouts.pingMs)}, silence ${durationText(timeouts.silenceMs)}, stall ${durationText(timeouts.stallMs)}`,
     `drain      after ${durationText(drain.delayMs)}, over ${durationText(drain.timeoutMs)}${drain.budgetMs === 0 ? '' : `, within ${durationText(drain.budgetMs)}`}`,
     `log        ${log.level}, ${log.format === 'auto' ? 'text at a terminal, else JSON' : log.format}`,
-    ...routes.flatMap(routeLines),
+    ...routes.flatMap((route) => routeLines(route, auth)),
   ];
+}
+
+/** Who may open a session, beside the rules for origins. */
+function authText(auth: AuthConfig | undefined): string {
+  if (auth === undefined) return 'off (nobody is asked)';
+  const { required, from, issuers } = auth;
+  const sources = from.map((source) => ('name' in source ? `${source.kind} ${source.name}` : source.kind));
+  return `token of ${issuers.map(({ issuer }) => issuer).join(', ')} from ${sources.join(', ')}${required ? '' : '; without one let in, too'}`;
 }
 
 function connectLines({ login, clientCredentials, name }: Config['connect']): string[] {
@@ -129,11 +139,15 @@ function connectLines({ login, clientCredentials, name }: Config['connect']): st
   ];
 }
 
-function routeLines({ name, origins, upstream, subprotocols, inspect, limits }: RouteConfig): string[] {
+function routeLines(
+  { name, origins, upstream, auth, subprotocols, inspect, limits }: RouteConfig,
+  top: AuthConfig | undefined,
+): string[] {
   const opaque = upstream.servers[0]?.opaque === true;
   return [
     `route      ${name} -> ${upstream.servers.map((server) => `${opaque ? 'tcp://' : ''}${server.name}`).join(', ')}${upstream.tls === undefined ? '' : ' over TLS'}`,
     `           origins ${origins.allow.join(', ')}; without Origin: ${origins.missing}; Origin null: ${origins.opaque}`,
+    ...(auth === top ? [] : [`           auth ${authText(auth)}`]),
     `           inspect ${inspect}; sessions ${limits.sessions === 0 ? 'as all' : limits.sessions}; frames up to ${limits.maxFrameBytes} bytes${subprotocols.length === 0 ? '' : `; subprotocols ${subprotocols.join(', ')}`}`,
   ];
 }

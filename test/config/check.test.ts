@@ -103,6 +103,27 @@ test('TLS to the servers and PROXY headers are described', async () => {
   assert.equal(out[upstream + 1], '             TLS from TLSv1.2 before INFO; PROXY header: v2');
 });
 
+test('who is asked for a token is described, at the top and where a route differs', async () => {
+  const keys = 'keys: {url: https://id.example/jwks?secret=CANARY}';
+  const { out } = await run(`${REQUIRED}auth:
+  from: [{cookie: __Host-session}, {header: authorization}]
+  jwt: [{issuer: https://id.example, audience: web, ${keys}}]
+routes:
+  - path: /same
+  - path: /open
+    auth: off
+  - path: /own
+    auth: {required: off, from: [{query: token}], jwt: [{issuer: b, audience: c, ${keys}}]}
+`);
+  const lines = out.filter((line) => line.includes('auth ')).map((line) => line.trim());
+  assert.deepEqual(lines, [
+    'auth       token of https://id.example from cookie __Host-session, header',
+    'auth off (nobody is asked)',
+    'auth token of b from query token; without one let in, too',
+  ]);
+  assert.doesNotMatch(out.join(), /CANARY/);
+});
+
 test('the public key that nats-server must trust is shown, and its seed is not', async () => {
   const content = 'origins: self\nupstream: {servers: nats://n, proxySeedFile: seed}\n';
   const { code, out, err } = await run(content);
