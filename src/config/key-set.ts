@@ -44,9 +44,12 @@ type Members = Readonly<Record<string, unknown>>;
 const isObject = (value: unknown): value is Members =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-function isUsable({ kty, use, crv, n, e, x, y, d }: Members): boolean {
+function isUsable({ kty, use, key_ops: operations, alg, crv, n, e, x, y, d }: Members): boolean {
   // A private key in public is nobody's proof any more.
   if (d !== undefined || (use !== undefined && use !== 'sig')) return false;
+  // What is not kept of it could not limit it: without these it would verify more than its issuer says.
+  if (operations !== undefined && !(Array.isArray(operations) && operations.includes('verify'))) return false;
+  if (alg !== undefined && !isText(alg)) return false;
   if (kty === 'RSA')
     return isText(n) && isText(e) && bitsOf(n) >= RSA_BITS.least && bitsOf(n) <= RSA_BITS.most;
   if (typeof kty !== 'string' || !Object.hasOwn(CURVES, kty)) return false;

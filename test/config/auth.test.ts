@@ -204,9 +204,13 @@ test('a secret is in no message, and in nothing that writes the configuration ou
 test('of a key set only public keys that verify signatures are taken, without their addresses', async () => {
   const good = signingKey('a', 'RS256').jwk;
   const keys = [
-    { ...good, x5u: 'https://evil.example' },
+    { ...good, x5u: 'https://evil.example', key_ops: ['verify'] },
     { ...signingKey('b').jwk, use: 'enc' },
     { ...signingKey('c').jwk, d: 'AA' },
+    { ...signingKey('d').jwk, use: undefined, key_ops: ['deriveKey'] },
+    { ...signingKey('e').jwk, key_ops: 'verify' },
+    { ...signingKey('f').jwk, alg: ['ES256'] },
+    { ...signingKey('g').jwk, alg: '' },
     { kty: 'oct', k: 'AAAA' },
     { ...good, n: String(good['n']).slice(0, 100) },
     { ...good, n: String(good['n']).repeat(3) },
