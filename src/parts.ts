@@ -12,6 +12,7 @@ import { Places } from './places.ts';
 import type { Prepared } from './prepare.ts';
 import { Recorder } from './recorder.ts';
 import { Overload } from './session/overload.ts';
+import { ReadTurns } from './session/read-turns.ts';
 import type { SessionObserver } from './session/session-contract.ts';
 import { Sessions } from './session/sessions.ts';
 import { SessionLog } from './session-log.ts';
@@ -48,6 +49,7 @@ export class Parts {
   readonly wheel: TimerWheel;
   readonly pool: BufferPool;
   readonly queues: SendQueues;
+  readonly turns = new ReadTurns();
   readonly admission: Admission;
   /** Connections to upstreams beside those of sessions. */
   readonly dialPlaces: Places;

@@ -134,7 +134,7 @@ export class Runtime implements Running {
   }
 
   #makeRoute(config: RouteConfig, before: Runtime | undefined): Route {
-    const { pool, wheel, queues, counters, overload: held, sessionObserver: observer } = this.#parts;
+    const { pool, wheel, queues, turns, counters, overload: held, sessionObserver: observer } = this.#parts;
     const { timeouts } = this.config;
     const { traffic, compression: counts } = counters.addRoute(config.name);
     const { tls, upstreams } = this.#poolFor(config, before);
@@ -149,7 +149,7 @@ export class Runtime implements Running {
         : undefined,
       upstreams,
       authorizer: config.auth && this.#authorizerOf(config.auth),
-      sessionParts: { pool, wheel, limits, traffic, observer, held, queues },
+      sessionParts: { pool, wheel, limits, traffic, observer, held, queues, turns },
     };
   }
 

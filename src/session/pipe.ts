@@ -3,6 +3,7 @@ import type { BufferPool } from '../bytes/buffer-pool.ts';
 import { SocketWriter } from '../bytes/socket-writer.ts';
 import type { SessionSides } from '../inspect/inspection.ts';
 import type { ByteSocket } from '../websocket/byte-socket.ts';
+import type { Reader, ReadTurns } from './read-turns.ts';
 
 /**
  * Payload bytes and pauses of all sessions together. These are plain numbers, read at scrape time, because a metrics
@@ -26,6 +27,7 @@ type PipeParts = {
   readonly traffic: Traffic;
   readonly held: HeldBytes;
   readonly wheel: { readonly nowMs: number; readonly tick: number };
+  readonly turns: Pick<ReadTurns, 'mustWait'>;
 };
 
 export type PipeOwner = {
@@ -55,7 +57,7 @@ const MAX_MARKS = 64;
  * Each direction holds at most what one read brought plus one read ahead. A direction that is paused says since
  * when, so that its owner can set a deadline.
  */
-export class Pipe implements SessionSides {
+export class Pipe implements SessionSides, Reader {
   readonly client: ByteSocket;
   readonly upstream: SocketWriter;
   #unmarkedBytes = 0;
@@ -82,6 +84,13 @@ export class Pipe implements SessionSides {
     this.#owner = owner;
   }
 
+  /** Its turn has come: both sides are read on, unless bytes wait for the other. */
+  readOn(): void {
+    if (!this.#open) return;
+    if (this.upstreamStalledSinceMs === undefined) this.client.resume();
+    if (this.clientStalledSinceMs === undefined) this.upstream.socket.resume();
+  }
+
   /** From the client. The chunk goes back to the pool when the kernel has it. */
   writeToUpstream(chunk: Buffer): void {
     if (!this.#openToUpstream) {
@@ -90,7 +99,11 @@ export class Pipe implements SessionSides {
     }
     this.bytesToUpstream += chunk.length;
     this.#parts.traffic.bytesToUpstream += chunk.length;
-    if (this.upstream.write(chunk)) return;
+    const { length } = chunk;
+    if (this.upstream.write(chunk)) {
+      if (this.#parts.turns.mustWait(this, length)) this.client.pause();
+      return;
+    }
     this.#heldForUpstream = this.#hold(this.#heldForUpstream, this.upstream.heldBytes);
     if (this.upstreamStalledSinceMs !== undefined) return;
     this.upstreamStalledSinceMs = this.#parts.wheel.nowMs;
@@ -146,7 +159,10 @@ export class Pipe implements SessionSides {
     const flows = this.client.write(chunk);
     this.#unmarkedBytes += chunk.length;
     if (this.#unmarkedBytes >= MARK_BYTES) this.#mark();
-    if (flows) return;
+    if (flows) {
+      if (this.#parts.turns.mustWait(this, chunk.length)) this.upstream.socket.pause();
+      return;
+    }
     this.#heldForClient = this.#hold(this.#heldForClient, this.client.heldBytes);
     if (this.clientStalledSinceMs !== undefined) return;
     this.clientStalledSinceMs = this.#parts.wheel.nowMs;

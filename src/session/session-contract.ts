@@ -5,6 +5,7 @@ import type { CloseReason } from '../close-reason.ts';
 import type { TimerWheel } from '../timer-wheel.ts';
 import type { LivenessLimits } from './liveness.ts';
 import type { HeldBytes, Traffic } from './pipe.ts';
+import type { ReadTurns } from './read-turns.ts';
 import type { Queues } from './stall-watch.ts';
 
 /** Who is connected to what: for the log line and the live view. */
@@ -44,6 +45,7 @@ export type SessionParts = {
   readonly traffic: Traffic;
   readonly held: HeldBytes;
   readonly queues: Queues;
+  readonly turns: ReadTurns;
   readonly observer: SessionObserver;
 };
 

@@ -42,6 +42,7 @@ async function piped() {
   const traffic = new Traffic();
   const wheel = { nowMs: 7000, tick: 1 };
   const seen = { held: 0, marks: 0, stalls: 0 };
+  const turns = { isOver: false, mustWait: (): boolean => turns.isOver };
   const held = {
     hold(bytes: number): void {
       seen.held += bytes;
@@ -51,12 +52,23 @@ async function piped() {
     },
   };
   const owner = { onMark: () => void seen.marks++, onStall: () => void seen.stalls++ };
-  const pipe = new Pipe(client, pair.near, { pool, traffic, held, wheel }, owner);
+  const pipe = new Pipe(
+    client,
+    pair.near,
+    {
+      pool,
+      traffic,
+      held,
+      wheel,
+      turns,
+    },
+    owner,
+  );
   const chunk = (length: number): Buffer => {
     const slot = pool.take();
     return pool.lend(slot, slot + length);
   };
-  return { pair, client, pool, traffic, wheel, seen, pipe, chunk };
+  return { pair, client, pool, traffic, wheel, turns, seen, pipe, chunk };
 }
 
 test('bytes are counted in their direction, for the session and for all', async () => {
@@ -182,4 +194,26 @@ test('a mark follows each 128 KiB to the client, up to 64 in one tick of the whe
   wheel.tick++;
   for (let times = 0; times < 4; times++) pipe.writeToClient(half);
   assert.equal(seen.marks, 66);
+});
+
+test('a side whose turn is over is paused, and read on when it comes again, unless bytes wait or all is over', async () => {
+  const { pair, client, chunk, pipe, turns } = await piped();
+  await using _ = pair;
+  turns.isOver = true;
+  pipe.writeToUpstream(chunk(100));
+  assert.deepEqual(client.asked, ['pause']);
+  pipe.writeToClient(Buffer.from('x'));
+  assert.equal(pair.near.isPaused(), true);
+  pipe.readOn();
+  assert.deepEqual(client.asked, ['pause', 'resume']);
+  assert.equal(pair.near.isPaused(), false);
+
+  client.takes = false;
+  pipe.writeToClient(Buffer.from('x'));
+  pipe.readOn();
+  assert.equal(pair.near.isPaused(), true, 'bytes wait for the client');
+  pipe.shut();
+  client.asked.length = 0;
+  pipe.readOn();
+  assert.deepEqual(client.asked, []);
 });

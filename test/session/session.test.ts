@@ -6,6 +6,7 @@ import { BufferPool } from '../../src/bytes/buffer-pool.ts';
 import { createLog } from '../../src/log.ts';
 import { Overload } from '../../src/session/overload.ts';
 import { Traffic } from '../../src/session/pipe.ts';
+import { ReadTurns } from '../../src/session/read-turns.ts';
 import { Session } from '../../src/session/session.ts';
 import type { EndedSession, UpstreamSide } from '../../src/session/session-contract.ts';
 import { TimerWheel } from '../../src/timer-wheel.ts';
@@ -88,6 +89,7 @@ async function session(upstream: FakeUpstream): Promise<{
     traffic: new Traffic(),
     held,
     queues: { unacknowledged: async () => undefined },
+    turns: new ReadTurns(),
     observer: {
       onFault: (error) => faults.push(error),
       onPingAnswered: (seconds) => answered.push(seconds),
