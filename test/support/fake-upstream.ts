@@ -56,7 +56,7 @@ export class FakeUpstream extends EventEmitter implements AsyncDisposable {
   /** The connection number `index`, when it has come. */
   async connection(index = 0): Promise<UpstreamConnection> {
     while (this.connections.length <= index)
-      await once(this, 'connection', { signal: AbortSignal.timeout(10_000) });
+      await once(this, 'connection', { signal: AbortSignal.timeout(30_000) });
     return this.connections[index]!;
   }
 
@@ -109,7 +109,7 @@ export class UpstreamConnection extends EventEmitter {
   }
 
   /** Waits until `holds`, checked at each change. */
-  async until(holds: (connection: this) => boolean, timeoutMs = 10_000): Promise<void> {
+  async until(holds: (connection: this) => boolean, timeoutMs = 30_000): Promise<void> {
     const signal = AbortSignal.timeout(timeoutMs);
     while (!holds(this)) await once(this, 'change', { signal });
   }

@@ -274,7 +274,7 @@ export class GatewayProcess extends EventEmitter implements AsyncDisposable {
   async #fetch(path: string): Promise<string> {
     const agent = false as unknown as Agent;
     const request = get({ host: '127.0.0.1', port: this.#adminPort, path, agent });
-    const [response] = (await once(request, 'response', { signal: AbortSignal.timeout(10_000) })) as [
+    const [response] = (await once(request, 'response', { signal: AbortSignal.timeout(30_000) })) as [
       IncomingMessage,
     ];
     const body = await text(response);

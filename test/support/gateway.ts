@@ -62,7 +62,7 @@ export class LogCapture extends EventEmitter {
         const line = this.lines[from];
         if (line !== undefined && matches(line)) return line;
       }
-      await once(this, 'line', { signal: AbortSignal.timeout(10_000) });
+      await once(this, 'line', { signal: AbortSignal.timeout(30_000) });
     }
   }
 

@@ -89,7 +89,7 @@ export class Issuer extends EventEmitter implements AsyncDisposable {
 
   /** When so many requests have come. */
   async asked(times: number): Promise<void> {
-    while (this.requests.length < times) await once(this, 'request', { signal: AbortSignal.timeout(10_000) });
+    while (this.requests.length < times) await once(this, 'request', { signal: AbortSignal.timeout(30_000) });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

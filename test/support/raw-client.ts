@@ -183,7 +183,7 @@ export class RawClient extends EventEmitter implements AsyncDisposable {
     };
   }
 
-  async until(holds: () => boolean, timeoutMs = 10_000): Promise<void> {
+  async until(holds: () => boolean, timeoutMs = 30_000): Promise<void> {
     const signal = AbortSignal.timeout(timeoutMs);
     while (!holds()) await once(this, 'change', { signal });
   }
