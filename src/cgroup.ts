@@ -30,9 +30,9 @@ const UNLIMITED_BYTES = 2 ** 60;
 export type SystemMemory = {
   readonly limitBytes: number;
   /**
-   * What of it is in use, without files that the kernel can drop. Version 2 counts socket buffers too, which are
-   * gigabytes for 5,000 clients that do not read; version 1 does not. undefined: there is no limit to reach, or the
-   * system does not say. Never rejects.
+   * Bytes in use, without cached files that the kernel can drop. cgroup v2 also counts socket buffers, which are
+   * gigabytes for 5,000 clients that do not read; v1 does not. undefined: no limit is set, or the system does not
+   * say. Never rejects.
    */
   usedBytes(): Promise<number | undefined>;
 };

@@ -83,7 +83,7 @@ export class Authorizer {
   #grantOf({ claims, expiresAtMs }: VerifiedToken, nowMs: number): Grant {
     const { identity, graceMs } = this.#config;
     const endsAtMs = graceMs === undefined ? undefined : Math.min(expiresAtMs + graceMs, MAX_DATE_MS);
-    // Clocks may differ by more than the grace: a session that ends at once is no use.
+    // If the clock tolerance is larger than the grace, the session would end in the moment in which it begins.
     if (endsAtMs !== undefined && endsAtMs <= nowMs) throw new NotGranted('token_expired');
     return { identity: identityOf(claims, identity), endsAtMs };
   }

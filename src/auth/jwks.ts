@@ -181,7 +181,7 @@ const shown = (url: string): string => {
   return `${origin}${pathname}`;
 };
 
-/** On a connection of its own; a redirect is no answer. Never rejects. */
+/** Opens a connection of its own, and follows no redirect. Never rejects. */
 async function fetchKeys(url: string, timeoutMs: number): Promise<Fetched> {
   // Loaded with the first fetch, as it is large.
   const { Client } = await import('undici');

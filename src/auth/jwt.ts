@@ -161,7 +161,7 @@ async function signedByOne(token: string, keys: readonly Key[], options: JWTVeri
   throw failure;
 }
 
-/** By the code of jose's error. @throws what is no verdict on the token. */
+/** The refusal that an error of jose means. @throws the error itself, if it says nothing about the token. */
 function refusalOf(error: unknown): NotGranted {
   const { code, claim } = error as { readonly code?: string; readonly claim?: string };
   if (code === 'ERR_JWT_CLAIM_VALIDATION_FAILED')

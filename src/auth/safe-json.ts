@@ -18,7 +18,7 @@ export function parseSafely(text: string): Readonly<Record<string, unknown>> | u
   }
 }
 
-/** Looks at keys and depth alone: what is no JSON at all is left to the parser. */
+/** Checks keys and depth only; JSON.parse refuses what is not JSON. */
 function isUnambiguous(text: string): boolean {
   /** The keys of each object that is open; of lists undefined. */
   const open: (Set<string> | undefined)[] = [];

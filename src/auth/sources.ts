@@ -58,7 +58,7 @@ const offered = (lines: readonly string[]): readonly string[] =>
     .filter((name) => name.startsWith(SUBPROTOCOL))
     .map((name) => decoded(name.slice(SUBPROTOCOL.length)));
 
-/** '' is no token at all. */
+/** An empty text if it is not base64url; the form of the token is refused later. */
 const decoded = (text: string): string =>
   /^[A-Za-z0-9_-]+$/.test(text) ? Buffer.from(text, 'base64url').toString('latin1') : '';
 

@@ -13,8 +13,8 @@ export type ConnectRules = {
 };
 
 /**
- * By these a client once chose its account. nats-server answers them with an Authorization Violation, which would be
- * taken for a refusal of our login: any visitor could raise that error of the operator.
+ * nats-server answers a client that names an account with an Authorization Violation. The log would take that for a
+ * refusal of the gateway's login, so any visitor could raise an error meant for the operator.
  */
 const WITHOUT_ACCOUNT: ConnectChanges = { account: null, new_account: null };
 

@@ -122,7 +122,7 @@ test('docs/login.md: what it writes down is a page that may do what it should an
   await using client = await connected(gateway, () => ({ Cookie: `__Host-session=${cookie}` }), {
     name: 'shop',
   });
-  assert.equal(await nameOf(server, client), 'shop [alice]');
+  assert.equal(await nameOf(server, client), '[alice] shop');
 
   await using trader = await connected(gateway, () => ({ Cookie: `__Host-session=${cookie}` }));
   const statuses = client.status()[Symbol.asyncIterator]();
