@@ -1,14 +1,15 @@
-import type { Authorizer } from './auth/authorizer.ts';
+import type { Granted } from './auth/authorizer.ts';
 import { NotGranted } from './auth/details.ts';
 import type { Grant } from './auth/grant.ts';
 import type { RouteConfig } from './config/config.ts';
 import { DEFAULT_ROUTE } from './config/routes.ts';
 import type { Refusal } from './handshake-outcome.ts';
 import { connectPolicies } from './inspect/connect-policy.ts';
+import type { LoginHint } from './inspect/inspection.ts';
 import { type InspectionRules, Inspector } from './inspect/inspector.ts';
 import type { AdmissionSlot } from './listener/admission.ts';
 import type { HandshakeFacts, PendingHandshake } from './listener/pending-handshake.ts';
-import type { Login } from './nats/login.ts';
+import type { Login, LoginSource } from './nats/login.ts';
 import { headerLines } from './net/raw-headers.ts';
 import type { Parts } from './parts.ts';
 import type { Route, Runtime } from './runtime.ts';
@@ -27,6 +28,8 @@ type HandshakeContext = {
   slot: AdmissionSlot | undefined;
   /** undefined: nobody was asked, or without a token is let in as well. */
   grant: Grant | undefined;
+  /** undefined: the client logs in by itself. */
+  login: Login | undefined;
   upstream: Upstream | undefined;
 };
 
@@ -75,6 +78,7 @@ export class SessionOpener {
       route,
       slot: undefined,
       grant: undefined,
+      login: undefined,
       upstream: undefined,
     };
     this.#waiting.add(pending);
@@ -113,20 +117,17 @@ export class SessionOpener {
     return undefined;
   }
 
-  /** Who the client is, before anything is dialled for it. */
-  #authorize(handshake: HandshakeContext): Promise<Refused | undefined> | undefined {
-    const { authorizer } = handshake.route;
-    return authorizer && this.#ask(authorizer, handshake);
-  }
-
-  async #ask(authorizer: Authorizer, handshake: HandshakeContext): Promise<Refused | undefined> {
-    const { pending } = handshake;
+  /** Who the client is and how it logs in, before anything is dialled for it. */
+  async #authorize(handshake: HandshakeContext): Promise<Refused | undefined> {
+    const { pending, route } = handshake;
+    const { authorizer, config } = route;
     const { rawHeaders, url: target = '' } = pending.request;
     const request = { target, header: (name: string) => headerLines(rawHeaders, name) };
     try {
-      const { detail, grant } = await authorizer.authorize(request, pending.signal);
-      this.#parts.recorder.authorized(detail);
-      handshake.grant = grant;
+      const granted = await authorizer?.authorize(request, pending.signal);
+      handshake.grant = granted?.grant;
+      handshake.login = loginFor(config.connect.login, granted);
+      if (granted !== undefined) this.#parts.recorder.authorized(granted.detail);
     } catch (error) {
       if (error instanceof NotGranted) {
         const { outcome, detail, reason: cause } = error;
@@ -164,7 +165,7 @@ export class SessionOpener {
   }
 
   #begin(handshake: HandshakeContext, client: ByteSocket): void {
-    const { grant, pending, route, slot, upstream } = handshake;
+    const { grant, login, pending, route, slot, upstream } = handshake;
     if (slot === undefined || upstream === undefined)
       throw new Error('a session needs a slot and an upstream');
     const { announced, inspected, recorder, sessions } = this.#parts;
@@ -178,7 +179,8 @@ export class SessionOpener {
       natsClientId: upstream.info.clientId,
       ...(grant === undefined ? {} : loginOf(grant)),
     };
-    const inspector = this.#inspectorFor(facts, route.config, upstream.server, pending.facts.secure === true);
+    const tls = pending.facts.secure === true;
+    const inspector = this.#inspectorFor(facts, login, route.config, upstream.server, tls);
     const session = new Session(facts, client, upstream.socket, route.sessionParts, inspector);
     if (inspector !== undefined) inspected.add(facts.id, inspector);
     slot.accepted();
@@ -196,6 +198,7 @@ export class SessionOpener {
    */
   #inspectorFor(
     session: SessionFacts,
+    login: Login | undefined,
     { name, inspect: level, info, connect, limits, upstream }: RouteConfig,
     server: DialTarget,
     tls: boolean,
@@ -208,9 +211,9 @@ export class SessionOpener {
     const rules: InspectionRules = {
       level,
       maxLineBytes: limits.maxControlLineBytes,
-      info: { ...info, tls, clientIp: clientAddress, needsNoLogin: connect.login !== undefined },
-      policies: connectPolicies(connect, connectionFacts(session)),
-      ...(connect.login === undefined ? {} : { loginHint: loginHint(connect.login) }),
+      info: { ...info, tls, clientIp: clientAddress, needsNoLogin: login !== undefined },
+      policies: connectPolicies({ ...connect, login }, connectionFacts(session)),
+      ...(login === undefined ? {} : { loginHint: loginHint(login) }),
       ...(proxySigner === undefined ? {} : { sign: proxySigner.sign }),
     };
     return new Inspector(rules, pool, {
@@ -223,6 +226,12 @@ export class SessionOpener {
       onLameDuck: () => runtime().route(name)?.upstreams.markLameDuck(server),
     });
   }
+}
+
+/** That of the grant comes first. */
+function loginFor(source: LoginSource | undefined, granted: Granted | undefined): Login | undefined {
+  const { grant, token } = granted ?? {};
+  return grant?.login ?? source?.of({ identity: grant?.identity, endsAtMs: grant?.endsAtMs, token });
 }
 
 const loginOf = ({ identity: { user, tenant }, endsAtMs }: Grant) => ({
@@ -248,7 +257,9 @@ const connectionFacts = ({ id, clientAddress, origin, route, user, tenant }: Ses
   ...(tenant === undefined ? {} : { tenant }),
 });
 
-/** The login is ours, so a refusal is for the operator. */
-const loginHint = ({ kind, who, hint }: Login): string =>
-  hint ??
-  `nats-server refused the login that connect gives to clients (kind ${kind}${who === undefined ? '' : `, ${who}`}); compare it with the users of the server, whose log says more`;
+const loginHint = ({ kind, who, isOfClient, hint }: Login): LoginHint => ({
+  isOfClient,
+  text:
+    hint ??
+    `nats-server refused the login that connect gives to clients (kind ${kind}${who === undefined ? '' : `, ${who}`}); compare it with the users of the server, whose log says more`,
+});

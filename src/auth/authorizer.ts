@@ -25,8 +25,13 @@ const MAX_DATE_MS = 8.64e15;
 /** What all authorizers share. */
 export type AuthParts = { readonly gate: Gate; readonly keySets: RemoteKeySets };
 
-/** `grant`: undefined for a client without a token, where none is required. */
-export type Granted = { readonly detail: GrantedDetail; readonly grant: Grant | undefined };
+export type Granted = {
+  readonly detail: GrantedDetail;
+  /** undefined, as is the token: a client without a token, where none is required. */
+  readonly grant: Grant | undefined;
+  /** For the login of this client alone: never remembered, never shown. */
+  readonly token: string | undefined;
+};
 
 /** Says who the client of an opening handshake is. Unavailable never means allowed. */
 export class Authorizer {
@@ -51,18 +56,18 @@ export class Authorizer {
     const token = findToken(this.#config.from, request);
     if (token === undefined) {
       if (this.#config.required) throw new NotGranted('token_missing');
-      return { detail: 'anonymous', grant: undefined };
+      return { detail: 'anonymous', grant: undefined, token };
     }
     this.#forgetOldKeys();
     const digest = digestOf(token);
     const nowMs = Date.now();
     const known = this.#granted.get(digest, nowMs);
-    if (known !== undefined) return { detail: 'cached', grant: known };
+    if (known !== undefined) return { detail: 'cached', grant: known, token };
     const refused = this.#refused.get(digest, nowMs);
     if (refused !== undefined) throw new NotGranted(refused);
     try {
       const grant = await this.#verify(token, digest, nowMs, signal);
-      return { detail: 'verified', grant };
+      return { detail: 'verified', grant, token };
     } catch (error) {
       if (error instanceof NotGranted && !PASSING.has(error.detail))
         this.#refused.set(digest, error.detail, nowMs + REFUSED_MS);

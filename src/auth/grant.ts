@@ -1,4 +1,5 @@
 import type { AuthConfig } from '../config/config.ts';
+import type { Login } from '../nats/login.ts';
 import { NotGranted } from './details.ts';
 
 export type Claims = Readonly<Record<string, unknown>>;
@@ -16,6 +17,8 @@ export type Grant = {
   readonly identity: Identity;
   /** Milliseconds since the epoch: the session ends then; undefined: it goes on. */
   readonly endsAtMs: number | undefined;
+  /** In place of the login that `connect` has for the client. */
+  readonly login?: Login;
 };
 
 const MAX_TEXT_BYTES = 256;

@@ -4,7 +4,7 @@ import { fillNameTemplate, type NameTemplate, type NameValue } from '../nats/nam
 import type { Policy } from './inspection.ts';
 
 export type ConnectRules = {
-  /** undefined: clients log in by themselves. */
+  /** undefined: the client logs in by itself. Its secrets are let go when CONNECT is written. */
   readonly login: Login | undefined;
   /** What becomes of credentials that a client writes. */
   readonly clientCredentials: 'keep' | 'drop' | 'refuse';
@@ -31,6 +31,9 @@ export function connectPolicies(rules: ConnectRules, facts: NameFacts): readonly
 }
 
 function connectPolicy({ login, clientCredentials, name }: ConnectRules, facts: NameFacts): Policy {
+  const isKept = login === undefined && clientCredentials === 'keep';
+  // A session has one CONNECT, and goes on for days.
+  let unused = login;
   const named = (connect: Connect): ConnectChanges => {
     if (name === undefined) return {};
     const own = connect.fields.get('name');
@@ -45,10 +48,14 @@ function connectPolicy({ login, clientCredentials, name }: ConnectRules, facts: 
       const expected = 'a CONNECT without credentials (connect.clientCredentials: refuse)';
       return { kind: 'end', reason: 'forbidden', problem: 'policy', expected };
     },
-    connect: (connect, { nonce }) => ({
-      ...(clientCredentials === 'keep' ? {} : { ...WITHOUT_LOGIN, ...WITHOUT_ACCOUNT }),
-      ...login?.fields(nonce),
-      ...named(connect),
-    }),
+    connect(connect, { nonce }) {
+      const credentials = unused?.fields(nonce);
+      unused = undefined;
+      return {
+        ...(isKept ? {} : { ...WITHOUT_LOGIN, ...WITHOUT_ACCOUNT }),
+        ...credentials,
+        ...named(connect),
+      };
+    },
   };
 }

@@ -1,7 +1,7 @@
 import { type Connect, type ConnectChanges, type ConnectReading, writeConnect } from '../nats/connect.ts';
 import { type InfoRules, rewriteInfo } from '../nats/info-rewrite.ts';
 import type { Operation } from '../nats/operation.ts';
-import { type Policy, type PolicyContext, type Verdict, violation } from './inspection.ts';
+import { type LoginHint, type Policy, type PolicyContext, type Verdict, violation } from './inspection.ts';
 import { linePolicy } from './line-policy.ts';
 import { signaturePolicy } from './signature-policy.ts';
 
@@ -12,8 +12,7 @@ export type EnforcementRules = {
   readonly info: InfoRules;
   /** Gives the `proxy_sig` of CONNECT for the server's nonce. */
   readonly sign?: (nonce: string) => string;
-  /** What to change when the server refuses a login that is not of the client. */
-  readonly loginHint?: string;
+  readonly loginHint?: LoginHint;
   /** Asked after the policies that every enforcer has. */
   readonly policies?: readonly Policy[];
 };

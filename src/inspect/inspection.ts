@@ -49,6 +49,13 @@ export interface Inspection {
   readonly hint: string | undefined;
 }
 
+/** What to change when the server refuses the login that the gateway has written into CONNECT. */
+export type LoginHint = {
+  readonly text: string;
+  /** It is made of what the client has sent, so the configuration may be right. */
+  readonly isOfClient: boolean;
+};
+
 /** What happens to an operation. undefined: it passes unchanged. */
 export type Verdict =
   /** Its line is replaced by these bytes; its payload follows unchanged. */

@@ -6,6 +6,7 @@ import { type Direction, VERB } from '../nats/operations.ts';
 import type { ParseError } from '../nats/protocol.ts';
 import { isNonce } from '../nats/proxy-signature.ts';
 import { connectionTypeHint } from '../nats/user-jwt.ts';
+import type { LoginHint } from './inspection.ts';
 import { closeCodeOf, type ServerErrorKind, serverErrorKind } from './server-errors.ts';
 import { Subscriptions } from './subscriptions.ts';
 
@@ -42,17 +43,17 @@ export class ObservedFacts {
   /** What to change on the server, if its refusal of the login can be explained. */
   hint: string | undefined;
   readonly #observer: InspectionObserver;
-  readonly #ownLoginHint: string | undefined;
+  readonly #writtenLogin: LoginHint | undefined;
   #isLameDuck = false;
   /** Becomes the hint when the server refuses the login. */
   #loginHint: string | undefined;
   /** When the client sent its PING that has no answer yet; 0: none. */
   #pingSentAtMs = 0;
 
-  /** `ownLoginHint`: what to change when the server refuses the login, which is not of the client. */
-  constructor(observer: InspectionObserver, ownLoginHint?: string) {
+  /** `writtenLogin`: where the login in CONNECT is not the client's own. */
+  constructor(observer: InspectionObserver, writtenLogin?: LoginHint) {
     this.#observer = observer;
-    this.#ownLoginHint = ownLoginHint;
+    this.#writtenLogin = writtenLogin;
   }
 
   /** The close code that the server's last -ERR asks for. */
@@ -94,9 +95,9 @@ export class ObservedFacts {
   }
 
   #loginRefused(): void {
-    const own = this.#ownLoginHint;
-    this.hint = own ?? this.#loginHint;
-    if (own !== undefined) this.#observer.onOwnLoginRefused(own);
+    const written = this.#writtenLogin;
+    this.hint = written?.text ?? this.#loginHint;
+    if (written?.isOfClient === false) this.#observer.onOwnLoginRefused(written.text);
   }
 
   /** An operation of the client that passes. */

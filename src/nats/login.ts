@@ -4,11 +4,32 @@ import { claimsOfJwt, connectionTypeHint } from './user-jwt.ts';
 
 export type LoginKind = 'user' | 'token' | 'creds' | 'nkey';
 
-/** A login that the gateway has for its clients. Its secrets are in the closure of `fields` alone. */
+/** What is known of the client that a login is for. */
+export type LoginClient = {
+  /** undefined: the client was not asked who it is, or is let in without a token. */
+  readonly identity: { readonly user: string; readonly tenant: string | undefined } | undefined;
+  /** Milliseconds since the epoch: its session ends then. */
+  readonly endsAtMs: number | undefined;
+  /** That proved the identity. */
+  readonly token: string | undefined;
+};
+
+/** How the clients of a route log in. */
+export type LoginSource = {
+  readonly kind: LoginKind;
+  /** Whose logins these are, for people. */
+  readonly who: string | undefined;
+  /** Made before the server is dialled. */
+  readonly of: (client: LoginClient) => Login;
+};
+
+/** The login of one client. Its secrets are in the closure of `fields` alone. */
 export type Login = {
   readonly kind: LoginKind;
   /** Whose it is, where that is no secret: the name of the user, or a public key. */
   readonly who: string | undefined;
+  /** It is made of what the client has sent, so a refusal by the server says nothing about the configuration. */
+  readonly isOfClient: boolean;
   /**
    * The credential fields of CONNECT for a server that sent this nonce: all of them, null for those that this kind does
    * not have, so that nothing of the client's own is mixed with it.
@@ -17,6 +38,13 @@ export type Login = {
   /** Why a server may refuse it, where that can be known from here. */
   readonly hint: string | undefined;
 };
+
+/** All clients have the same login. */
+export const sameForAll = (login: Login): LoginSource => ({
+  kind: login.kind,
+  who: login.who,
+  of: () => login,
+});
 
 /** The problem says what to write and quotes nothing of the content. */
 export type LoginReading =
@@ -84,7 +112,7 @@ const accepted = (
   who: string | undefined,
   fields: Login['fields'],
   hint?: string,
-): LoginReading => ({ ok: true, login: { kind, who, fields, hint } });
+): LoginReading => ({ ok: true, login: { kind, who, isOfClient: false, fields, hint } });
 
 const refused = (problem: string): LoginReading => ({ ok: false, problem });
 

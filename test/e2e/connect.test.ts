@@ -2,7 +2,14 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { wsconnect } from '@nats-io/nats-core';
 import type { NatsServerOptions, RunningNatsServer } from '../../src/dev/nats-process.ts';
-import { type Login, type LoginReading, nkeyLogin, tokenLogin, userLogin } from '../../src/nats/login.ts';
+import {
+  type Login,
+  type LoginReading,
+  nkeyLogin,
+  sameForAll,
+  tokenLogin,
+  userLogin,
+} from '../../src/nats/login.ts';
 import { readNameTemplate } from '../../src/nats/name-template.ts';
 import { startTestGateway, type TestGateway } from '../support/gateway.ts';
 import { realNatsServer } from '../support/nats.ts';
@@ -36,7 +43,10 @@ const loggingIn = (
   login: Login | undefined,
   clientCredentials: 'keep' | 'drop' | 'refuse' = 'drop',
 ): Promise<TestGateway> =>
-  startTestGateway(port, { inspect: 'enforce', connect: { login, clientCredentials } });
+  startTestGateway(port, {
+    inspect: 'enforce',
+    connect: { login: login && sameForAll(login), clientCredentials },
+  });
 
 /** A WebSocket on which this CONNECT and a PING were sent, and whatever came of it. */
 async function connected(gateway: { readonly port: number }, fields = ''): Promise<RawClient> {

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { type ConnectRules, connectPolicies } from '../../src/inspect/connect-policy.ts';
-import { userLogin } from '../../src/nats/login.ts';
+import { type Login, userLogin } from '../../src/nats/login.ts';
 import { INFO, Inspected } from './inspected.ts';
 
 const reading = userLogin('web', Buffer.from('secret'));
@@ -23,5 +26,28 @@ test('a client that names an account cannot make the server refuse our login', (
   assert.equal(
     sent(fields, { clientCredentials: 'keep', name: ['page'] }),
     `CONNECT {"name":"page","account":"A","new_account":true,${unknown}}\r\n`,
+  );
+});
+
+test('the login of a client is let go with CONNECT, though the session goes on', async () => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const began = (): { readonly own: WeakRef<Login>; readonly by: Inspected } => {
+    const own: Login = { ...login, fields: () => ({ auth_token: 'of one client' }) };
+    const rules: ConnectRules = { login: own, clientCredentials: 'drop', name: undefined };
+    const by = new Inspected('enforce', undefined, connectPolicies(rules, {}));
+    by.inspector.firstInfo(Buffer.from(INFO));
+    return { own: new WeakRef(own), by };
+  };
+  const [spoke, silent] = [began(), began()];
+  spoke.by.toUpstream(Buffer.from('CONNECT {}\r\n'));
+  // A new WeakRef holds its object until the end of the turn.
+  await setImmediate();
+  collect();
+  assert.equal(spoke.own.deref(), undefined);
+  assert.notEqual(silent.own.deref(), undefined);
+  assert.equal(
+    silent.by.toUpstream(Buffer.from('CONNECT {}\r\n')).up,
+    'CONNECT {"auth_token":"of one client"}\r\n',
   );
 });

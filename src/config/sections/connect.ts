@@ -1,8 +1,9 @@
 import {
   credsLogin,
-  type Login,
   type LoginReading,
+  type LoginSource,
   nkeyLogin,
+  sameForAll,
   tokenLogin,
   userLogin,
 } from '../../nats/login.ts';
@@ -56,7 +57,7 @@ export type ConnectValues = ValuesOf<typeof connect>;
 
 export type ConnectConfig = {
   /** undefined: clients log in by themselves. */
-  readonly login: Login | undefined;
+  readonly login: LoginSource | undefined;
   readonly clientCredentials: 'keep' | 'drop' | 'refuse';
   /** undefined: the client's own name. */
   readonly name: NameTemplate | undefined;
@@ -118,9 +119,9 @@ export async function connectConfig(values: ConnectValues, files: Files): Promis
   };
 }
 
-async function loginIn(values: ConnectValues, files: Files): Promise<Login | undefined> {
+async function loginIn(values: ConnectValues, files: Files): Promise<LoginSource | undefined> {
   const { kind, user = '' } = values;
-  const read = (key: FileKey, reader: (content: Buffer) => LoginReading): Promise<Login | undefined> =>
+  const read = (key: FileKey, reader: (content: Buffer) => LoginReading): Promise<LoginSource | undefined> =>
     loginOf(key, values[key], reader, files);
   switch (kind) {
     case 'user':
@@ -141,7 +142,7 @@ async function loginOf(
   name: string | undefined,
   reader: (content: Buffer) => LoginReading,
   { read, problem, warning }: Files,
-): Promise<Login | undefined> {
+): Promise<LoginSource | undefined> {
   const path = ['connect', key];
   const content = await read(path, name, MAX_FILE_BYTES, true);
   if (content === undefined) return undefined;
@@ -152,5 +153,5 @@ async function loginOf(
     return undefined;
   }
   if (reading.warning !== undefined) warning('login', path, reading.warning);
-  return reading.login;
+  return sameForAll(reading.login);
 }
