@@ -4,7 +4,6 @@ import { opcodeIndex } from './frame-counters.ts';
 import {
   CONTROL,
   FINAL,
-  headerLength,
   lengthEnd,
   MASKED,
   MAX_HEADER_BYTES,
@@ -23,6 +22,9 @@ const {
   ping: PING,
   pong: PONG,
 } = OPCODE;
+
+/** The first byte of a binary message of one frame. */
+const WHOLE_BINARY = FINAL | BINARY;
 
 /** Called for control frames while a chunk is read; the data before them is handed on later. */
 export type ControlFrames = {
@@ -114,14 +116,18 @@ export class FrameReader {
         this.#payloadLeft = left - count;
         if (count < left) this.#key = rotate(this.#key, count);
         else if ((this.#first & CONTROL) !== 0) this.#endControl();
-      } else if (this.#header !== undefined || to - position < maskedLength(bytes[position + 1] as number)) {
-        position = this.#readCutHeader(position, to);
       } else {
         const second = bytes[position + 1] as number;
-        this.#judge(bytes[position] as number, second);
         const mask = position + lengthEnd(second);
-        this.#begin(payloadLength(bytes, position), keyAt(bytes, mask));
-        position = mask + 4;
+        if (this.#header !== undefined || mask + 4 > to) position = this.#readCutHeader(position, to);
+        else {
+          const first = bytes[position] as number;
+          // What nearly every frame is, without a call: the rules have nothing to say of it.
+          if (first === WHOLE_BINARY && second >= MASKED && !this.#insideMessage) this.#first = first;
+          else this.#judge(first, second);
+          this.#begin(payloadLength(bytes, position), keyAt(bytes, mask));
+          position = mask + 4;
+        }
       }
     }
     return end;
@@ -188,9 +194,7 @@ export class FrameReader {
     this.#checkLength(length);
     if (this.broken) return;
     const opcode = this.#first & 0x0f;
-    const index = opcodeIndex(opcode);
-    const { clientFrames } = this.#shared.counters;
-    clientFrames[index] = (clientFrames[index] as number) + 1;
+    (this.#shared.counters.clientFrames[opcodeIndex(opcode)] as number)++;
     this.#payloadLeft = length;
     this.#key = key;
     if (opcode < CLOSE) return;
@@ -239,12 +243,6 @@ export class FrameReader {
 }
 
 const NO_BYTES = Buffer.alloc(0);
-
-/**
- * Bytes of a header that has a mask, as every header of a client must: `#judge` refuses the others. `second` is
- * undefined at the end of a chunk; the result is then more than what is left.
- */
-const maskedLength = (second: number): number => headerLength(second | MASKED);
 
 function keyAt(bytes: Buffer, at: number): number {
   return (
