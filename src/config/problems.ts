@@ -44,6 +44,12 @@ export class Report {
     this.#warnings.push({ code, where, key, text, order });
   }
 
+  /** Whether this was said already, of whatever place. */
+  knows(code: string, text: string): boolean {
+    const isIt = (one: Problem): boolean => one.code === code && one.text === text;
+    return this.#problems.some(isIt) || this.#warnings.some(isIt);
+  }
+
   get failed(): boolean {
     return this.#problems.length > 0;
   }

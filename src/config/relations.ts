@@ -62,7 +62,8 @@ export function checkAt(below: Path, written: Written, report: Report): Check {
   const say =
     (level: 'problem' | 'warning') =>
     (code: string, path: Path, text: string): void => {
-      if (isInherited(written, at(path))) return;
+      // What a route inherits was judged at the top. It may contradict what only the route has, though.
+      if (isInherited(written, at(path)) && report.knows(code, text)) return;
       const { place, key } = written.locate(at(path));
       report[level](code, place, key, text);
     };

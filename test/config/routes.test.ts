@@ -162,6 +162,20 @@ for (const [name, routes, expected] of ROWS) {
   });
 }
 
+test('a level of the top that is too low for what a route adds is no silent login of the client itself', async () => {
+  const auth =
+    'auth: {from: [{header: authorization}], jwt: [{issuer: a, audience: b, keys: {url: https://a.example}}]}';
+  for (const [level, added] of [
+    ['off', 'connect: {name: x}'],
+    ['observe', 'connect: {clientCredentials: refuse}'],
+    ['observe', 'info: {hide: go}'],
+    ['off', auth],
+  ] as const) {
+    const { problems } = await load(`${REQUIRED}inspect: ${level}\nroutes:\n  - path: /a\n    ${added}\n`);
+    assert.deepEqual(problems, ['level_too_low 5:5 routes[0].inspect'], added);
+  }
+});
+
 test('what is wrong at the top is reported once, however many routes inherit it', async () => {
   const { problems } = await load(`origins: {allow: nonsense, missing: perhaps}
 limits: {frameBytes: 1}
