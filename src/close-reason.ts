@@ -140,6 +140,13 @@ export const CLOSE_REASONS = {
     finalError: 'User Authentication Expired',
     sentence: 'The token of the client has expired, and auth.expiry.grace is over.',
   },
+  killed: {
+    code: 1008,
+    initiator: 'gateway',
+    level: 'info',
+    finalError: RETURN_ERROR,
+    sentence: 'An operator or an application has ended the session by the admin API.',
+  },
   draining: {
     code: 1001,
     initiator: 'gateway',

@@ -1,9 +1,12 @@
 import { AdminServer, type AdminSource } from './admin/admin-server.ts';
 import type { MetricsText } from './admin/metrics-page.ts';
+import type { Kicked } from './auth/kicked.ts';
 import type { Config, ListenAddress } from './config/config.ts';
 import { Reloader, type ReloaderOptions } from './config/reload.ts';
 import type { ReloadReport, ReloadTrigger } from './config/reload-report.ts';
+import { routesOf } from './config/routes.ts';
 import { drainSessions } from './drain.ts';
+import { type KickReport, kickSession, kickUser } from './kick.ts';
 import { Listener } from './listener/listener.ts';
 import type { Log } from './log.ts';
 import { SessionOpener } from './open-session.ts';
@@ -207,6 +210,20 @@ export class Gateway implements AdminSource {
     this.#parts.forgetRoutes([...runtime.routeNames, ...before.routeNames]);
     logWarnings(this.#log, this.#options, next, before.prepared);
     if (this.#options.firstDial === true) void runtime.firstDial(before);
+  }
+
+  // Kicks
+
+  get asksWho(): boolean {
+    return routesOf(this.#runtime.config).some(({ auth }) => auth !== undefined);
+  }
+
+  kickSession(id: number): KickReport | undefined {
+    return kickSession(id, this.#parts);
+  }
+
+  kickUser(who: Kicked, forMs: number): Promise<KickReport | undefined> {
+    return kickUser(who, forMs, this.#parts);
   }
 
   // What is seen from outside

@@ -170,7 +170,8 @@ export const HANDSHAKE_OUTCOMES = {
   forbidden: {
     status: 403,
     class: 'client_fault',
-    sentence: 'The token is good, but does not say who you are in a way that can be used here.',
+    sentence:
+      'The token is good, but its user is not let in now, or it does not say who that is in a way that can be used here.',
   },
   authorizer_unavailable: {
     status: 503,

@@ -125,6 +125,7 @@ export class SessionOpener {
     const request = { target, header: (name: string) => headerLines(rawHeaders, name) };
     try {
       const granted = await authorizer?.authorize(request, pending.signal);
+      if (this.#isKicked(granted?.grant)) throw new NotGranted('kicked');
       handshake.grant = granted?.grant;
       handshake.login = loginFor(config.connect.login, granted);
       if (granted !== undefined) this.#parts.recorder.authorized(granted.detail);
@@ -138,6 +139,10 @@ export class SessionOpener {
       if (!pending.signal.aborted) throw error;
     }
     return undefined;
+  }
+
+  #isKicked(grant: Grant | undefined): boolean {
+    return grant !== undefined && this.#parts.kicked.has(grant.identity, Date.now());
   }
 
   async #dial(handshake: HandshakeContext): Promise<Refused | undefined> {
@@ -154,14 +159,17 @@ export class SessionOpener {
   }
 
   /** Answers 101 and starts the session in the same turn. */
-  #accept(handshake: HandshakeContext): undefined {
-    const { pending, route } = handshake;
+  #accept(handshake: HandshakeContext): Refused | undefined {
+    const { grant, pending, route } = handshake;
+    // Its user may have been kicked while it was dialled for.
+    if (this.#isKicked(grant)) return { outcome: 'forbidden', detail: 'kicked' };
     pending.accept(() => {
       const engine = route.compression?.engineFor(pending.request) ?? route.engine;
       engine.upgrade(pending.request, pending.socket, (client) => this.#begin(handshake, client));
       // True when a session has taken the upstream over.
       return handshake.upstream === undefined;
     });
+    return undefined;
   }
 
   #begin(handshake: HandshakeContext, client: ByteSocket): void {

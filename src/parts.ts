@@ -1,6 +1,7 @@
 import { Metrics } from './admin/metrics.ts';
 import { Gate } from './auth/gate.ts';
 import { RemoteKeySets } from './auth/jwks.ts';
+import { KickedUsers } from './auth/kicked.ts';
 import { BufferPool } from './bytes/buffer-pool.ts';
 import { Counters } from './counters.ts';
 import { EventLoop } from './event-loop.ts';
@@ -56,6 +57,7 @@ export class Parts {
   /** Of all routes: how many tokens are verified at once, and the keys of issuers. */
   readonly gate = new Gate();
   readonly keySets: RemoteKeySets;
+  readonly kicked = new KickedUsers();
   readonly overload: Overload;
   readonly announced: AnnouncedWarnings;
   readonly metrics: Metrics;

@@ -1,4 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
+import { type Kicked, MOST_KICKED } from '../auth/kicked.ts';
 import type { AdminConfig, ListenAddress } from '../config/config.ts';
 import { answer, json, refuse, takesGzip, wantsHtml } from '../private-http/answer.ts';
 import type { Deadlines, DropReason } from '../private-http/connection.ts';
@@ -6,6 +7,7 @@ import type { Exchange } from '../private-http/exchange.ts';
 import { PrivateServer } from '../private-http/server.ts';
 import type { Status } from '../status.ts';
 import { asHtml, asText } from './index-page.ts';
+import { readKick } from './kick-request.ts';
 import { MetricsPage, type MetricsText } from './metrics-page.ts';
 import { ScrapeRhythm } from './scrape-rhythm.ts';
 
@@ -22,7 +24,14 @@ export type AdminSource = {
   metrics(openMetrics: boolean): Promise<MetricsText>;
   /** What became of it, to be shown as it is; undefined: there is nothing to reload from. */
   reload(trigger: 'api'): Promise<{ readonly outcome: string } | undefined>;
+  /** Some route asks who its clients are. */
+  readonly asksWho: boolean;
+  kickSession(id: number): KickReport | undefined;
+  kickUser(who: Kicked, forMs: number): Promise<KickReport | undefined>;
 };
+
+/** What a kick has done, to be shown as it is; undefined in its place: it could not be done. */
+type KickReport = { readonly ended: number };
 
 /** The admin port: health, metrics, status. What is below /api needs the token, if there is one. */
 export class AdminServer {
@@ -108,9 +117,13 @@ export class AdminServer {
     routes.get('/api/sessions', (exchange) => this.#sessions(exchange));
     routes.get('/api/sessions/:id{[1-9][0-9]*}', (exchange) => {
       const session = source.status.session(Number(exchange.req.param('id')));
-      if (session !== undefined) return json(exchange, session);
-      return refuse(exchange, 404, 'no_session', 'it has ended, or never was; see /api/sessions.');
+      return session === undefined ? noSession(exchange) : json(exchange, session);
     });
+    routes.post('/api/sessions/:id{[1-9][0-9]*}/kick', (exchange) => {
+      const report = source.kickSession(Number(exchange.req.param('id')));
+      return report === undefined ? noSession(exchange) : json(exchange, report);
+    });
+    routes.post('/api/sessions/kick', (exchange) => this.#kick(exchange));
     routes.post('/api/reload', async (exchange) => {
       const report = await source.reload('api');
       if (report === undefined)
@@ -141,6 +154,20 @@ export class AdminServer {
     return json(exchange, this.#source.status.sessions(after, limit));
   }
 
+  async #kick(exchange: Exchange): Promise<Response> {
+    const asked = readKick(await exchange.req.text());
+    if (typeof asked === 'string') return refuse(exchange, 400, 'body', asked);
+    const { who, forMs } = asked;
+    if (forMs > 0 && !this.#source.asksWho) {
+      const text = 'no route has auth, so no user is known who could be kept out; leave for away.';
+      return refuse(exchange, 409, 'no_auth', text);
+    }
+    const report = await this.#source.kickUser(who, forMs);
+    if (report !== undefined) return json(exchange, report);
+    const text = `${MOST_KICKED} users are kept out already; try again when the time of some is over.`;
+    return refuse(exchange, 503, 'too_many_kicked', text);
+  }
+
   #unauthorized(exchange: Exchange): Promise<Response> | undefined {
     const { token } = this.#config;
     if (token === undefined) {
@@ -153,6 +180,9 @@ export class AdminServer {
     return refuse(exchange, 401, 'unauthenticated', hint, { 'WWW-Authenticate': 'Bearer' });
   }
 }
+
+const noSession = (exchange: Exchange): Promise<Response> =>
+  refuse(exchange, 404, 'no_session', 'it has ended, or never was; see /api/sessions.');
 
 const isLoopback = (address: string): boolean =>
   address === '::1' || address.startsWith('127.') || address.startsWith('::ffff:127.');

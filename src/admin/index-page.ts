@@ -7,10 +7,15 @@ const PAGES: readonly (readonly [path: string, says: string])[] = [
   ['/api/reload', 'POST: read the configuration again'],
   ['/api/sessions', 'who is connected; ?after=ID for more, ?limit=N for fewer'],
   ['/api/sessions/ID', 'one of them, with what inspection saw'],
+  ['/api/sessions/ID/kick', 'POST: end it'],
+  [
+    '/api/sessions/kick',
+    'POST {"user": "…", "for": "10m"}: end all sessions of a user, who stays out for that time',
+  ],
 ];
 
 export const asText = (): string =>
-  `natsgate admin port\n\n${PAGES.map(([path, says]) => `${path.padEnd(18)}${says}\n`).join('')}`;
+  `natsgate admin port\n\n${PAGES.map(([path, says]) => `${path.padEnd(24)}${says}\n`).join('')}`;
 
 /** For a browser, which asks for HTML: the same with links. */
 export const asHtml = (): string => {

@@ -23,6 +23,7 @@ export const AUTH_DETAILS = {
   token_type: { outcome: 'unauthenticated', level: 'warn' },
   token_claim: { outcome: 'unauthenticated', level: 'warn' },
   claim_unusable: { outcome: 'forbidden', level: 'warn' },
+  kicked: { outcome: 'forbidden', level: 'info' },
   authorizer_busy: { outcome: 'authorizer_unavailable', level: 'warn' },
   keys_unavailable: { outcome: 'authorizer_unavailable', level: 'error' },
   keys_stale: { outcome: 'authorizer_unavailable', level: 'error' },

@@ -44,6 +44,9 @@ class Admin implements AsyncDisposable {
         await this.held?.promise;
         return { outcome: 'applied' };
       },
+      asksWho: false,
+      kickSession: () => undefined,
+      kickUser: () => Promise.resolve(undefined),
     };
     const config = { address: { host: '127.0.0.1', port: 0 }, hosts: [], token: undefined };
     this.server = new AdminServer(config, source, { ...DEADLINES, ...deadlines });

@@ -287,6 +287,8 @@ describe('errors below /api', () => {
       ['/api/sessions/999999', '404 no_session'],
       ['/api/sessions/99999999999999999999', '404 no_session'],
       ['/api/reload', '405 method'],
+      ['/api/sessions/kick', '405 method'],
+      ['/api/sessions/1/kick', '405 method'],
     ] as const)
       assert.equal(await problem(path), expected, path);
     assert.equal(await problem('/api/status', { method: 'POST' }), '405 method');
