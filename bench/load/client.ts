@@ -13,10 +13,12 @@ export type Target = {
   readonly hello?: string;
 };
 
-const requestFor = (path: string): string =>
+/** `token`: of a client that says who it is. */
+export const requestFor = (path: string, token?: string): string =>
   [
     `GET ${path} HTTP/1.1`,
     'Host: 127.0.0.1',
+    ...(token === undefined ? [] : [`Authorization: Bearer ${token}`]),
     'Upgrade: websocket',
     'Connection: Upgrade',
     'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { serve } from '../helper.ts';
 import { Client, type Target } from './client.ts';
 import { type Block, block, maskedFrame } from './frames.ts';
-import { type HandshakeKind, handshakes } from './handshakes.ts';
+import { type HandshakeKind, handshakes, logins } from './handshakes.ts';
 import { type Latencies, pingPong } from './ping-pong.ts';
 
 /** The clients of every measurement, in a process of their own: prebuilt bytes out, counting in. */
@@ -117,6 +117,9 @@ const methods = {
     readonly kind: HandshakeKind;
   }): Promise<void> {
     return handshakes(load.target, load.count, load.inFlight, load.kind);
+  },
+  logins(load: { readonly target: Target; readonly tokens: readonly (string | null)[] }): Promise<number[]> {
+    return logins(load.target, load.tokens);
   },
   /** All clients ask for a flood and read nothing of it. */
   stopAndAsk(): void {

@@ -1,4 +1,4 @@
-import { openSocket, REQUEST, type Target } from './client.ts';
+import { openSocket, REQUEST, requestFor, type Target } from './client.ts';
 import { MASKED_CLOSE } from './frames.ts';
 
 export type HandshakeKind =
@@ -27,22 +27,39 @@ export async function handshakes(
   await Promise.all(Array.from({ length: inFlight }, worker));
 }
 
-function openAndClose(target: Target): Promise<void> {
+/** One after the other, each with one of the tokens. Microseconds from the request to INFO. */
+export async function logins(target: Target, tokens: readonly (string | null)[]): Promise<number[]> {
+  const times: number[] = [];
+  for (const token of tokens)
+    times.push(await openAndClose(target, requestFor(target.path ?? '/', token ?? undefined)));
+  return times;
+}
+
+/** Microseconds from the request, which is sent when the connection is there, to INFO. */
+function openAndClose(target: Target, request = REQUEST): Promise<number> {
   return new Promise((resolve, reject) => {
     let text = '';
     let done = false;
+    let sentMs = 0;
+    let tookMs = 0;
     const socket = openSocket(target, (chunk) => {
       if (done) return;
       text += chunk.toString('latin1');
       if (!text.includes('INFO ') || !text.endsWith('\r\n')) return;
       done = true;
+      tookMs = performance.now() - sentMs;
       if (target.protocol === 'ws') socket.write(MASKED_CLOSE);
       else socket.end();
     });
-    if (target.protocol === 'ws') socket.write(REQUEST);
+    socket.once(target.tls ? 'secureConnect' : 'connect', () => {
+      sentMs = performance.now();
+      if (target.protocol === 'ws') socket.write(request);
+    });
     socket.setTimeout(DEADLINE_MS, () => socket.destroy(new Error('a handshake took too long')));
     socket.on('error', reject);
-    socket.on('close', () => (done ? resolve() : reject(new Error(`no INFO, but ${JSON.stringify(text)}`))));
+    socket.on('close', () =>
+      done ? resolve(1000 * tookMs) : reject(new Error(`no INFO, but ${JSON.stringify(text)}`)),
+    );
   });
 }
 

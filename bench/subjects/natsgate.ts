@@ -68,7 +68,20 @@ export async function startLevels(
 ): Promise<Subject> {
   const options = { upstreamPort };
   const routes = Object.entries(levels).map(([path, inspect]) => ({ path, inspect }));
-  return subjectOf(await startProgram('cut-through', 'off', options, () => [], routes), options);
+  return startWith(options, { routes });
+}
+
+/** One program whose routes differ in the keys that `routes` gives them; more keys for all of it, and files beside it. */
+export async function startWith(
+  options: StartOptions,
+  more: {
+    readonly config?: object;
+    readonly routes?: readonly object[];
+    readonly files?: Readonly<Record<string, string>>;
+  },
+): Promise<Subject> {
+  const flags = options.exactMemory === true ? EXACT_MEMORY.flags : [];
+  return subjectOf(await startProgram('cut-through', 'off', options, () => flags, more), options);
 }
 
 async function start(
@@ -78,7 +91,7 @@ async function start(
   root: string,
 ): Promise<Subject> {
   const flags = options.exactMemory === true ? EXACT_MEMORY.flags : [];
-  return subjectOf(await startProgram(engine, inspect, options, () => flags, [], root), options);
+  return subjectOf(await startProgram(engine, inspect, options, () => flags, {}, root), options);
 }
 
 function startProgram(
@@ -86,7 +99,7 @@ function startProgram(
   inspect: Inspect,
   { upstreamPort, tls, exactMemory }: StartOptions,
   flags: (folder: string) => readonly string[],
-  routes: readonly { readonly path: string; readonly inspect: Inspect }[] = [],
+  { config: more = {}, routes = [], files: moreFiles = {} }: Parameters<typeof startWith>[1] = {},
   root = ROOT,
 ): Promise<Program> {
   const program = join(root, 'src', 'main.ts');
@@ -101,12 +114,13 @@ function startProgram(
     routes,
     limits: { handshakesPerSecond: 1_000_000, handshakesInFlight: 10_000 },
     drain: { delay: '0s', timeout: '0s' },
+    ...more,
   };
   return Program.start(
     process.execPath,
     (folder) => [...flags(folder), program, '--config', join(folder, 'natsgate.yaml')],
     // JSON is YAML.
-    { 'natsgate.yaml': JSON.stringify(config) },
+    { 'natsgate.yaml': JSON.stringify(config), ...moreFiles },
     exactMemory === true ? EXACT_MEMORY.env : {},
   );
 }
