@@ -1,0 +1,60 @@
+import { type NatsConnection, wsconnect } from '@nats-io/nats-core';
+
+/** What a page can show of its login. `why`: a word of natsgate, such as token_expired, or of the login service. */
+export type LoginState =
+  | { readonly kind: 'connecting' }
+  | { readonly kind: 'open'; readonly connection: NatsConnection }
+  | { readonly kind: 'ended'; readonly why: string };
+
+/**
+ * Connects with the cookie that the browser holds, and comes back when it has expired: before each dial `renew` sees to
+ * it that the cookie is good, and throws when the user must log in again. Resolves when it is over.
+ */
+export async function stayConnected(
+  gateway: string,
+  renew: () => Promise<unknown>,
+  onState: (state: LoginState) => void,
+): Promise<void> {
+  let connection: NatsConnection | undefined;
+  let why: string | undefined;
+  const giveUp = (reason: string): void => {
+    why ??= reason;
+    void connection?.close();
+  };
+  const wsFactory = async (url: string) => {
+    await renew().catch((error: Error) => giveUp(error.message));
+    const socket = new WebSocket(url);
+    let wasOpen = false;
+    socket.addEventListener('open', () => {
+      wasOpen = true;
+    });
+    // Browsers hide why a handshake was refused, so natsgate is asked (auth.explain).
+    socket.addEventListener('close', async () => {
+      const { outcome, detail } = wasOpen ? {} : await explain(url);
+      if (outcome === 'unauthenticated' || outcome === 'forbidden') giveUp(detail ?? outcome);
+    });
+    return { socket, encrypted: url.startsWith('wss:') };
+  };
+  onState({ kind: 'connecting' });
+  try {
+    connection = await wsconnect({ servers: gateway, name: 'chat', wsFactory, maxReconnectAttempts: -1 });
+    onState({ kind: 'open', connection });
+    for await (const { type } of connection.status()) {
+      if (type === 'disconnect') onState({ kind: 'connecting' });
+      if (type === 'reconnect') onState({ kind: 'open', connection });
+    }
+  } catch {
+    why ??= (await explain(gateway)).detail;
+  }
+  onState({ kind: 'ended', why: why ?? 'unreachable' });
+}
+
+/** What the gateway would answer to a handshake with the cookie of now. */
+const explain = (url: string): Promise<{ readonly outcome?: string; readonly detail?: string }> =>
+  fetch(url.replace(/^ws/, 'http'), {
+    credentials: 'include',
+    headers: { Accept: 'application/json' },
+  }).then(
+    (answer) => answer.json(),
+    () => ({}),
+  );

@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import type { Browser, Page } from 'playwright-core';
+import { type Example, startExample } from '../../examples/login/start.ts';
+import { launchChromium } from '../support/chromium.ts';
+
+const TIMEOUT_MS = 30_000;
+const PORTS = { page: 0, gateway: 0, admin: 0 };
+
+let browser: Browser;
+before(async () => {
+  browser = await launchChromium();
+});
+after(() => browser.close());
+
+async function loggedIn(example: Example, path = '/'): Promise<Page> {
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  page.setDefaultTimeout(TIMEOUT_MS);
+  await page.goto(example.url + path);
+  await page.getByLabel('Your name').fill('alice');
+  await page.getByRole('button', { name: 'Log in' }).click();
+  await page.locator('body[data-state=open]').waitFor();
+  return page;
+}
+
+async function say(page: Page, text: string): Promise<void> {
+  await page.getByLabel('Message').fill(text);
+  await page.getByRole('button', { name: 'Send' }).click();
+  await page.getByRole('listitem').filter({ hasText: text }).waitFor();
+}
+
+/** Values of a counter by one of its labels, without those at 0. */
+async function counted({ gateway }: Example, name: string, label: string): Promise<Record<string, number>> {
+  const { body } = await gateway.metrics(false);
+  const values: Record<string, number> = {};
+  for (const line of body.split('\n').filter((one) => one.startsWith(`${name}{`))) {
+    const [, word = ''] = new RegExp(`[{,]${label}="([^"]*)"`).exec(line) ?? [];
+    const value = Number(line.split(' ').at(-1));
+    if (value > 0) values[word] = (values[word] ?? 0) + value;
+  }
+  return values;
+}
+
+test('examples/login: a page without a credential is back by itself after its cookie expired, and out after a logout', async () => {
+  await using example = await startExample({ ports: PORTS, tokenSeconds: 2, say: () => {} });
+  const page = await loggedIn(example);
+  assert.equal(await page.evaluate('document.cookie'), '', 'no script can read the cookies');
+  await say(page, 'first');
+
+  // The next token is signed with a key that the gateway has not seen.
+  example.provider.rotateKeys();
+  example.provider.tokenSeconds = 60;
+  await page.locator('body[data-connections="2"]').waitFor();
+  await say(page, 'after the expiry');
+  assert.deepEqual(await counted(example, 'natsgate_sessions_closed_total', 'reason'), { auth_expired: 1 });
+  assert.deepEqual(await counted(example, 'natsgate_handshakes_total', 'outcome'), { accepted: 2 });
+
+  await page.getByRole('button', { name: 'Log out everywhere' }).click();
+  await page.locator('body[data-state=ended]').waitFor();
+  assert.match((await page.locator('#state').textContent()) ?? '', /^Logged out: (kicked|log in again)$/);
+  assert.deepEqual(await counted(example, 'natsgate_sessions_closed_total', 'reason'), {
+    auth_expired: 1,
+    killed: 1,
+  });
+});
+
+test('examples/login: the hook for React shows the state of the login', async () => {
+  const scripts = ['react-page'];
+  await using example = await startExample({ ports: PORTS, tokenSeconds: 60, scripts, say: () => {} });
+  const page = await loggedIn(example);
+  await page.addScriptTag({ url: '/react-page.js', type: 'module' });
+  await page.locator('#react', { hasText: 'open' }).waitFor();
+  await page.getByRole('button', { name: 'Log out everywhere' }).click();
+  await page.locator('#react', { hasText: /kicked|log in again/ }).waitFor();
+});
