@@ -160,7 +160,7 @@ export const HANDSHAKE_OUTCOMES = {
     status: 400,
     class: 'client_fault',
     sentence:
-      'The cookie that auth.from names was sent twice. Remove one of them, perhaps of another path or domain.',
+      'A cookie that auth.from or connect names was sent twice. Remove one of them, perhaps of another path or domain.',
   },
   unauthenticated: {
     status: 401,

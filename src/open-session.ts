@@ -1,6 +1,7 @@
 import type { Granted } from './auth/authorizer.ts';
 import { NotGranted } from './auth/details.ts';
 import type { Grant } from './auth/grant.ts';
+import { type AuthRequest, cookieOf } from './auth/sources.ts';
 import type { RouteConfig } from './config/config.ts';
 import { DEFAULT_ROUTE } from './config/routes.ts';
 import type { Refusal } from './handshake-outcome.ts';
@@ -127,7 +128,7 @@ export class SessionOpener {
       const granted = await authorizer?.authorize(request, pending.signal);
       if (this.#isKicked(granted?.grant)) throw new NotGranted('kicked');
       handshake.grant = granted?.grant;
-      handshake.login = loginFor(config.connect.login, granted);
+      handshake.login = loginFor(config.connect.login, request, granted);
       if (granted !== undefined) this.#parts.recorder.authorized(granted.detail);
     } catch (error) {
       if (error instanceof NotGranted) {
@@ -237,9 +238,14 @@ export class SessionOpener {
 }
 
 /** That of the grant comes first. */
-function loginFor(source: LoginSource | undefined, granted: Granted | undefined): Login | undefined {
+function loginFor(
+  source: LoginSource | undefined,
+  request: AuthRequest,
+  granted: Granted | undefined,
+): Login | undefined {
   const { grant, token } = granted ?? {};
-  return grant?.login ?? source?.of({ identity: grant?.identity, endsAtMs: grant?.endsAtMs, token });
+  const cookie = (name: string) => cookieOf(request, name);
+  return grant?.login ?? source?.of({ identity: grant?.identity, endsAtMs: grant?.endsAtMs, token, cookie });
 }
 
 const loginOf = ({ identity: { user, tenant }, endsAtMs }: Grant) => ({

@@ -24,6 +24,10 @@ export function findToken(sources: readonly TokenSource[], request: AuthRequest)
   return undefined;
 }
 
+/** A cookie, whatever is in it. @throws NotGranted when it is there twice. */
+export const cookieOf = (request: AuthRequest, name: string): string | undefined =>
+  findToken([{ kind: 'cookie', name }], request);
+
 function tokensIn(source: TokenSource, request: AuthRequest): readonly string[] {
   switch (source.kind) {
     case 'cookie':

@@ -6,7 +6,7 @@ import type { Values } from './schema.ts';
 import { checkAuth } from './sections/auth-check.ts';
 import type { Check } from './sections/check.ts';
 import { checkCompression } from './sections/compression.ts';
-import { checkConnect } from './sections/connect.ts';
+import { checkConnect } from './sections/connect-check.ts';
 import { checkDrain } from './sections/drain.ts';
 import { checkInspect } from './sections/inspect.ts';
 import { checkFrameBytes, checkLimits } from './sections/limits.ts';
@@ -48,7 +48,7 @@ type Served = Pick<
 function checkServed({ listen, timeouts }: Values, route: Served, check: Check): void {
   checkOrigins(route.origins, listen.hosts.length > 0 || route.host !== undefined, check);
   checkUpstream(route.upstream, timeouts.handshake, check);
-  checkConnect(route.connect, route.auth !== undefined, check);
+  checkConnect(route.connect, route, check);
   checkAuth(route.auth, route, check);
   checkInspect(route, check);
   checkCompression(route.compression, route.limits, check);

@@ -62,7 +62,7 @@ export class Enforcer {
       if (verdict !== undefined) return verdict;
     }
     const line = writeConnect(reading, this.#changesOf(reading, context), this.#rules.maxLineBytes);
-    return line === 'too_long' ? violation(SHORTER, 'line_too_long') : { kind: 'replace', line };
+    return line === 'too_long' ? violation(SHORTER, 'connect_too_long') : { kind: 'replace', line };
   }
 
   #changesOf(connect: Connect, context: PolicyContext): ConnectChanges {

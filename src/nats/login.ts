@@ -2,7 +2,7 @@ import { type ConnectChanges, CREDENTIAL_FIELDS } from './connect.ts';
 import { type NkeySigner, readSeed } from './nkey.ts';
 import { claimsOfJwt, connectionTypeHint } from './user-jwt.ts';
 
-export type LoginKind = 'user' | 'token' | 'creds' | 'nkey';
+export type LoginKind = 'user' | 'token' | 'jwt' | 'creds' | 'nkey';
 
 /** What is known of the client that a login is for. */
 export type LoginClient = {
@@ -12,6 +12,8 @@ export type LoginClient = {
   readonly endsAtMs: number | undefined;
   /** That proved the identity. */
   readonly token: string | undefined;
+  /** As it was sent. @throws where it was sent twice. */
+  readonly cookie: (name: string) => string | undefined;
 };
 
 /** How the clients of a route log in. */

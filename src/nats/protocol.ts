@@ -14,6 +14,7 @@ export const PARSE_PROBLEMS = [
   'size',
   'payload_end',
   'line_too_long',
+  'connect_too_long',
   'ambiguous',
   'policy',
 ] as const;
@@ -30,7 +31,8 @@ export type ParseError = {
 
 /** What nats-server answers to such an error, as clients recognise it. */
 export function serverText(problem: ParseProblem): string {
-  return problem === 'line_too_long' ? 'maximum control line exceeded' : 'Unknown Protocol Operation';
+  const isTooLong = problem === 'line_too_long' || problem === 'connect_too_long';
+  return isTooLong ? 'maximum control line exceeded' : 'Unknown Protocol Operation';
 }
 
 const MAX_SHOWN_BYTES = 32;

@@ -33,6 +33,57 @@ test('each kind of login is read from its file and needs enforce; nothing secret
   }
 });
 
+test('a login of what the client sends needs no file, and no auth', async () => {
+  for (const [text, kind, who] of [
+    [
+      'kind: user, userCookie: __Host-u, passwordCookie: __Host-p',
+      'user',
+      'the cookies __Host-u and __Host-p',
+    ],
+    ['kind: token, tokenCookie: __Host-t', 'token', 'the cookie __Host-t'],
+    ['kind: jwt, jwtCookie: __Host-j', 'jwt', 'the cookie __Host-j'],
+  ] as const) {
+    const { config, lines, warnings } = await withConnect(text);
+    assert.deepEqual([lines, warnings], [[], []], text);
+    const { login, clientCredentials } = config!.connect;
+    assert.deepEqual([login?.kind, login?.who, clientCredentials], [kind, `of ${who}`, 'drop']);
+    assert.equal(config?.inspect, 'enforce');
+  }
+  const { warnings } = await withConnect('kind: user, userCookie: u, passwordCookie: __Host-p');
+  assert.deepEqual(warnings, ['cookie_prefix 3:35 connect.userCookie']);
+});
+
+const AUTH =
+  'auth: {from: [{header: authorization}], jwt: [{issuer: a, audience: b, keys: {url: https://a/b}}]}\n';
+
+test('kind token without a key is the token that auth verified', async () => {
+  const { config, lines } = await withConnect('kind: token', AUTH);
+  assert.deepEqual([lines, config?.connect.login?.who], [[], 'of the token that auth verified']);
+  assert.deepEqual((await withConnect('kind: token')).problems, ['login_without_auth 3:17 connect.kind']);
+  const route = await withConnect('kind: token', `${AUTH}routes: [{path: /a, auth: off}]\n`);
+  assert.deepEqual(route.problems, ['login_without_auth 5:27 routes[0].auth']);
+});
+
+test('cookies of connect are judged beside origins as those of auth are', async () => {
+  const jwt = 'connect: {kind: jwt, jwtCookie: __Host-j';
+  const problemsOf = async (origins: string, more = ''): Promise<readonly string[]> =>
+    (await load(`origins: ${origins}\nupstream: nats://nats:4222\n${jwt}${more}}\n`)).problems;
+  assert.deepEqual(await problemsOf("'*'"), ['cookie_with_star 1:10 origins']);
+  for (const [origins, code, key] of [
+    [
+      '{allow: https://a.example, missing: allow}',
+      'cookie_without_origin 1:46 origins.missing',
+      'cookieWithoutOrigin',
+    ],
+    ['https://*.a.example', 'cookie_from_wildcard 1:10 origins', 'cookieFromWildcards'],
+  ] as const) {
+    assert.deepEqual(await problemsOf(origins), [code]);
+    assert.deepEqual(await problemsOf(origins, `, ${key}: on`), []);
+  }
+  const route = `${REQUIRED}routes: [{path: /a, ${jwt}}, origins: '*'}]\n`;
+  assert.deepEqual((await load(route)).problems, ['cookie_with_star 3:73 routes[0].origins']);
+});
+
 test('without connect nothing is rewritten, and nothing is inspected', async () => {
   for (const content of [
     REQUIRED,
@@ -46,10 +97,20 @@ test('without connect nothing is rewritten, and nothing is inspected', async () 
 });
 
 test('what cannot be, has its place', async () => {
-  for (const [text, expected] of [
+  for (const [text, ...expected] of [
     ['kind: jwks', 'unknown_word 3:17 connect.kind'],
     ['kind: user, user: web', 'login_incomplete 3:17 connect.kind'],
     ['kind: user, passwordFile: pass', 'login_incomplete 3:17 connect.kind'],
+    ['kind: user', 'login_incomplete 3:17 connect.kind', 'login_incomplete 3:17 connect.kind'],
+    ['kind: user, userCookie: __Host-u', 'login_incomplete 3:17 connect.kind'],
+    ['kind: jwt', 'login_incomplete 3:17 connect.kind'],
+    [
+      'kind: user, user: a, passwordFile: pass, passwordCookie: __Host-p',
+      'two_logins 3:68 connect.passwordCookie',
+    ],
+    ['kind: token, tokenFile: token, tokenCookie: __Host-t', 'two_logins 3:55 connect.tokenCookie'],
+    ['jwtCookie: __Host-j', 'login_of_other_kind 3:22 connect.jwtCookie'],
+    ['kind: jwt, jwtCookie: "a b"', 'cookie_name 3:33 connect.jwtCookie'],
     ['kind: nkey', 'login_incomplete 3:17 connect.kind'],
     ['kind: nkey, seedFile: seed, tokenFile: token', 'login_of_other_kind 3:50 connect.tokenFile'],
     ['tokenFile: token', 'login_of_other_kind 3:22 connect.tokenFile'],
@@ -61,7 +122,7 @@ test('what cannot be, has its place', async () => {
     ['name: "{nme}"', 'unknown_placeholder 3:17 connect.name'],
   ] as const) {
     const { problems, text: said } = await withConnect(text);
-    assert.deepEqual(problems, [expected], said.join('\n'));
+    assert.deepEqual(problems, expected, said.join('\n'));
     assert.doesNotMatch(said.join('\n'), /CANARY/);
   }
 });

@@ -1,6 +1,4 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { type ConnectionOptions, type NatsConnection, wsconnect } from '@nats-io/nats-core';
 import { WebSocket } from 'ws';
@@ -8,6 +6,7 @@ import { parse } from 'yaml';
 import type { RunningNatsServer } from '../../src/dev/nats-process.ts';
 import { readNameTemplate } from '../../src/nats/name-template.ts';
 import { keysAt, testAuth, testIssuer } from '../support/auth-config.ts';
+import { blocksOf } from '../support/doc-blocks.ts';
 import { startTestGateway } from '../support/gateway.ts';
 import { Issuer, seconds, signingKey } from '../support/issuer.ts';
 import { realNatsServer } from '../support/nats.ts';
@@ -98,23 +97,15 @@ describe('a client without any credential of NATS', { timeout: 60_000 }, () => {
   });
 });
 
-/** Blocks of the page in this language, in their order. */
-function blocksOf(page: string, language: string): string[] {
-  const text = readFileSync(join(import.meta.dirname, '..', '..', page), 'utf8');
-  return [...text.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\`$`, 'gms'))].map(
-    ([, block = '']) => block,
-  );
-}
-
 test('docs/login.md: what it writes down is a page that may do what it should and nothing else', async () => {
   const seed = seedOf(KIND.user);
-  const users = blocksOf('docs/login.md', '').find((block) => block.startsWith('authorization')) ?? '';
+  const [users = ''] = blocksOf('docs/login.md', 'A page with a cookie', '');
   await using server = await realNatsServer({
     config: users.replace('U…', signerOf(seed).publicKey),
     monitor: true,
   });
   await using issuer = await Issuer.start(signingKey('one'));
-  const settings = parse(blocksOf('docs/login.md', 'yaml')[0] ?? '');
+  const settings = parse(blocksOf('docs/login.md', 'A page with a cookie', 'yaml')[0] ?? '');
   settings.auth.jwt[0].keys.url = issuer.url;
   delete settings.upstream;
   await using gateway = await ReloadableGateway.start(server.port, settings, { 'web.nk': seed });

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { describe, test } from 'node:test';
+import { cookieJwt, cookieToken, cookieUser } from '../../src/nats/client-login.ts';
+import type { LoginSource } from '../../src/nats/login.ts';
 import { FakeUpstream } from '../support/fake-upstream.ts';
 import { type LogLine, startTestGateway, type TestGateway } from '../support/gateway.ts';
 import { closeFrame, frame, handshakeRequest, Opcode, RawClient } from '../support/raw-client.ts';
@@ -208,6 +210,44 @@ describe('secrets', () => {
       assert.doesNotMatch(seen, /canary/i);
     }
   });
+});
+
+describe('a login that the gateway writes', () => {
+  const CANARIES = { user: 'CanaryUser', pass: 'CanaryPass', token: 'CanaryToken', jwt: 'CanaryJwt' };
+  const { user, pass, token, jwt } = CANARIES;
+  const LOGINS: readonly [cookies: string, login: LoginSource, connect: string][] = [
+    [`u=${user}; p=${pass}`, cookieUser('u', 'p'), `"user":"${user}","pass":"${pass}"`],
+    [`t=${token}`, cookieToken('t'), `"auth_token":"${token}"`],
+    [`j=a.${jwt}.c`, cookieJwt('j'), `"jwt":"a.${jwt}.c"`],
+  ];
+  for (const [cookies, login, connect] of LOGINS)
+    test(`is nowhere but in CONNECT: ${login.who}`, async () => {
+      await using upstream = await FakeUpstream.start();
+      await using gateway = await startTestGateway(upstream.port, {
+        inspect: 'enforce',
+        connect: { login, clientCredentials: 'drop' },
+      });
+      await using client = await RawClient.open(gateway.port, { headers: { Cookie: cookies } });
+      client.send(frame(Opcode.binary, 'CONNECT {}\r\n'));
+      const connection = await upstream.connection();
+      await connection.until((one) => one.received.includes('\r\n'));
+      assert.equal(connection.received.toString(), `CONNECT {${connect}}\r\n`);
+      const seen = [await scrape(gateway), await status(gateway)];
+      for (const path of ['/api/sessions', '/api/sessions/1']) seen.push(await admin(gateway, path));
+      assert.match(seen.join(), /"route"/);
+      connection.socket.end("-ERR 'Authorization Violation'\r\n");
+      await client.closeReceived();
+      client.socket.destroy();
+      assert.match(String((await gateway.log.ended())['hint']), /cookie/);
+      assert.doesNotMatch([...seen, ...gateway.log.text].join(), /Canary/);
+      // Nor in a refusal.
+      assert.match(
+        await refused(gateway.port, handshakeWith({ Cookie: `${cookies}; ${cookies}` })),
+        /cookie: /,
+      );
+      await gateway.log.find((line) => line['outcome'] === 'cookie');
+      assert.doesNotMatch(gateway.log.text.join(), /Canary/);
+    });
 });
 
 describe('an Origin that is meant for the reader of the log', () => {

@@ -19,11 +19,12 @@ export function signerOf(seed: string): NkeySigner {
 
 export const newKey = (kind: number): NkeySigner => signerOf(seedOf(kind));
 
-/** A JWT of NATS: `nats` are its claims, `issuer` signs it. */
+/** A JWT of NATS: `nats` are its claims, `issuer` signs it. `more`: further claims beside them. */
 export function natsJwt(
   issuer: NkeySigner,
   subject: string,
   nats: Readonly<Record<string, unknown>>,
+  more: Readonly<Record<string, unknown>> = {},
 ): string {
   const part = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
   const claims = {
@@ -32,6 +33,7 @@ export function natsJwt(
     iss: issuer.publicKey,
     name: 'test',
     sub: subject,
+    ...more,
     nats: { ...nats, version: 2 },
   };
   const signed = `${part({ typ: 'JWT', alg: 'ed25519-nkey' })}.${part(claims)}`;

@@ -1,3 +1,4 @@
+import { cookieJwt, cookieToken, cookieUser, verifiedToken } from '../../nats/client-login.ts';
 import {
   credsLogin,
   type LoginReading,
@@ -7,10 +8,11 @@ import {
   tokenLogin,
   userLogin,
 } from '../../nats/login.ts';
-import { NAME_VALUES, type NameTemplate, readNameTemplate, TOKEN_VALUES } from '../../nats/name-template.ts';
+import { NAME_VALUES, type NameTemplate, readNameTemplate } from '../../nats/name-template.ts';
+import { cookieName } from '../auth-values.ts';
 import { optional, section, type ValuesOf, words } from '../keys.ts';
 import { fileName, right, type ValueParser, wrong } from '../values.ts';
-import type { Check, Files } from './check.ts';
+import type { Files } from './check.ts';
 
 const MAX_FILE_BYTES = 16 * 1024;
 
@@ -33,16 +35,21 @@ export const connect = section(
   'What CONNECT says to nats-server in the name of clients.',
   'its keys below it, such as kind: nkey',
   {
-    kind: words('Who logs in: each client by itself, or the gateway for all of them.', 'none', [
+    kind: words('Who logs in: each client by itself, or the gateway for it.', 'none', [
       'none',
       'user',
       'token',
+      'jwt',
       'creds',
       'nkey',
     ]),
     user: optional('Name of the user, for kind user.', userName),
     passwordFile: optional('File with the password of that user.', fileName),
+    userCookie: optional('Cookie with the name of the user, for kind user.', cookieName),
+    passwordCookie: optional('Cookie with the password of the user, for kind user.', cookieName),
     tokenFile: optional('File with the token of the server, for kind token.', fileName),
+    tokenCookie: optional('Cookie with the token, for kind token.', cookieName),
+    jwtCookie: optional('Cookie with a user JWT, for kind jwt.', cookieName),
     credsFile: optional('Credentials file with user JWT and seed, for kind creds.', fileName),
     seedFile: optional('File with the nkey seed of a user, for kind nkey.', fileName),
     clientCredentials: words(
@@ -51,6 +58,8 @@ export const connect = section(
       ['auto', 'keep', 'drop', 'refuse'],
     ),
     name: optional('Template of the name that nats-server shows of a connection.', nameTemplate),
+    cookieWithoutOrigin: words('Lets a cookie be beside origins.missing: allow.', 'off', ['on', 'off']),
+    cookieFromWildcards: words('Lets a cookie be beside origins with a wildcard.', 'off', ['on', 'off']),
   },
 );
 export type ConnectValues = ValuesOf<typeof connect>;
@@ -64,51 +73,10 @@ export type ConnectConfig = {
 };
 
 type FileKey = 'passwordFile' | 'tokenFile' | 'credsFile' | 'seedFile';
-/** What each kind needs, and nothing else of these. */
-const KEYS_OF = {
-  none: [],
-  user: ['user', 'passwordFile'],
-  token: ['tokenFile'],
-  creds: ['credsFile'],
-  nkey: ['seedFile'],
-} as const satisfies Record<ConnectValues['kind'], readonly ('user' | FileKey)[]>;
-const KIND_KEYS = Object.values(KEYS_OF).flat();
 
 /** Whether CONNECT must be written anew. */
 export const changesConnect = ({ kind, clientCredentials, name }: ConnectValues): boolean =>
   kind !== 'none' || clientCredentials === 'drop' || clientCredentials === 'refuse' || name !== undefined;
-
-/** `asks`: clients are asked who they are. */
-export function checkConnect(values: ConnectValues, asks: boolean, { problem, isWritten }: Check): void {
-  const unknown = TOKEN_VALUES.find((value) =>
-    values.name?.some((part) => typeof part === 'object' && part.value === value),
-  );
-  if (unknown !== undefined && !asks)
-    problem(
-      'name_without_auth',
-      ['connect', 'name'],
-      `nobody is asked who they are, so {${unknown}} would be empty; write auth, or remove {${unknown}}`,
-    );
-  const needed: readonly string[] = KEYS_OF[values.kind];
-  for (const key of KIND_KEYS) {
-    if (needed.includes(key) && values[key] === undefined)
-      problem('login_incomplete', ['connect', 'kind'], `kind ${values.kind} needs connect.${key}; write it`);
-    if (!needed.includes(key) && isWritten(['connect', key])) {
-      const kind = Object.entries(KEYS_OF).find(([, keys]) => (keys as readonly string[]).includes(key))?.[0];
-      problem(
-        'login_of_other_kind',
-        ['connect', key],
-        `${key} is for kind ${kind}, and connect.kind is ${values.kind}; write kind: ${kind}, or remove ${key}`,
-      );
-    }
-  }
-  if (values.kind !== 'none' && values.clientCredentials === 'keep')
-    problem(
-      'mixed_login',
-      ['connect', 'clientCredentials'],
-      `credentials of the client would be mixed with the login of kind ${values.kind}; write drop or refuse, or kind: none`,
-    );
-}
 
 export async function connectConfig(values: ConnectValues, files: Files): Promise<ConnectConfig> {
   const { kind, clientCredentials, name } = values;
@@ -120,14 +88,19 @@ export async function connectConfig(values: ConnectValues, files: Files): Promis
 }
 
 async function loginIn(values: ConnectValues, files: Files): Promise<LoginSource | undefined> {
-  const { kind, user = '' } = values;
+  const { kind, user = '', userCookie, passwordCookie = '', tokenCookie, jwtCookie = '' } = values;
   const read = (key: FileKey, reader: (content: Buffer) => LoginReading): Promise<LoginSource | undefined> =>
     loginOf(key, values[key], reader, files);
   switch (kind) {
     case 'user':
+      if (userCookie !== undefined) return cookieUser(userCookie, passwordCookie);
       return read('passwordFile', (content) => userLogin(user, content));
     case 'token':
+      if (tokenCookie !== undefined) return cookieToken(tokenCookie);
+      if (values.tokenFile === undefined) return verifiedToken;
       return read('tokenFile', tokenLogin);
+    case 'jwt':
+      return cookieJwt(jwtCookie);
     case 'creds':
       return read('credsFile', (content) => credsLogin(content, Date.now()));
     case 'nkey':

@@ -1,0 +1,89 @@
+import { TOKEN_VALUES } from '../../nats/name-template.ts';
+import type { Path } from '../path.ts';
+import type { AuthValues } from './auth.ts';
+import type { Check } from './check.ts';
+import type { ConnectValues } from './connect.ts';
+import { checkCookieName, checkCookieOrigins } from './cookie-origins.ts';
+import type { OriginsConfig } from './origins.ts';
+
+type Kind = ConnectValues['kind'];
+
+/** By kind the ways in which it may be written: the keys of each, and no others of these. */
+const WAYS = {
+  none: [[]],
+  user: [
+    ['user', 'passwordFile'],
+    ['userCookie', 'passwordCookie'],
+  ],
+  // Without a key it is the token that auth verified.
+  token: [[], ['tokenFile'], ['tokenCookie']],
+  jwt: [['jwtCookie']],
+  creds: [['credsFile']],
+  nkey: [['seedFile']],
+} as const satisfies Record<Kind, readonly (readonly (keyof ConnectValues)[])[]>;
+
+type KindKey = (typeof WAYS)[Kind][number][number];
+const KIND_KEYS = [...new Set<KindKey>(Object.values(WAYS).flat(2))];
+const keysOf = (kind: Kind): readonly KindKey[] => WAYS[kind].flat();
+
+const COOKIES = ['userCookie', 'passwordCookie', 'tokenCookie', 'jwtCookie'] as const;
+
+/** What the route is besides. */
+type Beside = { readonly origins: OriginsConfig; readonly auth?: AuthValues | undefined };
+
+export function checkConnect(values: ConnectValues, { origins, auth }: Beside, check: Check): void {
+  checkKeys(values, check);
+  checkIdentity(values, auth, check);
+  const named = COOKIES.filter((key) => values[key] !== undefined);
+  for (const key of named) checkCookieName(values[key] ?? '', ['connect', key], check);
+  const [first] = named;
+  if (first !== undefined) checkCookieOrigins(['connect', first], values, origins, check);
+  if (values.kind !== 'none' && values.clientCredentials === 'keep')
+    check.problem(
+      'mixed_login',
+      ['connect', 'clientCredentials'],
+      `credentials of the client would be mixed with the login of kind ${values.kind}; write drop or refuse, or kind: none`,
+    );
+}
+
+function checkKeys(values: ConnectValues, { problem, isWritten }: Check): void {
+  const { kind } = values;
+  for (const key of KIND_KEYS) {
+    if (keysOf(kind).includes(key) || !isWritten(['connect', key])) continue;
+    const kinds = (Object.keys(WAYS) as Kind[]).filter((other) => keysOf(other).includes(key)).join(' or ');
+    problem(
+      'login_of_other_kind',
+      ['connect', key],
+      `${key} is for kind ${kinds}, and connect.kind is ${kind}; write kind: ${kinds}, or remove ${key}`,
+    );
+  }
+  const given = keysOf(kind).filter((key) => values[key] !== undefined);
+  const ways: readonly (readonly KindKey[])[] = WAYS[kind];
+  const begun = ways.find((way) => given.some((key) => way.includes(key))) ?? ways[0] ?? [];
+  for (const key of given.filter((one) => !begun.includes(one)))
+    problem('two_logins', ['connect', key], `${begun.join(' and ')} already say who logs in; write one way`);
+  for (const key of begun.filter((one) => values[one] === undefined))
+    problem('login_incomplete', ['connect', 'kind'], `kind ${kind} needs connect.${key}; write it`);
+}
+
+/** What is made of a verified token needs one. */
+function checkIdentity(values: ConnectValues, auth: AuthValues | undefined, check: Check): void {
+  if (auth !== undefined) return;
+  // A route may have switched off auth, and inherit connect.
+  const kind: Path = check.isWritten(['connect']) ? ['connect', 'kind'] : ['auth'];
+  const unknown = TOKEN_VALUES.find((value) =>
+    values.name?.some((part) => typeof part === 'object' && part.value === value),
+  );
+  if (unknown !== undefined)
+    check.problem(
+      'name_without_auth',
+      ['connect', 'name'],
+      `nobody is asked who they are, so {${unknown}} would be empty; write auth, or remove {${unknown}}`,
+    );
+  if (values.kind === 'token' && keysOf('token').every((key) => values[key] === undefined))
+    check.problem(
+      'login_without_auth',
+      kind,
+      'kind token needs connect.tokenFile or connect.tokenCookie; write one, or auth, which verifies the token of the client',
+    );
+}
