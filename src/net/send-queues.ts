@@ -25,6 +25,7 @@ type Answer = (bytes: number | undefined) => void;
 export class SendQueues {
   readonly #tables: readonly string[];
   readonly #readingShare: number;
+  readonly #minIntervalMs: number;
   /** By the two addresses as the table has them. */
   #asked = new Map<string, Answer[]>();
   #isReading = false;
@@ -32,11 +33,16 @@ export class SendQueues {
   #isUseless: boolean;
   #notBeforeMs = 0;
 
-  /** A test brings tables of its own, or has no time to wait. */
-  constructor(tables: readonly string[] = SYSTEM_TABLES, readingShare = READING_SHARE) {
+  /** A test brings tables of its own, or has no time to wait between two readings. */
+  constructor(
+    tables: readonly string[] = SYSTEM_TABLES,
+    readingShare = READING_SHARE,
+    minIntervalMs = MIN_INTERVAL_MS,
+  ) {
     this.#tables = tables;
     this.#isUseless = tables.length === 0;
     this.#readingShare = readingShare;
+    this.#minIntervalMs = minIntervalMs;
   }
 
   /** Resolves with undefined where it cannot be known: no Linux, or the connection is gone. Never rejects. */
@@ -67,7 +73,8 @@ export class SendQueues {
     this.#isUseless = results === undefined || results.every(({ status }) => status === 'rejected');
     if (this.#isUseless) return answerRest(this.#asked);
     const tookMs = performance.now() - startMs;
-    this.#notBeforeMs = performance.now() + Math.max(MIN_INTERVAL_MS, tookMs / this.#readingShare - tookMs);
+    this.#notBeforeMs =
+      performance.now() + Math.max(this.#minIntervalMs, tookMs / this.#readingShare - tookMs);
     this.#isReading = false;
     if (this.#asked.size > 0) this.#readSoon();
   }

@@ -14,6 +14,8 @@ const STALL_MS = 30_000;
 const LOOK_MS = STALL_MS / 4;
 /** A quarter longer than the limit. */
 const SLOW_LOOKS = 5;
+/** One more than the limit has. */
+const STOPPED_LOOKS = 5;
 /** At a time: far less than makes a socket writable again, which takes a third of its send buffer. */
 const READ_BYTES = 40_000;
 const FLOOD = Buffer.alloc(256 * 1024);
@@ -56,7 +58,7 @@ async function withStopped(
     tls === undefined || side === 'client'
       ? {}
       : { tls: { cert: await readFile(tls.serverCertFile), key: await readFile(tls.serverKeyFile) } };
-  const queues = new WatchedQueues(undefined, 1);
+  const queues = new WatchedQueues(undefined, 1, 0);
   await using upstream = await FakeUpstream.start(upstreamOptions);
   await using gateway = await startTestGateway(
     upstream.port,
@@ -115,18 +117,22 @@ async function read(socket: Socket, atLeast: number): Promise<void> {
   while (bytes < atLeast) await once(socket, 'data', { signal: AbortSignal.timeout(TIMEOUT_MS) });
 }
 
-/** Reads until the kernel at the other end knows of it: with windows of TCP that may take more than a piece. */
-async function readAcknowledged(slow: Socket, queues: SendQueues): Promise<void> {
-  const { localAddress, localPort, remoteAddress, remotePort } = slow;
+/** What the kernel at the other end holds for it. */
+function heldFor({ localAddress, localPort, remoteAddress, remotePort }: Socket, queues: SendQueues) {
   const far = {
     localAddress: remoteAddress,
     localPort: remotePort,
     remoteAddress: localAddress,
     remotePort: localPort,
   } as Socket;
-  const before = await queues.unacknowledged(far);
+  return queues.unacknowledged(far);
+}
+
+/** Reads until the kernel at the other end knows of it: with windows of TCP that may take more than a piece. */
+async function readAcknowledged(slow: Socket, queues: SendQueues): Promise<void> {
+  const before = await heldFor(slow, queues);
   do await read(slow, READ_BYTES);
-  while ((await queues.unacknowledged(far)) === before);
+  while ((await heldFor(slow, queues)) === before);
 }
 
 async function look({ gateway, queues }: Setup): Promise<void> {
@@ -163,8 +169,14 @@ describe('progress restarts timeouts.stall', {
                 false,
               );
             }
-            // One look may find what the peer's kernel has taken last; then nothing moves.
-            for (let looks = 0; looks < 6; looks++) await look(setup);
+            // Looks may find what the kernels still move; then nothing moves.
+            let held: number | undefined;
+            for (let still = 0; still < STOPPED_LOOKS; ) {
+              const before = held;
+              await look(setup);
+              held = await heldFor(slow, queues);
+              still = held === before ? still + 1 : 0;
+            }
             slow.resume();
             gateway.advance(3000);
             assert.equal((await gateway.log.ended())['reason'], ENDS[side]);
