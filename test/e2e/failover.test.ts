@@ -195,6 +195,8 @@ for (const checks of ['without health checks', 'with health checks'] as const) {
         }
         await assertMoved(context, name, 'lame duck');
 
+        // A lame duck takes its time to end in order.
+        server.kill('SIGKILL');
         await server.restart();
         await untilUsed(name);
         fleet.handshakes = [];

@@ -17,7 +17,7 @@ const DEADLINE_MS = 20_000;
 /** A session of 10 s ends between 9 and 11 s, and its last words may wait for 4 s more. */
 const PAST_AGE_MS = 11_500;
 
-describe('a drain under load, with JetStream through it', () => {
+describe('a drain under load, with JetStream through it', { concurrency: 2 }, () => {
   for (const inspect of LEVELS) {
     test(`${inspect}: lame duck before the disconnect, 0 lost, 0 repeated`, {
       timeout: 60_000,
@@ -91,6 +91,9 @@ describe('a drain under load, with JetStream through it', () => {
     await log.seen('ldm');
     const { body } = await gateway.gateway.metrics(false);
     assert.match(body, /^natsgate_nats_lame_duck_total\{[^}]*\} 1$/m);
+    await client.close();
+    // It takes its time to end in order.
+    server.kill('SIGKILL');
   });
 });
 
