@@ -8,7 +8,7 @@ import { GatewayProcess } from '../support/gateway-process.ts';
 const SESSIONS = 100;
 const TIMEOUT_MS = 20_000;
 const DELAY_MS = 500;
-const DRAIN_MS = 5000;
+const DRAIN_MS = 4000;
 const PATTERN = randomBytes(64 * 1024);
 const MESSAGE_BYTES = 4096;
 const MESSAGES_ON_THEIR_WAY = 2;

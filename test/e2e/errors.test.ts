@@ -44,6 +44,7 @@ type Row = {
  * one when it notices in time; the last line is then an error of no class, with the server's close reason.
  */
 const TABLE: Readonly<Record<Scenario, Row>> = {
+  'expired user': { seen: [`status: ${EXPIRED}`, 'status: disconnect', `closed: ${EXPIRED}`] },
   'bad credentials': {
     login: { user: 'good', pass: 'wrong' },
     seen: ['connect: AuthorizationError: Authorization Violation'],
@@ -61,13 +62,14 @@ const TABLE: Readonly<Record<Scenario, Row>> = {
     seen: [`status: ${PAYLOAD}`, 'status: disconnect', `closed: ${PAYLOAD}`],
     brokenOwn: 'closed: Error: Maximum Message Payload Exceeded',
   },
-  'expired user': { seen: [`status: ${EXPIRED}`, 'status: disconnect', `closed: ${EXPIRED}`] },
   'server shutdown': {
     seen: ['status: disconnect', 'closed'],
     brokenOwn: 'closed: Error: Server Shutdown',
   },
 };
 const SCENARIOS = Object.keys(TABLE) as Scenario[];
+/** The first one waits, while the others run. */
+const concurrency = 2;
 
 /** A nats-server with its own WebSocket listener beside the TCP port. */
 async function serverWith(config: string): Promise<{ server: RunningNatsServer; url: string }> {
@@ -101,7 +103,7 @@ async function seenAt(
   return await app(level === 'own' ? url : `ws://127.0.0.1:${gateway.port}`, scenario, login);
 }
 
-describe('nats-core in Node', () => {
+describe('nats-core in Node', { concurrency }, () => {
   for (const scenario of SCENARIOS) {
     test(scenario, { timeout: 60_000 }, async () => {
       const { seen } = TABLE[scenario];
@@ -112,7 +114,7 @@ describe('nats-core in Node', () => {
   }
 });
 
-describe('nats-core in Chromium', () => {
+describe('nats-core in Chromium', { concurrency }, () => {
   let browser: Browser;
   let site: Server;
   let origin: string;
