@@ -296,6 +296,7 @@ export class Session implements ByteSocketOwner, SocketOwner, PipeOwner, Deadlin
   #finish(): void {
     if (this.#clientOpen || this.#upstreamOpen) return;
     this.#deadlines.stop();
+    this.#ending?.stop();
     this.#parts.observer.onEnded({
       facts: this.facts,
       reason: this.#ending?.reason ?? 'internal_error',

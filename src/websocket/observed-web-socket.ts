@@ -11,7 +11,7 @@ export type WebSocketObserver = {
   onWebSocketClosed(): void;
 };
 
-/** Reason words for the close frames that ws sends by itself after a violation. */
+/** What the codes mean with which ws would close by itself after a violation. */
 const VIOLATIONS: Readonly<Record<number, ClientEnd['reason']>> = {
   1007: 'frame_violation',
   1008: 'rate_exceeded',
@@ -39,7 +39,8 @@ export class ObservedWebSocket extends WebSocket {
     if (args.length === 1 && code !== undefined) {
       const reason = VIOLATIONS[code] ?? 'frame_violation';
       this.observer?.onClientEnd({ reason, code });
-      super.close(code, reason);
+      // The owner closes an open one, after what the client has to read before that.
+      if (this.readyState !== WebSocket.OPEN) super.close(code, reason);
     } else {
       this.observer?.onClientEnd({ reason: 'client_closed', code: code ?? 1005 });
       // The code goes back, the peer's text never does.

@@ -18,6 +18,8 @@ import { LogCapture } from '../support/gateway.ts';
 class ScriptedClient implements ByteSocket {
   owner: ByteSocketOwner | undefined;
   readonly closes: [number, string][] = [];
+  /** Its close frame. */
+  readonly closed = Promise.withResolvers<void>();
   readonly written: Buffer[] = [];
   fails = false;
   takes = true;
@@ -44,6 +46,7 @@ class ScriptedClient implements ByteSocket {
   }
   close(code: number, reason: string): void {
     this.closes.push([code, reason]);
+    this.closed.resolve();
   }
   destroy(): void {
     this.destroyed = true;
@@ -242,6 +245,7 @@ test('when the upstream goes first, the client is closed and has its time', asyn
   const { client, wheel, ended, socket } = await session(upstream);
   (await upstream.connection()).socket.end();
   await once(socket, 'close');
+  await client.closed.promise;
   assert.deepEqual(client.closes, [[1001, 'upstream_closed']]);
   wheel.advance(1500);
   assert.equal(client.destroyed, false);
