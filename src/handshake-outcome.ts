@@ -143,7 +143,7 @@ export const HANDSHAKE_OUTCOMES = {
   too_many_sessions: {
     status: 429,
     class: 'client_fault',
-    sentence: 'Too many sessions from this address. Try again later.',
+    sentence: 'Too many sessions from this address, or of this user. Try again later.',
   },
   too_many_handshakes: {
     status: 429,

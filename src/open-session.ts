@@ -1,6 +1,6 @@
 import type { Granted } from './auth/authorizer.ts';
 import { NotGranted } from './auth/details.ts';
-import type { Grant } from './auth/grant.ts';
+import { type Grant, identityKey } from './auth/grant.ts';
 import { type AuthRequest, cookieOf } from './auth/sources.ts';
 import type { RouteConfig } from './config/config.ts';
 import { DEFAULT_ROUTE } from './config/routes.ts';
@@ -129,6 +129,7 @@ export class SessionOpener {
       if (this.#isKicked(granted?.grant)) throw new NotGranted('kicked');
       handshake.grant = granted?.grant;
       handshake.login = loginFor(config.connect.login, request, granted);
+      this.#countIdentity(handshake);
       if (granted !== undefined) this.#parts.recorder.authorized(granted.detail);
     } catch (error) {
       if (error instanceof NotGranted) {
@@ -140,6 +141,13 @@ export class SessionOpener {
       if (!pending.signal.aborted) throw error;
     }
     return undefined;
+  }
+
+  /** From now on the handshake, and then its session, count to who the client is. @throws NotGranted: too many do. */
+  #countIdentity({ grant, slot }: HandshakeContext): void {
+    if (grant === undefined || slot === undefined) return;
+    const refusal = this.#parts.admission.identify(slot, identityKey(grant.identity));
+    if (refusal !== undefined) throw new NotGranted('identity', undefined, refusal);
   }
 
   #isKicked(grant: Grant | undefined): boolean {

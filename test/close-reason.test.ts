@@ -42,11 +42,17 @@ test('handshake outcomes: table and document name the same rows, in the order of
   assert.deepEqual(documented, coded);
 });
 
+/** Details that go with either of two outcomes. */
+const OF_TWO: Readonly<Record<string, string>> = {
+  token_ambiguous: '`cookie` or `bad_request`',
+  identity: '`too_many_sessions` or `too_many_handshakes`',
+};
+
 test('details of a refused login: table and document name the same rows', () => {
   const documented = rows('Details').map(([detail, outcome, level]) => [detail, outcome, level]);
   const coded = Object.entries(AUTH_DETAILS).map(([detail, { outcome, level }]) => [
     `\`${detail}\``,
-    detail === 'token_ambiguous' ? '`cookie` or `bad_request`' : `\`${outcome}\``,
+    OF_TWO[detail] ?? `\`${outcome}\``,
     level,
   ]);
   assert.deepEqual(documented, coded);

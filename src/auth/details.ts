@@ -24,6 +24,8 @@ export const AUTH_DETAILS = {
   token_claim: { outcome: 'unauthenticated', level: 'warn' },
   claim_unusable: { outcome: 'forbidden', level: 'warn' },
   kicked: { outcome: 'forbidden', level: 'info' },
+  /** Or `too_many_handshakes`. */
+  identity: { outcome: 'too_many_sessions', level: 'info' },
   authorizer_busy: { outcome: 'authorizer_unavailable', level: 'warn' },
   keys_unavailable: { outcome: 'authorizer_unavailable', level: 'error' },
   keys_stale: { outcome: 'authorizer_unavailable', level: 'error' },

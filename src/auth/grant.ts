@@ -21,6 +21,10 @@ export type Grant = {
   readonly login?: Login;
 };
 
+/** Who counts as one: the same user of the same tenant. No two identities have one key. */
+export const identityKey = ({ user, tenant }: Pick<Identity, 'user' | 'tenant'>): string =>
+  JSON.stringify([user, tenant]);
+
 const MAX_TEXT_BYTES = 256;
 const MAX_GROUPS = 64;
 

@@ -1,3 +1,5 @@
+import { identityKey } from './grant.ts';
+
 /** Whom a kick is for. `tenant`: undefined for this user of every tenant. */
 export type Kicked = { readonly user: string; readonly tenant: string | undefined };
 
@@ -14,7 +16,7 @@ export class KickedUsers {
 
   /** From now on, until then. False: the list is full of others. */
   keepOut(who: Kicked, untilMs: number, nowMs: number): boolean {
-    const key = keyOf(who);
+    const key = identityKey(who);
     if (!this.#until.has(key) && this.#until.size >= MOST_KICKED) {
       for (const [other, endsAtMs] of this.#until) if (endsAtMs <= nowMs) this.#until.delete(other);
       if (this.#until.size >= MOST_KICKED) return false;
@@ -27,8 +29,6 @@ export class KickedUsers {
   has({ user, tenant }: Kicked, nowMs: number): boolean {
     if (this.#until.size === 0) return false;
     const isOut = (key: string): boolean => (this.#until.get(key) ?? 0) > nowMs;
-    return isOut(keyOf({ user, tenant: undefined })) || isOut(keyOf({ user, tenant }));
+    return isOut(identityKey({ user, tenant: undefined })) || isOut(identityKey({ user, tenant }));
   }
 }
-
-const keyOf = ({ user, tenant }: Kicked): string => JSON.stringify([user, tenant]);

@@ -115,6 +115,11 @@ function summary({
     `inspect    ${inspect} (${INSPECTION[inspect]})`,
     ...(inspect === 'enforce' ? [`           INFO: ${infoText(info)}`] : []),
     `limits     sessions ${limits.sessions ?? 'auto'}, of one address ${orOff(limits.sessionsPerAddress)}; handshakes ${limits.handshakesPerSecond}/s, of one address ${orOff(limits.handshakesPerSecondPerAddress)}`,
+    ...(limits.sessionsPerIdentity + limits.handshakesPerSecondPerIdentity === 0
+      ? []
+      : [
+          `           of one identity: sessions ${orOff(limits.sessionsPerIdentity)}, handshakes ${orOff(limits.handshakesPerSecondPerIdentity)}/s`,
+        ]),
     `           frames up to ${limits.maxFrameBytes} bytes; session age ${limits.sessionAgeMs === 0 ? 'off' : durationText(limits.sessionAgeMs)}`,
     `timeouts   handshake ${durationText(timeouts.handshakeMs)}, ping ${durationText(timeouts.pingMs)}, silence ${durationText(timeouts.silenceMs)}, stall ${durationText(timeouts.stallMs)}`,
     `drain      after ${durationText(drain.delayMs)}, over ${durationText(drain.timeoutMs)}${drain.budgetMs === 0 ? '' : `, within ${durationText(drain.budgetMs)}`}`,

@@ -28,7 +28,11 @@ export function checkRelations(values: Values, written: Written, report: Report)
   );
   checkTimeouts(values.timeouts, top);
   checkDrain(values.drain, values.timeouts.close, top);
-  checkLimits(values.limits, top);
+  checkLimits(
+    values.limits,
+    [values, ...values.routes].some(({ auth }) => auth !== undefined),
+    top,
+  );
   checkServed(values, { ...values, host: undefined, subprotocols: [] }, top);
   for (const [index, route] of values.routes.entries()) {
     const check = checkAt(['routes', index], written, report);

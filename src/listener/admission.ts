@@ -1,6 +1,7 @@
 import { TokenBucket } from '../net/token-bucket.ts';
-import { AddressRates } from './address-rates.ts';
 import { addressKey } from './client-address.ts';
+import { KeyRates } from './key-rates.ts';
+import { addTo, Quota, type QuotaLimits, type QuotaRefusal } from './quota.ts';
 
 /**
  * An address that takes more than this part of the rate, or of the places for handshakes in flight, leaves the reserve,
@@ -18,12 +19,15 @@ export type AdmissionLimits = {
   readonly handshakesPerSecond: number;
   /** 0: no limit. */
   readonly handshakesPerSecondPerAddress: number;
+  /** The same for each identity. */
+  readonly sessionsPerIdentity: number;
+  readonly handshakesPerSecondPerIdentity: number;
 };
 
 /** Share of the session cap below which a gateway that was full has room again. */
 const ROOM_AGAIN = 0.95;
 
-export type AdmissionRefusal = 'too_many_sessions' | 'too_many_handshakes' | 'over_capacity';
+export type AdmissionRefusal = QuotaRefusal | 'over_capacity';
 
 export type AdmissionVerdict =
   | { readonly admitted: true; readonly slot: AdmissionSlot }
@@ -38,6 +42,8 @@ export type AdmissionVerdict =
  *               └────────release()─────────────────────────────▲
  * ```
  *
+ * In flight it may learn whose it is (`identify`), and from then on it counts to that identity, too.
+ *
  * All checks come before all counting: a refusal costs nothing, neither a token nor an entry. So a client that is
  * refused cannot use up what others need, and the per-address tables grow at most by what the total caps and
  * rates let in, however many addresses knock.
@@ -47,24 +53,24 @@ export class Admission {
   readonly #nowMs: () => number;
   #isFull = false;
   #rate: TokenBucket;
-  #addressRates: AddressRates;
   /** Who keeps within its share of the rate. */
-  #shares: AddressRates;
-  readonly #population: Population = {
-    sessions: 0,
-    handshakesInFlight: 0,
-    perAddress: new Map(),
-    inFlightPerAddress: new Map(),
-    perRoute: new Map(),
-  };
+  #shares: KeyRates;
+  readonly #population: Population;
 
   /** `nowMs` is a monotonic clock in milliseconds. */
   constructor(limits: AdmissionLimits, nowMs: () => number) {
     this.#limits = limits;
     this.#nowMs = nowMs;
     this.#rate = new TokenBucket(limits.handshakesPerSecond, nowMs());
-    this.#addressRates = new AddressRates(limits.handshakesPerSecondPerAddress);
-    this.#shares = new AddressRates(limits.handshakesPerSecond * SHARE);
+    this.#shares = new KeyRates(limits.handshakesPerSecond * SHARE);
+    this.#population = {
+      sessions: 0,
+      handshakesInFlight: 0,
+      addresses: new Quota(ofAddress(limits)),
+      identities: new Quota(ofIdentity(limits)),
+      inFlightPerAddress: new Map(),
+      perRoute: new Map(),
+    };
   }
 
   /**
@@ -76,10 +82,10 @@ export class Admission {
     this.#limits = limits;
     if (limits.handshakesPerSecond !== before.handshakesPerSecond) {
       this.#rate = new TokenBucket(limits.handshakesPerSecond, this.#nowMs());
-      this.#shares = new AddressRates(limits.handshakesPerSecond * SHARE);
+      this.#shares = new KeyRates(limits.handshakesPerSecond * SHARE);
     }
-    if (limits.handshakesPerSecondPerAddress !== before.handshakesPerSecondPerAddress)
-      this.#addressRates = new AddressRates(limits.handshakesPerSecondPerAddress);
+    this.#population.addresses.configure(ofAddress(limits));
+    this.#population.identities.configure(ofIdentity(limits));
   }
 
   /** Sessions that were accepted and have not ended. */
@@ -102,8 +108,12 @@ export class Admission {
   }
 
   /** Entries of the per-address tables; for tests of their bounds. */
-  get trackedAddresses(): { readonly sessions: number; readonly rates: number } {
-    return { sessions: this.#population.perAddress.size, rates: this.#addressRates.size };
+  get trackedAddresses(): Quota['tracked'] {
+    return this.#population.addresses.tracked;
+  }
+
+  get trackedIdentities(): Quota['tracked'] {
+    return this.#population.identities.tracked;
   }
 
   /**
@@ -118,19 +128,25 @@ export class Admission {
     const outcome = this.#refusal(key, nowMs, isFull);
     if (outcome !== undefined) return { admitted: false, outcome };
     this.#rate.take(nowMs);
-    this.#addressRates.take(key, nowMs);
+    this.#population.addresses.take(key, nowMs);
     if (this.#shares.has(key, nowMs)) this.#shares.take(key, nowMs);
     return { admitted: true, slot: new AdmissionSlot(this.#population, key, route) };
   }
 
+  /** Counts the slot, which has no identity yet, to this one, or says why not. */
+  identify(slot: AdmissionSlot, identity: string): QuotaRefusal | undefined {
+    const nowMs = this.#nowMs();
+    const refusal = this.#population.identities.refusal(identity, nowMs);
+    if (refusal === undefined) slot.identify(identity, nowMs);
+    return refusal;
+  }
+
   /** What concerns one address comes first: it tells that client more than "full" does. */
   #refusal(key: string, nowMs: number, routeIsFull: boolean): AdmissionRefusal | undefined {
-    const { sessions, handshakesInFlight, perAddress, inFlightPerAddress } = this.#population;
+    const { sessions, handshakesInFlight, addresses, inFlightPerAddress } = this.#population;
     const limits = this.#limits;
-    if (limits.sessionsPerAddress > 0 && (perAddress.get(key) ?? 0) >= limits.sessionsPerAddress) {
-      return 'too_many_sessions';
-    }
-    if (!this.#addressRates.has(key, nowMs)) return 'too_many_handshakes';
+    const refusal = addresses.refusal(key, nowMs);
+    if (refusal !== undefined) return refusal;
     if (routeIsFull || sessions + handshakesInFlight >= limits.sessions) return 'over_capacity';
     if (handshakesInFlight >= limits.handshakesInFlight) return 'over_capacity';
     const keepsShare = (inFlightPerAddress.get(key) ?? 0) < SHARE * limits.handshakesInFlight;
@@ -147,6 +163,7 @@ export class AdmissionSlot {
   readonly #population: Population;
   readonly #key: string;
   readonly #route: string;
+  #identity: string | undefined;
   #state: 'in_flight' | 'session' | 'released' = 'in_flight';
 
   constructor(population: Population, key: string, route: string) {
@@ -154,9 +171,15 @@ export class AdmissionSlot {
     this.#key = key;
     this.#route = route;
     population.handshakesInFlight += 1;
-    add(population.perAddress, key, 1);
-    add(population.inFlightPerAddress, key, 1);
-    add(population.perRoute, route, 1);
+    addTo(population.inFlightPerAddress, key, 1);
+    addTo(population.perRoute, route, 1);
+  }
+
+  /** @internal for `Admission.identify`. Nothing happens after `release()`. */
+  identify(identity: string, nowMs: number): void {
+    if (this.#state === 'released') return;
+    this.#identity = identity;
+    this.#population.identities.take(identity, nowMs);
   }
 
   /** The handshake was answered by 101: from now on it is a session. Nothing happens after `release()`. */
@@ -173,29 +196,36 @@ export class AdmissionSlot {
     if (this.#state === 'session') this.#population.sessions -= 1;
     else this.#leaveFlight();
     this.#state = 'released';
-    add(this.#population.perAddress, this.#key, -1);
-    add(this.#population.perRoute, this.#route, -1);
+    const { addresses, identities, perRoute } = this.#population;
+    addresses.release(this.#key);
+    if (this.#identity !== undefined) identities.release(this.#identity);
+    addTo(perRoute, this.#route, -1);
   }
 
   #leaveFlight(): void {
     this.#population.handshakesInFlight -= 1;
-    add(this.#population.inFlightPerAddress, this.#key, -1);
+    addTo(this.#population.inFlightPerAddress, this.#key, -1);
   }
 }
 
-/** A count that comes to nothing leaves no entry. */
-function add(counts: Map<string, number>, key: string, by: 1 | -1): void {
-  const sum = (counts.get(key) ?? 0) + by;
-  if (sum > 0) counts.set(key, sum);
-  else counts.delete(key);
-}
+const ofAddress = (limits: AdmissionLimits): QuotaLimits => ({
+  sessions: limits.sessionsPerAddress,
+  handshakesPerSecond: limits.handshakesPerSecondPerAddress,
+});
+
+const ofIdentity = (limits: AdmissionLimits): QuotaLimits => ({
+  sessions: limits.sessionsPerIdentity,
+  handshakesPerSecond: limits.handshakesPerSecondPerIdentity,
+});
 
 type Population = {
   sessions: number;
   handshakesInFlight: number;
   /** Slots by address key. Never more entries than slots, so bounded by `limits.sessions`. */
-  readonly perAddress: Map<string, number>;
-  /** Of these, those in flight. */
+  readonly addresses: Quota;
+  /** Those of which it is known, likewise. */
+  readonly identities: Quota;
+  /** Slots in flight by address key. */
   readonly inFlightPerAddress: Map<string, number>;
   /** Slots by route. */
   readonly perRoute: Map<string, number>;

@@ -128,6 +128,11 @@ const PROBLEMS: readonly [text: string, ...problems: string[]][] = [
     'cookie_with_opaque 1:45 origins.opaque',
   ],
   [withAuth(FROM_COOKIE, origins('https://*.a.example')), 'cookie_from_wildcard 1:10 origins'],
+  [`${REQUIRED}limits: {sessionsPerIdentity: 5}\n`, 'identity_without_auth 3:31 limits.sessionsPerIdentity'],
+  [
+    `${REQUIRED}limits: {handshakesPerSecondPerIdentity: 5}\n`,
+    'identity_without_auth 3:42 limits.handshakesPerSecondPerIdentity',
+  ],
   [`${REQUIRED}connect: {name: "{user}"}\n`, 'name_without_auth 3:17 connect.name'],
   [withAuth(`{${FROM_HEADER}, ${JWT}}`, `inspect: off\n${REQUIRED}`), 'level_too_low 1:10 inspect'],
 ];
@@ -140,6 +145,14 @@ for (const [text, ...expected] of PROBLEMS)
 const WARNINGS: readonly [text: string, ...warnings: string[]][] = [
   [withAuth(`{from: [{cookie: sid}], ${JWT}}`), 'cookie_prefix 3:24 auth.from[0].cookie'],
   [withAuth(`{from: [{query: token}], ${JWT}}`), 'token_in_url 3:23 auth.from[0].query'],
+  [
+    withAuth(
+      `{${FROM_HEADER}, ${JWT}}`,
+      `limits: {sessions: 9, sessionsPerIdentity: 10, handshakesPerSecondPerIdentity: 301}\n${REQUIRED}`,
+    ),
+    'identity_cap_above_total 1:44 limits.sessionsPerIdentity',
+    'identity_cap_above_total 1:80 limits.handshakesPerSecondPerIdentity',
+  ],
   [
     withAuth(`{from: [{subprotocol: natsgate.bearer}], ${JWT}}`),
     'nothing_to_confirm 3:29 auth.from[0].subprotocol',

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { AddressRates } from '../../src/listener/address-rates.ts';
 import { Admission, type AdmissionLimits, type AdmissionSlot } from '../../src/listener/admission.ts';
+import { KeyRates } from '../../src/listener/key-rates.ts';
 
 const UNLIMITED: AdmissionLimits = {
   sessions: 1_000_000,
@@ -10,6 +10,8 @@ const UNLIMITED: AdmissionLimits = {
   handshakesInFlight: 1_000_000,
   handshakesPerSecond: 1_000_000,
   handshakesPerSecondPerAddress: 0,
+  sessionsPerIdentity: 0,
+  handshakesPerSecondPerIdentity: 0,
 };
 
 type Door = {
@@ -264,7 +266,7 @@ test('T21 tables do not grow with the addresses that knock', () => {
 });
 
 test('the table of rates stays within its bound and forgets the oldest address first', () => {
-  const rates = new AddressRates(1, 8);
+  const rates = new KeyRates(1, 8);
   for (let count = 0; count < 100; count += 1) {
     const key = `address ${count}`;
     for (let taken = 0; taken < 2; taken += 1) rates.take(key, 0);
@@ -277,7 +279,7 @@ test('the table of rates stays within its bound and forgets the oldest address f
 });
 
 test('the table of rates shrinks by itself once the addresses stay away', () => {
-  const rates = new AddressRates(20, 1000);
+  const rates = new KeyRates(20, 1000);
   for (let count = 0; count < 1000; count += 1) rates.take(`address ${count}`, 0);
   assert.equal(rates.size, 1000);
   for (let count = 0; count < 1000; count += 1) rates.take('the one that stays', 2000 + count);
@@ -288,6 +290,62 @@ test('without a limit for each address nothing is kept for rates', () => {
   const { admission, knock } = door({});
   for (let count = 0; count < 100; count += 1) knock(`10.0.0.${count}`);
   assert.equal(admission.trackedAddresses.rates, 0);
+});
+
+describe('identities', () => {
+  test('sessions and handshakes of one count together, from wherever they come, and leave no entry', () => {
+    const { admission, enter } = door({ sessionsPerIdentity: 2 });
+    const first = enter('10.0.0.1');
+    const second = enter('10.0.0.2');
+    const third = enter('10.0.0.3');
+    assert.equal(admission.identify(first, 'alice'), undefined);
+    assert.equal(admission.identify(second, 'alice'), undefined);
+    first.accepted();
+    assert.equal(admission.identify(third, 'alice'), 'too_many_sessions');
+    assert.equal(admission.identify(third, 'bob'), undefined);
+    assert.equal(admission.trackedIdentities.sessions, 2);
+    second.release();
+    assert.equal(admission.identify(enter(), 'alice'), undefined);
+    for (const slot of [first, second, third]) slot.release();
+    assert.equal(admission.trackedIdentities.sessions, 1);
+  });
+
+  test('one that is refused counts nowhere, and its slot is given back as any other', () => {
+    const { admission, enter } = door({ sessionsPerIdentity: 1, handshakesPerSecondPerIdentity: 1 });
+    assert.equal(admission.identify(enter(), 'alice'), undefined);
+    const refused = enter();
+    assert.equal(admission.identify(refused, 'alice'), 'too_many_sessions');
+    refused.release();
+    assert.deepEqual(admission.trackedIdentities, { sessions: 1, rates: 1 });
+    assert.equal(admission.handshakesInFlight, 1);
+  });
+
+  test('a rate lets twice as many through at once, then as many as it says', () => {
+    const { admission, advance, enter } = door({ handshakesPerSecondPerIdentity: 1 });
+    const ask = (who: string): string | undefined => admission.identify(enter(), who);
+    assert.deepEqual(
+      [ask('a'), ask('a'), ask('a'), ask('b')],
+      [undefined, undefined, 'too_many_handshakes', undefined],
+    );
+    advance(1000);
+    assert.deepEqual([ask('a'), ask('a')], [undefined, 'too_many_handshakes']);
+  });
+
+  test('a slot that was released meanwhile, as by a client that left, counts no more', () => {
+    const { admission, enter } = door({});
+    const slot = enter();
+    slot.release();
+    admission.identify(slot, 'alice');
+    assert.deepEqual(admission.trackedIdentities, { sessions: 0, rates: 0 });
+  });
+
+  test('without limits nothing is kept for rates, and sessions count for limits that may come', () => {
+    const { admission, enter } = door({});
+    admission.identify(enter(), 'alice');
+    assert.deepEqual(admission.trackedIdentities, { sessions: 1, rates: 0 });
+    admission.configure({ ...UNLIMITED, sessionsPerIdentity: 1 });
+    assert.equal(admission.identify(enter(), 'alice'), 'too_many_sessions');
+  });
 });
 
 test('no sequence of events breaks a cap or leaves anything behind', () => {

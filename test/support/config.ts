@@ -60,6 +60,8 @@ export function testConfig(upstreamPort: number, overrides: ConfigOverrides = {}
       handshakesInFlight: 512,
       handshakesPerSecond: 100_000,
       handshakesPerSecondPerAddress: 0,
+      sessionsPerIdentity: 0,
+      handshakesPerSecondPerIdentity: 0,
       headBytes: 8192,
       headLines: 64,
       maxFrameBytes: 8 * 1024 * 1024,

@@ -43,6 +43,8 @@ export const limits = section('Caps; each process has its own.', EXPECTED, {
   handshakesInFlight: number('Handshakes that are not answered yet.', 512, 1e5),
   handshakesPerSecond: number('Handshakes a second; bursts of twice as many pass.', 300, 1e6),
   handshakesPerSecondPerAddress: numberOrOff('The same for one address (IPv6: one /64).', 1e6),
+  sessionsPerIdentity: numberOrOff('Sessions at once of one identity (user and tenant); needs auth.', 1e6),
+  handshakesPerSecondPerIdentity: numberOrOff('Handshakes a second of one identity; needs auth.', 1e6),
   headBytes: bytes('Header fields of one request together.', '8KiB', '8KiB', '64KiB'),
   headLines: number('Lines of header fields of one request.', 64, 256, 64),
   ...sessionKeys,
@@ -71,6 +73,9 @@ export const limitsConfig = (values: Values) => ({
   handshakesPerSecond: values.handshakesPerSecond,
   /** 0: no limit. */
   handshakesPerSecondPerAddress: values.handshakesPerSecondPerAddress,
+  /** The same for one identity. */
+  sessionsPerIdentity: values.sessionsPerIdentity,
+  handshakesPerSecondPerIdentity: values.handshakesPerSecondPerIdentity,
   /** Header fields of one request, without the request line. */
   headBytes: values.headBytes,
   headLines: values.headLines,
@@ -99,16 +104,24 @@ const sessionLimits = (values: Pick<Values, keyof typeof sessionKeys>) => ({
   sessionAgeMs: values.sessionAge,
 });
 
-export function checkLimits(values: Values, { warning }: Check): void {
+/** `hasAuth`: some route asks who its clients are. */
+export function checkLimits(values: Values, hasAuth: boolean, { problem, warning }: Check): void {
   for (const [one, all] of [
     ['sessionsPerAddress', 'sessions'],
     ['handshakesPerSecondPerAddress', 'handshakesPerSecond'],
+    ['sessionsPerIdentity', 'sessions'],
+    ['handshakesPerSecondPerIdentity', 'handshakesPerSecond'],
   ] as const) {
+    const isOfIdentity = one.endsWith('Identity');
+    if (isOfIdentity && values[one] > 0 && !hasAuth) {
+      const text = 'without auth nobody is known by an identity; write auth, or off';
+      problem('identity_without_auth', ['limits', one], text);
+    }
     if (values[one] <= (values[all] ?? Number.POSITIVE_INFINITY)) continue;
     warning(
-      'address_cap_above_total',
+      isOfIdentity ? 'identity_cap_above_total' : 'address_cap_above_total',
       ['limits', one],
-      `the cap for one address is above ${all}, the cap for all; write a smaller one`,
+      `the cap for one ${isOfIdentity ? 'identity' : 'address'} is above ${all}, the cap for all; write a smaller one`,
     );
   }
 }
