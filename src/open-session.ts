@@ -128,8 +128,10 @@ export class SessionOpener {
       const granted = await authorizer?.authorize(request, pending.signal);
       if (this.#isKicked(granted?.grant)) throw new NotGranted('kicked');
       handshake.grant = granted?.grant;
-      handshake.login = loginFor(config.connect.login, request, granted);
       this.#countIdentity(handshake);
+      const login = loginFor(config.connect.login, request, granted);
+      if (login === 'unusable') throw new NotGranted('claim_unusable', NOT_A_TOKEN);
+      handshake.login = login;
       if (granted !== undefined) this.#parts.recorder.authorized(granted.detail);
     } catch (error) {
       if (error instanceof NotGranted) {
@@ -245,12 +247,14 @@ export class SessionOpener {
   }
 }
 
+const NOT_A_TOKEN = 'user or tenant is not one literal token of a subject';
+
 /** That of the grant comes first. */
 function loginFor(
   source: LoginSource | undefined,
   request: AuthRequest,
   granted: Granted | undefined,
-): Login | undefined {
+): Login | 'unusable' | undefined {
   const { grant, token } = granted ?? {};
   const cookie = (name: string) => cookieOf(request, name);
   return grant?.login ?? source?.of({ identity: grant?.identity, endsAtMs: grant?.endsAtMs, token, cookie });
