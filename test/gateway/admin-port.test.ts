@@ -337,6 +337,18 @@ describe('the last numbers of a drain', () => {
     assert.equal(gateway.gateway.state, 'stopped');
   });
 
+  test('the last scrape has the numbers of now, not those that were kept for a quarter of a second', async () => {
+    await using admin = await Admin.start();
+    const scraped = async (): Promise<string> =>
+      (await fetch(`http://127.0.0.1:${admin.port}/metrics`, { headers: { connection: 'close' } })).text();
+    admin.metrics = 'before\n';
+    assert.equal(await scraped(), 'before\n');
+    admin.metrics = 'after\n';
+    const waited = admin.server.lastScrape(600_000, new AbortController().signal);
+    assert.equal(await scraped(), 'after\n');
+    await waited;
+  });
+
   test('the wait has an end, and stop() ends it at once', async () => {
     await using admin = await Admin.start();
     const { signal } = new AbortController();
