@@ -72,6 +72,8 @@ export class BufferedSocket
 
   write(chunk: Buffer): boolean {
     const { counters, maxSentFrameBytes, deflate } = this.#parts;
+    // After a close frame nothing may follow. ws sends one by itself when a frame breaks a rule.
+    if (this.#webSocket.readyState !== WebSocket.OPEN) return true;
     let flows = true;
     for (let from = 0; from < chunk.length; from += maxSentFrameBytes) {
       const piece = chunk.subarray(from, from + maxSentFrameBytes);
