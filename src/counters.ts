@@ -1,5 +1,6 @@
 import { AUTH_DETAILS, type AuthDetail, GRANTED_DETAILS, type GrantedDetail } from './auth/details.ts';
 import { KEY_FETCH_OUTCOMES } from './auth/jwks.ts';
+import { WEBHOOK_OUTCOMES } from './auth/webhook.ts';
 import { CLOSE_REASONS, type CloseReason } from './close-reason.ts';
 import { HANDSHAKE_OUTCOMES, type HandshakeOutcome, type OutcomeClass } from './handshake-outcome.ts';
 import { SERVER_ERROR_KINDS } from './inspect/server-errors.ts';
@@ -46,6 +47,7 @@ export class Counters {
   /** What became of the question who a client is. */
   readonly authVerdicts = zeros<AuthDetail | GrantedDetail>([...GRANTED_DETAILS, ...namesOf(AUTH_DETAILS)]);
   readonly keyFetches = zeros(KEY_FETCH_OUTCOMES);
+  readonly webhookRequests = zeros(WEBHOOK_OUTCOMES);
   /** Connections that were closed unanswered. */
   readonly droppedConnections = zeros(DROP_REASONS);
   /** Sessions that were cut at the deadline of a drain. */

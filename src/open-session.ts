@@ -35,7 +35,11 @@ type HandshakeContext = {
 };
 
 /** The handshake ends here. All but the outcome is for the log, never for the client. */
-type Refused = { readonly outcome: Refusal } & Pick<HandshakeFacts, 'cause' | 'detail'>;
+type Refused = {
+  readonly outcome: Refusal;
+  /** undefined: one of ours. */
+  readonly retryAfterSeconds?: number | undefined;
+} & Pick<HandshakeFacts, 'cause' | 'detail'>;
 
 /** undefined: the next step follows, unless the client has left or has its answer. */
 type Step = (handshake: HandshakeContext) => Promise<Refused | undefined> | Refused | undefined;
@@ -87,8 +91,8 @@ export class SessionOpener {
       for (const step of this.#steps) {
         const refused = await step(handshake);
         if (refused !== undefined) {
-          const { outcome, ...more } = refused;
-          pending.refuse(outcome, more);
+          const { outcome, retryAfterSeconds, ...more } = refused;
+          pending.refuse(outcome, more, retryAfterSeconds);
         }
         if (pending.signal.aborted) break;
       }
@@ -123,21 +127,21 @@ export class SessionOpener {
     const { pending, route } = handshake;
     const { authorizer, config } = route;
     const { rawHeaders, url: target = '' } = pending.request;
-    const request = { target, header: (name: string) => headerLines(rawHeaders, name) };
+    const { clientAddress: address, origin, secure: tls = false } = pending.facts;
+    const client = { route: config.name, address, origin, tls };
+    const request = { target, header: (name: string) => headerLines(rawHeaders, name), client };
     try {
       const granted = await authorizer?.authorize(request, pending.signal);
       if (this.#isKicked(granted?.grant)) throw new NotGranted('kicked');
       handshake.grant = granted?.grant;
+      handshake.login = loginFor(config.connect.login, request, granted);
       this.#countIdentity(handshake);
-      const login = loginFor(config.connect.login, request, granted);
-      if (login === 'unusable') throw new NotGranted('claim_unusable', NOT_A_TOKEN);
-      handshake.login = login;
       if (granted !== undefined) this.#parts.recorder.authorized(granted.detail);
     } catch (error) {
       if (error instanceof NotGranted) {
-        const { outcome, detail, reason: cause } = error;
+        const { outcome, detail, reason: cause, retryAfterSeconds } = error;
         this.#parts.recorder.authorized(detail);
-        return { outcome, detail, ...(cause === undefined ? {} : { cause }) };
+        return { outcome, detail, retryAfterSeconds, ...(cause === undefined ? {} : { cause }) };
       }
       // After an abort the client has its answer already.
       if (!pending.signal.aborted) throw error;
@@ -247,22 +251,29 @@ export class SessionOpener {
   }
 }
 
-const NOT_A_TOKEN = 'user or tenant is not one literal token of a subject';
-
-/** That of the grant comes first. */
+/** @throws NotGranted where the webhook and `connect` do not agree on who says what the login is. */
 function loginFor(
   source: LoginSource | undefined,
   request: AuthRequest,
   granted: Granted | undefined,
-): Login | 'unusable' | undefined {
+): Login | undefined {
   const { grant, token } = granted ?? {};
-  const cookie = (name: string) => cookieOf(request, name);
-  return grant?.login ?? source?.of({ identity: grant?.identity, endsAtMs: grant?.endsAtMs, token, cookie });
+  const { identity, endsAtMs, given } = grant ?? {};
+  if (given !== undefined && source?.kind !== 'webhook')
+    throw new NotGranted('webhook_bad_answer', 'connect in the answer needs connect.kind: webhook');
+  if (given === undefined && grant !== undefined && source?.kind === 'webhook')
+    throw new NotGranted(
+      'webhook_bad_answer',
+      'the answer has no connect, which connect.kind: webhook needs',
+    );
+  return source?.of({ identity, endsAtMs, given, token, cookie: (name) => cookieOf(request, name) });
 }
 
-const loginOf = ({ identity: { user, tenant }, endsAtMs }: Grant) => ({
+const loginOf = ({ identity: { user, tenant }, endsAtMs, name, role }: Grant) => ({
   user,
   tenant,
+  ...(role === undefined ? {} : { role }),
+  ...(name === undefined ? {} : { name }),
   loginEndsAtMs: endsAtMs,
 });
 
@@ -274,13 +285,14 @@ const clientOf = ({ clientAddress, clientPort, reached }: HandshakeFacts): DialC
 });
 
 /** What the name in CONNECT may be made of. */
-const connectionFacts = ({ id, clientAddress, origin, route, user, tenant }: SessionFacts) => ({
+const connectionFacts = ({ id, clientAddress, origin, route, user, tenant, name }: SessionFacts) => ({
   session: String(id),
   address: clientAddress,
   route,
   ...(origin === undefined ? {} : { origin }),
   ...(user === undefined ? {} : { user }),
   ...(tenant === undefined ? {} : { tenant }),
+  ...(name === undefined ? {} : { name }),
 });
 
 const loginHint = ({ kind, who, isOfClient, hint }: Login): LoginHint => ({

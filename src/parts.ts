@@ -2,6 +2,7 @@ import { Metrics } from './admin/metrics.ts';
 import { Gate } from './auth/gate.ts';
 import { RemoteKeySets } from './auth/jwks.ts';
 import { KickedUsers } from './auth/kicked.ts';
+import type { WebhookObserver } from './auth/webhook.ts';
 import { BufferPool } from './bytes/buffer-pool.ts';
 import { Counters } from './counters.ts';
 import { EventLoop } from './event-loop.ts';
@@ -86,6 +87,9 @@ export class Parts {
   get droppedLogLines(): number {
     return this.#options.droppedLogLines?.() ?? 0;
   }
+
+  readonly onWebhookAnswer: WebhookObserver = (outcome, seconds, url, cause) =>
+    this.recorder.webhookAnswered(outcome, seconds, url, cause);
 
   readonly sessionObserver: SessionObserver = {
     onFault: (error) => this.recorder.faulted(error),

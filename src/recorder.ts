@@ -1,6 +1,7 @@
 import type { Metrics } from './admin/metrics.ts';
 import type { AuthDetail, GrantedDetail } from './auth/details.ts';
 import type { KeyFetchOutcome } from './auth/jwks.ts';
+import type { WebhookOutcome } from './auth/webhook.ts';
 import type { Counters } from './counters.ts';
 import type { HandshakeOutcome } from './handshake-outcome.ts';
 import type { InspectionLevel } from './inspect/inspection-facts.ts';
@@ -55,6 +56,12 @@ export class Recorder {
   keysFetched(outcome: KeyFetchOutcome, url: string, cause: string | undefined): void {
     this.#counters.keyFetches[outcome]++;
     if (outcome !== 'ok') this.#log.keysNotFetched(outcome, url, cause);
+  }
+
+  webhookAnswered(outcome: WebhookOutcome, seconds: number, url: string, cause: string | undefined): void {
+    this.#counters.webhookRequests[outcome]++;
+    this.#durations.webhookAnswered(seconds);
+    if (cause !== undefined) this.#log.webhookFailed(outcome, url, cause);
   }
 
   // Sessions

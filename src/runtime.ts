@@ -126,6 +126,7 @@ export class Runtime implements Running {
 
   close(): void {
     for (const { upstreams } of this.#pools.values()) upstreams.close();
+    for (const authorizer of this.#authorizers.values()) authorizer.close();
   }
 
   #without(other: Runtime | undefined): readonly Pool[] {

@@ -126,6 +126,22 @@ export class SessionLog {
     );
   }
 
+  /** Of a refusal the handshake has its own line. Questions about open sessions have no other than this. */
+  webhookFailed(outcome: string, url: string, cause: string): void {
+    const suppressed = this.#drops.pass(`webhook ${outcome}`, this.#nowMs());
+    if (suppressed === undefined) return;
+    this.#log.warn(
+      {
+        outcome,
+        url,
+        cause: foreignText(cause),
+        ...suppressedField(suppressed),
+        hint: 'nobody is let in by it meanwhile; open sessions go on',
+      },
+      'webhook without an answer',
+    );
+  }
+
   faulted(error: unknown): void {
     const suppressed = this.#limiter.pass('fault', this.#nowMs());
     if (suppressed === undefined) return;
@@ -200,9 +216,10 @@ const suppressedField = (suppressed: number): { suppressed?: number } =>
 const routeField = (route: string | undefined): { route?: string } =>
   route === undefined || route === DEFAULT_ROUTE ? {} : { route };
 
-const userFields = ({ user, tenant }: SessionFacts): { user?: string; tenant?: string } => ({
+const userFields = ({ user, tenant, role }: SessionFacts): Readonly<Record<string, string>> => ({
   ...(user === undefined ? {} : { user: foreignText(user) }),
   ...(tenant === undefined ? {} : { tenant: foreignText(tenant) }),
+  ...(role === undefined ? {} : { role: foreignText(role) }),
 });
 
 const originField = (origin: string | undefined): { origin?: string } =>

@@ -232,7 +232,7 @@ function gatewayStatus(snapshot: Snapshot) {
 }
 
 function sessionRow(session: Session) {
-  const { id, clientAddress, origin, user, tenant, loginEndsAtMs, route, upstream, natsClientId } =
+  const { id, clientAddress, origin, user, tenant, role, loginEndsAtMs, route, upstream, natsClientId } =
     session.facts;
   return {
     id,
@@ -240,6 +240,7 @@ function sessionRow(session: Session) {
     origin,
     user,
     tenant,
+    role,
     loginEndsAt: loginEndsAtMs === undefined ? undefined : new Date(loginEndsAtMs).toISOString(),
     route,
     upstream,

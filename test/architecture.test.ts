@@ -60,7 +60,7 @@ const PACKAGES: Readonly<Record<string, RegExp>> = {
   ws: /^(websocket\/|cli\/probe\.ts$)/,
   yaml: /^config\/(document|yaml-mistakes)\.ts$/,
   'prom-client': /^admin\/metrics\.ts$/,
-  undici: /^(upstream\/health|auth\/jwks)\.ts$/,
+  undici: /^(upstream\/health|auth\/(jwks|webhook))\.ts$/,
   jose: /^auth\/jwt\.ts$/,
   zod: /^config\//,
   pino: /^log\.ts$/,

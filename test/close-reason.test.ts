@@ -45,6 +45,7 @@ test('handshake outcomes: table and document name the same rows, in the order of
 /** Details that go with either of two outcomes. */
 const OF_TWO: Readonly<Record<string, string>> = {
   token_ambiguous: '`cookie` or `bad_request`',
+  webhook_denied: '`unauthenticated` or `forbidden`',
   identity: '`too_many_sessions` or `too_many_handshakes`',
 };
 

@@ -69,6 +69,10 @@ export class Metrics {
     this.#observe('natsgate_nats_rtt_seconds', LISTENER, seconds);
   }
 
+  webhookAnswered(seconds: number): void {
+    this.#observe('natsgate_auth_webhook_duration_seconds', {}, seconds);
+  }
+
   upstreamConnected(upstream: string, seconds: number): void {
     if (this.#upstreams.has(upstream))
       this.#observe('natsgate_upstream_connect_duration_seconds', { upstream }, seconds);

@@ -1,11 +1,15 @@
 import type { AuthConfig } from '../config/config.ts';
 import { type AuthDetail, type GrantedDetail, NotGranted } from './details.ts';
 import type { Gate } from './gate.ts';
-import { type Grant, identityOf } from './grant.ts';
+import { type Grant, type Identity, identityOf } from './grant.ts';
 import type { RemoteKeySets } from './jwks.ts';
 import { JwtVerifier, type VerifiedToken } from './jwt.ts';
-import { type AuthRequest, findToken } from './sources.ts';
+import { type AuthRequest, findCredential } from './sources.ts';
 import { digestOf, TokenCache } from './token-cache.ts';
+import { MAX_TOKEN_BYTES } from './token-form.ts';
+import { Webhook, type WebhookObserver } from './webhook.ts';
+import type { WebhookAnswer } from './webhook-answer.ts';
+import { type Question, questionOf } from './webhook-question.ts';
 
 const MOST_VERIFIED = 10_000;
 const MOST_REFUSED = 1000;
@@ -23,7 +27,11 @@ const PASSING: ReadonlySet<AuthDetail> = new Set([
 const MAX_DATE_MS = 8.64e15;
 
 /** What all authorizers share. */
-export type AuthParts = { readonly gate: Gate; readonly keySets: RemoteKeySets };
+export type AuthParts = {
+  readonly gate: Gate;
+  readonly keySets: RemoteKeySets;
+  readonly onWebhookAnswer: WebhookObserver;
+};
 
 export type Granted = {
   readonly detail: GrantedDetail;
@@ -31,7 +39,19 @@ export type Granted = {
   readonly grant: Grant | undefined;
   /** For the login of this client alone: never remembered, never shown. */
   readonly token: string | undefined;
+  /** To ask again while the session is open; undefined: nobody will. Its text is a secret. */
+  readonly recheck?: Recheck | undefined;
 };
+
+/** What was asked for a client, and what its token said without the webhook. */
+export type Recheck = {
+  readonly question: Question;
+  readonly byToken: Grant | undefined;
+  /** Who it was then. */
+  readonly identity: Identity | undefined;
+};
+
+type ByToken = { readonly detail: 'cached' | 'verified'; readonly grant: Grant };
 
 /** Says who the client of an opening handshake is. Unavailable never means allowed. */
 export class Authorizer {
@@ -39,35 +59,103 @@ export class Authorizer {
   readonly #verifier: JwtVerifier;
   readonly #granted = new TokenCache<Grant>(MOST_VERIFIED);
   readonly #refused = new TokenCache<AuthDetail>(MOST_REFUSED);
+  readonly #webhook: Webhook | undefined;
   /** Of the keys by which the remembered tokens were verified. */
   #generation = 0;
 
-  constructor(config: AuthConfig, { gate, keySets }: AuthParts) {
+  constructor(config: AuthConfig, { gate, keySets, onWebhookAnswer }: AuthParts) {
     this.#config = config;
+    this.#webhook =
+      config.webhook && new Webhook(config.webhook, config.issuers.length === 0, onWebhookAnswer);
     this.#verifier = new JwtVerifier(config.issuers, keySets, gate);
   }
 
   start(): void {
-    this.#verifier.start();
+    if (this.#config.issuers.length > 0) this.#verifier.start();
+    this.#webhook?.start();
+  }
+
+  close(): void {
+    this.#webhook?.close();
   }
 
   /** @throws NotGranted, or the signal's reason when it aborts first. */
   async authorize(request: AuthRequest, signal: AbortSignal): Promise<Granted> {
-    const token = findToken(this.#config.from, request);
-    if (token === undefined) {
+    const credential = findCredential(this.#config.from, request);
+    if (credential === undefined) {
       if (this.#config.required) throw new NotGranted('token_missing');
-      return { detail: 'anonymous', grant: undefined, token };
+      return { detail: 'anonymous', grant: undefined, token: undefined };
     }
+    const { value: token } = credential;
+    if (token === '' || token.length > MAX_TOKEN_BYTES) throw new NotGranted('token_malformed');
+    const byToken = this.#config.issuers.length === 0 ? undefined : await this.#byToken(token, signal);
+    if (this.#webhook === undefined || this.#config.webhook === undefined)
+      return { detail: 'anonymous', grant: undefined, token, ...byToken };
+    const { headers, recheckMs } = this.#config.webhook;
+    const question = questionOf(request, credential, headers);
+    const { answer, isCached } = await this.#webhook.ask(question, signal);
+    if ((answer?.expiresAtMs ?? Number.POSITIVE_INFINITY) <= Date.now())
+      throw new NotGranted('token_expired');
+    const grant = this.#joined(byToken?.grant, answer);
+    const isKnown = isCached && byToken?.detail !== 'verified';
+    return {
+      detail: grant === undefined ? 'anonymous' : isKnown ? 'cached' : 'verified',
+      grant,
+      token,
+      ...(recheckMs === 0
+        ? {}
+        : { recheck: { question, byToken: byToken?.grant, identity: grant?.identity } }),
+    };
+  }
+
+  /** How often open sessions are asked about; 0: never. */
+  get recheckMs(): number {
+    return this.#config.webhook?.recheckMs ?? 0;
+  }
+
+  /**
+   * Asks again about an open session. Resolves with the new end of its login, undefined where nothing new was said.
+   *
+   * @throws NotGranted: `webhook_denied` is a no, all else is no answer; or the signal's reason.
+   */
+  async recheck(asked: Recheck, signal: AbortSignal): Promise<number | undefined> {
+    const answer = await this.#webhook?.recheck(asked.question, signal);
+    const grant = this.#joined(asked.byToken, answer);
+    // The session is logged in as somebody, and cannot become another one.
+    const isSame =
+      grant?.identity.user === asked.identity?.user && grant?.identity.tenant === asked.identity?.tenant;
+    if (!isSame) throw new NotGranted('webhook_denied');
+    return answer?.expiresAtMs === undefined ? undefined : grant?.endsAtMs;
+  }
+
+  /** What the webhook says counts, and the token for the rest; the earlier end counts. */
+  #joined(byToken: Grant | undefined, answer: WebhookAnswer | undefined): Grant | undefined {
+    if (answer === undefined) return byToken;
+    const identity = answer.identity ?? byToken?.identity;
+    if (identity === undefined) return undefined;
+    const { connect: given, expiresAtMs, name, role } = answer;
+    const ends = [byToken?.endsAtMs, expiresAtMs === undefined ? undefined : this.#endOf(expiresAtMs)];
+    const endsAtMs = Math.min(...ends.map((end) => end ?? Number.POSITIVE_INFINITY));
+    return {
+      identity,
+      endsAtMs: endsAtMs === Number.POSITIVE_INFINITY ? undefined : endsAtMs,
+      given,
+      name,
+      role,
+    };
+  }
+
+  async #byToken(token: string, signal: AbortSignal): Promise<ByToken> {
     this.#forgetOldKeys();
     const digest = digestOf(token);
     const nowMs = Date.now();
     const known = this.#granted.get(digest, nowMs);
-    if (known !== undefined) return { detail: 'cached', grant: known, token };
+    if (known !== undefined) return { detail: 'cached', grant: known };
     const refused = this.#refused.get(digest, nowMs);
     if (refused !== undefined) throw new NotGranted(refused);
     try {
       const grant = await this.#verify(token, digest, nowMs, signal);
-      return { detail: 'verified', grant, token };
+      return { detail: 'verified', grant };
     } catch (error) {
       if (error instanceof NotGranted && !PASSING.has(error.detail))
         this.#refused.set(digest, error.detail, nowMs + REFUSED_MS);
@@ -86,11 +174,16 @@ export class Authorizer {
   }
 
   #grantOf({ claims, expiresAtMs }: VerifiedToken, nowMs: number): Grant {
-    const { identity, graceMs } = this.#config;
-    const endsAtMs = graceMs === undefined ? undefined : Math.min(expiresAtMs + graceMs, MAX_DATE_MS);
+    const endsAtMs = this.#endOf(expiresAtMs);
     // If the clock tolerance is larger than the grace, the session would end in the moment in which it begins.
     if (endsAtMs !== undefined && endsAtMs <= nowMs) throw new NotGranted('token_expired');
-    return { identity: identityOf(claims, identity), endsAtMs };
+    return { identity: identityOf(claims, this.#config.identity), endsAtMs };
+  }
+
+  /** Of a session whose login expires then; undefined: it goes on. */
+  #endOf(expiresAtMs: number): number | undefined {
+    const { graceMs } = this.#config;
+    return graceMs === undefined ? undefined : Math.min(expiresAtMs + graceMs, MAX_DATE_MS);
   }
 
   #forgetOldKeys(): void {

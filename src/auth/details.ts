@@ -23,6 +23,11 @@ export const AUTH_DETAILS = {
   token_type: { outcome: 'unauthenticated', level: 'warn' },
   token_claim: { outcome: 'unauthenticated', level: 'warn' },
   claim_unusable: { outcome: 'forbidden', level: 'warn' },
+  webhook_denied: { outcome: 'unauthenticated', level: 'info' },
+  webhook_busy: { outcome: 'too_many_handshakes', level: 'warn' },
+  webhook_error: { outcome: 'authorizer_unavailable', level: 'warn' },
+  webhook_timeout: { outcome: 'authorizer_unavailable', level: 'warn' },
+  webhook_bad_answer: { outcome: 'authorizer_unavailable', level: 'warn' },
   kicked: { outcome: 'forbidden', level: 'info' },
   /** Or `too_many_handshakes`. */
   identity: { outcome: 'too_many_sessions', level: 'info' },
@@ -49,9 +54,17 @@ export class NotGranted extends Error {
   readonly detail: AuthDetail;
   readonly reason: string | undefined;
   readonly outcome: Refusal;
+  /** undefined: the answer says one of ours, where it says any. */
+  readonly retryAfterSeconds: number | undefined;
 
-  constructor(detail: AuthDetail, reason?: string, outcome: Refusal = AUTH_DETAILS[detail].outcome) {
+  constructor(
+    detail: AuthDetail,
+    reason?: string,
+    outcome: Refusal = AUTH_DETAILS[detail].outcome,
+    retryAfterSeconds?: number,
+  ) {
     super(detail);
+    this.retryAfterSeconds = retryAfterSeconds;
     this.detail = detail;
     this.reason = reason;
     this.outcome = outcome;

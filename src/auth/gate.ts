@@ -1,14 +1,21 @@
 import { NotGranted } from './details.ts';
 
 /** Verifying uses the threads that also serve files and names; more at once would only make all late. */
-const MOST_AT_ONCE = 16;
-const MOST_WAITING = 512;
+const VERIFIED_AT_ONCE = 16;
+const WAIT_TO_BE_VERIFIED = 512;
 
 /** Lets some work run at once, and some wait for it. */
 export class Gate {
+  readonly #mostAtOnce: number;
+  readonly #mostWaiting: number;
   #running = 0;
   /** In the order in which they came. */
   readonly #waiting = new Set<() => void>();
+
+  constructor(mostAtOnce = VERIFIED_AT_ONCE, mostWaiting = WAIT_TO_BE_VERIFIED) {
+    this.#mostAtOnce = mostAtOnce;
+    this.#mostWaiting = mostWaiting;
+  }
 
   /**
    * Runs `work` when there is room.
@@ -17,7 +24,7 @@ export class Gate {
    * throws.
    */
   async run<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
-    if (this.#running >= MOST_AT_ONCE) await this.#turn(signal);
+    if (this.#running >= this.#mostAtOnce) await this.#turn(signal);
     else this.#running++;
     try {
       return await work();
@@ -29,7 +36,7 @@ export class Gate {
   /** Resolves when the place of another one is ours. */
   async #turn(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
-    if (this.#waiting.size >= MOST_WAITING) throw new NotGranted('authorizer_busy');
+    if (this.#waiting.size >= this.#mostWaiting) throw new NotGranted('authorizer_busy');
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const begin = (): void => {
       signal.removeEventListener('abort', leave);

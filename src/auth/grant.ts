@@ -1,5 +1,5 @@
 import type { AuthConfig } from '../config/config.ts';
-import type { Login } from '../nats/login.ts';
+import type { GivenFields } from '../nats/login.ts';
 import { NotGranted } from './details.ts';
 
 export type Claims = Readonly<Record<string, unknown>>;
@@ -17,8 +17,11 @@ export type Grant = {
   readonly identity: Identity;
   /** Milliseconds since the epoch: the session ends then; undefined: it goes on. */
   readonly endsAtMs: number | undefined;
-  /** In place of the login that `connect` has for the client. */
-  readonly login?: Login;
+  /** What a webhook wants the client to log in with: secrets. */
+  readonly given?: GivenFields | undefined;
+  readonly role?: string | undefined;
+  /** What nats-server shows, in place of the name that the client gives itself. */
+  readonly name?: string | undefined;
 };
 
 /** Who counts as one: the same user of the same tenant. No two identities have one key. */
@@ -26,7 +29,10 @@ export const identityKey = ({ user, tenant }: Pick<Identity, 'user' | 'tenant'>)
   JSON.stringify([user, tenant]);
 
 const MAX_TEXT_BYTES = 256;
-const MAX_GROUPS = 64;
+export const MAX_GROUPS = 64;
+
+export const isClientText = (value: unknown): value is string =>
+  typeof value === 'string' && value !== '' && Buffer.byteLength(value) <= MAX_TEXT_BYTES;
 
 /** @throws NotGranted */
 export function identityOf(claims: Claims, { user, tenant, groups }: AuthConfig['identity']): Identity {
@@ -48,7 +54,7 @@ export function claimAt(claims: Claims, path: Path): unknown {
 }
 
 function text(claim: unknown): string {
-  if (typeof claim === 'string' && claim !== '' && Buffer.byteLength(claim) <= MAX_TEXT_BYTES) return claim;
+  if (isClientText(claim)) return claim;
   throw new NotGranted('claim_unusable');
 }
 

@@ -3,32 +3,45 @@ import { trimBlanks } from '../net/raw-headers.ts';
 import { NotGranted } from './details.ts';
 
 /** What of an opening handshake may hold a token. */
-export type AuthRequest = {
+export type AuthHead = {
   readonly target: string;
   /** All lines of one name, in lower case, in their order. */
   header(name: string): readonly string[];
 };
 
-const SUBPROTOCOL = 'natsgate.bearer.';
+/** An opening handshake, as far as it says who the client is. */
+export type AuthRequest = AuthHead & {
+  readonly client: {
+    readonly route: string;
+    readonly address: string;
+    readonly origin: string | undefined;
+    /** The client's own connection is encrypted. */
+    readonly tls: boolean;
+  };
+};
+
+export type Credential = { readonly source: TokenSource['kind']; readonly value: string };
+
+export const BEARER_SUBPROTOCOL = 'natsgate.bearer.';
 
 /** The token of the first source that is there, whatever it is worth. @throws NotGranted when it is there twice. */
-export function findToken(sources: readonly TokenSource[], request: AuthRequest): string | undefined {
+export function findCredential(sources: readonly TokenSource[], request: AuthHead): Credential | undefined {
   for (const source of sources) {
     const [token, ...more] = tokensIn(source, request);
     if (token === undefined) continue;
     // A proxy, a server of the domain and we could each believe another one of them.
     if (more.length > 0)
       throw new NotGranted('token_ambiguous', undefined, source.kind === 'cookie' ? 'cookie' : 'bad_request');
-    return token;
+    return { source: source.kind, value: token };
   }
   return undefined;
 }
 
 /** A cookie, whatever is in it. @throws NotGranted when it is there twice. */
-export const cookieOf = (request: AuthRequest, name: string): string | undefined =>
-  findToken([{ kind: 'cookie', name }], request);
+export const cookieOf = (request: AuthHead, name: string): string | undefined =>
+  findCredential([{ kind: 'cookie', name }], request)?.value;
 
-function tokensIn(source: TokenSource, request: AuthRequest): readonly string[] {
+function tokensIn(source: TokenSource, request: AuthHead): readonly string[] {
   switch (source.kind) {
     case 'cookie':
       return cookies(request.header('cookie'), source.name);
@@ -59,8 +72,8 @@ const offered = (lines: readonly string[]): readonly string[] =>
   lines
     .flatMap((line) => line.split(','))
     .map(trimBlanks)
-    .filter((name) => name.startsWith(SUBPROTOCOL))
-    .map((name) => decoded(name.slice(SUBPROTOCOL.length)));
+    .filter((name) => name.startsWith(BEARER_SUBPROTOCOL))
+    .map((name) => decoded(name.slice(BEARER_SUBPROTOCOL.length)));
 
 /** An empty text if it is not base64url; the form of the token is refused later. */
 const decoded = (text: string): string =>

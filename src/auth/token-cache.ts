@@ -35,6 +35,10 @@ export class TokenCache<T> {
     this.#entries.delete(oldest);
   }
 
+  delete(digest: string): void {
+    this.#entries.delete(digest);
+  }
+
   clear(): void {
     this.#entries.clear();
   }

@@ -2,7 +2,8 @@ import { NotGranted } from './details.ts';
 import type { Claims } from './grant.ts';
 import { parseSafely } from './safe-json.ts';
 
-const MAX_TOKEN_BYTES = 8192;
+/** More does not fit into a request head of the default size. */
+export const MAX_TOKEN_BYTES = 8192;
 const MAX_KID_BYTES = 256;
 
 /** A token by its form (RFC 7519 §7.2, compact); nothing of it is verified. */

@@ -1,5 +1,6 @@
 /** Values of `auth`: claim paths, where keys are fetched from, and names of cookies and parameters. */
 import { isLoopback, parseAuthority } from '../net/host.ts';
+import { compileTrustedProxies } from '../net/networks.ts';
 import { quote } from './text.ts';
 import { right, type ValueParser, wrong } from './values.ts';
 
@@ -8,6 +9,15 @@ export type ClaimPath = readonly string[];
 
 const MAX_CLAIM_STEPS = 8;
 const MAX_TEXT_BYTES = 256;
+const PRIVATE = compileTrustedProxies([
+  '10.0.0.0/8',
+  '172.16.0.0/12',
+  '192.168.0.0/16',
+  '100.64.0.0/10',
+  '169.254.0.0/16',
+  'fc00::/7',
+  'fe80::/10',
+]);
 /** Names that no public DNS has: only what is inside can answer to them. */
 const INTERNAL = /^[^.]+$|\.(svc|cluster\.local|internal|local)$/;
 
@@ -32,6 +42,15 @@ export const claimText: ValueParser<string> = {
       : wrong('claim_text', `${quote(text)} is empty or too long`, claimText.expected),
 };
 
+/** RFC 9110 §5.1, in lower case. */
+export const headerName: ValueParser<string> = {
+  expected: 'the name of a header, such as cookie',
+  read: (text) =>
+    /^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$/.test(text)
+      ? right(text.toLowerCase())
+      : wrong('header_name', `${quote(text)} is not the name of a header`, headerName.expected),
+};
+
 /** RFC 6265 §4.1.1: a token. */
 export const cookieName: ValueParser<string> = {
   expected: 'the name of a cookie, such as __Host-session',
@@ -53,15 +72,40 @@ export const parameterName: ValueParser<string> = {
 export const keysUrl: ValueParser<string> = {
   expected: 'a URL such as https://id.example.com/.well-known/jwks.json',
   read: (text) => {
-    const refuse = (what: string) => wrong('keys_url', what, keysUrl.expected);
-    if (text.includes('@')) return refuse('a user name or password does not belong in the URL');
-    if (/[\s#]/.test(text) || !/^https?:\/\//i.test(text) || !URL.canParse(text))
-      return refuse('the URL is not one of http or https');
-    const { protocol, host: authority } = new URL(text);
-    const host = parseAuthority(authority)?.host;
-    if (protocol === 'https:') return right(text);
-    const isInside =
-      host !== undefined && (isLoopback(host) || (host.kind === 'name' && INTERNAL.test(host.text)));
-    return isInside ? right(text) : refuse('keys over http can be exchanged on their way');
+    const what = notHttp(text);
+    if (what !== undefined) return wrong('keys_url', what, keysUrl.expected);
+    const isSafe = text.toLowerCase().startsWith('https:') || isInside(text);
+    return isSafe
+      ? right(text)
+      : wrong('keys_url', 'keys over http can be exchanged on their way', keysUrl.expected);
   },
 };
+
+/** Likewise. What goes over http is warned about elsewhere. */
+export const webhookUrl: ValueParser<string> = {
+  expected: 'a URL such as http://login.default.svc/natsgate',
+  read: (text) => {
+    const what = notHttp(text);
+    return what === undefined ? right(text) : wrong('webhook_url', what, webhookUrl.expected);
+  },
+};
+
+/** What is wrong with a URL of http or https; undefined: nothing. */
+function notHttp(text: string): string | undefined {
+  if (text.includes('@')) return 'a user name or password does not belong in the URL';
+  if (/[\s#]/.test(text) || !/^https?:\/\//i.test(text) || !URL.canParse(text))
+    return 'the URL is not one of http or https';
+  return undefined;
+}
+
+/** Nobody outside can answer there: loopback, or a name without public DNS. */
+export function isInside(url: string): boolean {
+  const host = parseAuthority(new URL(url).host)?.host;
+  return host !== undefined && (isLoopback(host) || (host.kind === 'name' && INTERNAL.test(host.text)));
+}
+
+/** Of a private network, as the addresses of pods are. */
+export function isPrivateAddress(url: string): boolean {
+  const host = parseAuthority(new URL(url).host)?.host;
+  return host !== undefined && host.kind !== 'name' && PRIVATE.has(host.text.replace(/^\[|\]$/g, ''));
+}

@@ -53,7 +53,7 @@ function checkServed({ listen, timeouts }: Values, route: Served, check: Check):
   checkOrigins(route.origins, listen.hosts.length > 0 || route.host !== undefined, check);
   checkUpstream(route.upstream, timeouts.handshake, check);
   checkConnect(route.connect, route, check);
-  checkAuth(route.auth, route, check);
+  checkAuth(route.auth, { ...route, handshakeMs: timeouts.handshake }, check);
   checkInspect(route, check);
   checkCompression(route.compression, route.limits, check);
   checkFrameBytes(route.limits, route.upstream.servers[0]?.opaque === true, check);

@@ -18,6 +18,9 @@ export type ConnectRules = {
  */
 const WITHOUT_ACCOUNT: ConnectChanges = { account: null, new_account: null };
 
+const OWN_NAME: NameTemplate = [{ value: 'name' }];
+
+/** `name`: in place of the client's own. */
 type NameFacts = Readonly<Partial<Record<NameValue, string>>>;
 
 /**
@@ -26,7 +29,8 @@ type NameFacts = Readonly<Partial<Record<NameValue, string>>>;
  */
 export function connectPolicies(rules: ConnectRules, facts: NameFacts): readonly Policy[] {
   const { login, clientCredentials, name } = rules;
-  const isAsWritten = login === undefined && clientCredentials === 'keep' && name === undefined;
+  const isAsWritten =
+    login === undefined && clientCredentials === 'keep' && name === undefined && facts.name === undefined;
   return isAsWritten ? [] : [connectPolicy(rules, facts)];
 }
 
@@ -35,9 +39,12 @@ function connectPolicy({ login, clientCredentials, name }: ConnectRules, facts: 
   // A session has one CONNECT, and goes on for days.
   let unused = login;
   const named = (connect: Connect): ConnectChanges => {
-    if (name === undefined) return {};
+    const template = name ?? (facts.name === undefined ? undefined : OWN_NAME);
+    if (template === undefined) return {};
     const own = connect.fields.get('name');
-    return { name: fillNameTemplate(name, { ...facts, ...(typeof own === 'string' ? { name: own } : {}) }) };
+    return {
+      name: fillNameTemplate(template, { ...(typeof own === 'string' ? { name: own } : {}), ...facts }),
+    };
   };
   return {
     needsEveryMessage: false,

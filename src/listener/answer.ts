@@ -13,9 +13,15 @@ const RETRY_AFTER_SECONDS = { least: 1, most: 10 } as const;
 const ANSWERED = new WeakSet<Socket>();
 
 /** Writes the constant answer of a refusal, as the last of this connection. */
-export function answer(socket: Socket, outcome: Refusal, options: { readonly head?: boolean } = {}): void {
-  answerWith(socket, refusalResponse(outcome, { ...options, retryAfterSeconds: retryAfterSeconds() }));
+export function answer(
+  socket: Socket,
+  outcome: Refusal,
+  { head = false, retryAfterSeconds = drawnSeconds() }: AnswerOptions = {},
+): void {
+  answerWith(socket, refusalResponse(outcome, { head, retryAfterSeconds }));
 }
+
+type AnswerOptions = { readonly head?: boolean; readonly retryAfterSeconds?: number | undefined };
 
 /**
  * Writes `response`, ends the connection, reads and drops what the client still sends (a close with unread input would
@@ -38,7 +44,7 @@ export function answerWith(socket: Socket, response: Buffer): void {
   socket.once('close', () => clearTimeout(linger));
 }
 
-function retryAfterSeconds(): number {
+function drawnSeconds(): number {
   const { least, most } = RETRY_AFTER_SECONDS;
   return least + Math.floor(Math.random() * (most - least + 1));
 }

@@ -69,11 +69,18 @@ export class PendingHandshake {
     return this.#abort.signal;
   }
 
-  /** Answers with the refusal's status and sentence, once; later calls do nothing. `more`: see HandshakeFacts. */
-  refuse(outcome: Refusal, more: Pick<HandshakeFacts, 'cause' | 'detail'> = {}): void {
+  /**
+   * Answers with the refusal's status and sentence, once; later calls do nothing. `more`: see HandshakeFacts.
+   * `retryAfterSeconds`: for answers that have Retry-After, in place of our own.
+   */
+  refuse(
+    outcome: Refusal,
+    more: Pick<HandshakeFacts, 'cause' | 'detail'> = {},
+    retryAfterSeconds?: number,
+  ): void {
     if (!this.#settle()) return;
     if (outcome === 'client_abort') this.socket.destroy();
-    else answer(this.socket, outcome);
+    else answer(this.socket, outcome, { retryAfterSeconds });
     this.#observer.onOutcome(outcome, this.seconds, { ...this.facts, ...more });
     this.#abort.abort(outcome);
   }

@@ -1,13 +1,17 @@
 import type { ConnectChanges } from './connect.ts';
-import { type LoginClient, type LoginKind, type LoginSource, WITHOUT_LOGIN } from './login.ts';
+import {
+  type GivenFields,
+  type LoginClient,
+  type LoginKind,
+  type LoginSource,
+  WITHOUT_LOGIN,
+} from './login.ts';
 import { connectionTypeHint } from './user-jwt.ts';
 
 /**
  * Logins of what the client itself has sent: nats-server, or its auth callout, is the judge. What the client did not
  * send is empty in CONNECT, as where nats-server reads cookies itself.
  */
-
-type OwnFields = { readonly [F in 'user' | 'pass' | 'auth_token' | 'jwt']?: string | undefined };
 
 export const cookieUser = (userCookie: string, passwordCookie: string): LoginSource =>
   loginOf('user', `the cookies ${userCookie} and ${passwordCookie}`, ({ cookie }) => ({
@@ -26,8 +30,20 @@ export const verifiedToken: LoginSource = loginOf('token', 'the token that auth 
   auth_token: token,
 }));
 
+/** What a service of the operator has answered for the client; empty for one that it lets in as nobody. */
+export const webhookLogin: LoginSource = {
+  kind: 'webhook',
+  who: 'as auth.webhook answers',
+  of({ given }) {
+    const { user = null, pass = null, auth_token = null, jwt = null } = given ?? {};
+    const fields: ConnectChanges = { ...WITHOUT_LOGIN, user, pass, auth_token, jwt };
+    const hint = connectionTypeHint(jwt ?? '');
+    return { kind: 'webhook', who: undefined, isOfClient: false, fields: () => fields, hint };
+  },
+};
+
 /** `what`: the credentials, for people. */
-function loginOf(kind: LoginKind, what: string, read: (client: LoginClient) => OwnFields): LoginSource {
+function loginOf(kind: LoginKind, what: string, read: (client: LoginClient) => GivenFields): LoginSource {
   return {
     kind,
     who: `of ${what}`,

@@ -2,7 +2,12 @@ import { type ConnectChanges, CREDENTIAL_FIELDS } from './connect.ts';
 import { type NkeySigner, readSeed } from './nkey.ts';
 import { claimsOfJwt, connectionTypeHint } from './user-jwt.ts';
 
-export type LoginKind = 'user' | 'token' | 'jwt' | 'creds' | 'nkey' | 'mint';
+export type LoginKind = 'user' | 'token' | 'jwt' | 'creds' | 'nkey' | 'webhook';
+
+/** Credential fields of CONNECT that somebody else has chosen. */
+export type GivenFields = {
+  readonly [F in 'user' | 'pass' | 'auth_token' | 'jwt']?: string | undefined;
+};
 
 /** What is known of the client that a login is for. */
 export type LoginClient = {
@@ -12,6 +17,8 @@ export type LoginClient = {
   readonly endsAtMs: number | undefined;
   /** That proved the identity. */
   readonly token: string | undefined;
+  /** By the webhook that was asked for the client. */
+  readonly given: GivenFields | undefined;
   /** As it was sent. @throws where it was sent twice. */
   readonly cookie: (name: string) => string | undefined;
 };
@@ -21,8 +28,8 @@ export type LoginSource = {
   readonly kind: LoginKind;
   /** Whose logins these are, for people. */
   readonly who: string | undefined;
-  /** Made before the server is dialled. `unusable`: who the client is cannot be written where it must be. */
-  readonly of: (client: LoginClient) => Login | 'unusable';
+  /** Made before the server is dialled. */
+  readonly of: (client: LoginClient) => Login;
 };
 
 /** The login of one client. Its secrets are in the closure of `fields` alone. */
@@ -49,8 +56,8 @@ export const sameForAll = (login: Login): LoginSource => ({
 });
 
 /** The problem says what to write and quotes nothing of the content. */
-export type LoginReading<L extends Login | LoginSource = Login> =
-  | { readonly ok: true; readonly login: L; readonly warning?: string }
+export type LoginReading =
+  | { readonly ok: true; readonly login: Login; readonly warning?: string }
   | { readonly ok: false; readonly problem: string };
 
 /** Takes every credential out of CONNECT. */
@@ -106,7 +113,7 @@ export function credsLogin(content: Buffer, nowMs: number): LoginReading {
 }
 
 /** A server without a nonce asks for no signature. */
-export const signed = (signer: NkeySigner, nonce: string | undefined): ConnectChanges =>
+const signed = (signer: NkeySigner, nonce: string | undefined): ConnectChanges =>
   nonce === undefined ? {} : { sig: signer.sign(nonce) };
 
 const accepted = (

@@ -20,6 +20,10 @@ export type SessionFacts = {
   /** Who the client is, where that was asked: text of a token. */
   readonly user?: string | undefined;
   readonly tenant?: string | undefined;
+  /** What a webhook calls its rights. */
+  readonly role?: string | undefined;
+  /** What the webhook calls the client, for nats-server. */
+  readonly name?: string | undefined;
   /** Milliseconds since the epoch: its login ends then. */
   readonly loginEndsAtMs?: number | undefined;
 };

@@ -8,6 +8,7 @@ import { testAuth, testIssuer } from '../support/auth-config.ts';
 import { seconds, secretToken } from '../support/issuer.ts';
 
 const SECRET = Buffer.alloc(32, 7);
+const CLIENT = { route: 'default', address: '192.0.2.1', origin: undefined, tls: false };
 
 test('a token that is remembered is too old at the same moment as one that is not', async (t) => {
   const issuer = testIssuer(
@@ -17,13 +18,16 @@ test('a token that is remembered is too old at the same moment as one that is no
   const authorizer = new Authorizer(testAuth(issuer), {
     gate: new Gate(),
     keySets: new RemoteKeySets(() => {}),
+    onWebhookAnswer: () => {},
   });
   const claims = { iss: 'https://id.example', aud: 'nats-web', sub: 'alice', exp: seconds(600) };
   const token = secretToken(SECRET, { ...claims, iat: seconds(-3595) });
   const header = (name: string): readonly string[] => (name === 'authorization' ? [`Bearer ${token}`] : []);
   const detail = async (): Promise<string> => {
     try {
-      return (await authorizer.authorize({ target: '/', header }, AbortSignal.timeout(10_000))).detail;
+      return (
+        await authorizer.authorize({ target: '/', header, client: CLIENT }, AbortSignal.timeout(10_000))
+      ).detail;
     } catch (error) {
       return error instanceof NotGranted ? error.detail : String(error);
     }

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { findToken } from '../../src/auth/sources.ts';
+import { findCredential } from '../../src/auth/sources.ts';
 
 const tokenIn = (...lines: readonly string[]): string | undefined =>
-  findToken([{ kind: 'cookie', name: '__Host-session' }], {
+  findCredential([{ kind: 'cookie', name: '__Host-session' }], {
     target: '/',
     header: (name) => (name === 'cookie' ? lines : []),
-  });
+  })?.value;
 
 test('a cookie whose name browsers hold for another one is not ours, and makes ours not ambiguous', () => {
   // Node reads bytes as latin1. U+00A0 and U+FEFF are blanks for String.trim, and parts of a name for a browser, which then

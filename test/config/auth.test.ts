@@ -7,6 +7,7 @@ const JWT = 'jwt: [{issuer: https://id.example, audience: nats-web, keys: {url: 
 const withAuth = (auth: string, top = REQUIRED): string => `${top}auth: ${auth}\n`;
 const FROM_HEADER = 'from: [{header: authorization}]';
 const jwt = (issuer: string): string => withAuth(`{${FROM_HEADER}, jwt: [{${issuer}}]}`);
+const webhook = (keys: string): string => withAuth(`{${FROM_HEADER}, webhook: {${keys}}}`);
 const ISSUER = 'issuer: https://id.example, audience: nats-web';
 const FROM_COOKIE = `{from: [{cookie: __Host-a}], ${JWT}}`;
 const origins = (text: string): string => `origins: ${text}\nupstream: nats://nats:4222\n`;
@@ -54,7 +55,7 @@ test('without auth, or with off, nobody is asked', async () => {
 
 test('auth without a key below it is no off: what was commented out, or came from an empty template, is missed', async () => {
   const { problems } = await load(withAuth(''));
-  assert.deepEqual(problems, ['missing 3:1 auth.from', 'missing 3:1 auth.jwt']);
+  assert.deepEqual(problems, ['missing 3:1 auth.from']);
 });
 
 test('a route has the auth of the top, the very object, or its own whole, or none', async () => {
@@ -78,14 +79,30 @@ test('a route has the auth of the top, the very object, or its own whole, or non
 
 /** Text, and what is found: `code line:column key`. */
 const PROBLEMS: readonly [text: string, ...problems: string[]][] = [
-  [withAuth('{}'), 'missing 3:1 auth.from', 'missing 3:1 auth.jwt'],
+  [withAuth('{}'), 'missing 3:1 auth.from'],
+  [withAuth(`{${FROM_HEADER}}`), 'no_verifier 3:1 auth'],
+  [webhook(''), 'missing 3:41 auth.webhook.url'],
   [withAuth(`{from: [], ${JWT}}`), 'empty_list 3:14 auth.from'],
   [withAuth(`{from: [{}], ${JWT}}`), 'one_source 3:15 auth.from[0]'],
   [withAuth(`{from: [{cookie: __Host-a, query: b}], ${JWT}}`), 'one_source 3:15 auth.from[0]'],
   [withAuth(`{from: [{header: cookie}], ${JWT}}`), 'unknown_word 3:24 auth.from[0].header'],
   [withAuth(`{from: [{cookie: "a b"}], ${JWT}}`), 'cookie_name 3:24 auth.from[0].cookie'],
   [withAuth(`{from: [{cookies: a}], ${JWT}}`), 'unknown_key 3:16 auth.from[0].cookies'],
-  [withAuth(`{webhook: {}, ${FROM_HEADER}, ${JWT}}`), 'unknown_key 3:8 auth.webhook'],
+  [withAuth(`{hook: {}, ${FROM_HEADER}, ${JWT}}`), 'unknown_key 3:8 auth.hook'],
+  [webhook('url: login'), 'webhook_url 3:56 auth.webhook.url'],
+  [webhook('url: "ftp://login/a"'), 'webhook_url 3:56 auth.webhook.url'],
+  [webhook('url: "http://user:pass@login/a"'), 'webhook_url 3:56 auth.webhook.url'],
+  [webhook('url: http://login/a, urls: b'), 'unknown_key 3:72 auth.webhook.urls'],
+  [webhook('url: http://login/a, timeout: 10s'), 'webhook_too_slow 3:81 auth.webhook.timeout'],
+  [webhook('url: http://login/a, headers: "a b"'), 'header_name 3:81 auth.webhook.headers'],
+  [webhook('url: http://login/a, secretFile: short'), 'secret_short 3:84 auth.webhook.secretFile'],
+  [webhook('url: http://login/a, inFlight: 0'), 'too_small 3:82 auth.webhook.inFlight'],
+  [
+    withAuth(`{${FROM_HEADER}, webhook: {url: http://login/a}, identity: {user: sub}}`),
+    'identity_without_jwt 3:73 auth.identity',
+  ],
+  [`${REQUIRED}connect: {kind: webhook}\n`, 'login_without_webhook 3:17 connect.kind'],
+  [`${withAuth(FROM_COOKIE)}connect: {kind: webhook}\n`, 'login_without_webhook 4:17 connect.kind'],
   [jwt('audience: a, keys: {url: https://a/b}'), 'missing 3:47 auth.jwt[0].issuer'],
   [jwt('issuer: a, keys: {url: https://a/b}'), 'missing 3:47 auth.jwt[0].audience'],
   [jwt('issuer: a, audience: b'), 'missing 3:47 auth.jwt[0].keys'],
@@ -161,6 +178,9 @@ const WARNINGS: readonly [text: string, ...warnings: string[]][] = [
     withAuth(`{from: [{header: authorization}, {header: authorization}], ${JWT}}`),
     'repeated 3:40 auth.from[1]',
   ],
+  [webhook('url: http://login.example.com/a'), 'webhook_in_clear 3:56 auth.webhook.url'],
+  [webhook('url: http://192.0.2.1/a'), 'webhook_in_clear 3:56 auth.webhook.url'],
+  [webhook('url: http://login/a, headers: [cookie, Cookie]'), 'repeated 3:90 auth.webhook.headers'],
   [jwt('issuer: a, audience: any, keys: {url: https://a/b}'), 'audience_any 3:69 auth.jwt[0].audience'],
   [
     withAuth(
@@ -235,4 +255,37 @@ test('of a key set only public keys that verify signatures are taken, without th
   const { keys: found } = config?.auth?.issuers[0] ?? {};
   assert.ok(found?.kind === 'set');
   assert.deepEqual(found.keys(), [good]);
+});
+
+test('a webhook alone has its defaults; its secret is in nothing that writes the configuration out', async () => {
+  const { config, problems, warnings } = await load(
+    webhook('url: http://10.1.2.3:9000/a, secretFile: good'),
+    {
+      files: { good: 'correct horse battery staple 12345\n' },
+    },
+  );
+  assert.deepEqual([problems, warnings], [[], []]);
+  assert.deepEqual(config?.auth?.issuers, []);
+  const { secret, ...rest } = config?.auth?.webhook ?? {};
+  assert.deepEqual(rest, {
+    url: 'http://10.1.2.3:9000/a',
+    timeoutMs: 1000,
+    headers: [],
+    cacheMs: 10_000,
+    inFlight: 64,
+    recheckMs: 0,
+  });
+  assert.equal(Buffer.from(secret?.() ?? []).toString(), 'correct horse battery staple 12345');
+  assert.ok(!JSON.stringify(config).includes('horse'));
+});
+
+test('over http, private addresses and names without public DNS are no warning', async () => {
+  for (const url of [
+    'http://login/a',
+    'http://login.auth.svc/a',
+    'http://localhost:9/',
+    'http://172.16.0.9/',
+    'http://[fd00::1]:9/a',
+  ])
+    assert.deepEqual((await load(webhook(`url: "${url}"`))).warnings, [], url);
 });

@@ -33,18 +33,19 @@ const NO_DEFAULT = [
   'connect.jwtCookie',
   'connect.credsFile',
   'connect.seedFile',
-  'connect.account',
-  'connect.tags',
   'connect.name',
   'auth.from',
   'auth.jwt',
+  'auth.webhook.url',
+  'auth.webhook.secretFile',
   'auth.identity.tenant',
   'auth.identity.groups',
 ];
 /** Sections that may be absent: their defaults and required keys only hold where they are there. */
-const OPTIONAL = ['listen.tls', 'auth'];
+const OPTIONAL = ['listen.tls', 'auth.webhook', 'auth'];
 const AUTH =
   'auth: {from: [{cookie: __Host-a}], jwt: [{issuer: a, audience: b, keys: {url: https://id.example/keys}}]}';
+const WEBHOOK = 'auth: {webhook: {url: https://id.example/ask}}';
 const REQUIRED_KEYS = ['origins.allow', 'upstream.servers'];
 
 test('docs/config.schema.json is what scripts/write-schema.ts writes', () => {
@@ -106,6 +107,7 @@ test('ranges and words of the page are those of the schema', async () => {
     const range = /, (\S+) to ([^\s,]+)(?:, or `(\w+)`(?: or `\w+`)?)?$/.exec(type.trim());
     if (range === null) continue;
     const beside = key.startsWith('auth.') ? [AUTH] : [];
+    if (key.startsWith('auth.webhook.')) beside.push(WEBHOOK);
     const { lines } = await load(merged([...beside, nested(key, '"nonsense"')]));
     const [, least, most, word] = range;
     assert.equal(lines.length, 1);

@@ -1,19 +1,44 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import type { NatsConnection } from '@nats-io/nats-core';
+import { type ConnectionOptions, type NatsConnection, wsconnect } from '@nats-io/nats-core';
+import { WebSocket } from 'ws';
 import { parse } from 'yaml';
 import type { RunningNatsServer } from '../../src/dev/nats-process.ts';
 import { readNameTemplate } from '../../src/nats/name-template.ts';
 import { keysAt, testAuth, testIssuer } from '../support/auth-config.ts';
-import { connectedWith as connected } from '../support/browser-client.ts';
 import { blocksOf } from '../support/doc-blocks.ts';
+import { freePort } from '../support/free-port.ts';
 import { startTestGateway } from '../support/gateway.ts';
 import { Issuer, seconds, signingKey } from '../support/issuer.ts';
 import { realNatsServer } from '../support/nats.ts';
 import { KIND, seedOf, signerOf } from '../support/nkeys.ts';
 import { ReloadableGateway } from '../support/reloadable.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 type Headers = Readonly<Record<string, string>>;
+
+/** nats-core with the headers of a program, or of a browser that has a cookie: asked for anew at each connection. */
+const connected = (
+  gateway: { readonly port: number },
+  headers: () => Headers,
+  options: ConnectionOptions = {},
+): Promise<NatsConnection> =>
+  wsconnect({
+    ...options,
+    servers: `ws://127.0.0.1:${gateway.port}`,
+    reconnectTimeWait: 20,
+    reconnectJitter: 0,
+    maxReconnectAttempts: 20,
+    wsFactory: (url) => {
+      const socket = new WebSocket(url, { headers: headers(), origin: 'https://app.example.com' });
+      return Promise.resolve({ socket: socket as unknown as globalThis.WebSocket, encrypted: false });
+    },
+  });
 
 async function nameOf(server: RunningNatsServer, client: NatsConnection): Promise<string | undefined> {
   const answer = await fetch(`http://127.0.0.1:${server.monitorPort}/connz?cid=${client.info?.client_id}`);
@@ -112,4 +137,44 @@ test('docs/login.md: what it writes down is a page that may do what it should an
   }
   assert.match(refused.join(), /publish to "prices\.eur".*subscription to "orders\.new"/);
   assert.equal(prices.getReceived(), 0);
+});
+
+const SECTION = 'A session cookie that is no JWT';
+
+test('docs/login.md: its webhook service lets in whom it knows, by a signed question, and nobody else', async () => {
+  const [yaml = ''] = blocksOf('docs/login.md', SECTION, 'yaml');
+  const [script = ''] = blocksOf('docs/login.md', SECTION, 'js');
+  const port = await freePort();
+  const secret = randomBytes(32).toString('base64');
+  await using folder = await temporaryFolder();
+  await writeFile(join(folder.path, 'webhook.key'), `${secret}\n`);
+  await writeFile(
+    join(folder.path, 'service.mjs'),
+    `${script.replace('9000', String(port))}\nprocess.stdout.write('up');\n`,
+  );
+  const child = spawn(process.execPath, ['service.mjs'], {
+    cwd: folder.path,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  try {
+    await once(child.stdout, 'data');
+    const seed = seedOf(KIND.user);
+    await using server = await realNatsServer({
+      config: `authorization { users = [ { nkey: ${signerOf(seed).publicKey} } ] }`,
+      monitor: true,
+    });
+    const settings = parse(yaml.replace('9000', String(port)));
+    delete settings.upstream;
+    const files = { 'web.nk': seed, 'webhook.key': `${secret}\n` };
+    await using gateway = await ReloadableGateway.start(server.port, settings, files);
+    await using client = await connected(gateway, () => ({ Cookie: '__Host-session=opaque-17' }), {
+      name: 'shop',
+    });
+    assert.equal(await nameOf(server, client), '[alice] shop');
+    await assert.rejects(connected(gateway, () => ({ Cookie: '__Host-session=opaque-18' })));
+    const forged = { method: 'POST', body: '{"credential":{"value":"opaque-17"}}' };
+    assert.equal((await fetch(`http://127.0.0.1:${port}/natsgate`, forged)).status, 400);
+  } finally {
+    child.kill();
+  }
 });

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { describe, test } from 'node:test';
-import { cookieJwt, cookieToken, cookieUser } from '../../src/nats/client-login.ts';
+import { cookieJwt, cookieToken, cookieUser, webhookLogin } from '../../src/nats/client-login.ts';
 import type { LoginSource } from '../../src/nats/login.ts';
+import { keysAt, testAuth, testIssuer } from '../support/auth-config.ts';
 import { FakeUpstream } from '../support/fake-upstream.ts';
 import { type LogLine, startTestGateway, type TestGateway } from '../support/gateway.ts';
 import { closeFrame, frame, handshakeRequest, Opcode, RawClient } from '../support/raw-client.ts';
+import { ALICE, answering, TestWebhook } from '../support/webhook.ts';
 
 const HANDSHAKES = 10_000;
 const IN_PARALLEL = 50;
@@ -248,6 +250,61 @@ describe('a login that the gateway writes', () => {
       await gateway.log.find((line) => line['outcome'] === 'cookie');
       assert.doesNotMatch(gateway.log.text.join(), /Canary/);
     });
+});
+
+describe('a webhook', () => {
+  const canary = (place: string): string => `Canary${place}${randomBytes(6).toString('hex')}`;
+  const [cookie, header, secret, pass, page, url] = ['cookie', 'header', 'secret', 'pass', 'page', 'url'].map(
+    canary,
+  ) as [string, string, string, string, string, string];
+
+  test('gets the secrets of the client alone, and what it answers is nowhere but in CONNECT', async () => {
+    await using upstream = await FakeUpstream.start();
+    await using webhook = await TestWebhook.start();
+    const config = webhook.config({
+      url: `${webhook.url}?${url}`,
+      headers: ['x-private'],
+      secret: () => Buffer.from(secret),
+    });
+    const auth = { ...testAuth(testIssuer(keysAt(webhook.url))), issuers: [], webhook: config };
+    const connect = { login: webhookLogin, clientCredentials: 'drop', name: undefined } as const;
+    await using gateway = await startTestGateway(upstream.port, { auth, connect, inspect: 'enforce' });
+    const request = handshakeRequest({
+      headers: { Cookie: `__Host-session=${cookie}`, 'X-Private': header },
+    });
+    const seen: string[] = [];
+    for (const answer of [
+      answering(200, { ...ALICE, [page]: page }),
+      answering(200, `{"${page}`),
+      answering(302, page, { location: `/${page}` }),
+      answering(401, page),
+      answering(429, page, { 'retry-after': page }),
+      answering(500, page),
+    ]) {
+      webhook.answer = answer;
+      seen.push(await refused(gateway.port, request));
+    }
+    webhook.answer = answering(200, { ...ALICE, connect: { user: 'web', pass } });
+    await using client = await RawClient.connect(gateway.port);
+    client.send(request);
+    assert.equal((await client.answer()).status, 101);
+    client.send(frame(Opcode.binary, 'CONNECT {"verbose":false}\r\n'));
+    const connection = await upstream.connection();
+    await connection.until(({ received }) => received.includes(pass));
+    const [asked] = webhook.asked;
+    assert.ok(asked?.body.includes(cookie) && asked.body.includes(header));
+    seen.push(
+      await scrape(gateway),
+      await status(gateway),
+      await admin(gateway, '/api/sessions'),
+      await admin(gateway, '/api/sessions/1'),
+    );
+    client.send(closeFrame(1000));
+    await gateway.log.ended();
+    seen.push(...gateway.log.text);
+    assert.ok(seen.some((text) => text.includes('webhook_bad_answer')));
+    for (const text of seen) assert.doesNotMatch(text, /canary/i);
+  });
 });
 
 describe('an Origin that is meant for the reader of the log', () => {

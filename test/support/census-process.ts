@@ -35,9 +35,10 @@ function stalledSessions(): number {
 
 const look = (): Look => ({ sessions: gateway.sessionCount, stalledSessions: stalledSessions() });
 
-function census(collections: number): Census {
+function census(): Census {
   const uncollectedBufferBytes = process.memoryUsage().arrayBuffers;
-  for (let count = 0; count < collections; count++) gc?.();
+  gc?.();
+  gc?.();
   const { external, arrayBuffers, heapUsed } = process.memoryUsage();
   return {
     port: gateway.address.port,
@@ -55,7 +56,7 @@ function census(collections: number): Census {
 
 process.on('message', (question) => {
   if (question === 'watch timers') hook.enable();
-  process.send?.(question === 'look' ? look() : census(question === 'census' ? 2 : 1));
+  process.send?.(question === 'look' ? look() : census());
 });
 process.on('disconnect', () => process.exit());
-process.send?.(census(1));
+process.send?.(census());

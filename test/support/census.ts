@@ -85,9 +85,9 @@ export class CensusProcess implements AsyncDisposable {
     return this.take();
   }
 
-  /** The first census that `holds`, each after one collection only. */
+  /** The first census that `holds`. */
   until(holds: (census: Census) => boolean): Promise<Census> {
-    return this.#poll('again', holds);
+    return this.#poll('census', holds);
   }
 
   async #poll<Answer>(question: string, holds: (answer: Answer) => boolean): Promise<Answer> {

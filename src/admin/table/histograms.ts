@@ -14,6 +14,7 @@ export type HistogramRow = {
 const HANDSHAKE_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 const DIAL_SECONDS = [0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 const SESSION_SECONDS = [1, 5, 15, 60, 300, 900, 3600, 14_400, 28_800, 86_400, 259_200, 604_800];
+const WEBHOOK_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 const PING_SECONDS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 
 const OUTCOME_CLASSES: readonly OutcomeClass[] = ['accepted', 'client_fault', 'server_fault'];
@@ -43,6 +44,12 @@ export const HISTOGRAMS = {
     labels: ['listener'],
     buckets: PING_SECONDS,
     series: [LISTENER],
+  },
+  natsgate_auth_webhook_duration_seconds: {
+    help: 'Question to auth.webhook to its answer, the wait for a place included.',
+    labels: [],
+    buckets: WEBHOOK_SECONDS,
+    series: [{}],
   },
   natsgate_upstream_connect_duration_seconds: {
     help: 'TCP connect to nats-server.',

@@ -22,6 +22,13 @@ export const TOKEN_METRICS: readonly Metric[] = [
     samples: (s) => by('outcome', s.counters.keyFetches),
   },
   {
+    name: 'natsgate_auth_webhook_requests_total',
+    kind: 'counter',
+    help: 'Questions to auth.webhook, by outcome.',
+    labels: ['outcome'],
+    samples: (s) => by('outcome', s.counters.webhookRequests),
+  },
+  {
     name: 'natsgate_auth_keys_age_seconds',
     kind: 'gauge',
     help: 'Time since the oldest keys of an issuer were fetched; absent while there are none.',

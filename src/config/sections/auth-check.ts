@@ -1,20 +1,55 @@
-import { claimPath } from '../auth-values.ts';
-import { type AuthValues, SYMMETRIC } from './auth.ts';
+import { claimPath, isInside, isPrivateAddress } from '../auth-values.ts';
+import { type AuthValues, type IssuerValues, SYMMETRIC } from './auth.ts';
 import type { Check } from './check.ts';
 import { checkCookieName, checkCookieOrigins } from './cookie-origins.ts';
 import type { OriginsConfig } from './origins.ts';
 
-type Issuer = AuthValues['jwt'][number];
+type Issuer = IssuerValues;
 
 /** What the route is besides. */
-type Beside = { readonly origins: OriginsConfig; readonly subprotocols: readonly string[] };
+type Beside = {
+  readonly origins: OriginsConfig;
+  readonly subprotocols: readonly string[];
+  readonly handshakeMs: number;
+};
 
 export function checkAuth(values: AuthValues | undefined, beside: Beside, check: Check): void {
   if (values === undefined) return;
   for (const [index, source] of values.from.entries()) checkSource(values, source, index, beside, check);
-  for (const [index, issuer] of values.jwt.entries()) {
-    checkIssuer(issuer, index, values.jwt.slice(0, index), check);
+  const { jwt = [], webhook } = values;
+  for (const [index, issuer] of jwt.entries()) {
+    checkIssuer(issuer, index, jwt.slice(0, index), check);
     checkKeys(issuer, index, check);
+  }
+  if (webhook !== undefined) checkWebhook(webhook, jwt.length === 0, beside.handshakeMs, check);
+  else if (jwt.length === 0) {
+    const text = 'nobody says whose tokens count; write jwt, or webhook, below auth';
+    check.problem('no_verifier', ['auth'], text);
+  }
+}
+
+function checkWebhook(
+  { url, timeout, headers }: NonNullable<AuthValues['webhook']>,
+  isAlone: boolean,
+  handshakeMs: number,
+  { problem, warning, isWritten }: Check,
+): void {
+  const path = ['auth', 'webhook'];
+  if (/^http:/i.test(url) && !isInside(url) && !isPrivateAddress(url)) {
+    const text = 'over http, anybody on the way reads the tokens of clients and can answer; write https';
+    warning('webhook_in_clear', [...path, 'url'], text);
+  }
+  if (timeout >= handshakeMs) {
+    const text = `a handshake is over after ${handshakeMs} ms (timeouts.handshake), before the answer could count; write less`;
+    problem('webhook_too_slow', [...path, 'timeout'], text);
+  }
+  for (const [index, name] of headers.entries())
+    if (headers.indexOf(name) < index)
+      warning('repeated', [...path, 'headers', index], 'the entry is in the list twice; write it once');
+  if (isAlone && isWritten(['auth', 'identity'])) {
+    const text =
+      'claims are those of tokens, which jwt verifies; the webhook says the identity itself; remove identity';
+    problem('identity_without_jwt', ['auth', 'identity'], text);
   }
 }
 

@@ -1,9 +1,19 @@
 import * as z from 'zod';
-import { type ClaimPath, claimPath, claimText, cookieName, keysUrl, parameterName } from '../auth-values.ts';
+import {
+  type ClaimPath,
+  claimPath,
+  claimText,
+  cookieName,
+  headerName,
+  keysUrl,
+  parameterName,
+  webhookUrl,
+} from '../auth-values.ts';
 import { MAX_KEY_SET_BYTES, type PublicKey, readKeySet } from '../key-set.ts';
 import {
   list,
   mapList,
+  number,
   optional,
   preset,
   required,
@@ -35,9 +45,10 @@ export const ASYMMETRIC = [
 ] as const;
 const LEAST_SECRET_BYTES = 32;
 const MAX_SECRET_BYTES = 4096;
-const EXPECTED = 'off, or its keys below it, at least from and jwt';
+const EXPECTED = 'off, or its keys below it, at least from, and jwt or webhook';
 const SOURCES = 'a list of sources, such as "- cookie: __Host-session"';
 const ISSUERS = 'a list of issuers, such as "- issuer: https://id.example.com" with its keys below it';
+const WEBHOOK = 'A service of yours that says who a client is.';
 const own = (expected: string) => (issue: { readonly code: string }) =>
   issue.code === 'unrecognized_keys' ? undefined : expected;
 
@@ -81,7 +92,19 @@ const issuer = z.strictObject(
 export const auth = switchedSection('Who may connect; without it, nobody is asked.', EXPECTED, {
   required: words('Whether a client without a token is refused.', 'on', ['on', 'off']),
   from: mapList('Where tokens are looked for; the first that is there decides.', source, SOURCES),
-  jwt: mapList('Whose tokens count.', issuer, ISSUERS),
+  jwt: mapList('Whose tokens count.', issuer, ISSUERS)
+    .optional()
+    .meta({ description: 'Whose tokens count.' }),
+  webhook: requiredSection(WEBHOOK, 'its keys below it, such as url: http://login.default.svc/natsgate', {
+    url: required('Where it is asked.', webhookUrl),
+    timeout: time('Longest wait for the answer, a place to ask included.', '1s', '10ms', '30s'),
+    headers: list('Headers of the request that it gets.', headerName),
+    secretFile: optional('File with a secret of at least 32 bytes, which signs each question.', fileName),
+    cache: time('How long the answer to the same question is remembered.', '10s', '1s', '10m', 'off'),
+    inFlight: number('How many questions are under way at once.', 64, 1024),
+  })
+    .optional()
+    .meta({ description: WEBHOOK }),
   identity: section('Which claims say who the client is.', 'its keys below it, such as user: sub', {
     user: preset('The user.', claimPath, 'sub'),
     tenant: optional('The organisation of the user.', claimPath),
@@ -99,6 +122,7 @@ export const auth = switchedSection('Who may connect; without it, nobody is aske
   cookieFromWildcards: words('Lets a cookie source be beside origins with a wildcard.', 'off', ['on', 'off']),
 });
 export type AuthValues = NonNullable<ValuesOf<typeof auth>>;
+export type IssuerValues = NonNullable<AuthValues['jwt']>[number];
 
 export type TokenSource =
   | { readonly kind: 'cookie' | 'query'; readonly name: string }
@@ -131,10 +155,26 @@ export type IssuerConfig = {
   readonly maxAgeMs: number;
 };
 
+export type WebhookConfig = {
+  readonly url: string;
+  readonly timeoutMs: number;
+  /** In lower case. */
+  readonly headers: readonly string[];
+  /** As those of keys. undefined: nothing is signed. */
+  readonly secret: (() => Uint8Array) | undefined;
+  /** 0: not at all. */
+  readonly cacheMs: number;
+  readonly inFlight: number;
+  /** 0: never. */
+  readonly recheckMs: number;
+};
+
 export type AuthConfig = {
   readonly required: boolean;
   readonly from: readonly TokenSource[];
+  /** Empty: the webhook decides alone. */
   readonly issuers: readonly IssuerConfig[];
+  readonly webhook?: WebhookConfig | undefined;
   readonly identity: {
     readonly user: ClaimPath;
     readonly tenant: ClaimPath | undefined;
@@ -150,12 +190,15 @@ export async function authConfig(
 ): Promise<AuthConfig | undefined> {
   if (values === undefined) return undefined;
   const issuers: IssuerConfig[] = [];
-  for (const [index, one] of values.jwt.entries()) issuers.push(await issuerConfig(one, index, files));
+  for (const [index, one] of (values.jwt ?? []).entries())
+    issuers.push(await issuerConfig(one, index, files));
+  const webhook = values.webhook && (await webhookConfig(values.webhook, files));
   const { user, tenant, groups } = values.identity;
   return {
     required: values.required === 'on',
     from: values.from.map(sourceOf),
     issuers,
+    ...(webhook === undefined ? {} : { webhook }),
     identity: { user, tenant, groups },
     graceMs: values.expiry.end === 'on' ? values.expiry.grace : undefined,
   };
@@ -167,11 +210,24 @@ function sourceOf({ cookie, header, query }: AuthValues['from'][number]): TokenS
   return { kind: header === undefined ? 'subprotocol' : 'header' };
 }
 
-async function issuerConfig(
-  values: AuthValues['jwt'][number],
-  index: number,
+async function webhookConfig(
+  { url, timeout, headers, secretFile, cache, inFlight }: NonNullable<AuthValues['webhook']>,
   files: Files,
-): Promise<IssuerConfig> {
+): Promise<WebhookConfig> {
+  const path = ['auth', 'webhook', 'secretFile'];
+  const secret = secretFile === undefined ? undefined : await secretIn(path, secretFile, files);
+  return {
+    url,
+    timeoutMs: timeout,
+    headers,
+    secret,
+    cacheMs: cache,
+    inFlight,
+    recheckMs: 0,
+  };
+}
+
+async function issuerConfig(values: IssuerValues, index: number, files: Files): Promise<IssuerConfig> {
   const claims = Object.entries(values.require.claims).flatMap(([name, value]) => {
     const path = claimPath.read(name);
     return path.ok ? [{ path: path.value, value }] : [];
@@ -189,10 +245,11 @@ async function issuerConfig(
 }
 
 async function keysConfig(
-  { url, file, secretFile, ...times }: AuthValues['jwt'][number]['keys'],
+  { url, file, secretFile, ...times }: IssuerValues['keys'],
   path: readonly (string | number)[],
-  { read, problem }: Files,
+  files: Files,
 ): Promise<KeysConfig> {
+  const { read, problem } = files;
   if (url !== undefined) {
     const { refresh, staleFor, cooldown, timeout } = times;
     return {
@@ -214,13 +271,21 @@ async function keysConfig(
     const keys = reading?.ok === true ? reading.keys : [];
     return { kind: 'set', keys: () => keys };
   }
-  const secret = trimmed(await read([...path, 'secretFile'], secretFile, MAX_SECRET_BYTES, true));
+  return { kind: 'secret', secret: await secretIn([...path, 'secretFile'], secretFile, files) };
+}
+
+async function secretIn(
+  path: readonly (string | number)[],
+  name: string | undefined,
+  { read, problem }: Files,
+): Promise<() => Uint8Array> {
+  const secret = trimmed(await read(path, name, MAX_SECRET_BYTES, true));
   if (secret !== undefined && secret.length < LEAST_SECRET_BYTES) {
     const text = `the secret is shorter than ${LEAST_SECRET_BYTES} bytes, and can be guessed by trying; write a random one`;
-    problem('secret_short', [...path, 'secretFile'], text);
+    problem('secret_short', path, text);
   }
   const bytes = secret ?? new Uint8Array();
-  return { kind: 'secret', secret: () => bytes };
+  return () => bytes;
 }
 
 /** Without the line end that editors write after a text. */

@@ -1,5 +1,4 @@
-import { isLiteralToken } from '../../nats/literal-token.ts';
-import { readTemplate, TOKEN_VALUES } from '../../nats/name-template.ts';
+import { TOKEN_VALUES } from '../../nats/name-template.ts';
 import type { Path } from '../path.ts';
 import type { AuthValues } from './auth.ts';
 import type { Check } from './check.ts';
@@ -21,7 +20,7 @@ const WAYS = {
   jwt: [['jwtCookie']],
   creds: [['credsFile']],
   nkey: [['seedFile']],
-  mint: [['seedFile', 'account', 'tags']],
+  webhook: [[]],
 } as const satisfies Record<Kind, readonly (readonly (keyof ConnectValues)[])[]>;
 
 type KindKey = (typeof WAYS)[Kind][number][number];
@@ -36,7 +35,6 @@ type Beside = { readonly origins: OriginsConfig; readonly auth?: AuthValues | un
 export function checkConnect(values: ConnectValues, { origins, auth }: Beside, check: Check): void {
   checkKeys(values, check);
   checkIdentity(values, auth, check);
-  checkTags(values, auth, check);
   const named = COOKIES.filter((key) => values[key] !== undefined);
   for (const key of named) checkCookieName(values[key] ?? '', ['connect', key], check);
   const [first] = named;
@@ -71,9 +69,15 @@ function checkKeys(values: ConnectValues, { problem, isWritten }: Check): void {
 
 /** What is made of a verified token needs one. */
 function checkIdentity(values: ConnectValues, auth: AuthValues | undefined, check: Check): void {
-  if (auth !== undefined) return;
   // A route may have switched off auth, and inherit connect.
   const kind: Path = check.isWritten(['connect']) ? ['connect', 'kind'] : ['auth'];
+  if (values.kind === 'webhook' && auth?.webhook === undefined)
+    check.problem(
+      'login_without_webhook',
+      kind,
+      'kind webhook needs auth.webhook, which answers with the login; write it',
+    );
+  if (auth !== undefined) return;
   const unknown = TOKEN_VALUES.find((value) =>
     values.name?.some((part) => typeof part === 'object' && part.value === value),
   );
@@ -83,42 +87,10 @@ function checkIdentity(values: ConnectValues, auth: AuthValues | undefined, chec
       ['connect', 'name'],
       `nobody is asked who they are, so {${unknown}} would be empty; write auth, or remove {${unknown}}`,
     );
-  if (values.kind === 'mint')
-    check.problem(
-      'login_without_auth',
-      kind,
-      'nobody is asked who they are, so there is no user to mint; write auth, or another kind',
-    );
   if (values.kind === 'token' && keysOf('token').every((key) => values[key] === undefined))
     check.problem(
       'login_without_auth',
       kind,
       'kind token needs connect.tokenFile or connect.tokenCookie; write one, or auth, which verifies the token of the client',
     );
-}
-
-function checkTags({ tags }: ConnectValues, auth: AuthValues | undefined, { problem }: Check): void {
-  for (const [name, text] of Object.entries(tags)) {
-    const path = ['connect', 'tags', name];
-    // nats-server looks for the name in lower case.
-    if (!/^[a-z0-9_-]{1,64}$/.test(name))
-      problem('tag_name', path, 'this is no name of a tag; write small letters, digits, - and _');
-    const template = readTemplate(text, TOKEN_VALUES);
-    if (template === undefined) {
-      const known = TOKEN_VALUES.map((value) => `{${value}}`).join(' or ');
-      problem('unknown_placeholder', path, `braces are around a word that is not known here; write ${known}`);
-      continue;
-    }
-    if (!isLiteralToken(template.map((part) => (typeof part === 'string' ? part : 'x')).join('')))
-      problem(
-        'tag_value',
-        path,
-        'a tag becomes one token of a subject; write it without dots, blanks, * and >',
-      );
-    const isOfTenant = template.some((part) => typeof part === 'object' && part.value === 'tenant');
-    if (isOfTenant && auth !== undefined && auth.identity.tenant === undefined) {
-      const text = 'no claim names the tenant; write auth.identity.tenant, such as tenant: org_id';
-      problem('tag_without_claim', path, text);
-    }
-  }
 }
