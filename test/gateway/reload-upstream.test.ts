@@ -89,10 +89,11 @@ test(`${SWAPS} swaps of the files for TLS to the server: no session cut, no hand
   let handshakes = 0;
   let failures = 0;
   const talking = clients.map(async (client) => {
-    for (let round = 1; !stopping; round++) {
+    while (!stopping) {
       client.send(frame(Opcode.binary, 'PING\r\n'));
-      await client.until(() => client.closed || pongs(client) >= round);
+      await client.until(() => client.closed || pongs(client) === 1);
       assert.equal(client.closed, false, 'a session was cut');
+      client.frames.splice(0);
       answers++;
     }
   });
