@@ -8,6 +8,7 @@ import type { Refusal } from './handshake-outcome.ts';
 import { connectPolicies } from './inspect/connect-policy.ts';
 import type { LoginHint } from './inspect/inspection.ts';
 import { type InspectionRules, Inspector } from './inspect/inspector.ts';
+import { signaturePolicy } from './inspect/signature-policy.ts';
 import type { AdmissionSlot } from './listener/admission.ts';
 import type { HandshakeFacts, PendingHandshake } from './listener/pending-handshake.ts';
 import type { Login, LoginSource } from './nats/login.ts';
@@ -235,9 +236,11 @@ export class SessionOpener {
       level,
       maxLineBytes: limits.maxControlLineBytes,
       info: { ...info, tls, clientIp: clientAddress, needsNoLogin: login !== undefined },
-      policies: connectPolicies({ ...connect, login }, connectionFacts(session)),
+      policies: [
+        ...(proxySigner === undefined ? [] : [signaturePolicy(proxySigner.sign)]),
+        ...connectPolicies({ ...connect, login }, connectionFacts(session)),
+      ],
       ...(login === undefined ? {} : { loginHint: loginHint(login) }),
-      ...(proxySigner === undefined ? {} : { sign: proxySigner.sign }),
     };
     return new Inspector(rules, pool, {
       onParserStop: (direction, error) =>

@@ -3,17 +3,14 @@ import { type InfoRules, rewriteInfo } from '../nats/info-rewrite.ts';
 import type { Operation } from '../nats/operation.ts';
 import { type LoginHint, type Policy, type PolicyContext, type Verdict, violation } from './inspection.ts';
 import { linePolicy } from './line-policy.ts';
-import { signaturePolicy } from './signature-policy.ts';
 
 export type EnforcementRules = {
   /** Most bytes of the argument of a client's line. */
   readonly maxLineBytes: number;
   /** Applied to every INFO. */
   readonly info: InfoRules;
-  /** Gives the `proxy_sig` of CONNECT for the server's nonce. */
-  readonly sign?: (nonce: string) => string;
   readonly loginHint?: LoginHint;
-  /** Asked after the policies that every enforcer has. */
+  /** Asked after the line policy, which every enforcer has. */
   readonly policies?: readonly Policy[];
 };
 
@@ -31,8 +28,7 @@ export class Enforcer {
 
   constructor(rules: EnforcementRules) {
     this.#rules = rules;
-    const { sign, policies = [] } = rules;
-    this.#policies = [linePolicy, ...(sign === undefined ? [] : [signaturePolicy(sign)]), ...policies];
+    this.#policies = [linePolicy, ...(rules.policies ?? [])];
   }
 
   /**
