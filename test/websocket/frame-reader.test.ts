@@ -442,3 +442,26 @@ function* allCuts(stream: Buffer): Generator<Buffer[]> {
 function text({ bytes, end, ...rest }: FramesRead): string {
   return `${bytes.toString('latin1')} ${end?.reason} ${end?.code} ${Object.values(rest).join(' ')}`;
 }
+
+test('control frames up to the limit pass, and one more ends the stream', () => {
+  const pool = new BufferPool();
+  const pings: string[] = [];
+  const counters = { clientFrames: new Float64Array(OPCODES.length) };
+  const reader = new FrameReader(
+    { pool, unmask: fastestUnmask(pool.bytes, pool.memory), maxFrameBytes: CAP, counters },
+    { onPing: (payload) => pings.push(payload.toString()), onPong: () => {} },
+  );
+  reader.controlFramesAllowed = 2;
+  const pinged = (payload: string): void => {
+    const length = frame(Opcode.ping, payload).copy(pool.receive);
+    const slot = pool.take();
+    reader.read(0, length, slot);
+    pool.untake(slot);
+  };
+  pinged('one');
+  pinged('two');
+  assert.equal(reader.end, undefined);
+  pinged('three');
+  assert.deepEqual(reader.end, { reason: 'rate_exceeded', code: 1008 });
+  assert.deepEqual(pings.slice(0, 2), ['one', 'two']);
+});
