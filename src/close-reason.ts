@@ -27,8 +27,9 @@ export type CloseReasonRow = {
 
 /**
  * After this `-ERR` every client library connects again. After one that it does not know nats.go, nats.py and nats.c
- * stop for ever, so other texts are for ends that are the client's own fault, where nats-server says them too. The one of
- * `auth_expired` is an exception: after it clients ask for a new token, and two in a row make them give up. A login that is
+ * stop for ever, so other texts are for ends that are the client's own fault, where nats-server says them too. Those of
+ * `auth_expired` and `auth_revoked` are exceptions: after them clients ask for a new token, and two in a row make them give
+ * up. A login that is
  * refused is answered by HTTP, which does not count, so there is always a good one between two of them.
  */
 export const RETURN_ERROR = 'Stale Connection';
@@ -139,6 +140,13 @@ export const CLOSE_REASONS = {
     level: 'info',
     finalError: 'User Authentication Expired',
     sentence: 'The token of the client has expired, and auth.expiry.grace is over.',
+  },
+  auth_revoked: {
+    code: 1008,
+    initiator: 'gateway',
+    level: 'info',
+    finalError: 'User Authentication Revoked',
+    sentence: 'auth.webhook was asked again about the session, and said no.',
   },
   killed: {
     code: 1008,

@@ -1,4 +1,4 @@
-import type { Granted } from './auth/authorizer.ts';
+import type { Authorizer, Granted, Recheck } from './auth/authorizer.ts';
 import { NotGranted } from './auth/details.ts';
 import { type Grant, identityKey } from './auth/grant.ts';
 import { type AuthRequest, cookieOf } from './auth/sources.ts';
@@ -30,6 +30,8 @@ type HandshakeContext = {
   slot: AdmissionSlot | undefined;
   /** undefined: nobody was asked, or without a token is let in as well. */
   grant: Grant | undefined;
+  /** undefined: nobody is asked again. */
+  recheck: Recheck | undefined;
   /** undefined: the client logs in by itself. */
   login: Login | undefined;
   upstream: Upstream | undefined;
@@ -84,6 +86,7 @@ export class SessionOpener {
       route,
       slot: undefined,
       grant: undefined,
+      recheck: undefined,
       login: undefined,
       upstream: undefined,
     };
@@ -135,6 +138,7 @@ export class SessionOpener {
       const granted = await authorizer?.authorize(request, pending.signal);
       if (this.#isKicked(granted?.grant)) throw new NotGranted('kicked');
       handshake.grant = granted?.grant;
+      handshake.recheck = granted?.recheck;
       handshake.login = loginFor(config.connect.login, request, granted);
       this.#countIdentity(handshake);
       if (granted !== undefined) this.#parts.recorder.authorized(granted.detail);
@@ -189,7 +193,7 @@ export class SessionOpener {
   }
 
   #begin(handshake: HandshakeContext, client: ByteSocket): void {
-    const { grant, login, pending, route, slot, upstream } = handshake;
+    const { grant, login, pending, recheck, route, slot, upstream } = handshake;
     if (slot === undefined || upstream === undefined)
       throw new Error('a session needs a slot and an upstream');
     const { announced, inspected, recorder, sessions } = this.#parts;
@@ -209,11 +213,18 @@ export class SessionOpener {
     if (inspector !== undefined) inspected.add(facts.id, inspector);
     slot.accepted();
     sessions.add(session, slot);
+    if (recheck !== undefined) this.#recheck(session, recheck, route);
     handshake.slot = undefined;
     handshake.upstream = undefined;
     session.start(upstream);
     recorder.sessionBegan(facts, pending.seconds);
     if (this.#now.isDraining()) session.announceDrain();
+  }
+
+  #recheck(session: Session, asked: Recheck, { authorizer }: Route): void {
+    const { runtime } = this.#now;
+    const authorizerOf = (route: string): Authorizer | undefined => runtime().route(route)?.authorizer;
+    this.#parts.rechecks.add(session, asked, authorizer?.recheckMs ?? 0, authorizerOf);
   }
 
   /**

@@ -12,6 +12,7 @@ import type { Log } from './log.ts';
 import { SendQueues } from './net/send-queues.ts';
 import { Places } from './places.ts';
 import type { Prepared } from './prepare.ts';
+import { Rechecks } from './rechecks.ts';
 import { Recorder } from './recorder.ts';
 import { Overload } from './session/overload.ts';
 import { ReadTurns } from './session/read-turns.ts';
@@ -59,6 +60,7 @@ export class Parts {
   readonly gate = new Gate();
   readonly keySets: RemoteKeySets;
   readonly kicked = new KickedUsers();
+  readonly rechecks: Rechecks;
   readonly overload: Overload;
   readonly announced: AnnouncedWarnings;
   readonly metrics: Metrics;
@@ -81,6 +83,7 @@ export class Parts {
     this.announced = new AnnouncedWarnings(log);
     this.metrics = new Metrics(prepared.serverTls !== undefined, takeSnapshot);
     this.recorder = new Recorder(this.counters, this.metrics, new SessionLog(log));
+    this.rechecks = new Rechecks({ wheel: this.wheel, onFault: (error) => this.recorder.faulted(error) });
     this.keySets = new RemoteKeySets((outcome, url, cause) => this.recorder.keysFetched(outcome, url, cause));
   }
 
@@ -97,6 +100,7 @@ export class Parts {
     onEnded: (session) => {
       this.sessions.delete(session.facts.id);
       this.inspected.remove(session.facts.id);
+      this.rechecks.remove(session.facts.id);
       this.recorder.sessionEnded(session);
     },
   };

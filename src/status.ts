@@ -232,8 +232,8 @@ function gatewayStatus(snapshot: Snapshot) {
 }
 
 function sessionRow(session: Session) {
-  const { id, clientAddress, origin, user, tenant, role, loginEndsAtMs, route, upstream, natsClientId } =
-    session.facts;
+  const { id, clientAddress, origin, user, tenant, role, route, upstream, natsClientId } = session.facts;
+  const { loginEndsAtMs } = session;
   return {
     id,
     client: clientAddress,

@@ -48,7 +48,7 @@ const LAYERS: readonly RegExp[] = [
   /^capture\//,
   /^(counters|status|session-log)\.ts$/,
   /^admin\//,
-  /^(open-session|parts|prepare|recorder|runtime|drain|kick|start-lines|gateway)\.ts$/,
+  /^(open-session|parts|prepare|recorder|runtime|drain|kick|rechecks|start-lines|gateway)\.ts$/,
   /^(cli|dev)\//,
   /^main\.ts$/,
 ];

@@ -44,6 +44,15 @@ export class Deadlines extends WheelEntry {
     return this.endMs === 0;
   }
 
+  get loginEndsAtMs(): number | undefined {
+    return this.#liveness.loginEndsAtMs;
+  }
+
+  moveLoginEnd(endsAtMs: number): void {
+    this.#liveness.loginEndsAtMs = endsAtMs;
+    this.reschedule();
+  }
+
   /** To be called at the start, and when something is due earlier than before. */
   reschedule(): void {
     if (this.#isStopped) return;

@@ -25,7 +25,8 @@ export class Liveness {
   readonly #limits: LivenessLimits;
   /** undefined: never. */
   readonly #expiresAtMs: number | undefined;
-  readonly #loginEndsAtMs: number | undefined;
+  /** By the clock on the wall; undefined: never. */
+  loginEndsAtMs: number | undefined;
   #lastActivityMs: number;
   #nextPingMs: number;
   /** 0: no answer is measured. */
@@ -36,7 +37,7 @@ export class Liveness {
   /** `loginEndsAtMs`: by the clock on the wall, as the token says it; looked at with each ping at the latest. */
   constructor(limits: LivenessLimits, nowMs: number, loginEndsAtMs?: number) {
     this.#limits = limits;
-    this.#loginEndsAtMs = loginEndsAtMs;
+    this.loginEndsAtMs = loginEndsAtMs;
     this.#lastActivityMs = nowMs;
     this.#nextPingMs = nowMs + jittered(limits.pingMs);
     this.#expiresAtMs = limits.sessionAgeMs === 0 ? undefined : nowMs + jittered(limits.sessionAgeMs);
@@ -52,7 +53,7 @@ export class Liveness {
     else if (assemblingSinceMs !== undefined && nowMs - assemblingSinceMs >= ASSEMBLY_MS)
       return 'assembly_timeout';
     if (nowMs - this.#lastActivityMs >= this.#limits.silenceMs) return 'client_unresponsive';
-    if (this.#loginEndsAtMs !== undefined && Date.now() >= this.#loginEndsAtMs) return 'auth_expired';
+    if (this.loginEndsAtMs !== undefined && Date.now() >= this.loginEndsAtMs) return 'auth_expired';
     return nowMs >= (this.#expiresAtMs ?? Number.POSITIVE_INFINITY) ? 'session_expired' : undefined;
   }
 
@@ -94,7 +95,7 @@ export class Liveness {
     return Math.min(
       this.#nextPingMs,
       this.#expiresAtMs ?? Number.POSITIVE_INFINITY,
-      this.#loginEndsAtMs === undefined ? Number.POSITIVE_INFINITY : nowMs + this.#loginEndsAtMs - Date.now(),
+      this.loginEndsAtMs === undefined ? Number.POSITIVE_INFINITY : nowMs + this.loginEndsAtMs - Date.now(),
       this.#lastActivityMs + this.#limits.silenceMs,
       (assemblingSinceMs ?? nowMs) + ASSEMBLY_MS,
     );

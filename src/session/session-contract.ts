@@ -24,7 +24,7 @@ export type SessionFacts = {
   readonly role?: string | undefined;
   /** What the webhook calls the client, for nats-server. */
   readonly name?: string | undefined;
-  /** Milliseconds since the epoch: its login ends then. */
+  /** Milliseconds since the epoch: its login ends then, as it was said at the beginning. */
   readonly loginEndsAtMs?: number | undefined;
 };
 

@@ -232,6 +232,18 @@ export class Session implements ByteSocketOwner, SocketOwner, PipeOwner, Deadlin
     pipe.forgetHeld();
   }
 
+  // The login
+
+  /** Milliseconds since the epoch: the login ends then; undefined: never. */
+  get loginEndsAtMs(): number | undefined {
+    return this.#deadlines.loginEndsAtMs;
+  }
+
+  /** Earlier or later than before. */
+  moveLoginEnd(endsAtMs: number): void {
+    this.#deadlines.moveLoginEnd(endsAtMs);
+  }
+
   // The end
 
   /**

@@ -152,6 +152,13 @@ const PROBLEMS: readonly [text: string, ...problems: string[]][] = [
   ],
   [`${REQUIRED}connect: {name: "{user}"}\n`, 'name_without_auth 3:17 connect.name'],
   [withAuth(`{${FROM_HEADER}, ${JWT}}`, `inspect: off\n${REQUIRED}`), 'level_too_low 1:10 inspect'],
+  [
+    withAuth(
+      `{${FROM_HEADER}, expiry: {end: off}, webhook: {url: http://login/a, recheck: 1m}}`,
+      `inspect: off\n${REQUIRED}`,
+    ),
+    'level_too_low 1:10 inspect',
+  ],
 ];
 for (const [text, ...expected] of PROBLEMS)
   test(`${expected.join()}: ${text.replace(REQUIRED, '').trim()}`, async () => {

@@ -24,6 +24,7 @@ const STOPS: Readonly<Record<string, readonly ImitatedClient[]>> = {
  */
 const OF_LOGIN: readonly string[] = [
   CLOSE_REASONS.auth_expired.finalError,
+  CLOSE_REASONS.auth_revoked.finalError,
   CLOSE_REASONS.forbidden.finalError,
 ];
 

@@ -102,6 +102,7 @@ export const auth = switchedSection('Who may connect; without it, nobody is aske
     secretFile: optional('File with a secret of at least 32 bytes, which signs each question.', fileName),
     cache: time('How long the answer to the same question is remembered.', '10s', '1s', '10m', 'off'),
     inFlight: number('How many questions are under way at once.', 64, 1024),
+    recheck: time('How often it is asked again about open sessions.', 'off', '10s', '24h', 'off'),
   })
     .optional()
     .meta({ description: WEBHOOK }),
@@ -211,7 +212,7 @@ function sourceOf({ cookie, header, query }: AuthValues['from'][number]): TokenS
 }
 
 async function webhookConfig(
-  { url, timeout, headers, secretFile, cache, inFlight }: NonNullable<AuthValues['webhook']>,
+  { url, timeout, headers, secretFile, cache, inFlight, recheck }: NonNullable<AuthValues['webhook']>,
   files: Files,
 ): Promise<WebhookConfig> {
   const path = ['auth', 'webhook', 'secretFile'];
@@ -223,7 +224,7 @@ async function webhookConfig(
     secret,
     cacheMs: cache,
     inFlight,
-    recheckMs: 0,
+    recheckMs: recheck,
   };
 }
 

@@ -39,7 +39,12 @@ export type Inspected = {
   readonly inspect: ValuesOf<typeof inspect>;
   readonly info: Info;
   readonly connect: ConnectValues;
-  readonly auth?: { readonly expiry: { readonly end: 'on' | 'off' } } | undefined;
+  readonly auth?:
+    | {
+        readonly expiry: { readonly end: 'on' | 'off' };
+        readonly webhook?: { readonly recheck: number } | undefined;
+      }
+    | undefined;
   readonly upstream: {
     readonly tls: { readonly mode: string };
     readonly proxySeedFile?: string | undefined;
@@ -61,7 +66,8 @@ export function inspectLevel(values: Inspected): InspectLevel {
 }
 
 /** Clients learn why they are logged out by a line between two operations of the server. */
-const announces = ({ auth }: Inspected): boolean => auth?.expiry.end === 'on';
+const announces = ({ auth }: Inspected): boolean =>
+  auth?.expiry.end === 'on' || (auth?.webhook?.recheck ?? 0) > 0;
 
 /** The keys that need `enforce`. INFO of a server that speaks TLS with us would tell clients of that TLS. */
 function needsOf({ info, connect, upstream }: Inspected) {
@@ -94,7 +100,7 @@ function checkLevel(values: Inspected, { problem }: Check): void {
   const [need] = needsOf(values);
   if (need === undefined && level === 'off' && announces(values)) {
     const text =
-      'off cannot tell a client that its token has expired; write inspect: observe, leave inspect out, or write auth.expiry.end: off';
+      'off cannot tell a client that its login is over; write inspect: observe, leave inspect out, or switch off auth.expiry.end and auth.webhook.recheck';
     problem('level_too_low', ['inspect'], text);
   }
   if (need === undefined) return;
