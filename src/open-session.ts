@@ -139,8 +139,10 @@ export class SessionOpener {
       if (this.#isKicked(granted?.grant)) throw new NotGranted('kicked');
       handshake.grant = granted?.grant;
       handshake.recheck = granted?.recheck;
-      handshake.login = loginFor(config.connect.login, request, granted);
       this.#countIdentity(handshake);
+      const login = loginFor(config.connect.login, request, granted);
+      if (login === 'unusable') throw new NotGranted('claim_unusable', NOT_A_TOKEN);
+      handshake.login = login;
       if (granted !== undefined) this.#parts.recorder.authorized(granted.detail);
     } catch (error) {
       if (error instanceof NotGranted) {
@@ -265,12 +267,14 @@ export class SessionOpener {
   }
 }
 
+const NOT_A_TOKEN = 'user or tenant is not one literal token of a subject';
+
 /** @throws NotGranted where the webhook and `connect` do not agree on who says what the login is. */
 function loginFor(
   source: LoginSource | undefined,
   request: AuthRequest,
   granted: Granted | undefined,
-): Login | undefined {
+): Login | 'unusable' | undefined {
   const { grant, token } = granted ?? {};
   const { identity, endsAtMs, given } = grant ?? {};
   if (given !== undefined && source?.kind !== 'webhook')

@@ -74,7 +74,7 @@ function withShortForm(json: Json): Json {
     return { ...noted, ...long, type: long['minItems'] === undefined ? ['array', 'null'] : 'array', items };
   }
   if (long['type'] !== 'object') return { ...noted, ...long };
-  if (long['properties'] === undefined) return { ...noted, ...long, type: ['object', 'null'] };
+  if (long['properties'] === undefined) return { ...note, ...long, type: ['object', 'null'] };
   const properties = withShortForms(long['properties']);
   const off = switched === true ? [{ enum: [false, 'off', 'no', 'false'] }] : [];
   const alone = typeof short === 'string' ? [properties[short]] : off;

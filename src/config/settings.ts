@@ -122,6 +122,10 @@ function shownAs(
     const entries = Array.from({ length: count }, (_, index) => textAt([...path, index], written));
     return { shown: `[${entries.join(', ')}]`, entries };
   }
+  if (exact && isMap(raw)) {
+    const entries = Object.keys(raw).map((key) => `${plain(key)}: ${textAt([...path, key], written)}`);
+    return { shown: `{${entries.join(', ')}}` };
+  }
   if (exact && typeof raw === 'string') return { shown: names ?? plain(raw) };
   return {
     shown:

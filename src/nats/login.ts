@@ -2,7 +2,7 @@ import { type ConnectChanges, CREDENTIAL_FIELDS } from './connect.ts';
 import { type NkeySigner, readSeed } from './nkey.ts';
 import { claimsOfJwt, connectionTypeHint } from './user-jwt.ts';
 
-export type LoginKind = 'user' | 'token' | 'jwt' | 'creds' | 'nkey' | 'webhook';
+export type LoginKind = 'user' | 'token' | 'jwt' | 'creds' | 'nkey' | 'webhook' | 'mint';
 
 /** Credential fields of CONNECT that somebody else has chosen. */
 export type GivenFields = {
@@ -28,8 +28,8 @@ export type LoginSource = {
   readonly kind: LoginKind;
   /** Whose logins these are, for people. */
   readonly who: string | undefined;
-  /** Made before the server is dialled. */
-  readonly of: (client: LoginClient) => Login;
+  /** Made before the server is dialled. `unusable`: who the client is cannot be written where it must be. */
+  readonly of: (client: LoginClient) => Login | 'unusable';
 };
 
 /** The login of one client. Its secrets are in the closure of `fields` alone. */
@@ -56,8 +56,8 @@ export const sameForAll = (login: Login): LoginSource => ({
 });
 
 /** The problem says what to write and quotes nothing of the content. */
-export type LoginReading =
-  | { readonly ok: true; readonly login: Login; readonly warning?: string }
+export type LoginReading<L extends Login | LoginSource = Login> =
+  | { readonly ok: true; readonly login: L; readonly warning?: string }
   | { readonly ok: false; readonly problem: string };
 
 /** Takes every credential out of CONNECT. */
@@ -113,7 +113,7 @@ export function credsLogin(content: Buffer, nowMs: number): LoginReading {
 }
 
 /** A server without a nonce asks for no signature. */
-const signed = (signer: NkeySigner, nonce: string | undefined): ConnectChanges =>
+export const signed = (signer: NkeySigner, nonce: string | undefined): ConnectChanges =>
   nonce === undefined ? {} : { sig: signer.sign(nonce) };
 
 const accepted = (

@@ -1,24 +1,32 @@
 /** Text with the names of values in braces, such as `{name} [{origin}]`. */
-export type NameTemplate = readonly (string | { readonly value: NameValue })[];
+export type Template<T extends string> = readonly (string | { readonly value: T })[];
 
 /** Of verified tokens alone. */
 export const TOKEN_VALUES = ['user', 'tenant'] as const;
 /** What may be in it: the client's own name, and what the gateway knows of the session. */
 export const NAME_VALUES = ['name', 'origin', 'route', 'address', 'session', ...TOKEN_VALUES] as const;
 export type NameValue = (typeof NAME_VALUES)[number];
+export type NameTemplate = Template<NameValue>;
+/** Of who the client is, and nothing else. */
+export type IdentityTemplate = Template<(typeof TOKEN_VALUES)[number]>;
 
 /** Of a name, in UTF-8. It is in every line that a nats-server logs of the connection. */
 const MAX_NAME_BYTES = 128;
 
 /** undefined: a brace is alone, or the word in braces is not known. */
-export function readNameTemplate(text: string): NameTemplate | undefined {
+export function readTemplate<const T extends string>(
+  text: string,
+  values: readonly T[],
+): Template<T> | undefined {
   const parts = text.split(/(\{[^{}]*\})/).filter((part) => part !== '');
   const template = parts.map((part) => {
-    const value = NAME_VALUES.find((name) => part === `{${name}}`);
+    const value = values.find((name) => part === `{${name}}`);
     return value === undefined ? part : { value };
   });
   return template.some((part) => typeof part === 'string' && /[{}]/.test(part)) ? undefined : template;
 }
+
+export const readNameTemplate = (text: string): NameTemplate | undefined => readTemplate(text, NAME_VALUES);
 
 /** What clients write themselves, the one that says more first. */
 const BY_CLIENTS = ['origin', 'name'] as const satisfies readonly NameValue[];

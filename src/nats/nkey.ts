@@ -1,4 +1,4 @@
-import { createPrivateKey, createPublicKey, type KeyObject, sign } from 'node:crypto';
+import { createPrivateKey, createPublicKey, randomBytes, sign } from 'node:crypto';
 
 /**
  * Nkeys: Ed25519 keys as NATS writes them, in base32 with a prefix that names their kind and a checksum.
@@ -27,8 +27,10 @@ const PUBLIC_CHARACTERS = 56;
 const KEY_BYTES = 32;
 /** The letter S in the upper five bits of the first byte. */
 const SEED_PREFIX = 0x90;
+const ACCOUNT = 0x00;
+const USER = 0xa0;
 /** Account, cluster, server, operator, user: the kinds that sign. Curve keys (X) do not. */
-const SIGNING_KINDS: readonly number[] = [0x00, 0x10, 0x68, 0x70, 0xa0];
+const SIGNING_KINDS: readonly number[] = [ACCOUNT, 0x10, 0x68, 0x70, USER];
 /** What precedes the 32 bytes of an Ed25519 seed in PKCS #8 (RFC 8410). */
 const PKCS8_HEAD = Buffer.from('302e020100300506032b657004220420', 'hex');
 
@@ -63,25 +65,31 @@ function signerOf(text: Buffer, raw: Buffer): SeedReading {
   const kind = (((raw[0] as number) & 0x07) << 5) | (((raw[1] as number) & 0xf8) >> 3);
   if (!SIGNING_KINDS.includes(kind))
     return problem('the seed is of a kind that cannot sign; write one that begins with SU');
-  const der = Buffer.concat([PKCS8_HEAD, raw.subarray(2, 2 + KEY_BYTES)]);
+  return { ok: true, signer: signerBy(kind, raw.subarray(2, 2 + KEY_BYTES)) };
+}
+
+/** A key that nobody else has. */
+export const newUserKey = (): NkeySigner => signerBy(USER, randomBytes(KEY_BYTES));
+
+function signerBy(kind: number, key: Buffer): NkeySigner {
+  const der = Buffer.concat([PKCS8_HEAD, key]);
   const privateKey = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
   der.fill(0);
+  const { x = '' } = createPublicKey(privateKey).export({ format: 'jwk' });
   return {
-    ok: true,
-    signer: {
-      publicKey: publicNkey(kind, publicBytes(privateKey)),
-      sign: (signed) => sign(null, Buffer.from(signed), privateKey).toString('base64url'),
-    },
+    publicKey: publicNkey(kind, Buffer.from(x, 'base64url')),
+    sign: (signed) => sign(null, Buffer.from(signed), privateKey).toString('base64url'),
   };
+}
+
+/** Whether the text is the public key of an account. */
+export function isAccountKey(text: string): boolean {
+  const raw = text.length === PUBLIC_CHARACTERS ? decodeBase32(Buffer.from(text)) : undefined;
+  return raw !== undefined && raw[0] === ACCOUNT && isIntact(raw);
 }
 
 function problem(text: string): SeedReading {
   return { ok: false, problem: text };
-}
-
-function publicBytes(privateKey: KeyObject): Buffer {
-  const { x = '' } = createPublicKey(privateKey).export({ format: 'jwk' });
-  return Buffer.from(x, 'base64url');
 }
 
 function publicNkey(kind: number, key: Buffer): string {

@@ -1,3 +1,6 @@
+import { randomBytes } from 'node:crypto';
+import type { NkeySigner } from './nkey.ts';
+
 /** Characters; a user JWT with many permissions has some 3,000. */
 const MAX_JWT_CHARACTERS = 16 * 1024;
 
@@ -11,6 +14,36 @@ const CONNECTION_TYPES = [
   'MQTT_WS',
   'IN_PROCESS',
 ] as const;
+
+export type JwtContent = {
+  /** A public key. */
+  readonly subject: string;
+  readonly name: string;
+  /** Seconds since the epoch; undefined: it does not expire. */
+  readonly expiresAt?: number | undefined;
+  readonly audience?: string;
+  /** The claims of NATS, without their version. */
+  readonly nats: Readonly<Record<string, unknown>>;
+};
+
+/** A JWT of NATS, signed by `issuer`. `nowMs`: since the epoch. */
+export function signJwt(issuer: NkeySigner, content: JwtContent, nowMs: number): string {
+  const { subject, name, expiresAt, audience, nats } = content;
+  const claims = {
+    jti: randomBytes(16).toString('base64url'),
+    iat: Math.floor(nowMs / 1000),
+    iss: issuer.publicKey,
+    name,
+    sub: subject,
+    aud: audience,
+    exp: expiresAt,
+    nats: { ...nats, version: 2 },
+  };
+  const signed = `${encoded({ typ: 'JWT', alg: 'ed25519-nkey' })}.${encoded(claims)}`;
+  return `${signed}.${issuer.sign(signed)}`;
+}
+
+const encoded = (part: object): string => Buffer.from(JSON.stringify(part)).toString('base64url');
 
 /** What a JWT says. Its signature is not checked. undefined: it cannot be read. */
 export function claimsOfJwt(jwt: string): Readonly<Record<string, unknown>> | undefined {

@@ -4,6 +4,8 @@ import { KIND, natsJwt, newKey, seedOf, signerOf } from '../support/nkeys.ts';
 import { load, REQUIRED } from './support.ts';
 
 const seed = seedOf(KIND.user);
+const roleSeed = seedOf(KIND.account);
+const account = newKey(KIND.account).publicKey;
 const user = signerOf(seed);
 const jwt = natsJwt(newKey(KIND.account), user.publicKey, { type: 'user' });
 const block = (what: string, text: string): string =>
@@ -12,6 +14,7 @@ const files = {
   pass: 'CANARY-password\n',
   token: 'CANARY-token\n',
   seed,
+  role: roleSeed,
   creds: `${block('NATS USER JWT', jwt)}${block('USER NKEY SEED', seed)}`,
   empty: '',
 };
@@ -62,6 +65,28 @@ test('kind token without a key is the token that auth verified', async () => {
   assert.deepEqual((await withConnect('kind: token')).problems, ['login_without_auth 3:17 connect.kind']);
   const route = await withConnect('kind: token', `${AUTH}routes: [{path: /a, auth: off}]\n`);
   assert.deepEqual(route.problems, ['login_without_auth 5:27 routes[0].auth']);
+});
+
+test('kind mint has its seed, its account and its tags, and needs to know who clients are', async () => {
+  const mint = `kind: mint, seedFile: role, account: ${account}`;
+  const tenant = AUTH.replace('{from', '{identity: {tenant: org}, from');
+  const { config, lines, warnings } = await withConnect(`${mint}, tags: {tenant: "t-{tenant}"}`, tenant);
+  assert.deepEqual([lines, warnings], [[], []]);
+  assert.deepEqual([config?.connect.login?.kind, config?.inspect], ['mint', 'enforce']);
+  assert.match(config?.connect.login?.who ?? '', new RegExp(`^for each session, account ${account}`));
+  assert.doesNotMatch(JSON.stringify(config), new RegExp(roleSeed));
+  assert.deepEqual((await withConnect(mint)).problems, ['login_without_auth 3:17 connect.kind']);
+  for (const [text, ...expected] of [
+    ['kind: mint', 'login_incomplete 3:17 connect.kind', 'login_incomplete 3:17 connect.kind'],
+    [mint.replace(account, 'ABC'), 'account_key 3:48 connect.account'],
+    [mint.replace('role', 'seed'), 'login 3:33 connect.seedFile'],
+    [`${mint}, tags: {tenant: "{tenant}"}`, 'tag_without_claim 3:121 connect.tags.tenant'],
+    [`${mint}, tags: {Tenant: a}`, 'tag_name 3:121 connect.tags.Tenant'],
+    [`${mint}, tags: {tenant: "{name}"}`, 'unknown_placeholder 3:121 connect.tags.tenant'],
+    [`${mint}, tags: {tenant: "a.{user}"}`, 'tag_value 3:121 connect.tags.tenant'],
+    ['kind: token, tags: {tenant: a}', 'login_of_other_kind 3:24 connect.tags'],
+  ] as const)
+    assert.deepEqual((await withConnect(text, AUTH)).problems, expected, text);
 });
 
 test('cookies of connect are judged beside origins as those of auth are', async () => {

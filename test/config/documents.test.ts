@@ -33,6 +33,8 @@ const NO_DEFAULT = [
   'connect.jwtCookie',
   'connect.credsFile',
   'connect.seedFile',
+  'connect.account',
+  'connect.tags',
   'connect.name',
   'auth.from',
   'auth.jwt',

@@ -5,12 +5,12 @@ import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { type ConnectionOptions, type NatsConnection, wsconnect } from '@nats-io/nats-core';
-import { WebSocket } from 'ws';
+import type { NatsConnection } from '@nats-io/nats-core';
 import { parse } from 'yaml';
 import type { RunningNatsServer } from '../../src/dev/nats-process.ts';
 import { readNameTemplate } from '../../src/nats/name-template.ts';
 import { keysAt, testAuth, testIssuer } from '../support/auth-config.ts';
+import { connectedWith as connected } from '../support/browser-client.ts';
 import { blocksOf } from '../support/doc-blocks.ts';
 import { freePort } from '../support/free-port.ts';
 import { startTestGateway } from '../support/gateway.ts';
@@ -21,24 +21,6 @@ import { ReloadableGateway } from '../support/reloadable.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 type Headers = Readonly<Record<string, string>>;
-
-/** nats-core with the headers of a program, or of a browser that has a cookie: asked for anew at each connection. */
-const connected = (
-  gateway: { readonly port: number },
-  headers: () => Headers,
-  options: ConnectionOptions = {},
-): Promise<NatsConnection> =>
-  wsconnect({
-    ...options,
-    servers: `ws://127.0.0.1:${gateway.port}`,
-    reconnectTimeWait: 20,
-    reconnectJitter: 0,
-    maxReconnectAttempts: 20,
-    wsFactory: (url) => {
-      const socket = new WebSocket(url, { headers: headers(), origin: 'https://app.example.com' });
-      return Promise.resolve({ socket: socket as unknown as globalThis.WebSocket, encrypted: false });
-    },
-  });
 
 async function nameOf(server: RunningNatsServer, client: NatsConnection): Promise<string | undefined> {
   const answer = await fetch(`http://127.0.0.1:${server.monitorPort}/connz?cid=${client.info?.client_id}`);

@@ -6,6 +6,7 @@ import { cookieJwt, cookieToken, cookieUser, verifiedToken } from '../../src/nat
 import type { LoginSource } from '../../src/nats/login.ts';
 import { keysAt, testAuth, testIssuer } from '../support/auth-config.ts';
 import type { ConfigOverrides } from '../support/config.ts';
+import { connz } from '../support/connz.ts';
 import { blocksOf } from '../support/doc-blocks.ts';
 import { startTestGateway, type TestGateway } from '../support/gateway.ts';
 import { Issuer, signingKey } from '../support/issuer.ts';
@@ -48,9 +49,7 @@ async function userOf(server: RunningNatsServer, client: RawClient): Promise<str
   const { client_id: cid } = JSON.parse(client.data.toString().split('\r\n')[0]!.slice(5)) as {
     client_id: number;
   };
-  const answer = await fetch(`http://127.0.0.1:${server.monitorPort}/connz?auth=1&cid=${cid}`);
-  const { connections } = (await answer.json()) as { connections: { authorized_user?: string }[] };
-  return connections[0]?.authorized_user;
+  return (await connz(server, cid))?.authorized_user;
 }
 
 const PONG = /\r\nPONG\r\n$/;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { wsconnect } from '@nats-io/nats-core';
-import type { NatsServerOptions, RunningNatsServer } from '../../src/dev/nats-process.ts';
+import type { NatsServerOptions } from '../../src/dev/nats-process.ts';
 import {
   type Login,
   type LoginReading,
@@ -11,6 +11,7 @@ import {
   userLogin,
 } from '../../src/nats/login.ts';
 import { readNameTemplate } from '../../src/nats/name-template.ts';
+import { connz } from '../support/connz.ts';
 import { startTestGateway, type TestGateway } from '../support/gateway.ts';
 import { realNatsServer } from '../support/nats.ts';
 import { KIND, seedOf, signerOf } from '../support/nkeys.ts';
@@ -24,13 +25,6 @@ const seed = seedOf(KIND.user);
 const publicKey = signerOf(seed).publicKey;
 const USERS = `authorization { users = [ { user: web, password: secret }, { nkey: ${publicKey} } ] }`;
 const JUNK = '"user":"eve","pass":"CANARY","auth_token":"x","nkey":"UABC","jwt":"a.b.c","sig":"AAAA"';
-
-type Shown = { readonly authorized_user?: string; readonly name?: string };
-
-async function connz(server: RunningNatsServer, cid: number | undefined): Promise<Shown | undefined> {
-  const answer = await fetch(`http://127.0.0.1:${server.monitorPort}/connz?auth=1&cid=${cid}`);
-  return ((await answer.json()) as { connections: readonly Shown[] }).connections[0];
-}
 
 const loginOf = (reading: LoginReading): Login => {
   if (!reading.ok) throw new Error(reading.problem);

@@ -372,7 +372,7 @@ describe('refusals behind the dial', () => {
   }
 });
 
-describe('H21 time', () => {
+describe('H21 time', { concurrency: 3 }, () => {
   const DEADLINE = { timeouts: { handshakeMs: 400 } };
 
   test('head in 1-byte segments → 101', async () => {

@@ -21,6 +21,8 @@ const SMALL = 11 * KiB;
 const LEVELS = ['observe', 'enforce'] as const satisfies readonly InspectLevel[];
 const LONGEST_ARGUMENT = 4096;
 const INFO_BYTES = 64 * KiB;
+/** Between two looks at a process at rest. */
+const MAX_NOISE_BYTES = 64 * KiB;
 const TIMEOUT_MS = 30_000;
 
 type Level = (typeof LEVELS)[number];
@@ -287,9 +289,10 @@ const inKiB = (bytes: number): string => (bytes / KiB).toFixed(1);
 
 /** When what was sent has been read: two census in a row say the same. */
 async function atRest(gateway: CensusProcess): Promise<Census> {
-  let last = await gateway.take();
+  let last: Census | undefined;
   return gateway.until((census) => {
-    const isSame = census.sessions === last.sessions && Math.abs(held(census) - held(last)) < 64 * KiB;
+    const isSame =
+      census.sessions === last?.sessions && Math.abs(held(census) - held(last)) < MAX_NOISE_BYTES;
     last = census;
     return isSame;
   });

@@ -10,10 +10,12 @@ export const KUBE_VERSION = ['--kube-version', '1.33.0'];
 export async function everything({ args, name }: Case): Promise<string> {
   // A release that is called like the chart does not get its name twice.
   const release = name === 'single' ? 'my-natsgate' : 'rel';
-  const rendered = await helm('template', release, CHART, '--namespace', 'edge', ...args, ...KUBE_VERSION);
+  const [rendered, installed] = await Promise.all([
+    helm('template', release, CHART, '--namespace', 'edge', ...args, ...KUBE_VERSION),
+    helm('install', release, CHART, '--namespace', 'edge', '--dry-run=client', ...args),
+  ]);
   assert.equal(rendered.code, 0, rendered.stderr);
   const manifests = rendered.stdout;
-  const installed = await helm('install', release, CHART, '--namespace', 'edge', '--dry-run=client', ...args);
   assert.equal(installed.code, 0, installed.stderr);
   const notes = installed.stdout.slice(installed.stdout.indexOf('\nNOTES:'));
   const text = `${manifests}---\n${notes}`.replaceAll(

@@ -37,6 +37,11 @@ function read(direction: Direction, piece: Buffer, { fastScan, ...options }: Rea
   };
 }
 
+/** Quicker than `deepEqual`, which is asked for the difference. */
+const isSame = ({ counts, ...found }: Numbers, expected: Numbers): boolean =>
+  (Object.keys(found) as (keyof typeof found)[]).every((key) => found[key] === expected[key]) &&
+  counts.every((count, verb) => count === expected.counts[verb]);
+
 const oneByOne: ParserOptions = { reportMessages: true, sink: { onOperation: () => undefined } };
 const letters = (length: number): string => 'subject.'.repeat(40).slice(0, length);
 const message = (line: string, payload: string): string => `${line} ${payload.length}\r\n${payload}\r\n`;
@@ -52,17 +57,23 @@ function* streams(direction: Direction): Generator<string> {
         yield filler + message(`${verb} ${letters(length)}${sid}${reply}`, payload) + filler;
 }
 
+/** Where to hurt it. What stands around the message in the middle is the same in all texts, so of one it is enough. */
+function* placesIn(text: string, isFirst: boolean): Generator<number> {
+  const start = isFirst ? 0 : text.indexOf('filler') + 'filler\r\n'.length;
+  // The beginning of what follows counts as well.
+  const end = isFirst ? text.length : text.lastIndexOf('filler') - 9;
+  for (let at = start; at < end; at++) yield at;
+}
+
 for (const direction of ['to_client', 'to_upstream'] as const)
   describe(`runs of plain messages ${direction}`, () => {
     const assertSame = (text: string): void => {
       const piece = Buffer.from(text, 'latin1');
       const expected = read(direction, piece, oneByOne);
-      for (const place of ['start', 'end'] as const)
-        assert.deepEqual(
-          read(direction, inMemory([piece], place)[0] as Buffer, { fastScan }),
-          expected,
-          text,
-        );
+      for (const place of ['start', 'end'] as const) {
+        const found = read(direction, inMemory([piece], place)[0] as Buffer, { fastScan });
+        if (!isSame(found, expected)) assert.deepEqual(found, expected, text);
+      }
     };
 
     test('lines of any length, and of one byte more than the limit', () => {
@@ -81,9 +92,13 @@ for (const direction of ['to_client', 'to_upstream'] as const)
       for (const text of streams(direction)) {
         // A prime, so that all lengths are met and all of them take seconds, not minutes.
         if (count++ % 37 !== 0) continue;
-        for (let at = 0; at < text.length; at++)
-          for (let byte = 0; byte < 256; byte++)
+        const isFirst = count === 1;
+        for (const at of placesIn(text, isFirst))
+          for (let byte = 0; byte < 256; byte++) {
+            // Each byte above ASCII at every fourth place.
+            if (byte >= 128 && !isFirst && (byte + at) % 4 !== 0) continue;
             assertSame(`${text.slice(0, at)}${String.fromCharCode(byte)}${text.slice(at + 1)}`);
+          }
       }
       assert.ok(count > 600);
     });
@@ -98,12 +113,14 @@ for (const direction of ['to_client', 'to_upstream'] as const)
     });
 
     test('with a byte too many, and one too few', () => {
+      let isFirst = true;
       for (const text of streams(direction)) {
         if (text.length > 90) continue;
-        for (let at = 0; at < text.length; at++) {
+        for (const at of placesIn(text, isFirst)) {
           assertSame(text.slice(0, at) + text.slice(at + 1));
           for (const byte of ' \t\r\n0x') assertSame(text.slice(0, at) + byte + text.slice(at));
         }
+        isFirst = false;
       }
     });
 

@@ -85,9 +85,9 @@ export class CensusProcess implements AsyncDisposable {
     return this.take();
   }
 
-  /** The first census that `holds`. */
+  /** The first census that `holds`, each after one collection only. */
   until(holds: (census: Census) => boolean): Promise<Census> {
-    return this.#poll('census', holds);
+    return this.#poll('again', holds);
   }
 
   async #poll<Answer>(question: string, holds: (answer: Answer) => boolean): Promise<Answer> {

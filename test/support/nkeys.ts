@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { crc16, encodeBase32, type NkeySigner, readSeed } from '../../src/nats/nkey.ts';
+import { type JwtContent, signJwt } from '../../src/nats/user-jwt.ts';
 
 export const KIND = { account: 0x00, operator: 0x70, user: 0xa0, curve: 0xb8 } as const;
 
@@ -19,23 +20,10 @@ export function signerOf(seed: string): NkeySigner {
 
 export const newKey = (kind: number): NkeySigner => signerOf(seedOf(kind));
 
-/** A JWT of NATS: `nats` are its claims, `issuer` signs it. `more`: further claims beside them. */
-export function natsJwt(
+/** A JWT of NATS: `nats` are its claims, `issuer` signs it. */
+export const natsJwt = (
   issuer: NkeySigner,
   subject: string,
-  nats: Readonly<Record<string, unknown>>,
-  more: Readonly<Record<string, unknown>> = {},
-): string {
-  const part = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
-  const claims = {
-    jti: randomBytes(16).toString('hex'),
-    iat: Math.floor(Date.now() / 1000),
-    iss: issuer.publicKey,
-    name: 'test',
-    sub: subject,
-    ...more,
-    nats: { ...nats, version: 2 },
-  };
-  const signed = `${part({ typ: 'JWT', alg: 'ed25519-nkey' })}.${part(claims)}`;
-  return `${signed}.${issuer.sign(signed)}`;
-}
+  nats: JwtContent['nats'],
+  more: Partial<JwtContent> = {},
+): string => signJwt(issuer, { subject, name: 'test', nats, ...more }, Date.now());

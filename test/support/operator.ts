@@ -3,23 +3,36 @@ import { KIND, natsJwt, newKey, seedOf, signerOf } from './nkeys.ts';
 type Claims = Readonly<Record<string, unknown>>;
 
 const UNLIMITED = { subs: -1, data: -1, payload: -1 };
+const NO_LIMITS = { ...UNLIMITED, imports: -1, exports: -1, wildcards: true, conn: -1, leaf: -1 };
 
 /** An operator with one account, made for one test: a server configuration that knows both, and users of any lifetime. */
 export class Operator {
   readonly #account = newKey(KIND.account);
+  /** Public key of the account. */
+  readonly account = this.#account.publicKey;
+  /** Seed of a signing key of the account, for the role. */
+  readonly roleSeed = seedOf(KIND.account);
   readonly config: string;
 
-  constructor() {
+  /** `role`: what users may do whom the signing key has signed. `claims`: more of the account. */
+  constructor(role: Claims = {}, claims: (account: string) => Claims = () => ({})) {
     const operator = newKey(KIND.operator);
-    const none = { imports: -1, exports: -1, wildcards: true, conn: -1, leaf: -1 };
-    const account = natsJwt(operator, this.#account.publicKey, {
+    const scope = {
+      kind: 'user_scope',
+      key: signerOf(this.roleSeed).publicKey,
+      role: 'web',
+      template: { ...UNLIMITED, ...role },
+    };
+    const account = natsJwt(operator, this.account, {
       type: 'account',
-      limits: { ...UNLIMITED, ...none },
+      limits: NO_LIMITS,
+      signing_keys: [scope],
+      ...claims(this.account),
     });
     this.config = [
       `operator: ${natsJwt(operator, operator.publicKey, { type: 'operator' })}`,
       'resolver: MEMORY',
-      `resolver_preload: { ${this.#account.publicKey}: ${account} }`,
+      `resolver_preload: { ${this.account}: ${account} }`,
       '',
     ].join('\n');
   }
@@ -27,12 +40,12 @@ export class Operator {
   /** A JWT of a user that expires in so many seconds. */
   userJwt(subject: string, seconds: number, nats: Claims = {}): string {
     const claims = { type: 'user', ...UNLIMITED, pub: {}, sub: {}, ...nats };
-    return natsJwt(this.#account, subject, claims, { exp: Math.floor(Date.now() / 1000) + seconds });
+    const expiresAt = Math.floor(Date.now() / 1000) + seconds;
+    return natsJwt(this.#account, subject, claims, { expiresAt });
   }
 
   /** A credentials file whose user expires in so many seconds. */
-  creds(seconds: number): string {
-    const seed = seedOf(KIND.user);
+  creds(seconds: number, seed = seedOf(KIND.user)): string {
     const block = (what: string, text: string): string =>
       `-----BEGIN ${what}-----\n${text}\n------END ${what}------\n`;
     const jwt = this.userJwt(signerOf(seed).publicKey, seconds);

@@ -1,4 +1,5 @@
-import { TOKEN_VALUES } from '../../nats/name-template.ts';
+import { isLiteralToken } from '../../nats/literal-token.ts';
+import { readTemplate, TOKEN_VALUES } from '../../nats/name-template.ts';
 import type { Path } from '../path.ts';
 import type { AuthValues } from './auth.ts';
 import type { Check } from './check.ts';
@@ -21,6 +22,7 @@ const WAYS = {
   creds: [['credsFile']],
   nkey: [['seedFile']],
   webhook: [[]],
+  mint: [['seedFile', 'account', 'tags']],
 } as const satisfies Record<Kind, readonly (readonly (keyof ConnectValues)[])[]>;
 
 type KindKey = (typeof WAYS)[Kind][number][number];
@@ -35,6 +37,7 @@ type Beside = { readonly origins: OriginsConfig; readonly auth?: AuthValues | un
 export function checkConnect(values: ConnectValues, { origins, auth }: Beside, check: Check): void {
   checkKeys(values, check);
   checkIdentity(values, auth, check);
+  checkTags(values, auth, check);
   const named = COOKIES.filter((key) => values[key] !== undefined);
   for (const key of named) checkCookieName(values[key] ?? '', ['connect', key], check);
   const [first] = named;
@@ -87,10 +90,43 @@ function checkIdentity(values: ConnectValues, auth: AuthValues | undefined, chec
       ['connect', 'name'],
       `nobody is asked who they are, so {${unknown}} would be empty; write auth, or remove {${unknown}}`,
     );
+  if (values.kind === 'mint')
+    check.problem(
+      'login_without_auth',
+      kind,
+      'nobody is asked who they are, so there is no user to mint; write auth, or another kind',
+    );
   if (values.kind === 'token' && keysOf('token').every((key) => values[key] === undefined))
     check.problem(
       'login_without_auth',
       kind,
       'kind token needs connect.tokenFile or connect.tokenCookie; write one, or auth, which verifies the token of the client',
     );
+}
+
+function checkTags({ tags }: ConnectValues, auth: AuthValues | undefined, { problem }: Check): void {
+  for (const [name, text] of Object.entries(tags)) {
+    const path = ['connect', 'tags', name];
+    // nats-server looks for the name in lower case.
+    if (!/^[a-z0-9_-]{1,64}$/.test(name))
+      problem('tag_name', path, 'this is no name of a tag; write small letters, digits, - and _');
+    const template = readTemplate(text, TOKEN_VALUES);
+    if (template === undefined) {
+      const known = TOKEN_VALUES.map((value) => `{${value}}`).join(' or ');
+      problem('unknown_placeholder', path, `braces are around a word that is not known here; write ${known}`);
+      continue;
+    }
+    if (!isLiteralToken(template.map((part) => (typeof part === 'string' ? part : 'x')).join('')))
+      problem(
+        'tag_value',
+        path,
+        'a tag becomes one token of a subject; write it without dots, blanks, * and >',
+      );
+    const isOfTenant = template.some((part) => typeof part === 'object' && part.value === 'tenant');
+    const isKnown = auth === undefined || auth.webhook !== undefined || auth.identity.tenant !== undefined;
+    if (isOfTenant && !isKnown) {
+      const text = 'no claim names the tenant; write auth.identity.tenant, such as tenant: org_id';
+      problem('tag_without_claim', path, text);
+    }
+  }
 }

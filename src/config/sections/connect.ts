@@ -1,6 +1,7 @@
 import { cookieJwt, cookieToken, cookieUser, verifiedToken, webhookLogin } from '../../nats/client-login.ts';
 import {
   credsLogin,
+  type Login,
   type LoginReading,
   type LoginSource,
   nkeyLogin,
@@ -8,9 +9,18 @@ import {
   tokenLogin,
   userLogin,
 } from '../../nats/login.ts';
-import { NAME_VALUES, type NameTemplate, readNameTemplate } from '../../nats/name-template.ts';
+import { mintLogin, type Tags } from '../../nats/mint.ts';
+import {
+  type IdentityTemplate,
+  NAME_VALUES,
+  type NameTemplate,
+  readNameTemplate,
+  readTemplate,
+  TOKEN_VALUES,
+} from '../../nats/name-template.ts';
+import { isAccountKey } from '../../nats/nkey.ts';
 import { cookieName } from '../auth-values.ts';
-import { optional, section, type ValuesOf, words } from '../keys.ts';
+import { optional, section, texts, type ValuesOf, words } from '../keys.ts';
 import { fileName, right, type ValueParser, wrong } from '../values.ts';
 import type { Files } from './check.ts';
 
@@ -19,6 +29,14 @@ const MAX_FILE_BYTES = 16 * 1024;
 const userName: ValueParser<string> = {
   expected: 'the name of a user of nats-server',
   read: (text) => (text === '' ? wrong('empty', 'the name is empty', userName.expected) : right(text)),
+};
+
+const accountKey: ValueParser<string> = {
+  expected: 'the public key of an account, which begins with A',
+  read: (text) =>
+    isAccountKey(text)
+      ? right(text)
+      : wrong('account_key', 'this is not the public key of an account', accountKey.expected),
 };
 
 const nameTemplate: ValueParser<NameTemplate> = {
@@ -43,6 +61,7 @@ export const connect = section(
       'creds',
       'nkey',
       'webhook',
+      'mint',
     ]),
     user: optional('Name of the user, for kind user.', userName),
     passwordFile: optional('File with the password of that user.', fileName),
@@ -52,7 +71,9 @@ export const connect = section(
     tokenCookie: optional('Cookie with the token, for kind token.', cookieName),
     jwtCookie: optional('Cookie with a user JWT, for kind jwt.', cookieName),
     credsFile: optional('Credentials file with user JWT and seed, for kind creds.', fileName),
-    seedFile: optional('File with the nkey seed of a user, for kind nkey.', fileName),
+    seedFile: optional('File with the nkey seed of a user, or of a signing key for kind mint.', fileName),
+    account: optional('Public key of the account whose users are made, for kind mint.', accountKey),
+    tags: texts('Tags of these users by name.', 'tags, such as tenant: "{tenant}"'),
     clientCredentials: words(
       'What becomes of credentials that a client writes; auto: keep for kind none, else drop.',
       'auto',
@@ -89,9 +110,12 @@ export async function connectConfig(values: ConnectValues, files: Files): Promis
 }
 
 async function loginIn(values: ConnectValues, files: Files): Promise<LoginSource | undefined> {
-  const { kind, user = '', userCookie, passwordCookie = '', tokenCookie, jwtCookie = '' } = values;
-  const read = (key: FileKey, reader: (content: Buffer) => LoginReading): Promise<LoginSource | undefined> =>
-    loginOf(key, values[key], reader, files);
+  const { kind, user = '', account = '' } = values;
+  const { userCookie, passwordCookie = '', tokenCookie, jwtCookie = '' } = values;
+  const read = (
+    key: FileKey,
+    reader: (content: Buffer) => LoginReading<Login | LoginSource>,
+  ): Promise<LoginSource | undefined> => loginOf(key, values[key], reader, files);
   switch (kind) {
     case 'user':
       if (userCookie !== undefined) return cookieUser(userCookie, passwordCookie);
@@ -108,15 +132,26 @@ async function loginIn(values: ConnectValues, files: Files): Promise<LoginSource
       return read('seedFile', nkeyLogin);
     case 'webhook':
       return webhookLogin;
+    case 'mint':
+      return read('seedFile', (content) => mintLogin(content, account, tagTemplates(values)));
     case 'none':
       return undefined;
   }
 }
 
+/** Those that can be read. */
+export const tagTemplates = ({ tags }: ConnectValues): Tags =>
+  Object.fromEntries(
+    Object.entries(tags).flatMap(([name, text]) => {
+      const template = readTemplate(text, TOKEN_VALUES);
+      return template === undefined ? [] : [[name, template] satisfies [string, IdentityTemplate]];
+    }),
+  );
+
 async function loginOf(
   key: FileKey,
   name: string | undefined,
-  reader: (content: Buffer) => LoginReading,
+  reader: (content: Buffer) => LoginReading<Login | LoginSource>,
   { read, problem, warning }: Files,
 ): Promise<LoginSource | undefined> {
   const path = ['connect', key];
@@ -129,5 +164,6 @@ async function loginOf(
     return undefined;
   }
   if (reading.warning !== undefined) warning('login', path, reading.warning);
-  return sameForAll(reading.login);
+  const { login } = reading;
+  return 'of' in login ? login : sameForAll(login);
 }
