@@ -107,6 +107,9 @@ async function assemble(root: string, programs: Readonly<Record<string, string>>
   }
 }
 
+/** In the image that builds. */
+const NPM = '/usr/local/bin/node /usr/local/lib/node_modules/npm/bin/npm-cli.js';
+
 const NOBODY =
   'root:x:0:0:root:/root:/sbin/nologin\nnonroot:x:65532:65532:nonroot:/home/nonroot:/sbin/nologin\n';
 
@@ -141,11 +144,7 @@ export async function buildBases(
   if (authorities !== undefined)
     await cp(authorities, join(build, 'etc', 'ssl', 'certs', 'ca-certificates.crt'));
   await cp(await npmFolder(), join(build, 'usr/local/lib/node_modules/npm'), { recursive: true });
-  await writeFile(
-    join(build, 'usr/local/bin/npm'),
-    '#!/bin/sh\nexec /usr/local/bin/node /usr/local/lib/node_modules/npm/bin/npm-cli.js "$@"\n',
-    { mode: 0o755 },
-  );
+  await writeFile(join(build, 'usr/local/bin/npm'), `#!/bin/sh\nexec ${NPM} "$@"\n`, { mode: 0o755 });
   await base(store, build, 'build');
   return { build: 'localhost/stand-in:build', runtime: 'localhost/stand-in:runtime' };
 }
@@ -172,11 +171,15 @@ async function base(
   await store.buildah('bud', '--timestamp', '0', '--tag', tag, '--file', file, folder);
 }
 
-/** Builds the Dockerfile of this repository. npm works as on this machine: the same registry, the same cache. */
+/**
+ * Builds the Dockerfile of this repository. npm works as on this machine: the same registry, the same cache.
+ * `installed`: packages that are used in place of those that `npm ci` would bring.
+ */
 export async function buildImage(
   store: ContainerStore,
   bases: { readonly build: string; readonly runtime: string },
   tag: string,
+  installed?: string,
 ): Promise<void> {
   const npmrc = join(store.folder.path, 'npmrc');
   const registry = (
@@ -192,8 +195,15 @@ export async function buildImage(
     ...['--build-arg', `BUILD_IMAGE=${bases.build}`, '--build-arg', `RUNTIME_IMAGE=${bases.runtime}`],
     ...['--build-arg', 'VERSION=0.1.0', '--build-arg', 'REVISION=test'],
     ...['--volume', `${npmrc}:/usr/local/etc/npmrc:ro`, '--volume', `${cache}:/npm-cache:rw`],
+    ...(installed === undefined ? [] : await withoutInstalling(store, installed)),
     ROOT,
   );
+}
+
+async function withoutInstalling(store: ContainerStore, installed: string): Promise<string[]> {
+  const npm = join(store.folder.path, 'npm-without-ci');
+  await writeFile(npm, `#!/bin/sh\n[ "$1" = ci ] || exec ${NPM} "$@"\n`, { mode: 0o755 });
+  return ['--volume', `${npm}:/usr/local/bin/npm:ro`, '--volume', `${installed}:/build/node_modules:ro`];
 }
 
 async function npmFolder(): Promise<string> {
