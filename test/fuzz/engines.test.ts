@@ -17,11 +17,11 @@ import { build, type Numbers, numbers, type Sequence } from './streams.ts';
  * upstream, on how the client's side ends, and on control frames and their order. Where the engines differ on purpose
  * the reference says how, see `Mode`.
  *
- * FUZZ_SECONDS: budget of all three properties together, 8 when not set. FUZZ_RUNS: so many sequences instead,
+ * FUZZ_SECONDS: budget of all three properties together, 4 when not set. FUZZ_RUNS: so many sequences instead,
  * however long they take. FUZZ_SEED: the seed that a failure has told.
  */
 const RUNS = Number(process.env['FUZZ_RUNS'] ?? 0);
-const SECONDS = Number(process.env['FUZZ_SECONDS'] ?? 8);
+const SECONDS = Number(process.env['FUZZ_SECONDS'] ?? 4);
 const SEED = Number(process.env['FUZZ_SEED'] ?? Date.now() | 0);
 const SHARES = { blocks: 0.4, engines: 0.35, gateways: 0.25 } as const;
 /** A session over loopback costs more than a thousand runs in memory. */

@@ -18,10 +18,10 @@ import { AnswerReader, BASE_SID, Model } from './nats-model.ts';
  * reading of them comes to, up to the first thing that it refuses; there the server must hang up. And what an enforcer
  * lets pass is read, and is what came.
  *
- * FUZZ_SECONDS: budget, 8 when not set. FUZZ_RUNS: so many operations instead. FUZZ_SEED: the seed that a failure told.
+ * FUZZ_SECONDS: budget, 4 when not set. FUZZ_RUNS: so many operations instead. FUZZ_SEED: the seed that a failure told.
  */
 const RUNS = Number(process.env['FUZZ_RUNS'] ?? 0);
-const SECONDS = Number(process.env['FUZZ_SECONDS'] ?? 8);
+const SECONDS = Number(process.env['FUZZ_SECONDS'] ?? 4);
 const SEED = Number(process.env['FUZZ_SEED'] ?? Date.now() | 0);
 
 const LANES = 64;
