@@ -2,7 +2,7 @@ import { type ConnectChanges, CREDENTIAL_FIELDS } from './connect.ts';
 import { type NkeySigner, readSeed } from './nkey.ts';
 import { claimsOfJwt, connectionTypeHint } from './user-jwt.ts';
 
-export type LoginKind = 'user' | 'token' | 'jwt' | 'creds' | 'nkey' | 'webhook' | 'mint';
+export type LoginKind = 'user' | 'token' | 'jwt' | 'creds' | 'nkey' | 'webhook' | 'mint' | 'sentinel';
 
 /** Credential fields of CONNECT that somebody else has chosen. */
 export type GivenFields = {
@@ -104,13 +104,19 @@ export function credsLogin(content: Buffer, nowMs: number): LoginReading {
     jwt,
     ...signed(signer, nonce),
   });
-  const { exp } = claims;
-  const isOver = typeof exp === 'number' && exp * 1000 <= nowMs;
   return {
     ...accepted('creds', signer.publicKey, fields, connectionTypeHint(jwt)),
-    ...(isOver ? { warning: 'the JWT in the file has expired; write a new credentials file' } : {}),
+    ...expiryWarning(claims, nowMs),
   };
 }
+
+export const expiryWarning = (
+  { exp }: Readonly<Record<string, unknown>>,
+  nowMs: number,
+): { readonly warning?: string } =>
+  typeof exp === 'number' && exp * 1000 <= nowMs
+    ? { warning: 'the JWT in the file has expired; write a new file' }
+    : {};
 
 /** A server without a nonce asks for no signature. */
 export const signed = (signer: NkeySigner, nonce: string | undefined): ConnectChanges =>

@@ -59,6 +59,10 @@ export function claimsOfJwt(jwt: string): Readonly<Record<string, unknown>> | un
   }
 }
 
+/** Whether the user needs no signature of a nonce. */
+export const isBearer = (claims: Readonly<Record<string, unknown>>): boolean =>
+  ownField(ownField(claims, 'nats'), 'bearer_token') === true;
+
 /**
  * The connection types to which a user JWT of NATS is limited, by claims whose signature nobody has checked: good for
  * a hint in a log, for nothing else. Undefined: it names none (all are allowed), or it cannot be read.

@@ -15,6 +15,7 @@ const files = {
   token: 'CANARY-token\n',
   seed,
   role: roleSeed,
+  sentinel: natsJwt(newKey(KIND.account), user.publicKey, { type: 'user', bearer_token: true }),
   creds: `${block('NATS USER JWT', jwt)}${block('USER NKEY SEED', seed)}`,
   empty: '',
 };
@@ -45,6 +46,7 @@ test('a login of what the client sends needs no file, and no auth', async () => 
     ],
     ['kind: token, tokenCookie: __Host-t', 'token', 'the cookie __Host-t'],
     ['kind: jwt, jwtCookie: __Host-j', 'jwt', 'the cookie __Host-j'],
+    ['kind: sentinel, sentinelFile: sentinel, tokenCookie: __Host-t', 'sentinel', 'the cookie __Host-t'],
   ] as const) {
     const { config, lines, warnings } = await withConnect(text);
     assert.deepEqual([lines, warnings], [[], []], text);
@@ -58,6 +60,18 @@ test('a login of what the client sends needs no file, and no auth', async () => 
 
 const AUTH =
   'auth: {from: [{header: authorization}], jwt: [{issuer: a, audience: b, keys: {url: https://a/b}}]}\n';
+
+test('kind sentinel has a bearer JWT, and a token of the client', async () => {
+  const { config, lines } = await withConnect('kind: sentinel, sentinelFile: sentinel', AUTH);
+  assert.deepEqual([lines, config?.connect.login?.who], [[], 'of the token that auth verified']);
+  for (const [text, expected] of [
+    ['kind: sentinel, sentinelFile: sentinel', 'login_without_auth 3:17 connect.kind'],
+    ['kind: sentinel, tokenCookie: __Host-t', 'login_incomplete 3:17 connect.kind'],
+    ['kind: sentinel, tokenCookie: __Host-t, sentinelFile: creds', 'login 3:64 connect.sentinelFile'],
+    ['kind: sentinel, tokenCookie: __Host-t, sentinelFile: token', 'login 3:64 connect.sentinelFile'],
+  ] as const)
+    assert.deepEqual((await withConnect(text)).problems, [expected], text);
+});
 
 test('kind token without a key is the token that auth verified', async () => {
   const { config, lines } = await withConnect('kind: token', AUTH);

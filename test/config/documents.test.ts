@@ -30,6 +30,7 @@ const NO_DEFAULT = [
   'connect.userCookie',
   'connect.passwordCookie',
   'connect.tokenCookie',
+  'connect.sentinelFile',
   'connect.jwtCookie',
   'connect.credsFile',
   'connect.seedFile',

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { parse } from 'yaml';
 import type { RunningNatsServer } from '../../src/dev/nats-process.ts';
-import { cookieJwt, cookieToken, cookieUser, verifiedToken } from '../../src/nats/client-login.ts';
+import { clientToken, cookieJwt, cookieUser } from '../../src/nats/client-login.ts';
 import type { LoginSource } from '../../src/nats/login.ts';
 import { keysAt, testAuth, testIssuer } from '../support/auth-config.ts';
 import type { ConfigOverrides } from '../support/config.ts';
@@ -76,7 +76,7 @@ describe('the cookies that nats-server itself can read log in', TIMEOUT, () => {
       'u=alice; p=g',
       'alice',
     ],
-    ['token_cookie', 'authorization { token: t0ken }', cookieToken('t'), 't=t0ken', 't=other', undefined],
+    ['token_cookie', 'authorization { token: t0ken }', clientToken('t'), 't=t0ken', 't=other', undefined],
     ['jwt_cookie', operator.config, cookieJwt('j'), `j=${bearer()}`, `j=${bearer(-1)}`, user],
   ];
   for (const [name, config, login, good, bad, shown] of kinds)
@@ -124,7 +124,7 @@ test('the token that auth has verified becomes the token of CONNECT', TIMEOUT, a
   const token = issuer.token({ sub: 'alice' });
   await using server = await realNatsServer({ config: `authorization { token: "${token}" }` });
   const auth = testAuth(testIssuer(keysAt(issuer.url)), { required: false });
-  await using gateway = await gatewayFor(server, verifiedToken, { auth });
+  await using gateway = await gatewayFor(server, clientToken(), { auth });
   for (const _ of ['verified', 'remembered']) {
     await using client = await answered(gateway, cookie(`__Host-session=${token}`));
     assert.match(client.data.toString(), PONG);
@@ -140,7 +140,7 @@ test(
   TIMEOUT,
   async () => {
     await using server = await realNatsServer({ config: 'authorization { token: t0ken }' });
-    await using gateway = await gatewayFor(server, cookieToken('t'));
+    await using gateway = await gatewayFor(server, clientToken('t'));
     const around = '{"verbose":false,"name":"","auth_token":"t0ken"}'.length;
     for (const bytes of [4096, 4097]) {
       const fields = `"name":"${'x'.repeat(bytes - around)}"`;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { describe, test } from 'node:test';
-import { cookieJwt, cookieToken, cookieUser, webhookLogin } from '../../src/nats/client-login.ts';
+import { clientToken, cookieJwt, cookieUser, webhookLogin } from '../../src/nats/client-login.ts';
 import type { LoginSource } from '../../src/nats/login.ts';
 import { keysAt, testAuth, testIssuer } from '../support/auth-config.ts';
 import { FakeUpstream } from '../support/fake-upstream.ts';
@@ -219,7 +219,7 @@ describe('a login that the gateway writes', () => {
   const { user, pass, token, jwt } = CANARIES;
   const LOGINS: readonly [cookies: string, login: LoginSource, connect: string][] = [
     [`u=${user}; p=${pass}`, cookieUser('u', 'p'), `"user":"${user}","pass":"${pass}"`],
-    [`t=${token}`, cookieToken('t'), `"auth_token":"${token}"`],
+    [`t=${token}`, clientToken('t'), `"auth_token":"${token}"`],
     [`j=a.${jwt}.c`, cookieJwt('j'), `"jwt":"a.${jwt}.c"`],
   ];
   for (const [cookies, login, connect] of LOGINS)

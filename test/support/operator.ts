@@ -1,3 +1,4 @@
+import type { JwtContent } from '../../src/nats/user-jwt.ts';
 import { KIND, natsJwt, newKey, seedOf, signerOf } from './nkeys.ts';
 
 type Claims = Readonly<Record<string, unknown>>;
@@ -29,19 +30,28 @@ export class Operator {
       signing_keys: [scope],
       ...claims(this.account),
     });
+    // Without it a server makes no requests of its own, such as those of an auth callout.
+    const system = newKey(KIND.account).publicKey;
+    const systemJwt = natsJwt(operator, system, { type: 'account', limits: NO_LIMITS });
     this.config = [
       `operator: ${natsJwt(operator, operator.publicKey, { type: 'operator' })}`,
       'resolver: MEMORY',
-      `resolver_preload: { ${this.account}: ${account} }`,
+      `system_account: ${system}`,
+      `resolver_preload: { ${this.account}: ${account}, ${system}: ${systemJwt} }`,
       '',
     ].join('\n');
+  }
+
+  /** A JWT that the account has signed. */
+  jwt(subject: string, nats: Claims, more: Partial<JwtContent> = {}): string {
+    return natsJwt(this.#account, subject, nats, more);
   }
 
   /** A JWT of a user that expires in so many seconds. */
   userJwt(subject: string, seconds: number, nats: Claims = {}): string {
     const claims = { type: 'user', ...UNLIMITED, pub: {}, sub: {}, ...nats };
     const expiresAt = Math.floor(Date.now() / 1000) + seconds;
-    return natsJwt(this.#account, subject, claims, { expiresAt });
+    return this.jwt(subject, claims, { expiresAt });
   }
 
   /** A credentials file whose user expires in so many seconds. */

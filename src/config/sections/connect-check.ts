@@ -23,6 +23,7 @@ const WAYS = {
   nkey: [['seedFile']],
   webhook: [[]],
   mint: [['seedFile', 'account', 'tags']],
+  sentinel: [['sentinelFile'], ['sentinelFile', 'tokenCookie']],
 } as const satisfies Record<Kind, readonly (readonly (keyof ConnectValues)[])[]>;
 
 type KindKey = (typeof WAYS)[Kind][number][number];
@@ -63,7 +64,10 @@ function checkKeys(values: ConnectValues, { problem, isWritten }: Check): void {
   }
   const given = keysOf(kind).filter((key) => values[key] !== undefined);
   const ways: readonly (readonly KindKey[])[] = WAYS[kind];
-  const begun = ways.find((way) => given.some((key) => way.includes(key))) ?? ways[0] ?? [];
+  const begun =
+    ways.find((way) => given.every((key) => way.includes(key))) ??
+    ways.find((way) => given.some((key) => way.includes(key))) ??
+    [];
   for (const key of given.filter((one) => !begun.includes(one)))
     problem('two_logins', ['connect', key], `${begun.join(' and ')} already say who logs in; write one way`);
   for (const key of begun.filter((one) => values[one] === undefined))
@@ -96,11 +100,12 @@ function checkIdentity(values: ConnectValues, auth: AuthValues | undefined, chec
       kind,
       'nobody is asked who they are, so there is no user to mint; write auth, or another kind',
     );
-  if (values.kind === 'token' && keysOf('token').every((key) => values[key] === undefined))
+  const isOfToken = (values.kind === 'token' && values.tokenFile === undefined) || values.kind === 'sentinel';
+  if (isOfToken && values.tokenCookie === undefined)
     check.problem(
       'login_without_auth',
       kind,
-      'kind token needs connect.tokenFile or connect.tokenCookie; write one, or auth, which verifies the token of the client',
+      `kind ${values.kind} has no token; write connect.tokenCookie${values.kind === 'token' ? ' or tokenFile' : ''}, or auth, which verifies the token of the client`,
     );
 }
 

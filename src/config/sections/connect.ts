@@ -1,4 +1,4 @@
-import { cookieJwt, cookieToken, cookieUser, verifiedToken, webhookLogin } from '../../nats/client-login.ts';
+import { clientToken, cookieJwt, cookieUser, sentinelLogin, webhookLogin } from '../../nats/client-login.ts';
 import {
   credsLogin,
   type Login,
@@ -62,13 +62,15 @@ export const connect = section(
       'nkey',
       'webhook',
       'mint',
+      'sentinel',
     ]),
     user: optional('Name of the user, for kind user.', userName),
     passwordFile: optional('File with the password of that user.', fileName),
     userCookie: optional('Cookie with the name of the user, for kind user.', cookieName),
     passwordCookie: optional('Cookie with the password of the user, for kind user.', cookieName),
     tokenFile: optional('File with the token of the server, for kind token.', fileName),
-    tokenCookie: optional('Cookie with the token, for kind token.', cookieName),
+    tokenCookie: optional('Cookie with the token, for kind token or sentinel.', cookieName),
+    sentinelFile: optional('File with the bearer JWT of a user, for kind sentinel.', fileName),
     jwtCookie: optional('Cookie with a user JWT, for kind jwt.', cookieName),
     credsFile: optional('Credentials file with user JWT and seed, for kind creds.', fileName),
     seedFile: optional('File with the nkey seed of a user, or of a signing key for kind mint.', fileName),
@@ -94,7 +96,7 @@ export type ConnectConfig = {
   readonly name: NameTemplate | undefined;
 };
 
-type FileKey = 'passwordFile' | 'tokenFile' | 'credsFile' | 'seedFile';
+type FileKey = 'passwordFile' | 'tokenFile' | 'sentinelFile' | 'credsFile' | 'seedFile';
 
 /** Whether CONNECT must be written anew. */
 export const changesConnect = ({ kind, clientCredentials, name }: ConnectValues): boolean =>
@@ -121,8 +123,7 @@ async function loginIn(values: ConnectValues, files: Files): Promise<LoginSource
       if (userCookie !== undefined) return cookieUser(userCookie, passwordCookie);
       return read('passwordFile', (content) => userLogin(user, content));
     case 'token':
-      if (tokenCookie !== undefined) return cookieToken(tokenCookie);
-      if (values.tokenFile === undefined) return verifiedToken;
+      if (values.tokenFile === undefined) return clientToken(tokenCookie);
       return read('tokenFile', tokenLogin);
     case 'jwt':
       return cookieJwt(jwtCookie);
@@ -134,6 +135,8 @@ async function loginIn(values: ConnectValues, files: Files): Promise<LoginSource
       return webhookLogin;
     case 'mint':
       return read('seedFile', (content) => mintLogin(content, account, tagTemplates(values)));
+    case 'sentinel':
+      return read('sentinelFile', (content) => sentinelLogin(content, tokenCookie));
     case 'none':
       return undefined;
   }
