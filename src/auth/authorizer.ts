@@ -158,7 +158,7 @@ export class Authorizer {
       return { detail: 'verified', grant };
     } catch (error) {
       if (error instanceof NotGranted && !PASSING.has(error.detail))
-        this.#refused.set(digest, error.detail, nowMs + REFUSED_MS);
+        this.#refused.set(digest, error.detail, nowMs + REFUSED_MS, nowMs);
       throw error;
     }
   }
@@ -169,7 +169,8 @@ export class Authorizer {
     // Other keys have come meanwhile: not worth remembering.
     if (this.#verifier.generation !== this.#generation) return grant;
     const { endsAtMs = Number.POSITIVE_INFINITY } = grant;
-    this.#granted.set(digest, grant, Math.min(nowMs + VERIFIED_MS, verified.takenUntilMs, endsAtMs));
+    const untilMs = Math.min(nowMs + VERIFIED_MS, verified.takenUntilMs, endsAtMs);
+    this.#granted.set(digest, grant, untilMs, nowMs);
     return grant;
   }
 

@@ -4,7 +4,8 @@ type Entry<T> = { readonly value: T; readonly untilMs: number };
 
 /**
  * Remembers what became of tokens, by digest, since a wave of returning clients brings the same ones. The one that was
- * not asked for longest leaves first. Times are milliseconds since the epoch.
+ * not asked for longest leaves first, and each new one takes away those before it whose time is over: values may be
+ * secrets. Times are milliseconds since the epoch.
  */
 export class TokenCache<T> {
   readonly #most: number;
@@ -28,11 +29,13 @@ export class TokenCache<T> {
     return entry.value;
   }
 
-  set(digest: string, value: T, untilMs: number): void {
-    this.#entries.set(digest, { value, untilMs });
-    if (this.#entries.size <= this.#most) return;
-    const [oldest = ''] = this.#entries.keys();
-    this.#entries.delete(oldest);
+  set(digest: string, value: T, untilMs: number, nowMs: number): void {
+    this.#entries.delete(digest);
+    for (const [oldest, entry] of this.#entries) {
+      if (entry.untilMs > nowMs && this.#entries.size < this.#most) break;
+      this.#entries.delete(oldest);
+    }
+    if (untilMs > nowMs) this.#entries.set(digest, { value, untilMs });
   }
 
   delete(digest: string): void {

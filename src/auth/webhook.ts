@@ -99,8 +99,8 @@ export class Webhook {
     if (known !== undefined) return { ...known, isCached: true };
     const asked = { answer: await this.#ask(question, false, signal) };
     const { cacheMs } = this.#config;
-    if (cacheMs > 0)
-      this.#answers.set(digest, asked, Math.min(nowMs + cacheMs, asked.answer?.expiresAtMs ?? Infinity));
+    const untilMs = Math.min(nowMs + cacheMs, asked.answer?.expiresAtMs ?? Infinity);
+    if (cacheMs > 0) this.#answers.set(digest, asked, untilMs, Date.now());
     return { ...asked, isCached: false };
   }
 

@@ -76,6 +76,19 @@ test('the user, and each tag, must be one token of a subject', () => {
   assert.notEqual(login({}, identity('alice', 'a.b')), 'unusable');
 });
 
+test('a user or tenant that is called as replies, or as what nats-server keeps for itself, has no login', () => {
+  const tags: Tags = { tenant: [{ value: 'tenant' }] };
+  for (const name of ['$JS', '$SYS', '_INBOX', '_INBOX_bob', '_R_', '_GR_'])
+    for (const identity of [
+      { user: name, tenant: 'acme' },
+      { user: 'alice', tenant: name },
+    ])
+      assert.equal(login(tags, { identity }), 'unusable', name);
+  // As random names may begin.
+  for (const name of ['_inbox', '_R_x', '_x', 'a$', 'R_'])
+    assert.notEqual(login(tags, { identity: { user: name, tenant: name } }), 'unusable', name);
+});
+
 test('a seed that cannot mint is refused, and not quoted', () => {
   for (const [content, key, problem] of [
     [seedOf(KIND.user), account, /not that of an account; write the seed of a signing key/],
