@@ -64,7 +64,7 @@ export class BufferedSocket
     this.#owner = owner;
     this.#webSocket.observe(this);
     // After ws's own listener, so that complete messages of a chunk are delivered before the chunk is judged.
-    this.socket.on('data', onData);
+    this.socket.on('data', onData).prependListener('end', onFin);
     own(this);
   }
 
@@ -232,6 +232,13 @@ export class BufferedSocket
 
   // The end of the client's side
 
+  /** ws is about to send no more. A client that broke a rule still learns which, before its portions are gone upstream. */
+  beforeEnd(): void {
+    const end = this.#portions.dueEnd;
+    if (end !== undefined && end.reason !== 'client_gone' && this.#webSocket.readyState === WebSocket.OPEN)
+      this.#webSocket.closeWithReason(end.code, end.reason);
+  }
+
   socketEnded(): void {
     if (this.#gate !== undefined && this.#messagesSeen < this.#meter.messages) this.#isGone = true;
     else this.onClientEnd(CLIENT_GONE);
@@ -269,7 +276,12 @@ export class BufferedSocket
   }
 }
 
-/** One for all sockets, in place of a closure for each. */
+// One for all sockets, in place of closures for each.
+
+function onFin(this: Socket): void {
+  (ownerOf(this) as BufferedSocket | undefined)?.beforeEnd();
+}
+
 function onData(this: Socket, chunk: Buffer): void {
   (ownerOf(this) as BufferedSocket | undefined)?.arrived(chunk);
 }
