@@ -77,6 +77,8 @@ const promtool = async (...args: string[]): Promise<string> => {
   const { stdout, stderr } = await run(await findPromtool(), args, {
     cwd: folder.path,
     timeout: 120_000,
+    // Memory is there, and collections were a sixth of its time.
+    env: { ...process.env, GOGC: '400' },
   }).catch((error: { stdout: string; stderr: string }) => error);
   return `${stdout}${stderr}`;
 };
