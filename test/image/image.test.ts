@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 import { buildBases, buildImage, buildNatsImage, ContainerStore } from '../support/containers.ts';
 import { NATS, runPod } from './pod.ts';
@@ -201,27 +201,30 @@ test('SIGTERM before it is ready ends it, though as number 1 of its container it
   await store.podman('rm', id);
 });
 
-test('the pod of examples/sidecar: from start to a clean end', { timeout: 180_000 }, async () => {
-  const seen = await runPod(store, IMAGE, PLAIN, 'ordinary');
-  console.error(`pod: ${JSON.stringify(seen.figures)}`);
-  assert.deepEqual(seen.echo, 'hello through everything');
-  assert.deepEqual([seen.close.code, seen.close.reason], [1001, 'draining']);
-  assert.equal(seen.forcedCloses, 0);
-  assert.equal(seen.exitCodes['natsgate'], 0);
-  assert.equal(seen.pid, 1);
-  assert.equal(seen.user, 65_532);
-  assert.equal(seen.readOnlyRoot, true);
-  assert.equal(seen.memoryLimit, 256 * 1024 * 1024);
-});
+// What takes time is the servers' patience with their clients.
+describe('the pod of examples/sidecar', { concurrency: true }, () => {
+  test('from start to a clean end', { timeout: 180_000 }, async () => {
+    const seen = await runPod(store, IMAGE, PLAIN, 'ordinary');
+    console.error(`pod: ${JSON.stringify(seen.figures)}`);
+    assert.deepEqual(seen.echo, 'hello through everything');
+    assert.deepEqual([seen.close.code, seen.close.reason], [1001, 'draining']);
+    assert.equal(seen.forcedCloses, 0);
+    assert.equal(seen.exitCodes['natsgate'], 0);
+    assert.equal(seen.pid, 1);
+    assert.equal(seen.user, 65_532);
+    assert.equal(seen.readOnlyRoot, true);
+    assert.equal(seen.memoryLimit, 256 * 1024 * 1024);
+  });
 
-test('the same pod, left in the order of a native sidecar', { timeout: 180_000 }, async () => {
-  const seen = await runPod(store, IMAGE, PLAIN, 'native');
-  console.error(`native: ${JSON.stringify(seen.figures)}`);
-  assert.equal(seen.echo, 'hello through everything');
-  // nats-server ends it, by its lame duck; natsgate is still there to say so in order.
-  assert.deepEqual([seen.close.code, seen.close.reason], [1001, 'upstream_closed']);
-  assert.equal(seen.forcedCloses, 0);
-  assert.deepEqual(seen.exitCodes, { natsgate: 0, nats: 0 });
+  test('left in the order of a native sidecar', { timeout: 180_000 }, async () => {
+    const seen = await runPod(store, IMAGE, PLAIN, 'native');
+    console.error(`native: ${JSON.stringify(seen.figures)}`);
+    assert.equal(seen.echo, 'hello through everything');
+    // nats-server ends it, by its lame duck; natsgate is still there to say so in order.
+    assert.deepEqual([seen.close.code, seen.close.reason], [1001, 'upstream_closed']);
+    assert.equal(seen.forcedCloses, 0);
+    assert.deepEqual(seen.exitCodes, { natsgate: 0, nats: 0 });
+  });
 });
 
 let mountedPath = '';

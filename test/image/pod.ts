@@ -22,6 +22,7 @@ type Container = {
   env?: { name: string; value?: string }[];
   [key: string]: unknown;
 };
+type Volume = { name: string; secret?: object; configMap?: { name: string } };
 type ClientLine = { readonly event: string; readonly [key: string]: unknown };
 
 export type SeenPod = {
@@ -50,10 +51,10 @@ export async function runPod(
   manifest: string,
   order: 'ordinary' | 'native',
 ): Promise<SeenPod> {
-  const file = await podFile(store, image, manifest);
+  const file = await podFile(store, image, manifest, order);
   const startedMs = performance.now();
   await store.podman('kube', 'play', '--network', 'none', file);
-  const id = (name: string): string => `pod-${name}`;
+  const id = (name: string): string => `${order}-${name}`;
   const pid = Number(await store.podman('inspect', '--format', '{{.State.Pid}}', id('natsgate')));
   const network = `/proc/${pid}/ns/net`;
   const client = await Client.start(network);
@@ -105,11 +106,12 @@ export async function runPod(
     };
   } finally {
     client.kill();
-    await store.tryPodman('pod', 'rm', '--force', '--time', '1', 'pod');
+    await store.tryPodman('pod', 'rm', '--force', '--time', '1', order);
   }
 }
 
-async function podFile(store: ContainerStore, image: string, manifest: string): Promise<string> {
+/** `pod`: its name. What belongs to it is called by it too, since podman has one place for all pods. */
+async function podFile(store: ContainerStore, image: string, manifest: string, pod: string): Promise<string> {
   const objects = manifests(await readFile(manifest, 'utf8'));
   const { spec, metadata } = only(objects, 'StatefulSet')['spec'].template;
   const images: Readonly<Record<string, string>> = { natsgate: image, nats: NATS };
@@ -122,24 +124,29 @@ async function podFile(store: ContainerStore, image: string, manifest: string): 
     image: images[one.name],
     imagePullPolicy: 'Never',
   }));
-  const tls = join(store.folder.path, 'tls');
+  const tls = join(store.folder.path, `${pod}-tls`);
   await mkdir(tls, { recursive: true });
   const { certificate, key } = selfSigned();
   await writeFile(join(tls, 'tls.crt'), certificate);
   await writeFile(join(tls, 'tls.key'), key, { mode: 0o444 });
-  const volumes = (spec.volumes as { name: string; secret?: object }[]).map((volume) =>
-    volume.secret === undefined ? volume : { name: volume.name, hostPath: { path: tls, type: 'Directory' } },
-  );
-  const pod = {
+  const volumes = (spec.volumes as Volume[]).map(({ name, secret, configMap, ...volume }) => ({
+    name,
+    ...volume,
+    ...(secret === undefined ? {} : { hostPath: { path: tls, type: 'Directory' } }),
+    ...(configMap === undefined ? {} : { configMap: { name: `${pod}-${configMap.name}` } }),
+  }));
+  const whole = {
     apiVersion: 'v1',
     kind: 'Pod',
-    metadata: { name: 'pod', labels: metadata.labels },
+    metadata: { name: pod, labels: metadata.labels },
     // A pod that is told to go is not started again; podman does not know the difference.
     spec: { ...spec, containers, volumes, restartPolicy: 'Never' },
   };
-  const maps = objects.filter(({ kind }) => kind === 'ConfigMap');
-  const file = join(store.folder.path, 'pod.yaml');
-  await writeFile(file, [...maps, pod].map((one) => stringify(one)).join('---\n'));
+  const maps = objects
+    .filter(({ kind }) => kind === 'ConfigMap')
+    .map((map) => ({ ...map, metadata: { name: `${pod}-${map.metadata.name}` } }));
+  const file = join(store.folder.path, `${pod}.yaml`);
+  await writeFile(file, [...maps, whole].map((one) => stringify(one)).join('---\n'));
   return file;
 }
 
