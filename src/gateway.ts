@@ -13,8 +13,9 @@ import { SessionOpener } from './open-session.ts';
 import { Parts, type PartsOptions } from './parts.ts';
 import { type Machine, type Prepared, prepare } from './prepare.ts';
 import { Runtime } from './runtime.ts';
+import type { GatewayState } from './snapshot.ts';
 import { logReady, logWarnings } from './start-lines.ts';
-import { type GatewayState, Status } from './status.ts';
+import { Status } from './status.ts';
 
 export type GatewayOptions = Machine &
   PartsOptions & {

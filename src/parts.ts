@@ -19,7 +19,7 @@ import { ReadTurns } from './session/read-turns.ts';
 import type { SessionObserver } from './session/session-contract.ts';
 import { Sessions } from './session/sessions.ts';
 import { SessionLog } from './session-log.ts';
-import type { Build, Snapshot } from './status.ts';
+import type { Build, Snapshot } from './snapshot.ts';
 import { TimerWheel } from './timer-wheel.ts';
 import { AnnouncedWarnings } from './upstream/announced.ts';
 import { FrameCounters } from './websocket/frame-counters.ts';

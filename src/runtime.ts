@@ -6,7 +6,7 @@ import { routesOf } from './config/routes.ts';
 import type { Parts } from './parts.ts';
 import { isCutThrough, type Prepared } from './prepare.ts';
 import type { SessionParts } from './session/session-contract.ts';
-import type { Running, ServerSnapshot } from './status.ts';
+import type { Running, ServerSnapshot } from './snapshot.ts';
 import { dialContext } from './upstream/dial-context.ts';
 import { firstDial } from './upstream/first-dial.ts';
 import { UpstreamPool } from './upstream/pool.ts';

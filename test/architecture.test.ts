@@ -46,7 +46,7 @@ const LAYERS: readonly RegExp[] = [
   /^inspect\//,
   /^session\//,
   /^capture\//,
-  /^(counters|status|session-log)\.ts$/,
+  /^(counters|snapshot|status|session-log)\.ts$/,
   /^admin\//,
   /^(open-session|parts|prepare|recorder|runtime|drain|kick|rechecks|start-lines|gateway)\.ts$/,
   /^(cli|dev)\//,

@@ -8,7 +8,7 @@ import {
 } from 'prom-client';
 import { CLOSE_REASONS, type CloseReason } from '../close-reason.ts';
 import { HANDSHAKE_OUTCOMES, type HandshakeOutcome } from '../handshake-outcome.ts';
-import type { Snapshot } from '../status.ts';
+import type { Snapshot } from '../snapshot.ts';
 import { METRICS } from './metric-table.ts';
 import type { MetricsText } from './metrics-page.ts';
 import { HISTOGRAMS, type HistogramName, type HistogramRow } from './table/histograms.ts';

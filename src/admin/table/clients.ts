@@ -1,5 +1,5 @@
 import { CLOSE_REASONS, type CloseReason } from '../../close-reason.ts';
-import type { RouteSnapshot, Snapshot } from '../../status.ts';
+import type { RouteSnapshot, Snapshot } from '../../snapshot.ts';
 import { by, bytesOf, type Labels, LISTENER, type Metric, one, type Sample } from './metric.ts';
 
 /** Connections of clients: by route, by how they began and how they ended. */

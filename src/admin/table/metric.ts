@@ -1,5 +1,5 @@
 import type { Traffic } from '../../session/pipe.ts';
-import type { Snapshot } from '../../status.ts';
+import type { Snapshot } from '../../snapshot.ts';
 
 export type Labels = Readonly<Record<string, string>>;
 export type Sample = readonly [labels: Labels, value: number];

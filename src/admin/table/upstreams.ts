@@ -1,4 +1,4 @@
-import type { ServerSnapshot, Snapshot } from '../../status.ts';
+import type { ServerSnapshot, Snapshot } from '../../snapshot.ts';
 import { SERVER_STATES } from '../../upstream/endpoint.ts';
 import { by, type Labels, type Metric, type Sample } from './metric.ts';
 
