@@ -17,8 +17,10 @@ const CLOSE_CODE_LABELS = [...CLOSE_CODES.map(String), '3xxx', '4xxx', 'other'];
 
 const REJECTIONS = ['too_big', 'invalid_utf8', 'bad_frame', 'control_flood', 'other'] as const;
 
-/** What the public port answers but for 101; 200 is the health answer. */
-const HTTP_STATUSES = [200, ...Object.values(HANDSHAKE_OUTCOMES).map(({ status }) => status)].filter(
+const OUTCOME_CLASSES = ['accepted', 'client_fault', 'server_fault'] as const;
+
+/** What the public port answers but for 101; 200 and 204 are answers to health checks and to pages that ask. */
+const HTTP_STATUSES = [200, 204, ...Object.values(HANDSHAKE_OUTCOMES).map(({ status }) => status)].filter(
   (status) => status !== 0 && status !== 101,
 );
 
@@ -46,6 +48,8 @@ export class Counters {
   readonly tlsHandshakes = zeros(TLS_OUTCOMES);
   /** What became of the question who a client is. */
   readonly authVerdicts = zeros<AuthDetail | GrantedDetail>([...GRANTED_DETAILS, ...namesOf(AUTH_DETAILS)]);
+  /** What pages were answered that asked what an upgrade would be answered. */
+  readonly explanations = zeros(OUTCOME_CLASSES);
   readonly keyFetches = zeros(KEY_FETCH_OUTCOMES);
   readonly webhookRequests = zeros(WEBHOOK_OUTCOMES);
   /** Connections that were closed unanswered. */
@@ -94,7 +98,7 @@ export class Counters {
     const counts = {
       traffic: new Traffic(),
       compression: new CompressionCounts(),
-      handshakes: zeros(['accepted', 'client_fault', 'server_fault']),
+      handshakes: zeros(OUTCOME_CLASSES),
     };
     this.#routes.set(name, counts);
     return counts;

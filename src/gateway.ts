@@ -111,6 +111,7 @@ export class Gateway implements AdminSource {
       onHandshake: (pending) => void this.#opener.open(pending),
       onOutcome: (outcome, seconds, facts) => recorder.handshakeAnswered(outcome, seconds, facts),
       isReady: () => this.ready,
+      onExplained: (outcome) => recorder.explained(outcome),
       onHttpAnswer: (status) => recorder.httpAnswered(status),
       onTlsHandshake: (outcome) => recorder.tlsHandshake(outcome),
       onDropped: (reason) => recorder.connectionDropped(reason),

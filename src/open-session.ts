@@ -1,5 +1,5 @@
 import type { Authorizer, Granted, Recheck } from './auth/authorizer.ts';
-import { NotGranted } from './auth/details.ts';
+import { type AuthDetail, type GrantedDetail, NotGranted } from './auth/details.ts';
 import { type Grant, identityKey } from './auth/grant.ts';
 import { type AuthRequest, cookieOf } from './auth/sources.ts';
 import type { RouteConfig } from './config/config.ts';
@@ -70,6 +70,12 @@ export class SessionOpener {
     (handshake) => this.#dial(handshake),
     (handshake) => this.#accept(handshake),
   ];
+  /** For a page that only asks: what an upgrade would be answered, up to the dial. */
+  readonly #explaining: readonly Step[] = [
+    (handshake) => this.#admit(handshake),
+    (handshake) => this.#authorize(handshake),
+    (handshake) => this.#explain(handshake),
+  ];
 
   constructor(parts: Parts, now: GatewayNow) {
     this.#parts = parts;
@@ -92,7 +98,7 @@ export class SessionOpener {
     };
     this.#waiting.add(pending);
     try {
-      for (const step of this.#steps) {
+      for (const step of pending.facts.asks === undefined ? this.#steps : this.#explaining) {
         const refused = await step(handshake);
         if (refused !== undefined) {
           const { outcome, retryAfterSeconds, ...more } = refused;
@@ -139,21 +145,26 @@ export class SessionOpener {
       if (this.#isKicked(granted?.grant)) throw new NotGranted('kicked');
       handshake.grant = granted?.grant;
       handshake.recheck = granted?.recheck;
-      this.#countIdentity(handshake);
       const login = loginFor(config.connect.login, request, granted);
       if (login === 'unusable') throw new NotGranted('claim_unusable', NOT_A_TOKEN);
       handshake.login = login;
-      if (granted !== undefined) this.#parts.recorder.authorized(granted.detail);
+      this.#countIdentity(handshake);
+      if (granted !== undefined) this.#countVerdict(handshake, granted.detail);
     } catch (error) {
       if (error instanceof NotGranted) {
         const { outcome, detail, reason: cause, retryAfterSeconds } = error;
-        this.#parts.recorder.authorized(detail);
+        this.#countVerdict(handshake, detail);
         return { outcome, detail, retryAfterSeconds, ...(cause === undefined ? {} : { cause }) };
       }
       // After an abort the client has its answer already.
       if (!pending.signal.aborted) throw error;
     }
     return undefined;
+  }
+
+  /** Of handshakes alone: alerts look at these, and a page may ask as often as it likes. */
+  #countVerdict({ pending }: HandshakeContext, detail: AuthDetail | GrantedDetail): void {
+    if (pending.facts.asks === undefined) this.#parts.recorder.authorized(detail);
   }
 
   /** From now on the handshake, and then its session, count to who the client is. @throws NotGranted: too many do. */
@@ -178,6 +189,12 @@ export class SessionOpener {
       if (!pending.signal.aborted) throw error;
     }
     return undefined;
+  }
+
+  #explain({ pending, grant }: HandshakeContext): undefined {
+    // Whether it was remembered is nothing to a page.
+    const detail: GrantedDetail = grant === undefined ? 'anonymous' : 'verified';
+    pending.explain({ detail, expiresAtMs: grant?.expiresAtMs });
   }
 
   /** Answers 101 and starts the session in the same turn. */

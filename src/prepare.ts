@@ -104,12 +104,13 @@ const shapeOf = ({ listen }: Config, routes: readonly RouteConfig[]): SessionSha
   ),
 });
 
-const routeRules = ({ name, host, path, subprotocols, origins }: RouteConfig): RouteRules => ({
+const routeRules = ({ name, host, path, subprotocols, origins, auth }: RouteConfig): RouteRules => ({
   name,
   host,
   path,
   subprotocols,
   origins: compileOrigins(origins),
+  explain: auth?.explain === true,
 });
 
 /** What is configured, unless it does not work here. */

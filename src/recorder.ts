@@ -3,7 +3,7 @@ import type { AuthDetail, GrantedDetail } from './auth/details.ts';
 import type { KeyFetchOutcome } from './auth/jwks.ts';
 import type { WebhookOutcome } from './auth/webhook.ts';
 import type { Counters } from './counters.ts';
-import type { HandshakeOutcome } from './handshake-outcome.ts';
+import { HANDSHAKE_OUTCOMES, type HandshakeOutcome } from './handshake-outcome.ts';
 import type { InspectionLevel } from './inspect/inspection-facts.ts';
 import type { ServerErrorKind } from './inspect/server-errors.ts';
 import type { DropReason } from './listener/pending.ts';
@@ -51,6 +51,11 @@ export class Recorder {
   /** What became of the question who the client is. */
   authorized(detail: AuthDetail | GrantedDetail): void {
     this.#counters.authVerdicts[detail]++;
+  }
+
+  /** What an upgrade would have been answered, for a page that asked; no handshake. */
+  explained(outcome: HandshakeOutcome): void {
+    this.#counters.explanations[HANDSHAKE_OUTCOMES[outcome].class]++;
   }
 
   keysFetched(outcome: KeyFetchOutcome, url: string, cause: string | undefined): void {

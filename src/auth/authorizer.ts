@@ -135,10 +135,10 @@ export class Authorizer {
     if (identity === undefined) return undefined;
     const { connect: given, expiresAtMs, name, role } = answer;
     const ends = [byToken?.endsAtMs, expiresAtMs === undefined ? undefined : this.#endOf(expiresAtMs)];
-    const endsAtMs = Math.min(...ends.map((end) => end ?? Number.POSITIVE_INFINITY));
     return {
       identity,
-      endsAtMs: endsAtMs === Number.POSITIVE_INFINITY ? undefined : endsAtMs,
+      endsAtMs: earliest(ends),
+      expiresAtMs: earliest([byToken?.expiresAtMs, expiresAtMs]),
       given,
       name,
       role,
@@ -178,7 +178,11 @@ export class Authorizer {
     const endsAtMs = this.#endOf(expiresAtMs);
     // If the clock tolerance is larger than the grace, the session would end in the moment in which it begins.
     if (endsAtMs !== undefined && endsAtMs <= nowMs) throw new NotGranted('token_expired');
-    return { identity: identityOf(claims, this.#config.identity), endsAtMs };
+    return {
+      identity: identityOf(claims, this.#config.identity),
+      endsAtMs,
+      expiresAtMs: Math.min(expiresAtMs, MAX_DATE_MS),
+    };
   }
 
   /** Of a session whose login expires then; undefined: it goes on. */
@@ -194,4 +198,10 @@ export class Authorizer {
     this.#granted.clear();
     this.#refused.clear();
   }
+}
+
+/** undefined, where there is none. */
+function earliest(times: readonly (number | undefined)[]): number | undefined {
+  const first = Math.min(...times.map((time) => time ?? Number.POSITIVE_INFINITY));
+  return first === Number.POSITIVE_INFINITY ? undefined : first;
 }

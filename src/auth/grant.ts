@@ -17,6 +17,8 @@ export type Grant = {
   readonly identity: Identity;
   /** Milliseconds since the epoch: the session ends then; undefined: it goes on. */
   readonly endsAtMs: number | undefined;
+  /** When the login expires, where that is known; likewise in milliseconds. */
+  readonly expiresAtMs?: number | undefined;
   /** What a webhook wants the client to log in with: secrets. */
   readonly given?: GivenFields | undefined;
   readonly role?: string | undefined;

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Refusal } from '../handshake-outcome.ts';
+import { type Explanation, explanationResponse } from './explanation-answer.ts';
 import { refusalResponse } from './http-refusal.ts';
 
 /** A client gets this long to read its answer and close. */
@@ -22,6 +23,16 @@ export function answer(
 }
 
 type AnswerOptions = { readonly head?: boolean; readonly retryAfterSeconds?: number | undefined };
+
+/** The same for a page that asked what an upgrade would be answered. */
+export function answerExplained(
+  socket: Socket,
+  explanation: Explanation,
+  origin: string | undefined,
+  retryAfterSeconds = drawnSeconds(),
+): void {
+  answerWith(socket, explanationResponse(explanation, origin, retryAfterSeconds));
+}
 
 /**
  * Writes `response`, ends the connection, reads and drops what the client still sends (a close with unread input would

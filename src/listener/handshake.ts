@@ -44,6 +44,8 @@ export type RouteRules = {
   readonly origins: OriginPolicy;
   /** Those that are spoken here; empty: none is ever confirmed, whatever a client offers. */
   readonly subprotocols: readonly string[];
+  /** Its pages may ask by a plain GET what would become of an upgrade, see explanation.ts. */
+  readonly explain: boolean;
 };
 
 /** `origin`: the first Origin value as received, for the log; foreign text, to be escaped and cut there. */
@@ -74,24 +76,31 @@ export function checkHandshake(request: HandshakeRequest, rules: HandshakeRules)
     clientAddress: clientAddress(request.peerAddress, request.rawHeaders, rules.trustedProxies),
     origin: headerLines(request.rawHeaders, 'origin')[0],
   };
-  const found = place(request, rules);
+  const found = place(request, rules, upgradeBreach);
   if (typeof found === 'string') return { accept: false, outcome: found, ...facts, route: undefined };
   const route = found.route.name;
   const outcome = routeBreach(request, rules, found);
   if (outcome !== undefined) return { accept: false, outcome, ...facts, route };
-  const secure = found.forwarded.scheme === undefined ? request.tls : found.forwarded.scheme === 'https';
-  return { accept: true, ...facts, secure, route };
+  return { accept: true, ...facts, secure: isSecure(request, found), route };
 }
 
-type Found = {
+/** The client's own connection is TLS. */
+export const isSecure = ({ tls }: HandshakeRequest, { forwarded }: Found): boolean =>
+  forwarded.scheme === undefined ? tls : forwarded.scheme === 'https';
+
+export type Found = {
   readonly route: RouteRules;
   /** Of Host. */
   readonly host: Authority;
   readonly forwarded: ReturnType<typeof forwardedOrigin>;
 };
 
-/** The route of a request that is an opening handshake, or the first rule that it breaks. */
-function place(request: HandshakeRequest, rules: HandshakeRules): Found | Refusal {
+/** The route of a request, or the first rule that it breaks. `breachOf`: what its headers must be besides. */
+export function place(
+  request: HandshakeRequest,
+  rules: HandshakeRules,
+  breachOf: (rawHeaders: readonly string[]) => Refusal | undefined,
+): Found | Refusal {
   const { rawHeaders } = request;
   // RFC 9110 §7.8: Upgrade in an HTTP/1.0 request is to be ignored, so this one asks for no upgrade.
   if (request.httpVersion === '1.0') return 'http_1_0';
@@ -104,7 +113,7 @@ function place(request: HandshakeRequest, rules: HandshakeRules): Found | Refusa
   const host = hostOf(rawHeaders);
   if (host === undefined) return 'host';
   if (!fitsHost(target, host)) return 'target';
-  const breach = upgradeBreach(rawHeaders);
+  const breach = breachOf(rawHeaders);
   if (breach !== undefined) return breach;
   // Nobody may speak before the 101 (RFC 6455 §4.1). A front proxy that thinks otherwise would let a second
   // request through here unseen.
@@ -121,14 +130,24 @@ function routeFor(routes: readonly RouteRules[], host: string, path: string): Ro
 }
 
 function routeBreach(request: HandshakeRequest, rules: HandshakeRules, found: Found): Refusal | undefined {
-  const { origins, subprotocols } = found.route;
-  const lines = headerLines(request.rawHeaders, 'origin');
-  const verdict = judgeOrigin(origins, lines, selfOrigin(request, rules, found));
-  if (!verdict.allow) return verdict.token;
+  const { subprotocols } = found.route;
+  const breach = originBreach(headerLines(request.rawHeaders, 'origin'), request, rules, found);
+  if (breach !== undefined) return breach;
   const offered = subprotocolsOf(request.rawHeaders);
   if (offered === undefined) return 'subprotocol';
   const fits = offered.length === 0 || subprotocols.length === 0;
   return fits || offered.some((name) => subprotocols.includes(name)) ? undefined : 'subprotocol';
+}
+
+/** `lines`: the values of all Origin lines. */
+export function originBreach(
+  lines: readonly string[],
+  request: HandshakeRequest,
+  rules: HandshakeRules,
+  found: Found,
+): Refusal | undefined {
+  const verdict = judgeOrigin(found.route.origins, lines, selfOrigin(request, rules, found));
+  return verdict.allow ? undefined : verdict.token;
 }
 
 /** Points 3 to 6 of RFC 6455 §4.2.1: what makes an HTTP request an opening handshake. */

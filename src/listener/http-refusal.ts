@@ -4,6 +4,8 @@ import { HANDSHAKE_OUTCOMES, type Refusal } from '../handshake-outcome.ts';
 /** Used when the caller brings no jitter of its own. */
 const DEFAULT_RETRY_AFTER_SECONDS = 5;
 
+type Header = readonly [name: string, value: string];
+
 export type RefusalOptions = {
   /** True when the request was HEAD: the same head, no body (RFC 9110 §9.3.2). */
   readonly head?: boolean;
@@ -18,35 +20,47 @@ export type RefusalOptions = {
 export function refusalResponse(outcome: Refusal, options: RefusalOptions = {}): Buffer {
   const { status } = HANDSHAKE_OUTCOMES[outcome];
   if (status === 0) return Buffer.alloc(0);
-  const lines = refusalHeaders(outcome, options.retryAfterSeconds).map(
-    ([name, value]) => `${name}: ${value}\r\n`,
-  );
-  const head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${lines.join('')}\r\n`;
-  return Buffer.from(options.head === true ? head : head + refusalBody(outcome), 'utf8');
+  const headers = refusalHeaders(outcome, options.retryAfterSeconds);
+  return Buffer.from(responseText(status, headers, options.head === true ? '' : refusalBody(outcome)));
 }
 
 /** The header lines of that answer, Content-Length included. Empty for `client_abort`. */
-export function refusalHeaders(
-  outcome: Refusal,
-  retryAfterSeconds?: number,
-): readonly (readonly [name: string, value: string])[] {
+export function refusalHeaders(outcome: Refusal, retryAfterSeconds?: number): readonly Header[] {
   const { status } = HANDSHAKE_OUTCOMES[outcome];
   if (status === 0) return [];
-  const headers: (readonly [string, string])[] = [
-    // RFC 9110 §7.8: a sender of Upgrade names it in Connection too. close: no proxy may think that the
-    // upgrade happened and go on using this connection.
-    ['Connection', status === 426 ? 'Upgrade, close' : 'close'],
-    ['Content-Type', 'text/plain; charset=utf-8'],
-    ['Content-Length', String(Buffer.byteLength(refusalBody(outcome)))],
-    ['Cache-Control', 'no-store'],
-    ['X-Content-Type-Options', 'nosniff'],
+  const headers = [
+    ...answerHeaders(status, 'text/plain; charset=utf-8', refusalBody(outcome), retryAfterSeconds),
   ];
-  if (status === 401) headers.push(['WWW-Authenticate', 'Bearer']); // RFC 9110 §15.5.2
   if (status === 405) headers.push(['Allow', 'GET']); // RFC 9110 §15.5.6
   if (status === 426) headers.push(['Upgrade', 'websocket']); // RFC 9110 §15.5.22
   if (outcome === 'version' || outcome === 'bad_version') headers.push(['Sec-WebSocket-Version', '13']); // RFC 6455 §4.4
-  if (status === 429 || status === 503) headers.push(['Retry-After', retryAfter(retryAfterSeconds)]);
   return headers;
+}
+
+/** What each answer with a body has. */
+export function answerHeaders(
+  status: number,
+  contentType: string,
+  body: string,
+  retryAfterSeconds?: number,
+): readonly Header[] {
+  return [
+    // RFC 9110 §7.8: a sender of Upgrade names it in Connection too. close: no proxy may think that the
+    // upgrade happened and go on using this connection.
+    ['Connection', status === 426 ? 'Upgrade, close' : 'close'],
+    ['Content-Type', contentType],
+    ['Content-Length', String(Buffer.byteLength(body))],
+    ['Cache-Control', 'no-store'],
+    ['X-Content-Type-Options', 'nosniff'],
+    ...(status === 401 ? [['WWW-Authenticate', 'Bearer'] as const] : []), // RFC 9110 §15.5.2
+    ...(status === 429 || status === 503 ? [['Retry-After', retryAfter(retryAfterSeconds)] as const] : []),
+  ];
+}
+
+/** The text of a response. */
+export function responseText(status: number, headers: readonly Header[], body: string): string {
+  const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`);
+  return `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${lines.join('')}\r\n${body}`;
 }
 
 /** The body of that answer: the token, which programs may read, and a sentence for people. */

@@ -2,12 +2,14 @@ import type { IncomingMessage } from 'node:http';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { TLSSocket, type TlsOptions } from 'node:tls';
 import type { ListenAddress } from '../config/config.ts';
-import { HANDSHAKE_OUTCOMES, type Refusal } from '../handshake-outcome.ts';
+import type { HandshakeOutcome, Refusal } from '../handshake-outcome.ts';
 import type { HeadLimits } from '../net/http-head.ts';
 import type { TrustedProxies } from '../net/networks.ts';
 import { answer, answerWith } from './answer.ts';
 import { addressKey } from './client-address.ts';
-import { checkHandshake, type HandshakeRules } from './handshake.ts';
+import { checkExplanation } from './explanation.ts';
+import { preflightResponse, statusOf } from './explanation-answer.ts';
+import { checkHandshake, type HandshakeRequest, type HandshakeRules } from './handshake.ts';
 import { healthResponse, isHealthCheck } from './health-answer.ts';
 import { OneHeadParser } from './one-head.ts';
 import { type DropReason, PendingConnection, PendingConnections, type PendingLimits } from './pending.ts';
@@ -23,6 +25,8 @@ export type ListenerObserver = HandshakeObserver & {
   onHandshake(pending: PendingHandshake): void;
   /** For the health answer: new sessions are welcome. */
   isReady(): boolean;
+  /** A page has the answer to what an upgrade would be answered; this is no handshake. */
+  onExplained(outcome: HandshakeOutcome): void;
   /** An HTTP answer other than 101. */
   onHttpAnswer(status: number): void;
   onTlsHandshake(outcome: TlsOutcome): void;
@@ -177,18 +181,17 @@ export class Listener {
     const isHead = request.method === 'HEAD';
     if (health !== undefined && isHealthCheck(request, health)) return this.#answerHealth(connection, isHead);
     const { peer, reached } = connection.arrival;
-    const verdict = checkHandshake(
-      {
-        method: request.method ?? '',
-        target: request.url ?? '',
-        httpVersion: request.httpVersion,
-        rawHeaders: request.rawHeaders,
-        earlyBytes: connection.earlyBytes,
-        tls: this.#tls !== undefined,
-        peerAddress: peer.address,
-      },
-      this.#rules,
-    );
+    const asked = {
+      method: request.method ?? '',
+      target: request.url ?? '',
+      httpVersion: request.httpVersion,
+      rawHeaders: request.rawHeaders,
+      earlyBytes: connection.earlyBytes,
+      tls: this.#tls !== undefined,
+      peerAddress: peer.address,
+    };
+    const verdict = checkHandshake(asked, this.#rules);
+    if (!verdict.accept && this.#explains(connection, request, asked)) return;
     if (!verdict.accept) return this.#refuse(connection, verdict.outcome, verdict, isHead);
     if (!upgrade) return this.#refuse(connection, 'upgrade', verdict, isHead);
     if (!socket.writable || !socket.readable)
@@ -196,6 +199,16 @@ export class Listener {
     const { clientAddress, origin, secure, route } = verdict;
     const clientPort = peer.port || (socket.remotePort ?? 0);
     this.#handOn(connection, request, { clientAddress, origin, secure, route, clientPort, reached });
+  }
+
+  /** True: the request only asks what an upgrade would be answered, and gets that. */
+  #explains(connection: PendingConnection, request: IncomingMessage, asked: HandshakeRequest): boolean {
+    const found = checkExplanation(asked, this.#rules);
+    if (found === undefined || !connection.socket.writable) return false;
+    const { isPreflight, origin, ...facts } = found;
+    if (isPreflight) this.#answerAtOnce(connection, preflightResponse(origin), 204);
+    else this.#handOn(connection, request, { ...facts, origin, asks: { origin } });
+    return true;
   }
 
   /** The socket belongs to the handshake from now on, unless that is refused. */
@@ -207,10 +220,12 @@ export class Listener {
     const timeLeftMs = Math.max(0, this.#limits.handshakeMs - (performance.now() - acceptedAtMs));
     const observer: HandshakeObserver = {
       onOutcome: (outcome, seconds, facts) => {
-        if (outcome === 'accepted') this.#forget(connection);
-        else this.#countAnswer(outcome);
-        if (outcome !== 'accepted' && !socket.destroyed) this.#pending.answered(connection);
-        this.#observer.onOutcome(outcome, seconds, facts);
+        const isAnswered = outcome !== 'accepted' || facts.asks !== undefined;
+        if (isAnswered) this.#countAnswer(outcome);
+        else this.#forget(connection);
+        if (isAnswered && !socket.destroyed) this.#pending.answered(connection);
+        if (facts.asks === undefined) this.#observer.onOutcome(outcome, seconds, facts);
+        else this.#observer.onExplained(outcome);
       },
     };
     this.#observer.onHandshake(new PendingHandshake(request, handshake, acceptedAtMs, timeLeftMs, observer));
@@ -219,10 +234,14 @@ export class Listener {
   /** No handshake: nothing of it is logged, or counted as an outcome. */
   #answerHealth(connection: PendingConnection, head: boolean): void {
     const ready = this.#observer.isReady();
+    this.#answerAtOnce(connection, healthResponse(ready, head), ready ? 200 : 503);
+  }
+
+  #answerAtOnce(connection: PendingConnection, response: Buffer, status: number): void {
     connection.judged = true;
-    answerWith(connection.socket, healthResponse(ready, head));
+    answerWith(connection.socket, response);
     this.#pending.answered(connection);
-    this.#observer.onHttpAnswer(ready ? 200 : 503);
+    this.#observer.onHttpAnswer(status);
   }
 
   #refuse(
@@ -252,8 +271,9 @@ export class Listener {
     this.#heads.forget(connection);
   }
 
-  #countAnswer(outcome: Refusal): void {
-    const { status } = HANDSHAKE_OUTCOMES[outcome];
+  /** 101 is none. */
+  #countAnswer(outcome: HandshakeOutcome): void {
+    const status = statusOf(outcome);
     if (status !== 0) this.#observer.onHttpAnswer(status);
   }
 }

@@ -2,7 +2,8 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { HandshakeOutcome, Refusal } from '../handshake-outcome.ts';
 import type { Endpoint } from '../net/proxy-protocol.ts';
-import { answer } from './answer.ts';
+import { answer, answerExplained } from './answer.ts';
+import type { Explanation } from './explanation-answer.ts';
 
 export type HandshakeFacts = {
   readonly clientAddress: string;
@@ -21,6 +22,8 @@ export type HandshakeFacts = {
   readonly cause?: string;
   /** What the outcome alone does not say: a word of a closed list, for the log. */
   readonly detail?: string;
+  /** No upgrade, but a page that asks what one would be answered. It ends before the dial, by `explain`. */
+  readonly asks?: { readonly origin: string | undefined };
 };
 
 /** Told once for each opening handshake, when it has been answered or abandoned. */
@@ -79,10 +82,19 @@ export class PendingHandshake {
     retryAfterSeconds?: number,
   ): void {
     if (!this.#settle()) return;
+    const { asks } = this.facts;
     if (outcome === 'client_abort') this.socket.destroy();
-    else answer(this.socket, outcome, { retryAfterSeconds });
+    else if (asks === undefined) answer(this.socket, outcome, { retryAfterSeconds });
+    else answerExplained(this.socket, { outcome, detail: more.detail }, asks.origin, retryAfterSeconds);
     this.#observer.onOutcome(outcome, this.seconds, { ...this.facts, ...more });
     this.#abort.abort(outcome);
+  }
+
+  /** Answers that an upgrade would be accepted, if nats-server is there; for one that only asks. */
+  explain(granted: Omit<Explanation, 'outcome'>): void {
+    if (!this.#settle()) return;
+    answerExplained(this.socket, { outcome: 'accepted', ...granted }, this.facts.asks?.origin);
+    this.#observer.onOutcome('accepted', this.seconds, this.facts);
   }
 
   /**

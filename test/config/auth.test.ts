@@ -23,6 +23,7 @@ test('a short section has its defaults, and raises inspection so that the end ca
     from: [{ kind: 'header' }],
     identity: { user: ['sub'], tenant: undefined, groups: undefined },
     graceMs: 30_000,
+    explain: false,
   });
   const { algorithms, ...issuer } = issuers[0]!;
   assert.ok(algorithms.includes('ES256') && !algorithms.includes('HS256'));

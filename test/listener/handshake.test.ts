@@ -68,6 +68,7 @@ function route(parts: Partial<RouteRules> & { allow?: readonly string[] } = {}):
     host: undefined,
     path: '/',
     subprotocols: [],
+    explain: false,
     origins: compileOrigins({ allow, missing: 'deny', opaque: 'deny' }),
     ...others,
   };

@@ -66,7 +66,14 @@ function judged(parts: Partial<HandshakeRequest>): unknown {
     peerAddress: '10.0.0.1',
     ...parts,
   };
-  const route = { name: 'default', host: undefined, path: '/', subprotocols: ['nats'], origins };
+  const route = {
+    name: 'default',
+    host: undefined,
+    path: '/',
+    subprotocols: ['nats'],
+    explain: false,
+    origins,
+  };
   const rules = { health: undefined, trustedProxies: trusted, hosts: ['gw.example.com'], routes: [route] };
   return checkHandshake(request, rules);
 }

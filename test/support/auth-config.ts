@@ -38,5 +38,6 @@ export const testAuth = (issuer: IssuerConfig, changes: Partial<AuthConfig> = {}
   issuers: [issuer],
   identity: { user: ['sub'], tenant: undefined, groups: undefined },
   graceMs: 30_000,
+  explain: false,
   ...changes,
 });

@@ -15,6 +15,13 @@ export const TOKEN_METRICS: readonly Metric[] = [
       ]),
   },
   {
+    name: 'natsgate_auth_explanations_total',
+    kind: 'counter',
+    help: 'Requests of pages that asked what an upgrade would be answered, by the class of the outcome.',
+    labels: ['outcome_class'],
+    samples: (s) => by('outcome_class', s.counters.explanations),
+  },
+  {
     name: 'natsgate_auth_key_fetches_total',
     kind: 'counter',
     help: 'Fetches of the keys of issuers, by outcome.',

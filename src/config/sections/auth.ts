@@ -119,6 +119,7 @@ export const auth = switchedSection('Who may connect; without it, nobody is aske
       grace: time('How long after its expiry.', '30s', '0s', '1h'),
     },
   ),
+  explain: words('Whether a page may ask by fetch why it would be refused.', 'off', ['on', 'off']),
   cookieWithoutOrigin: words('Lets a cookie source be beside origins.missing: allow.', 'off', ['on', 'off']),
   cookieFromWildcards: words('Lets a cookie source be beside origins with a wildcard.', 'off', ['on', 'off']),
 });
@@ -183,6 +184,8 @@ export type AuthConfig = {
   };
   /** How long after its expiry a token's session ends; undefined: it goes on. */
   readonly graceMs: number | undefined;
+  /** A page may ask what an upgrade would be answered. */
+  readonly explain: boolean;
 };
 
 export async function authConfig(
@@ -202,6 +205,7 @@ export async function authConfig(
     ...(webhook === undefined ? {} : { webhook }),
     identity: { user, tenant, groups },
     graceMs: values.expiry.end === 'on' ? values.expiry.grace : undefined,
+    explain: values.explain === 'on',
   };
 }
 
