@@ -50,6 +50,8 @@ export class Counters {
   readonly authVerdicts = zeros<AuthDetail | GrantedDetail>([...GRANTED_DETAILS, ...namesOf(AUTH_DETAILS)]);
   /** What pages were answered that asked what an upgrade would be answered. */
   readonly explanations = zeros(OUTCOME_CLASSES);
+  /** Logins of ours (`connect`) that nats-server refused. */
+  ownLoginsRefused = 0;
   readonly keyFetches = zeros(KEY_FETCH_OUTCOMES);
   readonly webhookRequests = zeros(WEBHOOK_OUTCOMES);
   /** Connections that were closed unanswered. */

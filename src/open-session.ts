@@ -141,7 +141,10 @@ export class SessionOpener {
     const client = { route: config.name, address, origin, tls };
     const request = { target, header: (name: string) => headerLines(rawHeaders, name), client };
     try {
+      const beganAtMs = performance.now();
       const granted = await authorizer?.authorize(request, pending.signal);
+      if (granted?.detail === 'verified')
+        this.#parts.recorder.verified((performance.now() - beganAtMs) / 1000);
       if (this.#isKicked(granted?.grant)) throw new NotGranted('kicked');
       handshake.grant = granted?.grant;
       handshake.recheck = granted?.recheck;

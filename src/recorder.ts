@@ -53,6 +53,11 @@ export class Recorder {
     this.#counters.authVerdicts[detail]++;
   }
 
+  /** A token was verified, after waits for keys and for others, in so many seconds. */
+  verified(seconds: number): void {
+    this.#durations.verified(seconds);
+  }
+
   /** What an upgrade would have been answered, for a page that asked; no handshake. */
   explained(outcome: HandshakeOutcome): void {
     this.#counters.explanations[HANDSHAKE_OUTCOMES[outcome].class]++;
@@ -82,6 +87,7 @@ export class Recorder {
 
   /** A login of ours, which is no fault of the client. */
   ownLoginRefused(session: SessionFacts, hint: string): void {
+    this.#counters.ownLoginsRefused++;
     this.#log.ownLoginRefused(session, hint);
   }
 

@@ -220,6 +220,7 @@ export const KINDS: Readonly<Record<string, Json>> = {
       'fileDescriptors',
       'massDisconnectShare',
       'limitedShare',
+      'unavailableShare',
     ].map((name) => [`prometheusRule.thresholds.${name}`, ratio]),
   ),
   ...Object.fromEntries(
@@ -227,6 +228,7 @@ export const KINDS: Readonly<Record<string, Json>> = {
       'minimumRate',
       'dialSeconds',
       'massDisconnectSessions',
+      'keysAgeSeconds',
       'unresponsiveRate',
       'pausedSessions',
       'eventLoopDelaySeconds',

@@ -102,6 +102,70 @@ export const CLIENT_ROWS: readonly Row[] = [
     ],
   },
   {
+    title: 'Login',
+    panels: [
+      {
+        title: 'Verdicts',
+        about: 'What became of the question who a client is. Details are explained in docs/close-reasons.md.',
+        unit: 'ops',
+        width: 12,
+        queries: [
+          [
+            `sum by (verdict, detail) (${rate('natsgate_auth_verdicts_total')}) > 0`,
+            '{{verdict}} {{detail}}',
+          ],
+        ],
+      },
+      {
+        title: 'Verification of a token',
+        about: 'Of those that were not remembered; waits for keys and for other tokens included.',
+        unit: 's',
+        width: 6,
+        queries: quantiles('natsgate_auth_verification_duration_seconds'),
+      },
+      {
+        title: 'Tokens that were remembered',
+        about: 'Share of good tokens that needed no verification, since they were verified a moment ago.',
+        unit: 'percentunit',
+        width: 6,
+        queries: [
+          [
+            `sum(${rate('natsgate_auth_verdicts_total', 'detail="cached"')}) / (sum(${rate('natsgate_auth_verdicts_total', 'detail=~"cached|verified"')}) > 0)`,
+            'remembered',
+          ],
+        ],
+      },
+      {
+        title: 'Age of keys',
+        about: 'Since the oldest keys of an issuer were fetched.',
+        unit: 's',
+        width: 6,
+        queries: byPod(gauge('natsgate_auth_keys_age_seconds')),
+      },
+      {
+        title: 'Fetches of keys',
+        about: 'By outcome.',
+        unit: 'ops',
+        width: 6,
+        queries: sumBy(['outcome'], rate('natsgate_auth_key_fetches_total')),
+      },
+      {
+        title: 'Questions of pages',
+        about: 'Why an upgrade would be refused (auth.explain), by the class of the answer.',
+        unit: 'ops',
+        width: 6,
+        queries: sumBy(['outcome_class'], rate('natsgate_auth_explanations_total')),
+      },
+      {
+        title: 'Logins of ours refused',
+        about: 'nats-server does not take the login that connect has for clients.',
+        unit: 'ops',
+        width: 6,
+        queries: byPod(rate('natsgate_connect_logins_refused_total')),
+      },
+    ],
+  },
+  {
     title: 'Sessions',
     panels: [
       {

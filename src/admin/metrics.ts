@@ -61,6 +61,10 @@ export class Metrics {
     this.#observe('natsgate_session_duration_seconds', { ...LISTENER, initiator }, seconds);
   }
 
+  verified(seconds: number): void {
+    this.#observe('natsgate_auth_verification_duration_seconds', {}, seconds);
+  }
+
   pingAnswered(seconds: number): void {
     this.#observe('natsgate_ping_rtt_seconds', LISTENER, seconds);
   }

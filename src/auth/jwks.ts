@@ -44,9 +44,17 @@ export class RemoteKeys {
   /** Counts the sets: with another one, what was verified before counts no more. */
   generation = 0;
 
-  constructor(config: KeysUrlConfig, observer: KeyFetchObserver) {
+  /** `before`: keys of the same URL with other times, which stay until others are fetched. */
+  constructor(config: KeysUrlConfig, observer: KeyFetchObserver, before?: RemoteKeys) {
     this.#config = config;
     this.#observer = observer;
+    if (before === undefined) return;
+    this.#keys = before.#keys;
+    this.#fetchedAtMs = before.#fetchedAtMs;
+  }
+
+  get url(): string {
+    return this.#config.url;
   }
 
   /** Fetches in the background from now on. Later calls do nothing. */
@@ -144,7 +152,8 @@ export class RemoteKeySets {
     const key = JSON.stringify(config);
     const known = this.#sets.get(key);
     if (known !== undefined) return known;
-    const keys = new RemoteKeys(config, this.#observer);
+    const ofUrl = [...this.#sets.values()].find(({ url }) => url === config.url);
+    const keys = new RemoteKeys(config, this.#observer, ofUrl);
     this.#sets.set(key, keys);
     return keys;
   }

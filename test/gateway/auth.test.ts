@@ -534,3 +534,19 @@ test('a reload: what it says counts for tokens that were verified before, and ke
   assert.equal((await answerTo(gateway.port, {})).status, 101);
   assert.equal(issuer.requests.length, 1);
 });
+
+test('other times for the same URL keep its keys, though it does not answer any more', async () => {
+  await using issuer = await Issuer.start(KEY);
+  await using upstream = await FakeUpstream.start();
+  const auth = (staleFor: string) => ({
+    from: [{ header: 'authorization' }],
+    jwt: [{ issuer: 'https://id.example', audience: 'nats-web', keys: { url: issuer.url, staleFor } }],
+  });
+  await using gateway = await ReloadableGateway.start(upstream.port, { auth: auth('1m') });
+  assert.equal((await answerTo(gateway.port, bearer(issuer.token()))).status, 101);
+  issuer.answer = (_, response) => response.writeHead(500).end();
+  await gateway.write({ auth: auth('24h') });
+  assert.equal((await gateway.gateway.reload('api'))?.outcome, 'applied');
+  await gateway.log.find((line) => line.message === 'keys could not be fetched');
+  assert.equal((await answerTo(gateway.port, bearer(issuer.token({ jti: 'new' })))).status, 101);
+});

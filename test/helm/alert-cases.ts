@@ -68,6 +68,12 @@ const limited = (accepted: string, refused: string, outcome = 'too_many_handshak
   [`natsgate_handshakes_total{S,outcome="${outcome}"}`]: refused,
 });
 
+const logins = (granted: string, unavailable: string, detail = 'keys_stale'): Series => ({
+  'natsgate_auth_verdicts_total{S,verdict="granted",detail="cached"}': granted,
+  [`natsgate_auth_verdicts_total{S,verdict="unavailable",detail="${detail}"}`]: unavailable,
+  'natsgate_auth_verdicts_total{S,verdict="refused",detail="token_signature"}': '0+90000x60',
+});
+
 export const ALERT_CASES: Readonly<Record<string, AlertCase>> = {
   ...CLUSTER_CASES,
   NatsgateHandshakeBurnFast: burning(200, 100, 90),
@@ -149,6 +155,35 @@ export const ALERT_CASES: Readonly<Record<string, AlertCase>> = {
       limited('0x60', '0+3000x60'),
     ],
     silent: [limited('0+960x60', '0+40x60'), limited('0+4x60', '0+1x60')],
+  },
+  NatsgateAuthKeysStale: {
+    at: 10,
+    firing: [{ 'natsgate_auth_keys_age_seconds{S}': '1810+60x30' }],
+    silent: [
+      // Fetched each ten minutes, and a little later.
+      { 'natsgate_auth_keys_age_seconds{S}': '1300+60x9 0+60x30' },
+      // Nobody is asked, or there are no keys yet.
+      { 'natsgate_auth_keys_age_seconds{S}': '_x30' },
+    ],
+  },
+  NatsgateAuthorizerUnavailable: {
+    at: 15,
+    firing: [
+      logins('0+94x30', '0+6x30'),
+      // Nobody gets in, and the strangers who are refused all the while change nothing.
+      logins('0x30', '0+60x30'),
+      logins('0+94x30', '0+6x30', 'authorizer_busy'),
+    ],
+    silent: [logins('0+96x30', '0+4x30'), logins('0x30', '0+1x30'), logins('0+60x30', '0x30')],
+  },
+  NatsgateConnectLoginRefused: {
+    at: 15,
+    firing: [{ 'natsgate_connect_logins_refused_total{S}': '0+3x30' }],
+    silent: [
+      { 'natsgate_connect_logins_refused_total{S}': '0+1x30' },
+      // While a password is exchanged.
+      { 'natsgate_connect_logins_refused_total{S}': '0x7 40x30' },
+    ],
   },
   NatsgateBackpressureSustained: {
     at: 20,

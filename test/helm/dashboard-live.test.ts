@@ -16,6 +16,7 @@ import { makeCertificates } from '../support/certificates.ts';
 import { freePort } from '../support/free-port.ts';
 import { GatewayProcess } from '../support/gateway-process.ts';
 import { CHART, only, render, set } from '../support/helm.ts';
+import { Issuer, signingKey } from '../support/issuer.ts';
 import { realNatsServer } from '../support/nats.ts';
 import { findPrometheus } from '../support/promtool.ts';
 import { RawClient } from '../support/raw-client.ts';
@@ -60,13 +61,16 @@ test('every query of every panel gives data', { timeout: 2 * PATIENCE_MS }, asyn
     const common = { timeouts: { ping: '1s' }, inspect: 'observe' };
     // Nothing listens on the first server's port: attempts that fail are data too.
     const servers = [`nats://127.0.0.1:${await freePort()}`, `nats://127.0.0.1:${server.port}`];
-    await using plain = await GatewayProcess.start(server.port, { ...common, upstream: { servers } });
+    await using issuer = await Issuer.start(signingKey('one'));
+    const jwt = [{ issuer: 'https://id.example', audience: 'nats-web', keys: { url: issuer.url } }];
+    const auth = { required: 'off', from: [{ header: 'authorization' }], jwt };
+    await using plain = await GatewayProcess.start(server.port, { ...common, auth, upstream: { servers } });
     const tls = { certFile: certificates.serverCertFile, keyFile: certificates.serverKeyFile };
     const listen = { address: '127.0.0.1:0', tls };
     await using withTls = await GatewayProcess.start(server.port, { ...common, listen });
     await using prometheus = await Prometheus.start([plain.adminPort, withTls.adminPort]);
     const stop = new AbortController();
-    const load = putLoadOn(plain.port, withTls.port, stop.signal);
+    const load = putLoadOn(plain.port, withTls.port, issuer, stop.signal);
     // Whatever goes wrong with it is this test's failure, at the end, and not the whole file's at once.
     load.catch(() => stop.abort());
     try {
@@ -97,7 +101,7 @@ test('every query of every panel gives data', { timeout: 2 * PATIENCE_MS }, asyn
 });
 
 /** Sessions that come, talk and go, some of them refused, until the signal. */
-async function putLoadOn(port: number, tlsPort: number, signal: AbortSignal): Promise<void> {
+async function putLoadOn(port: number, tlsPort: number, issuer: Issuer, signal: AbortSignal): Promise<void> {
   const servers = `ws://127.0.0.1:${port}`;
   const stays = await wsconnect({ servers, reconnect: false });
   await using _secret = await RawClient.open(tlsPort, {}, { servername: 'gw.example.com' });
@@ -110,6 +114,11 @@ async function putLoadOn(port: number, tlsPort: number, signal: AbortSignal): Pr
       await stays.flush();
       for await (const _ of subscription);
       await client.close();
+      const headers = { Authorization: `Bearer ${issuer.token({ jti: Math.random() })}` };
+      for (const _ of ['verified', 'remembered']) {
+        await using known = await RawClient.open(port, { headers });
+        known.socket.end();
+      }
       await using stranger = await RawClient.connect(port);
       stranger.socket.write(
         'GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nOrigin: https://elsewhere.example\r\n\r\n',

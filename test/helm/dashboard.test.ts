@@ -72,6 +72,7 @@ test('the dashboard as a whole', () => {
       ['Service level', false],
       ['Handshakes', false],
       ['Limits', true],
+      ['Login', true],
       ['Sessions', true],
       ['Routes', true],
       ['Traffic', true],

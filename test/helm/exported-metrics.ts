@@ -1,6 +1,8 @@
+import { keysAt, testAuth, testIssuer } from '../support/auth-config.ts';
 import { makeCertificates, serverTls, upstreamTls } from '../support/certificates.ts';
 import { FakeUpstream } from '../support/fake-upstream.ts';
 import { startTestGateway } from '../support/gateway.ts';
+import { Issuer, signingKey } from '../support/issuer.ts';
 import { RawClient } from '../support/raw-client.ts';
 
 const MiB = 1024 * 1024;
@@ -8,7 +10,7 @@ const MiB = 1024 * 1024;
 /** Values of each label, by metric. */
 export type Exported = ReadonlyMap<string, ReadonlyMap<string, ReadonlySet<string>>>;
 
-/** What a live gateway exports: one with TLS and one with a session, so that nothing is missing. */
+/** What a live gateway exports: one with TLS, and one with a session that was logged in, so that nothing is missing. */
 export async function exportedMetrics(): Promise<Exported> {
   await using upstream = await FakeUpstream.start({ echo: true });
   await using certificates = await makeCertificates();
@@ -21,9 +23,15 @@ export async function exportedMetrics(): Promise<Exported> {
     all.set(name, labels);
     return labels;
   };
-  for (const overrides of [{ limits: { memory: 512 * MiB } }, { listen: { tls }, upstream: toServer }]) {
+  await using issuer = await Issuer.start(signingKey('one'));
+  const auth = testAuth(testIssuer(keysAt(issuer.url)));
+  const bearer = { headers: { Authorization: `Bearer ${issuer.token()}` } };
+  for (const overrides of [
+    { auth, limits: { memory: 512 * MiB } },
+    { listen: { tls }, upstream: toServer },
+  ]) {
     await using gateway = await startTestGateway(upstream.port, overrides);
-    await using client = 'listen' in overrides ? undefined : await RawClient.open(gateway.port);
+    await using client = 'listen' in overrides ? undefined : await RawClient.open(gateway.port, bearer);
     const { body } = await gateway.gateway.metrics(false);
     for (const [, name = '', list = ''] of body.matchAll(/^([a-z]\w*)(?:\{(.*)\})? /gm)) {
       const labels = metric(name);

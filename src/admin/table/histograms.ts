@@ -12,6 +12,7 @@ export type HistogramRow = {
 };
 
 const HANDSHAKE_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+const VERIFICATION_SECONDS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.25, 1, 2.5];
 const DIAL_SECONDS = [0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 const SESSION_SECONDS = [1, 5, 15, 60, 300, 900, 3600, 14_400, 28_800, 86_400, 259_200, 604_800];
 const WEBHOOK_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
@@ -49,6 +50,12 @@ export const HISTOGRAMS = {
     help: 'Question to auth.webhook to its answer, the wait for a place included.',
     labels: [],
     buckets: WEBHOOK_SECONDS,
+    series: [{}],
+  },
+  natsgate_auth_verification_duration_seconds: {
+    help: 'Verifying a token that was not remembered, waits for keys and for other tokens included.',
+    labels: [],
+    buckets: VERIFICATION_SECONDS,
     series: [{}],
   },
   natsgate_upstream_connect_duration_seconds: {

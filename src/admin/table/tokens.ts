@@ -42,4 +42,11 @@ export const TOKEN_METRICS: readonly Metric[] = [
     labels: [],
     samples: (s) => one(s.keysAgeSeconds),
   },
+  {
+    name: 'natsgate_connect_logins_refused_total',
+    kind: 'counter',
+    help: 'Logins of the gateway itself (connect) that nats-server refused.',
+    labels: [],
+    samples: (s) => one(s.counters.ownLoginsRefused),
+  },
 ];
