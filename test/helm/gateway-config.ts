@@ -4,6 +4,7 @@ import { type LoadedConfig, loadConfig } from '../../src/config/load.ts';
 import { formatProblem } from '../../src/config/problems.ts';
 import { selfSigned } from '../config/self-signed.ts';
 import { type Manifest, only } from '../support/helm.ts';
+import { signingKey } from '../support/issuer.ts';
 import { KIND, seedOf } from '../support/nkeys.ts';
 import { Operator } from '../support/operator.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
@@ -34,15 +35,17 @@ export async function loadedConfig(objects: readonly Manifest[]): Promise<Loaded
   for (const file of filesOf(config)) {
     await mkdir(dirname(file), { recursive: true });
     const name = basename(file);
-    const content = /creds/.test(name)
-      ? new Operator().creds(3600)
-      : /seed/.test(name)
-        ? seedOf(KIND.user)
-        : /token/.test(name)
-          ? 'a-token-of-sixteen-letters'
-          : /key/.test(name)
-            ? pair.key
-            : pair.certificate;
+    const content = /jwks/.test(name)
+      ? JSON.stringify({ keys: [signingKey('one').jwk] })
+      : /creds/.test(name)
+        ? new Operator().creds(3600)
+        : /seed/.test(name)
+          ? seedOf(KIND.user)
+          : /token/.test(name)
+            ? 'a-token-of-sixteen-letters'
+            : /key/.test(name)
+              ? pair.key
+              : pair.certificate;
     await writeFile(file, content, { mode: 0o400 });
   }
   const file = join(folder.path, 'natsgate.yaml');
@@ -66,6 +69,6 @@ const containerOf = (objects: readonly Manifest[]) =>
 function filesOf(config: unknown): string[] {
   if (typeof config !== 'object' || config === null) return [];
   return Object.entries(config).flatMap(([key, value]) =>
-    key.endsWith('File') && typeof value === 'string' ? [value] : filesOf(value),
+    /(^f|F)ile$/.test(key) && typeof value === 'string' ? [value] : filesOf(value),
   );
 }
