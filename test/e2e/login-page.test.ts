@@ -74,3 +74,28 @@ test('examples/login: the hook for React shows the state of the login', async ()
   await page.getByRole('button', { name: 'Log out everywhere' }).click();
   await page.locator('#react', { hasText: /kicked|log in again/ }).waitFor();
 });
+
+test('auth.explain: the page reads why, with its cookie and by a preflight with a token; a page of another origin reads nothing', async () => {
+  await using example = await startExample({ ports: PORTS, tokenSeconds: 60, say: () => {} });
+  const page = await loggedIn(example);
+  const gateway = `http://localhost:${example.gateway.address.port}/`;
+  const ask = (from: Page, headers: object, credentials = 'include'): Promise<unknown> =>
+    from.evaluate(
+      `fetch(${JSON.stringify(gateway)}, ${JSON.stringify({ credentials, headers })}).then(
+        async (answer) => { const { outcome, detail } = await answer.json(); return [answer.status, outcome, detail]; },
+        (error) => error.name)`,
+    );
+  assert.deepEqual(await ask(page, {}), [200, 'accepted', 'verified']);
+  assert.deepEqual(await ask(page, {}, 'omit'), [401, 'unauthenticated', 'token_missing']);
+  assert.deepEqual(await ask(page, { Authorization: 'Bearer x' }), [200, 'accepted', 'verified']);
+  assert.equal(await ask(page, { 'X-Other': 'x' }), 'TypeError');
+
+  const stranger = await page.context().newPage();
+  await stranger.goto(example.url.replace('localhost', '127.0.0.1'));
+  for (const headers of [{}, { Authorization: 'Bearer x' }])
+    assert.equal(await ask(stranger, headers), 'TypeError');
+  assert.deepEqual(await counted(example, 'natsgate_auth_explanations_total', 'outcome_class'), {
+    accepted: 2,
+    client_fault: 1,
+  });
+});
