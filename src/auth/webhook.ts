@@ -163,7 +163,7 @@ export class Webhook {
   }
 
   async #post(body: string, signal: AbortSignal): Promise<Reply> {
-    const { secret, url } = this.#config;
+    const { secret, timeoutMs, url } = this.#config;
     const { pathname, search } = new URL(url);
     const pool = await this.#connected();
     const {
@@ -184,8 +184,9 @@ export class Webhook {
     });
     const retryAfter = headers['retry-after'];
     const isRead = statusCode === 200;
-    // A page about an error may be as long as it likes; the connection is used again if it is not.
-    if (!isRead) void answer.dump({ limit: MAX_ANSWER_BYTES }).catch(() => {});
+    // A page about an error may be as long as it likes, and never end; the connection is used again if it is short.
+    if (!isRead)
+      void answer.dump({ limit: MAX_ANSWER_BYTES, signal: AbortSignal.timeout(timeoutMs) }).catch(() => {});
     return {
       status: statusCode,
       retryAfter: typeof retryAfter === 'string' ? retryAfter : undefined,
