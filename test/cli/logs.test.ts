@@ -16,7 +16,7 @@ const args = (port: number, ...more: string[]): string[] => [
   ...more,
 ];
 
-describe('the form of the log', () => {
+describe('the form of the log', { concurrency: 2 }, () => {
   test('text with a date at a terminal, and JSON anywhere else', async () => {
     await using terminal = new Program(args(1), { NO_COLOR: '1' }, AT_A_TERMINAL);
     await terminal.find(new RegExp(`^${DATE} info  ready listen=ws://127\\.0\\.0\\.1:\\d+ `, 'm'));

@@ -16,7 +16,7 @@ const VERSION = (
   JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
 ).version;
 
-describe('usage', () => {
+describe('usage', { concurrency: 2 }, () => {
   test('the version: by option, by its letters, by command', async () => {
     for (const word of ['--version', '-v', '-V', 'version'])
       assert.deepEqual(await natsgate([word]), { code: 0, out: `natsgate ${VERSION}\n`, err: '' }, word);
@@ -42,7 +42,7 @@ describe('usage', () => {
   });
 });
 
-describe('a start that cannot be', () => {
+describe('a start that cannot be', { concurrency: 2 }, () => {
   test('without a configuration: says what two things are needed, exit 1', async () => {
     const { code, err } = await natsgate([]);
     assert.equal(code, 1);
@@ -83,7 +83,7 @@ describe('a start that cannot be', () => {
   });
 });
 
-describe('check', () => {
+describe('check', { concurrency: 2 }, () => {
   test('takes the file with -c, --config, or alone', async () => {
     const example = join(import.meta.dirname, '..', '..', 'config.example.yaml');
     const alone = await natsgate(['check', example]);

@@ -60,7 +60,7 @@ class Program implements AsyncDisposable {
   }
 }
 
-describe('a gateway that runs', () => {
+describe('a gateway that runs', { concurrency: 2 }, () => {
   for (const signal of DRAINS) {
     test(`${signal} drains, and a second one ends it with ${128 + NUMBERS[signal]}`, async () => {
       await using upstream = await FakeUpstream.start();
@@ -118,7 +118,7 @@ describe('a gateway that runs', () => {
   });
 });
 
-describe('a start that is interrupted', () => {
+describe('a start that is interrupted', { concurrency: 2 }, () => {
   for (const signal of ['SIGTERM', 'SIGQUIT'] as const) {
     test(`${signal} before the ports listen: an orderly end, exit code 0`, async () => {
       await using program = new Program([...preload('held-start.ts'), BIN, ...SERVE]);
@@ -161,7 +161,7 @@ describe('a start that is interrupted', () => {
   });
 });
 
-describe('natsgate dev', () => {
+describe('natsgate dev', { concurrency: 2 }, () => {
   for (const signal of ['SIGINT', 'SIGHUP'] as const) {
     test(`${signal} leaves no nats-server and no folder`, { timeout: 120_000 }, async () => {
       await using folder = await temporaryFolder();
