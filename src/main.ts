@@ -46,6 +46,8 @@ async function main(args: string[]): Promise<number> {
       return runCheck(operand, flags);
     case 'probe':
       return runProbe(operand, flags);
+    case 'auth':
+      return runAuth(operand, flags);
     case 'dev':
       return runDev();
     case 'help':
@@ -72,6 +74,14 @@ async function runCheck(file: string | undefined, flags: Flags): Promise<number>
   const { json, quiet, strict } = flags;
   const options = { fileDescriptorLimit: await readDescriptorLimit(), readMemory, json, quiet, strict };
   return check(source, { out: say, err: complain }, options);
+}
+
+async function runAuth(word: string | undefined, flags: Flags): Promise<number> {
+  const { 'token-file': tokenFile, route } = flags;
+  if (word !== 'try') return wrongUsage('auth wants the word try after it', 'auth');
+  if (tokenFile === undefined) return wrongUsage('auth try wants --token-file', 'auth');
+  const { authTry } = await import('./cli/auth-try.ts');
+  return authTry(sourceOf(flags), { tokenFile, route }, { out: say, err: complain });
 }
 
 const sourceOf = (flags: Flags): ConfigSource => ({

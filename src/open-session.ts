@@ -1,7 +1,7 @@
-import type { Authorizer, Granted, Recheck } from './auth/authorizer.ts';
+import type { Authorizer, Recheck } from './auth/authorizer.ts';
 import { type AuthDetail, type GrantedDetail, NotGranted } from './auth/details.ts';
 import { type Grant, identityKey } from './auth/grant.ts';
-import { type AuthRequest, cookieOf } from './auth/sources.ts';
+import { loginFor } from './auth/login.ts';
 import type { RouteConfig } from './config/config.ts';
 import { DEFAULT_ROUTE } from './config/routes.ts';
 import type { Refusal } from './handshake-outcome.ts';
@@ -11,7 +11,7 @@ import { type InspectionRules, Inspector } from './inspect/inspector.ts';
 import { signaturePolicy } from './inspect/signature-policy.ts';
 import type { AdmissionSlot } from './listener/admission.ts';
 import type { HandshakeFacts, PendingHandshake } from './listener/pending-handshake.ts';
-import type { Login, LoginSource } from './nats/login.ts';
+import type { Login } from './nats/login.ts';
 import { headerLines } from './net/raw-headers.ts';
 import type { Parts } from './parts.ts';
 import type { Route, Runtime } from './runtime.ts';
@@ -148,9 +148,7 @@ export class SessionOpener {
       if (this.#isKicked(granted?.grant)) throw new NotGranted('kicked');
       handshake.grant = granted?.grant;
       handshake.recheck = granted?.recheck;
-      const login = loginFor(config.connect.login, request, granted);
-      if (login === 'unusable') throw new NotGranted('claim_unusable', NOT_A_TOKEN);
-      handshake.login = login;
+      handshake.login = loginFor(config.connect.login, request, granted);
       this.#countIdentity(handshake);
       if (granted !== undefined) this.#countVerdict(handshake, granted.detail);
     } catch (error) {
@@ -285,26 +283,6 @@ export class SessionOpener {
       onLameDuck: () => runtime().route(name)?.upstreams.markLameDuck(server),
     });
   }
-}
-
-const NOT_A_TOKEN = 'user or tenant is not one literal token of a subject';
-
-/** @throws NotGranted where the webhook and `connect` do not agree on who says what the login is. */
-function loginFor(
-  source: LoginSource | undefined,
-  request: AuthRequest,
-  granted: Granted | undefined,
-): Login | 'unusable' | undefined {
-  const { grant, token } = granted ?? {};
-  const { identity, endsAtMs, given } = grant ?? {};
-  if (given !== undefined && source?.kind !== 'webhook')
-    throw new NotGranted('webhook_bad_answer', 'connect in the answer needs connect.kind: webhook');
-  if (given === undefined && grant !== undefined && source?.kind === 'webhook')
-    throw new NotGranted(
-      'webhook_bad_answer',
-      'the answer has no connect, which connect.kind: webhook needs',
-    );
-  return source?.of({ identity, endsAtMs, given, token, cookie: (name) => cookieOf(request, name) });
 }
 
 const loginOf = ({ identity: { user, tenant }, endsAtMs, name, role }: Grant) => ({

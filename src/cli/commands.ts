@@ -59,6 +59,12 @@ export const OPTIONS = {
     value: 'NAME',
     says: 'name in the certificate, if not the host of the URL',
   },
+  'token-file': { type: 'string', value: 'FILE', says: 'file with the token of a client, alone in it' },
+  route: {
+    type: 'string',
+    value: 'NAME',
+    says: 'route that the client would use; without it, the keys at the top',
+  },
   version: { type: 'boolean', short: 'v', says: 'print the version; also -V' },
   help: { type: 'boolean', short: 'h', says: 'print help, also of one command' },
 } as const satisfies Record<string, Option>;
@@ -139,6 +145,25 @@ export const COMMANDS = {
     exitCodes: [
       ['0', 'nats-server answered through the gateway; also when it asks for a login'],
       ['1', 'it did not; one line says why'],
+      ['2', 'wrong usage'],
+    ],
+  },
+  auth: {
+    usage: 'natsgate auth try [options]',
+    summary: 'say who a client with this token is, and how it would log in to nats-server',
+    options: ['config', 'token-file', 'route'],
+    operands: 1,
+    about: [
+      'It asks for keys, and the webhook, as the gateway does, and dials no nats-server. It prints no secret.',
+      'A route is named by its host and path, as in the log.',
+    ],
+    examples: [
+      'natsgate auth try --config natsgate.yaml --token-file token.txt',
+      'natsgate auth try --config natsgate.yaml --token-file token.txt --route /programs',
+    ],
+    exitCodes: [
+      ['0', 'the client would be let in'],
+      ['1', 'it would not, or that cannot be said'],
       ['2', 'wrong usage'],
     ],
   },
