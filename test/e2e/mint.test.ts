@@ -23,7 +23,7 @@ import { ReloadableGateway } from '../support/reloadable.ts';
 const TIMEOUT = { timeout: 60_000 } as const;
 const ROLE = {
   pub: { allow: ['orders.{{tag(tenant)}}.{{name()}}'] },
-  sub: { allow: ['prices.{{tag(tenant)}}.>', '_INBOX.>'] },
+  sub: { allow: ['prices.{{tag(tenant)}}.>', '_INBOX.{{name()}}.>'] },
 };
 
 function minting(operator: Operator, seed = operator.roleSeed, account = operator.account): LoginSource {
@@ -201,7 +201,7 @@ test(
     await using gateway = await gatewayFor(1, minting(new Operator(ROLE)), issuer);
     const values = [
       ...['*', '>', 'a.b', 'a.>', '.', 'a b', ' a', 'a\t', 'a\n', 'a\r\n', 'a\0', '\x1f', '\x7f', 'a\u00a0b'],
-      ...['\u2028', '\u200b', '\ufeff', '{{name()}}', 'x'.repeat(129), 'ü'.repeat(65)],
+      ...['\u2028', '\u200b', '\ufeff', '{{name()}}', '_INBOX', '$JS', 'x'.repeat(129), 'ü'.repeat(65)],
     ];
     for (const value of values)
       for (const claims of [
@@ -216,7 +216,7 @@ test(
       }
     const line = await gateway.log.find((one) => one['detail'] === 'claim_unusable');
     assert.equal(line['level'], 'warn');
-    for (const value of ['a-b', 'auth0|5f7c', 'x'.repeat(128), 'ü'.repeat(64), '@', 'a:b', '$SYS']) {
+    for (const value of ['a-b', 'auth0|5f7c', 'x'.repeat(128), 'ü'.repeat(64), '@', 'a:b', 'INBOX']) {
       await using client = await RawClient.connect(gateway.port);
       client.send(handshakeRequest({ headers: bearer(issuer.token({ sub: value, org: value })) }));
       assert.equal((await client.answer()).status, 502, value);
