@@ -131,12 +131,12 @@ function summary({
 /** Who may open a session, beside the rules for origins. */
 function authText(auth: AuthConfig | undefined): string {
   if (auth === undefined) return 'off (nobody is asked)';
-  const { required, from, issuers, webhook } = auth;
+  const { explain, required, from, issuers, webhook } = auth;
   const sources = from.map((source) => ('name' in source ? `${source.kind} ${source.name}` : source.kind));
   const token = issuers.length === 0 ? 'token' : `token of ${issuers.map(({ issuer }) => issuer).join(', ')}`;
   const asks =
     webhook === undefined ? '' : `; asks ${new URL(webhook.url).origin}${new URL(webhook.url).pathname}`;
-  return `${token} from ${sources.join(', ')}${asks}${required ? '' : '; without one let in, too'}`;
+  return `${token} from ${sources.join(', ')}${asks}${required ? '' : '; without one let in, too'}${explain ? '; pages may ask why they are refused' : ''}`;
 }
 
 function connectLines({ login, clientCredentials, name }: Config['connect']): string[] {

@@ -113,13 +113,13 @@ routes:
   - path: /open
     auth: off
   - path: /own
-    auth: {required: off, from: [{query: token}], jwt: [{issuer: b, audience: c, ${keys}}]}
+    auth: {required: off, explain: on, from: [{query: token}], jwt: [{issuer: b, audience: c, ${keys}}]}
 `);
   const lines = out.filter((line) => line.includes('auth ')).map((line) => line.trim());
   assert.deepEqual(lines, [
     'auth       token of https://id.example from cookie __Host-session, header',
     'auth off (nobody is asked)',
-    'auth token of b from query token; without one let in, too',
+    'auth token of b from query token; without one let in, too; pages may ask why they are refused',
   ]);
   assert.doesNotMatch(out.join(), /CANARY/);
 });
