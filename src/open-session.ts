@@ -148,8 +148,9 @@ export class SessionOpener {
       if (this.#isKicked(granted?.grant)) throw new NotGranted('kicked');
       handshake.grant = granted?.grant;
       handshake.recheck = granted?.recheck;
-      handshake.login = loginFor(config.connect.login, request, granted);
+      // Before the login, which costs a key and signatures where it is minted.
       this.#countIdentity(handshake);
+      handshake.login = loginFor(config.connect.login, request, granted);
       if (granted !== undefined) this.#countVerdict(handshake, granted.detail);
     } catch (error) {
       if (error instanceof NotGranted) {

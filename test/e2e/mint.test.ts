@@ -180,6 +180,10 @@ test('docs/login.md: the minting that is written there', TIMEOUT, async () => {
     (await objections(alice, 'orders.acme.bob', 'prices.other.eur')).join(),
     /acme\.bob.*other\.eur/,
   );
+  // Replies to others are none of hers.
+  assert.match((await objections(alice, 'orders.acme.bob', '_INBOX.>')).join(), /"_inbox\.>"/);
+  alice.subscribe('_INBOX.alice.>', { callback: () => {} });
+  await alice.flush();
 
   // Neither the seed nor what was made with it is shown.
   const answers = ['/metrics', '/api/status', '/api/sessions', '/api/sessions/1'].map(async (path) =>
