@@ -105,9 +105,13 @@ export class Webhook {
   }
 
   /** Asks again for an open session; what was remembered does not count. @throws as `ask`. */
-  recheck(question: Question, signal: AbortSignal): Promise<WebhookAnswer | undefined> {
-    this.#answers.delete(digestOf(question.text));
-    return this.#recheckGate.run(() => this.#ask(question, true, signal), signal);
+  async recheck(question: Question, signal: AbortSignal): Promise<WebhookAnswer | undefined> {
+    try {
+      return await this.#recheckGate.run(() => this.#ask(question, true, signal), signal);
+    } finally {
+      // After a no, the client comes back at once; it must not find the yes of another handshake in between.
+      this.#answers.delete(digestOf(question.text));
+    }
   }
 
   async #ask(
@@ -158,7 +162,9 @@ export class Webhook {
       const { code = 'unknown error' } = error as NodeJS.ErrnoException;
       if (code === 'UND_ERR_RES_EXCEEDED_MAX_SIZE')
         throw new NotGranted('webhook_bad_answer', `the answer is over ${MAX_ANSWER_BYTES} bytes`);
-      throw new NotGranted('webhook_error', code);
+      // Its timers are coarser than ours.
+      const isLate = code.startsWith('UND_ERR_') && code.endsWith('_TIMEOUT');
+      throw new NotGranted(isLate ? 'webhook_timeout' : 'webhook_error', code);
     }
   }
 

@@ -114,12 +114,15 @@ routes:
     auth: off
   - path: /own
     auth: {required: off, explain: on, from: [{query: token}], jwt: [{issuer: b, audience: c, ${keys}}]}
+  - path: /asks
+    auth: {from: [{cookie: __Host-session}], webhook: {url: http://login/natsgate?secret=CANARY}}
 `);
   const lines = out.filter((line) => line.includes('auth ')).map((line) => line.trim());
   assert.deepEqual(lines, [
     'auth       token of https://id.example from cookie __Host-session, header',
     'auth off (nobody is asked)',
     'auth token of b from query token; without one let in, too; pages may ask why they are refused',
+    'auth token from cookie __Host-session; asks http://login/natsgate',
   ]);
   assert.doesNotMatch(out.join(), /CANARY/);
 });

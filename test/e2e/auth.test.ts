@@ -19,6 +19,7 @@ import { realNatsServer } from '../support/nats.ts';
 import { KIND, seedOf, signerOf } from '../support/nkeys.ts';
 import { ReloadableGateway } from '../support/reloadable.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
+import { ALICE, answering, TestWebhook } from '../support/webhook.ts';
 
 type Headers = Readonly<Record<string, string>>;
 
@@ -159,4 +160,30 @@ test('docs/login.md: its webhook service lets in whom it knows, by a signed ques
   } finally {
     child.kill();
   }
+});
+
+test('a real client whose login is revoked returns once, is refused by HTTP, and is back when it may', {
+  timeout: 60_000,
+}, async () => {
+  await using server = await realNatsServer();
+  await using webhook = await TestWebhook.start();
+  webhook.answer = answering(200, ALICE);
+  const config = webhook.config({ recheckMs: 60_000, cacheMs: 10_000 });
+  const auth = { ...testAuth(testIssuer(keysAt(webhook.url))), issuers: [], webhook: config };
+  await using gateway = await startTestGateway(server.port, { auth });
+  const options = { maxReconnectAttempts: -1 };
+  await using client = await connected(gateway, () => ({ Cookie: '__Host-session=opaque' }), options);
+  const statuses = client.status()[Symbol.asyncIterator]();
+  webhook.answer = answering(401);
+  gateway.advance(60_250);
+  await gateway.log.find((line) => line['reason'] === 'auth_revoked');
+  const refused = (): number =>
+    gateway.log.lines.filter((line) => line['detail'] === 'webhook_denied').length;
+  await gateway.log.find(() => refused() >= 3);
+  webhook.answer = answering(200, ALICE);
+  for (;;) {
+    const { value } = await statuses.next();
+    if (value?.type === 'reconnect') break;
+  }
+  assert.equal(await roundTrip(client), 'there and back');
 });

@@ -101,7 +101,7 @@ describe('an open session', () => {
   ] as const)
     test(`${name}: it goes on, and is asked about again`, async () => {
       webhook.answer = answering(200, ALICE);
-      await using gateway = await startGateway({ timeoutMs: 100 });
+      await using gateway = await startGateway({ timeoutMs: outcome === 'timeout' ? 1000 : 4000 });
       await using client = await RawClient.open(gateway.port, cookie('opaque-3'));
       webhook.answer = answer;
       for (let round = 1; round <= 2; round++) {
@@ -181,6 +181,30 @@ describe('an open session', () => {
     await gateway.log.ended();
     await answered(gateway, 'abandoned', 1);
   });
+});
+
+test('a no takes back the yes that another handshake has got meanwhile', async () => {
+  webhook = await TestWebhook.start();
+  await using _ = webhook;
+  webhook.answer = answering(200, ALICE);
+  await using gateway = await startGateway({ timeoutMs: 20_000 });
+  await using open = await RawClient.open(gateway.port, cookie('twice'));
+  const held: (() => void)[] = [];
+  webhook.answer = (response, question) => {
+    if (question.json['recheck'] === true) held.push(() => answering(401)(response, question));
+    else answering(200, ALICE)(response, question);
+  };
+  const asked = webhook.asked.length;
+  gateway.advance(EVERY_MS + 250);
+  await webhook.times(asked + 1);
+  await using other = await RawClient.open(gateway.port, cookie('twice'));
+  held[0]?.();
+  assert.equal((await open.closeReceived())?.reason, 'auth_revoked');
+  webhook.answer = answering(401);
+  await using back = await RawClient.connect(gateway.port);
+  back.send(handshakeRequest(cookie('twice')));
+  assert.equal((await back.answer()).status, 401);
+  assert.equal(other.closed, false);
 });
 
 test('many sessions are asked about one after the other, and leave half of the places to handshakes', async () => {
