@@ -1,11 +1,20 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { describe, test } from 'node:test';
-import { clientToken, cookieJwt, cookieUser, webhookLogin } from '../../src/nats/client-login.ts';
+import {
+  clientToken,
+  cookieJwt,
+  cookieUser,
+  sentinelLogin,
+  webhookLogin,
+} from '../../src/nats/client-login.ts';
 import type { LoginSource } from '../../src/nats/login.ts';
+import { mintLogin } from '../../src/nats/mint.ts';
 import { keysAt, testAuth, testIssuer } from '../support/auth-config.ts';
 import { FakeUpstream } from '../support/fake-upstream.ts';
 import { type LogLine, startTestGateway, type TestGateway } from '../support/gateway.ts';
+import { Issuer, signingKey } from '../support/issuer.ts';
+import { KIND, natsJwt, newKey, seedOf } from '../support/nkeys.ts';
 import { closeFrame, frame, handshakeRequest, Opcode, RawClient } from '../support/raw-client.ts';
 import { ALICE, answering, TestWebhook } from '../support/webhook.ts';
 
@@ -250,6 +259,44 @@ describe('a login that the gateway writes', () => {
       await gateway.log.find((line) => line['outcome'] === 'cookie');
       assert.doesNotMatch(gateway.log.text.join(), /Canary/);
     });
+
+  test('is nowhere but in CONNECT: seed, minted JWT, signature, sentinel and verified token', async () => {
+    const seed = seedOf(KIND.account);
+    const account = newKey(KIND.account);
+    const sentinel = natsJwt(account, newKey(KIND.user).publicKey, { type: 'user', bearer_token: true });
+    const logins = [
+      { ok: true, login: clientToken() } as const,
+      mintLogin(Buffer.from(seed), account.publicKey, { tenant: ['acme'] }),
+      sentinelLogin(Buffer.from(sentinel), undefined),
+    ];
+    await using issuer = await Issuer.start(signingKey('one'));
+    const token = issuer.token({ sub: 'alice' });
+    for (const reading of logins) {
+      const login = reading.ok ? reading.login : assert.fail(reading.problem);
+      const greeting = 'INFO {"server_id":"S","nonce":"abcdefghijk"}\r\n';
+      await using upstream = await FakeUpstream.start({ greeting });
+      const auth = testAuth(testIssuer(keysAt(issuer.url)));
+      const connect = { login, clientCredentials: 'drop' } as const;
+      await using gateway = await startTestGateway(upstream.port, { auth, connect, inspect: 'enforce' });
+      const headers = { Authorization: `Bearer ${token}` };
+      await using client = await RawClient.open(gateway.port, { headers });
+      client.send(frame(Opcode.binary, 'CONNECT {}\r\n'));
+      const connection = await upstream.connection();
+      await connection.until((one) => one.received.includes('}\r\n'));
+      const written = JSON.parse(connection.received.toString().slice('CONNECT '.length)) as object;
+      const secrets = [seed, sentinel, token, ...Object.values(written)].map(String);
+      assert.ok(secrets.length > 3);
+      const seen = [await scrape(gateway), await status(gateway)];
+      for (const path of ['/api/sessions', '/api/sessions/1']) seen.push(await admin(gateway, path));
+      connection.socket.end("-ERR 'Authorization Violation'\r\n");
+      await client.closeReceived();
+      client.socket.destroy();
+      await gateway.log.ended();
+      const text = [...seen, ...gateway.log.text].join();
+      assert.match(text, /alice/);
+      for (const secret of secrets) assert.ok(!text.includes(secret), login.kind);
+    }
+  });
 });
 
 describe('a webhook', () => {
