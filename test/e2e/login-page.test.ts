@@ -65,6 +65,17 @@ test('examples/login: a page without a credential is back by itself after its co
   });
 });
 
+test('examples/login: a logout ends the other tab too, which says why it stays out', async () => {
+  await using example = await startExample({ ports: PORTS, tokenSeconds: 60, say: () => {} });
+  const page = await loggedIn(example);
+  const other = await page.context().newPage();
+  await other.goto(example.url);
+  await other.locator('body[data-state=open]').waitFor({ timeout: TIMEOUT_MS });
+  await page.getByRole('button', { name: 'Log out everywhere' }).click();
+  await other.locator('#state', { hasText: 'Logged out: kicked' }).waitFor({ timeout: TIMEOUT_MS });
+  assert.deepEqual(await counted(example, 'natsgate_sessions_closed_total', 'reason'), { killed: 2 });
+});
+
 test('examples/login: the hook for React shows the state of the login', async () => {
   const scripts = ['react-page'];
   await using example = await startExample({ ports: PORTS, tokenSeconds: 60, scripts, say: () => {} });
