@@ -32,6 +32,8 @@ const KEPT_MS = 30_000;
 const MAX_ANSWER_BYTES = 16 * 1024;
 const MOST_WAITING = 512;
 const MOST_REMEMBERED = 10_000;
+/** A longer answer is asked for again each time, so that what is remembered stays below 20 MB. */
+const MAX_REMEMBERED_LENGTH = 2048;
 const RETRY_AFTER_SECONDS = { least: 1, most: 60 } as const;
 /** A connection that was kept may close at the moment in which it is used again. */
 const CLOSED_MEANWHILE = ['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET'];
@@ -100,7 +102,8 @@ export class Webhook {
     const asked = { answer: await this.#ask(question, false, signal) };
     const { cacheMs } = this.#config;
     const untilMs = Math.min(nowMs + cacheMs, asked.answer?.expiresAtMs ?? Infinity);
-    if (cacheMs > 0) this.#answers.set(digest, asked, untilMs, Date.now());
+    const isShort = JSON.stringify(asked).length <= MAX_REMEMBERED_LENGTH;
+    if (cacheMs > 0 && isShort) this.#answers.set(digest, asked, untilMs, Date.now());
     return { ...asked, isCached: false };
   }
 

@@ -27,3 +27,16 @@ test('a page about an error that never ends holds up no question after it', asyn
   assert.equal(await ask(), 'alice');
   webhook.close();
 });
+
+test('a long answer is not remembered: 10,000 of them would be 160 MB', async () => {
+  await using service = await TestWebhook.start();
+  const webhook = new Webhook(service.config({ cacheMs: 60_000 }), true, () => {});
+  const isCached = async (): Promise<boolean> =>
+    (await webhook.ask({ text: '{"host":"a"}' }, AbortSignal.timeout(10_000))).isCached;
+  const groups = Array.from({ length: 20 }, (_, index) => `${index}${'x'.repeat(200)}`);
+  service.answer = answering(200, { identity: { user: 'alice', groups } });
+  assert.deepEqual([await isCached(), await isCached()], [false, false]);
+  service.answer = answering(200, ALICE);
+  assert.deepEqual([await isCached(), await isCached()], [false, true]);
+  webhook.close();
+});

@@ -194,6 +194,7 @@ const WARNINGS: readonly [text: string, ...warnings: string[]][] = [
     withAuth(
       `{${FROM_HEADER}, ${JWT.replace(/\]$/, ', {issuer: https://id.example/, audience: b, keys: {url: https://a/b}}]')}}`,
     ),
+    'users_of_several_issuers 3:46 auth.jwt',
     'issuer_twin 3:144 auth.jwt[1].issuer',
   ],
 ];

@@ -81,6 +81,15 @@ test('kind token without a key is the token that auth verified', async () => {
   assert.deepEqual(route.problems, ['login_without_auth 5:27 routes[0].auth']);
 });
 
+test('two identities of one session, and an end that cannot be moved, are warned about', async () => {
+  const cookie = await withConnect('kind: token, tokenCookie: __Host-t', AUTH);
+  assert.deepEqual(cookie.warnings, ['two_identities 3:37 connect.tokenCookie']);
+  const mint = `kind: mint, seedFile: role, account: ${account}`;
+  const rechecked = AUTH.replace(/jwt: .*\]/, 'webhook: {url: https://a.example, recheck: 5m}');
+  const { lines, warnings } = await withConnect(mint, rechecked);
+  assert.deepEqual([lines, warnings], [[], ['mint_and_recheck 3:17 connect.kind']]);
+});
+
 test('kind mint has its seed, its account and its tags, and needs to know who clients are', async () => {
   const mint = `kind: mint, seedFile: role, account: ${account}`;
   const tenant = AUTH.replace('{from', '{identity: {tenant: org}, from');

@@ -21,6 +21,11 @@ export function checkAuth(values: AuthValues | undefined, beside: Beside, check:
     checkIssuer(issuer, index, jwt.slice(0, index), check);
     checkKeys(issuer, index, check);
   }
+  if (jwt.length > 1 && values.identity.tenant === undefined) {
+    const text =
+      'users of several issuers with the same name are one user here; write auth.identity.tenant, a claim that tells them apart';
+    check.warning('users_of_several_issuers', ['auth', 'jwt'], text);
+  }
   if (webhook !== undefined) checkWebhook(webhook, jwt.length === 0, beside.handshakeMs, check);
   else if (jwt.length === 0) {
     const text = 'nobody says whose tokens count; write jwt, or webhook, below auth';

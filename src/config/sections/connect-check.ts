@@ -42,6 +42,16 @@ export function checkConnect(values: ConnectValues, { origins, auth }: Beside, c
   const named = COOKIES.filter((key) => values[key] !== undefined);
   for (const key of named) checkCookieName(values[key] ?? '', ['connect', key], check);
   const [first] = named;
+  if (first !== undefined && auth !== undefined) {
+    const text =
+      'auth asks one token who the client is, and nats-server asks this cookie, which may be of somebody else; write kind: token without a cookie, mint or another kind';
+    check.warning('two_identities', ['connect', first], text);
+  }
+  if (values.kind === 'mint' && auth?.webhook !== undefined && auth.webhook.recheck > 0) {
+    const text =
+      'a recheck can end a session earlier, but not later than its minted user ends; let the webhook answer with an expiresAt that is late enough';
+    check.warning('mint_and_recheck', ['connect', 'kind'], text);
+  }
   if (first !== undefined) checkCookieOrigins(['connect', first], values, origins, check);
   if (values.kind !== 'none' && values.clientCredentials === 'keep')
     check.problem(
