@@ -103,6 +103,36 @@ describe('the cookies that nats-server itself can read log in', TIMEOUT, () => {
       assert.ok(!gateway.log.lines.some(({ message }) => message === 'login refused by nats-server'));
     });
 
+  test('a user JWT that nats-server does not take, whatever it is, is a violation within the session', async () => {
+    const inHours = (hours: number): string =>
+      `${String((new Date().getUTCHours() + hours) % 24).padStart(2, '0')}:00:00`;
+    const unusable = {
+      'not a bearer JWT, so without a signature': operator.userJwt(user, 3600),
+      expired: bearer(-1),
+      'of another account': new Operator().userJwt(user, 3600, { bearer_token: true }),
+      'for other addresses': operator.userJwt(user, 3600, { bearer_token: true, src: ['192.0.2.0/24'] }),
+      'for other hours': operator.userJwt(user, 3600, {
+        bearer_token: true,
+        times: [{ start: inHours(2), end: inHours(3) }],
+        times_location: 'UTC',
+      }),
+      'for WebSocket connections alone': operator.userJwt(user, 3600, {
+        bearer_token: true,
+        allowed_connection_types: ['WEBSOCKET'],
+      }),
+      'no JWT': 'a.b.c',
+    };
+    await using server = await realNatsServer({ config: operator.config });
+    await using gateway = await gatewayFor(server, cookieJwt('j'));
+    for (const [why, jwt] of Object.entries(unusable)) {
+      await using client = await answered(gateway, cookie(`j=${jwt}`));
+      assert.match(client.data.toString(), VIOLATION, why);
+    }
+    const here = { bearer_token: true, src: ['127.0.0.0/8'], allowed_connection_types: ['STANDARD'] };
+    await using client = await answered(gateway, cookie(`j=${operator.userJwt(user, 3600, here)}`));
+    assert.match(client.data.toString(), PONG);
+  });
+
   test('without a cookie a client is the no_auth_user of nats-server, if there is one', async () => {
     await using server = await realNatsServer({ config: `${USERS}\nno_auth_user: guest`, monitor: true });
     await using gateway = await gatewayFor(server, cookieUser('u', 'p'));
