@@ -97,11 +97,17 @@ async function bundle(name: string): Promise<string> {
 }
 
 if (import.meta.main) {
-  const example = await startExample({
-    ports: { page: 3000, gateway: 8080, admin: 8081 },
-    tokenSeconds: 60,
-    say: (line) => process.stdout.write(`${line.trimEnd()}\n`),
-  });
-  process.stdout.write(`\n  Open ${example.url}. Press Ctrl-C to end.\n`);
-  process.once('SIGINT', () => void example[Symbol.asyncDispose]());
+  try {
+    const example = await startExample({
+      ports: { page: 3000, gateway: 8080, admin: 8081 },
+      tokenSeconds: 60,
+      say: (line) => process.stdout.write(`${line.trimEnd()}\n`),
+    });
+    process.stdout.write(`\n  Open ${example.url}. Press Ctrl-C to end.\n`);
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+      process.once(signal, () => void example[Symbol.asyncDispose]());
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\n`);
+    process.exitCode = 1;
+  }
 }

@@ -8,11 +8,12 @@ export type LoginState =
 
 /**
  * Connects with the cookie that the browser holds, and comes back when it has expired: before each dial `renew` sees to
- * it that the cookie is good, and throws when the user must log in again. Resolves when it is over.
+ * it that the cookie is good. It resolves with false when the user must log in again; when it throws, the cookie of now
+ * is tried. Resolves when it is over.
  */
 export async function stayConnected(
   gateway: string,
-  renew: () => Promise<unknown>,
+  renew: () => Promise<boolean>,
   onState: (state: LoginState) => void,
 ): Promise<void> {
   let connection: NatsConnection | undefined;
@@ -22,7 +23,8 @@ export async function stayConnected(
     void connection?.close();
   };
   const wsFactory = async (url: string) => {
-    await renew().catch((error: Error) => giveUp(error.message));
+    // A moment without network is no logout, and a factory that throws would never be asked again.
+    if (!(await renew().catch(() => true))) giveUp('log in again');
     const socket = new WebSocket(url);
     let wasOpen = false;
     socket.addEventListener('open', () => {

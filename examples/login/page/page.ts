@@ -9,16 +9,18 @@ let expiresAt = 0;
 /** A second before the expiry the cookie is as good as gone: the dial takes a moment too. */
 const MARGIN_SECONDS = 1;
 
-async function ask(path: string, body: object = {}): Promise<void> {
+/** False: the login service asks for another login. @throws when it cannot be reached. */
+async function ask(path: string, body: object = {}): Promise<boolean> {
   const answer = await fetch(path, { method: 'POST', body: JSON.stringify(body) });
-  const content = (await answer.json()) as { error?: string; expiresAt?: number; user?: string };
-  if (!answer.ok) throw new Error(content.error ?? 'the login service does not answer');
+  if (answer.status === 401) return false;
+  const content = (await answer.json()) as { expiresAt?: number; user?: string };
   expiresAt = content.expiresAt ?? 0;
   if (content.user !== undefined) element('user').textContent = content.user;
+  return true;
 }
 
-async function renew(): Promise<void> {
-  if (Date.now() / 1000 > expiresAt - MARGIN_SECONDS) await ask('/renew');
+async function renew(): Promise<boolean> {
+  return Date.now() / 1000 <= expiresAt - MARGIN_SECONDS || ask('/renew');
 }
 
 const textOf = (state: LoginState): string => {
@@ -66,6 +68,5 @@ dialog.onsubmit = async (event) => {
 };
 element('logout').onclick = () => void ask('/logout');
 // A page that is loaded again is still logged in.
-ask('/renew').then(begin, () => {
-  dialog.hidden = false;
-});
+if (await ask('/renew')) await begin();
+else dialog.hidden = false;

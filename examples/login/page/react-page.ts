@@ -3,10 +3,7 @@ import { createRoot } from 'react-dom/client';
 import { useNats } from './use-nats.ts';
 
 const { gateway } = (await (await fetch('/config.json')).json()) as { gateway: string };
-const renew = async (): Promise<void> => {
-  const answer = await fetch('/renew', { method: 'POST' });
-  if (!answer.ok) throw new Error('log in again');
-};
+const renew = async (): Promise<boolean> => (await fetch('/renew', { method: 'POST' })).status !== 401;
 
 function Login() {
   const state = useNats(gateway, renew);

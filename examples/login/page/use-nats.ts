@@ -2,7 +2,7 @@ import { useEffect, useState } from 'react';
 import { type LoginState, stayConnected } from './nats-session.ts';
 
 /** The same for React: connects as long as the component is there. `renew` must not change with each rendering. */
-export function useNats(gateway: string, renew: () => Promise<unknown>): LoginState {
+export function useNats(gateway: string, renew: () => Promise<boolean>): LoginState {
   const [state, setState] = useState<LoginState>({ kind: 'connecting' });
   useEffect(() => {
     let isHere = true;
