@@ -135,6 +135,16 @@ async function readAcknowledged(slow: Socket, queues: SendQueues): Promise<void>
   while ((await heldFor(slow, queues)) === before);
 }
 
+/** Waits until so many readings in a row find that nothing moves. */
+async function settled(slow: Socket, queues: SendQueues): Promise<void> {
+  let held: number | undefined;
+  for (let still = 0; still < 100; ) {
+    const before = held;
+    held = await heldFor(slow, queues);
+    still = held === before ? still + 1 : 0;
+  }
+}
+
 async function look({ gateway, queues }: Setup): Promise<void> {
   gateway.advance(LOOK_MS);
   await queues.answered();
@@ -169,7 +179,13 @@ describe('progress restarts timeouts.stall', {
                 false,
               );
             }
-            // Looks may find what the kernels still move; then nothing moves.
+            // What the kernels still move is progress, and would make the stall later than the silence.
+            await settled(slow, queues);
+            await look(setup);
+            if (answersPings) {
+              client.send(frame(Opcode.pong));
+              await lived(gateway);
+            }
             let held: number | undefined;
             for (let still = 0; still < STOPPED_LOOKS; ) {
               const before = held;
