@@ -23,7 +23,7 @@ export function checkAuth(values: AuthValues | undefined, beside: Beside, check:
   }
   if (jwt.length > 1 && values.identity.tenant === undefined) {
     const text =
-      'users of several issuers with the same name are one user here; write auth.identity.tenant, a claim that tells them apart';
+      'users of several issuers with the same name are one user here; write auth.identity.tenant, such as tenant: iss';
     check.warning('users_of_several_issuers', ['auth', 'jwt'], text);
   }
   if (webhook !== undefined) checkWebhook(webhook, jwt.length === 0, beside.handshakeMs, check);
