@@ -2,13 +2,8 @@ import type { Authorizer, Recheck } from './auth/authorizer.ts';
 import { type AuthDetail, type GrantedDetail, NotGranted } from './auth/details.ts';
 import { type Grant, identityKey } from './auth/grant.ts';
 import { loginFor } from './auth/login.ts';
-import type { RouteConfig } from './config/config.ts';
 import { DEFAULT_ROUTE } from './config/routes.ts';
 import type { Refusal } from './handshake-outcome.ts';
-import { connectPolicies } from './inspect/connect-policy.ts';
-import type { LoginHint } from './inspect/inspection.ts';
-import { type InspectionRules, Inspector } from './inspect/inspector.ts';
-import { signaturePolicy } from './inspect/signature-policy.ts';
 import type { AdmissionSlot } from './listener/admission.ts';
 import type { HandshakeFacts, PendingHandshake } from './listener/pending-handshake.ts';
 import type { Login } from './nats/login.ts';
@@ -16,8 +11,8 @@ import { headerLines } from './net/raw-headers.ts';
 import type { Parts } from './parts.ts';
 import type { Route, Runtime } from './runtime.ts';
 import { Session } from './session/session.ts';
-import type { SessionFacts } from './session/session-contract.ts';
-import type { DialTarget, Upstream } from './upstream/connection.ts';
+import { inspectorFor } from './session-inspector.ts';
+import type { Upstream } from './upstream/connection.ts';
 import { type DialClient, dialContext } from './upstream/dial-context.ts';
 import { DialError } from './upstream/dial-error.ts';
 import type { ByteSocket } from './websocket/byte-socket.ts';
@@ -229,7 +224,8 @@ export class SessionOpener {
       ...(grant === undefined ? {} : loginOf(grant)),
     };
     const tls = pending.facts.secure === true;
-    const inspector = this.#inspectorFor(facts, login, route.config, upstream.server, tls);
+    const of = { facts, login, route: route.config, server: upstream.server, tls };
+    const inspector = inspectorFor(of, this.#parts, this.#now.runtime);
     const session = new Session(facts, client, upstream.socket, route.sessionParts, inspector);
     if (inspector !== undefined) inspected.add(facts.id, inspector);
     slot.accepted();
@@ -247,43 +243,6 @@ export class SessionOpener {
     const authorizerOf = (route: string): Authorizer | undefined => runtime().route(route)?.authorizer;
     this.#parts.rechecks.add(session, asked, authorizer?.recheckMs ?? 0, authorizerOf);
   }
-
-  /**
-   * undefined at level `off`: the session only carries bytes. The callbacks below live as long as the session, so they
-   * must not refer to the handshake.
-   */
-  #inspectorFor(
-    session: SessionFacts,
-    login: Login | undefined,
-    { name, inspect: level, info, connect, limits, upstream }: RouteConfig,
-    server: DialTarget,
-    tls: boolean,
-  ): Inspector | undefined {
-    if (level === 'off') return undefined;
-    const { pool, recorder } = this.#parts;
-    const { runtime } = this.#now;
-    const { id, clientAddress } = session;
-    const { proxySigner } = upstream;
-    const rules: InspectionRules = {
-      level,
-      maxLineBytes: limits.maxControlLineBytes,
-      info: { ...info, tls, clientIp: clientAddress, needsNoLogin: login !== undefined },
-      policies: [
-        ...(proxySigner === undefined ? [] : [signaturePolicy(proxySigner.sign)]),
-        ...connectPolicies({ ...connect, login }, connectionFacts(session)),
-      ],
-      ...(login === undefined ? {} : { loginHint: loginHint(login) }),
-    };
-    return new Inspector(rules, pool, {
-      onParserStop: (direction, error) =>
-        recorder.parserStopped({ id, clientAddress }, direction, error, level),
-      onServerError: (kind) => recorder.serverError(kind),
-      onOwnLoginRefused: (hint) => recorder.ownLoginRefused(session, hint),
-      onRoundTrip: (seconds) => recorder.natsRoundTrip(seconds),
-      // The running pool must know, even if the pool before a reload placed the session.
-      onLameDuck: () => runtime().route(name)?.upstreams.markLameDuck(server),
-    });
-  }
 }
 
 const loginOf = ({ identity: { user, tenant }, endsAtMs, name, role }: Grant) => ({
@@ -299,22 +258,4 @@ const clientOf = ({ clientAddress, clientPort, reached }: HandshakeFacts): DialC
   address: clientAddress,
   port: clientPort ?? 0,
   destination: reached,
-});
-
-/** What the name in CONNECT may be made of. */
-const connectionFacts = ({ id, clientAddress, origin, route, user, tenant, name }: SessionFacts) => ({
-  session: String(id),
-  address: clientAddress,
-  route,
-  ...(origin === undefined ? {} : { origin }),
-  ...(user === undefined ? {} : { user }),
-  ...(tenant === undefined ? {} : { tenant }),
-  ...(name === undefined ? {} : { name }),
-});
-
-const loginHint = ({ kind, who, isOfClient, hint }: Login): LoginHint => ({
-  isOfClient,
-  text:
-    hint ??
-    `nats-server refused the login that connect gives to clients (kind ${kind}${who === undefined ? '' : `, ${who}`}); compare it with the users of the server, whose log says more`,
 });

@@ -48,7 +48,7 @@ const LAYERS: readonly RegExp[] = [
   /^capture\//,
   /^(counters|snapshot|status|session-log)\.ts$/,
   /^admin\//,
-  /^(open-session|parts|prepare|recorder|runtime|drain|kick|rechecks|start-lines|gateway)\.ts$/,
+  /^(open-session|parts|prepare|recorder|runtime|drain|kick|rechecks|session-inspector|start-lines|gateway)\.ts$/,
   /^(cli|dev)\//,
   /^main\.ts$/,
 ];

@@ -1,0 +1,73 @@
+import type { RouteConfig } from './config/config.ts';
+import { connectPolicies } from './inspect/connect-policy.ts';
+import type { LoginHint } from './inspect/inspection.ts';
+import { type InspectionRules, Inspector } from './inspect/inspector.ts';
+import { signaturePolicy } from './inspect/signature-policy.ts';
+import type { Login } from './nats/login.ts';
+import type { Parts } from './parts.ts';
+import type { Runtime } from './runtime.ts';
+import type { SessionFacts } from './session/session-contract.ts';
+import type { DialTarget } from './upstream/connection.ts';
+
+/** What the inspection of a session depends on. */
+export type InspectedSession = {
+  readonly facts: SessionFacts;
+  /** undefined: the client logs in by itself. */
+  readonly login: Login | undefined;
+  readonly route: RouteConfig;
+  readonly server: DialTarget;
+  /** The client came over TLS. */
+  readonly tls: boolean;
+};
+
+/**
+ * The inspector of a session, as its route asks for it; undefined at level `off`, where the session only carries bytes.
+ * The callbacks live as long as the session, so they must not refer to its handshake.
+ */
+export function inspectorFor(
+  { facts, login, route, server, tls }: InspectedSession,
+  { pool, recorder }: Parts,
+  runtime: () => Runtime,
+): Inspector | undefined {
+  const { name, inspect: level, info, connect, limits, upstream } = route;
+  if (level === 'off') return undefined;
+  const { id, clientAddress } = facts;
+  const { proxySigner } = upstream;
+  const rules: InspectionRules = {
+    level,
+    maxLineBytes: limits.maxControlLineBytes,
+    info: { ...info, tls, clientIp: clientAddress, needsNoLogin: login !== undefined },
+    policies: [
+      ...(proxySigner === undefined ? [] : [signaturePolicy(proxySigner.sign)]),
+      ...connectPolicies({ ...connect, login }, connectionFacts(facts)),
+    ],
+    ...(login === undefined ? {} : { loginHint: loginHint(login) }),
+  };
+  return new Inspector(rules, pool, {
+    onParserStop: (direction, error) =>
+      recorder.parserStopped({ id, clientAddress }, direction, error, level),
+    onServerError: (kind) => recorder.serverError(kind),
+    onOwnLoginRefused: (hint) => recorder.ownLoginRefused(facts, hint),
+    onRoundTrip: (seconds) => recorder.natsRoundTrip(seconds),
+    // The running pool must know, even if the pool before a reload placed the session.
+    onLameDuck: () => runtime().route(name)?.upstreams.markLameDuck(server),
+  });
+}
+
+/** What the name in CONNECT may be made of. */
+const connectionFacts = ({ id, clientAddress, origin, route, user, tenant, name }: SessionFacts) => ({
+  session: String(id),
+  address: clientAddress,
+  route,
+  ...(origin === undefined ? {} : { origin }),
+  ...(user === undefined ? {} : { user }),
+  ...(tenant === undefined ? {} : { tenant }),
+  ...(name === undefined ? {} : { name }),
+});
+
+const loginHint = ({ kind, who, isOfClient, hint }: Login): LoginHint => ({
+  isOfClient,
+  text:
+    hint ??
+    `nats-server refused the login that connect gives to clients (kind ${kind}${who === undefined ? '' : `, ${who}`}); compare it with the users of the server, whose log says more`,
+});
