@@ -138,7 +138,7 @@ async function readAcknowledged(slow: Socket, queues: SendQueues): Promise<void>
 /** Waits until so many readings in a row find that nothing moves. */
 async function settled(slow: Socket, queues: SendQueues): Promise<void> {
   let held: number | undefined;
-  for (let still = 0; still < 100; ) {
+  for (let still = 0; still < 10; ) {
     const before = held;
     held = await heldFor(slow, queues);
     still = held === before ? still + 1 : 0;
