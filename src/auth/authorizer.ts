@@ -116,7 +116,8 @@ export class Authorizer {
   /**
    * Asks again about an open session. Resolves with the new end of its login, undefined where nothing new was said.
    *
-   * @throws NotGranted: `webhook_denied` is a no, all else is no answer; or the signal's reason.
+   * @throws NotGranted: with `webhook_denied` the webhook said no, with any other detail it did not answer. Or the
+   * signal's reason.
    */
   async recheck(asked: Recheck, signal: AbortSignal): Promise<number | undefined> {
     const answer = await this.#webhook?.recheck(asked.question, signal);

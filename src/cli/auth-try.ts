@@ -42,7 +42,8 @@ export async function authTry(
   const routes = routesOf(loaded.config);
   const config = routes.find(({ name }) => name === route);
   const names = routes.map(({ name }) => name).join(', ');
-  if (config === undefined) return failed(io, `there is no route ${quote(route)}; write one of ${names}`);
+  if (config === undefined)
+    return failed(io, `the configuration has no route ${quote(route)}; write one of ${names}`);
   if (config.auth === undefined) return failed(io, `route ${config.name} has no auth: nobody is asked`);
   const { reader = new FileReader() } = source;
   const found = await reader.read(tokenFile, MAX_TOKEN_FILE_BYTES);

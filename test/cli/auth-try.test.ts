@@ -115,7 +115,7 @@ test('a route has its own rules', async () => {
   assert.doesNotMatch(out, /tenant/);
   for (const [route, said] of [
     ['/open', /route \/open has no auth: nobody is asked/],
-    ['/other', /there is no route "\/other"; write one of default, \/programs, \/open/],
+    ['/other', /the configuration has no route "\/other"; write one of default, \/programs, \/open/],
   ] as const) {
     const other = await tried({ ...base, routes }, token, { route });
     assert.deepEqual([other.code, other.out], [1, '']);

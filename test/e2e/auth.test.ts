@@ -122,7 +122,7 @@ test('docs/login.md: what it writes down is a page that may do what it should an
   assert.equal(prices.getReceived(), 0);
 });
 
-const SECTION = 'A session cookie that is no JWT';
+const SECTION = 'A session cookie that is not a JWT';
 
 test('docs/login.md: its webhook service lets in whom it knows, by a signed question, and nobody else', async () => {
   const [yaml = ''] = blocksOf('docs/login.md', SECTION, 'yaml');

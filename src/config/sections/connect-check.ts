@@ -108,7 +108,7 @@ function checkIdentity(values: ConnectValues, auth: AuthValues | undefined, chec
     check.problem(
       'login_without_auth',
       kind,
-      'nobody is asked who they are, so there is no user to mint; write auth, or another kind',
+      'nobody is asked who they are, so kind mint cannot say which user to make; write auth, or another kind',
     );
   const isOfToken = (values.kind === 'token' && values.tokenFile === undefined) || values.kind === 'sentinel';
   if (isOfToken && values.tokenCookie === undefined)
@@ -124,7 +124,7 @@ function checkTags({ tags }: ConnectValues, auth: AuthValues | undefined, { prob
     const path = ['connect', 'tags', name];
     // nats-server looks for the name in lower case.
     if (!/^[a-z0-9_-]{1,64}$/.test(name))
-      problem('tag_name', path, 'this is no name of a tag; write small letters, digits, - and _');
+      problem('tag_name', path, 'a tag cannot have this name; write small letters, digits, - and _');
     const template = readTemplate(text, TOKEN_VALUES);
     if (template === undefined) {
       const known = TOKEN_VALUES.map((value) => `{${value}}`).join(' or ');
