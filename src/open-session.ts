@@ -4,6 +4,7 @@ import { type Grant, identityKey } from './auth/grant.ts';
 import { loginFor } from './auth/login.ts';
 import { DEFAULT_ROUTE } from './config/routes.ts';
 import type { Refusal } from './handshake-outcome.ts';
+import { LinkedList } from './linked-list.ts';
 import type { AdmissionSlot } from './listener/admission.ts';
 import type { HandshakeFacts, PendingHandshake } from './listener/pending-handshake.ts';
 import type { Login } from './nats/login.ts';
@@ -56,7 +57,7 @@ export class SessionOpener {
   readonly #parts: Parts;
   readonly #now: GatewayNow;
   /** Handshakes that are not answered yet. */
-  readonly #waiting = new Set<PendingHandshake>();
+  readonly #waiting = new LinkedList<PendingHandshake>();
   #closed = false;
 
   readonly #steps: readonly Step[] = [
@@ -91,10 +92,12 @@ export class SessionOpener {
       login: undefined,
       upstream: undefined,
     };
-    this.#waiting.add(pending);
+    const link = this.#waiting.add(pending);
     try {
       for (const step of pending.facts.asks === undefined ? this.#steps : this.#explaining) {
-        const refused = await step(handshake);
+        const verdict = step(handshake);
+        // Most steps do not wait, and each wait costs a turn of the microtask queue.
+        const refused = verdict instanceof Promise ? await verdict : verdict;
         if (refused !== undefined) {
           const { outcome, retryAfterSeconds, ...more } = refused;
           pending.refuse(outcome, more, retryAfterSeconds);
@@ -105,7 +108,7 @@ export class SessionOpener {
       this.#parts.recorder.faulted(error);
       pending.refuse('internal_error');
     } finally {
-      this.#waiting.delete(pending);
+      this.#waiting.delete(link);
       handshake.upstream?.socket.destroy();
       handshake.slot?.release();
     }
@@ -128,9 +131,18 @@ export class SessionOpener {
   }
 
   /** Who the client is and how it logs in, before anything is dialled for it. */
-  async #authorize(handshake: HandshakeContext): Promise<Refused | undefined> {
+  #authorize(handshake: HandshakeContext): Promise<Refused | undefined> | undefined {
+    const { authorizer, config } = handshake.route;
+    const isAsked = authorizer !== undefined || config.connect.login !== undefined;
+    return isAsked ? this.#authorizeBy(authorizer, handshake) : undefined;
+  }
+
+  async #authorizeBy(
+    authorizer: Authorizer | undefined,
+    handshake: HandshakeContext,
+  ): Promise<Refused | undefined> {
     const { pending, route } = handshake;
-    const { authorizer, config } = route;
+    const { config } = route;
     const { rawHeaders, url: target = '' } = pending.request;
     const { clientAddress: address, origin, secure: tls = false } = pending.facts;
     const client = { route: config.name, address, origin, tls };

@@ -13,22 +13,24 @@ export type InspectionNumbers = {
 
 /** What all inspected sessions have seen: sums for those that have ended; open ones are read when somebody asks. */
 export class InspectionTotals {
-  /** By the id of the session. */
-  readonly #open = new Map<number, Inspector>();
+  /** By the id of the session; emptied when that has ended: tables that a Map has outgrown still hold it. */
+  readonly #open = new Map<number, { inspector: Inspector | undefined }>();
   readonly #operations = { to_upstream: zeroCounts(), to_client: zeroCounts() };
   readonly #payloadBytes = { to_upstream: 0, to_client: 0 };
   readonly #subscriptionBytes: KeptBytes = { bytes: 0 };
 
   /** To be called before the session begins. */
   add(session: number, inspector: Inspector): void {
-    this.#open.set(session, inspector);
+    this.#open.set(session, { inspector });
     inspector.subscriptions.join(this.#subscriptionBytes);
   }
 
   /** The session has ended. */
   remove(session: number): void {
-    const inspector = this.#open.get(session);
-    if (inspector === undefined) return;
+    const entry = this.#open.get(session);
+    const inspector = entry?.inspector;
+    if (entry === undefined || inspector === undefined) return;
+    entry.inspector = undefined;
     this.#open.delete(session);
     inspector.subscriptions.forget();
     for (const [direction, parser] of sides(inspector)) {
@@ -39,7 +41,7 @@ export class InspectionTotals {
 
   /** undefined: that session is not open, or not inspected. */
   factsOf(session: number): InspectionFacts | undefined {
-    return this.#open.get(session)?.facts();
+    return this.#open.get(session)?.inspector?.facts();
   }
 
   numbers(): InspectionNumbers {
@@ -49,7 +51,8 @@ export class InspectionTotals {
     };
     const payloadBytes = { ...this.#payloadBytes };
     let subscriptions = 0;
-    for (const inspector of this.#open.values()) {
+    for (const { inspector } of this.#open.values()) {
+      if (inspector === undefined) continue;
       subscriptions += inspector.subscriptions.alive;
       for (const [direction, parser] of sides(inspector)) {
         addTo(operations[direction], parser.counts);

@@ -5,6 +5,7 @@ import type { ListenAddress } from '../config/config.ts';
 import type { HandshakeOutcome, Refusal } from '../handshake-outcome.ts';
 import type { HeadLimits } from '../net/http-head.ts';
 import type { TrustedProxies } from '../net/networks.ts';
+import type { Endpoint } from '../net/proxy-protocol.ts';
 import { answer, answerWith } from './answer.ts';
 import { addressKey } from './client-address.ts';
 import { checkExplanation } from './explanation.ts';
@@ -180,7 +181,7 @@ export class Listener {
     const { health } = this.#rules;
     const isHead = request.method === 'HEAD';
     if (health !== undefined && isHealthCheck(request, health)) return this.#answerHealth(connection, isHead);
-    const { peer, reached } = connection.arrival;
+    const { peer } = connection;
     const asked = {
       method: request.method ?? '',
       target: request.url ?? '',
@@ -198,6 +199,7 @@ export class Listener {
       return this.#refuse(connection, 'client_abort', verdict, isHead);
     const { clientAddress, origin, secure, route } = verdict;
     const clientPort = peer.port || (socket.remotePort ?? 0);
+    const reached = (): Endpoint => connection.reached;
     this.#handOn(connection, request, { clientAddress, origin, secure, route, clientPort, reached });
   }
 
@@ -216,6 +218,7 @@ export class Listener {
     const { socket, acceptedAtMs } = connection;
     connection.judged = true;
     socket.off('data', connection.onData);
+    connection.onData = ignore;
     this.#pending.delete(connection);
     const timeLeftMs = Math.max(0, this.#limits.handshakeMs - (performance.now() - acceptedAtMs));
     const observer: HandshakeObserver = {
@@ -261,7 +264,7 @@ export class Listener {
       this.#countAnswer(outcome);
       this.#pending.answered(connection);
     }
-    const clientAddress = connection.arrival.peer.address;
+    const clientAddress = connection.peer.address;
     this.#observer.onOutcome(outcome, seconds, { clientAddress, origin: undefined, ...facts });
   }
 

@@ -14,10 +14,11 @@ export type HandshakeFacts = {
   readonly route?: string | undefined;
   /**
    * Of the client's connection: where it comes from and where it went. Behind an HTTP proxy the port is that of the
-   * proxy's connection, since none (0) would make nats-server 2.15.1 show no address in /connz either.
+   * proxy's connection, since none (0) would make nats-server 2.15.1 show no address in /connz either. Where it went
+   * takes a system call, which is made only for those who ask.
    */
   readonly clientPort?: number;
-  readonly reached?: Endpoint;
+  readonly reached?: () => Endpoint;
   /** What went wrong behind us, in the words of the system or the server: for the log, never for the client. */
   readonly cause?: string;
   /** What the outcome alone does not say: a word of a closed list, for the log. */

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { type Link, LinkedList } from '../linked-list.ts';
 import type { Endpoint } from '../net/proxy-protocol.ts';
 
 export type PendingLimits = {
@@ -28,7 +29,7 @@ export function pendingLimits(connections = DEFAULT_PENDING): PendingLimits {
 }
 
 /** Who is at the other end of a connection, and where it connected to. */
-export type Arrival = { readonly peer: Endpoint; readonly reached: Endpoint };
+type Arrival = { readonly peer: Endpoint; readonly reached: Endpoint };
 
 /** An accepted connection, until it is a handshake that passed the rules or is closed. */
 export class PendingConnection {
@@ -45,6 +46,12 @@ export class PendingConnection {
   /** Whose share it counts to; undefined: a proxy's, which connects for many. */
   address: string | undefined = undefined;
   inTls = false;
+  /** @internal its position in each crowd; undefined: it is not there */
+  readonly links: Record<CrowdName, Link<PendingConnection> | undefined> = {
+    waiting: undefined,
+    inTls: undefined,
+    answered: undefined,
+  };
   /** Reads its head. */
   onData: (chunk: Buffer) => void = ignore;
   /** The verdict has fallen: nothing more of this connection may reach a parser or a rule. */
@@ -59,19 +66,23 @@ export class PendingConnection {
     this.onClose = onClose;
   }
 
-  /** Without a header what TCP says. */
-  get arrival(): Arrival {
+  // Both are those of a header, else what TCP says. Not what its TLS says: that was not asked before a reset, and then
+  // it knows nothing.
+
+  get peer(): Endpoint {
     const { accepted, named } = this;
-    if (named !== undefined) return named;
-    // Not of its TLS: that was not asked before a reset, and then it knows nothing.
-    return {
-      peer: { address: accepted.remoteAddress ?? '', port: accepted.remotePort ?? 0 },
-      reached: { address: accepted.localAddress ?? '', port: accepted.localPort ?? 0 },
-    };
+    return named?.peer ?? { address: accepted.remoteAddress ?? '', port: accepted.remotePort ?? 0 };
+  }
+
+  get reached(): Endpoint {
+    const { accepted, named } = this;
+    return named?.reached ?? { address: accepted.localAddress ?? '', port: accepted.localPort ?? 0 };
   }
 }
 
 function ignore(): void {}
+
+type CrowdName = 'waiting' | 'inTls' | 'answered';
 
 export type PendingOwner = {
   /** There was no room; it is to be closed. */
@@ -89,9 +100,9 @@ export class PendingConnections {
   #limits: PendingLimits;
   #deadlineMs: number;
   readonly #owner: PendingOwner;
-  readonly #waiting = new Crowd();
-  readonly #inTls = new Crowd();
-  readonly #answered = new Set<PendingConnection>();
+  readonly #waiting = new Crowd('waiting');
+  readonly #inTls = new Crowd('inTls');
+  readonly #answered = new Crowd('answered');
   #timer: NodeJS.Timeout | undefined;
 
   constructor(limits: PendingLimits, deadlineMs: number, owner: PendingOwner) {
@@ -165,7 +176,7 @@ export class PendingConnections {
 
   #drop(crowd: Crowd, share: number, reason: 'pending' | 'pending_tls'): void {
     const oldest = crowd.oldestAbove(share);
-    const connection = oldest ?? crowd.oldest();
+    const connection = oldest ?? crowd.oldest;
     if (connection === undefined) return;
     this.delete(connection);
     this.#owner.onDropped(connection, oldest === undefined ? reason : 'pending_address');
@@ -173,7 +184,7 @@ export class PendingConnections {
 
   /** A client that was answered loses nothing when its connection ends early. */
   #dropAnswered(): boolean {
-    const [oldest] = this.#answered;
+    const oldest = this.#answered.oldest;
     if (oldest === undefined) return false;
     this.#answered.delete(oldest);
     oldest.socket.destroy();
@@ -191,35 +202,43 @@ export class PendingConnections {
 
 /** Connections in the order in which they came, and how many of them each address has. */
 class Crowd {
-  readonly #connections = new Set<PendingConnection>();
+  readonly #name: CrowdName;
+  readonly #connections = new LinkedList<PendingConnection>();
   readonly #counts = new Map<string, number>();
+
+  constructor(name: CrowdName) {
+    this.#name = name;
+  }
 
   get size(): number {
     return this.#connections.size;
   }
 
   [Symbol.iterator](): Iterator<PendingConnection> {
-    return this.#connections.values();
+    return this.#connections[Symbol.iterator]();
   }
 
   add(connection: PendingConnection): void {
-    this.#connections.add(connection);
+    connection.links[this.#name] = this.#connections.add(connection);
     this.#count(connection, 1);
   }
 
   setAddress(connection: PendingConnection, address: string): void {
-    if (!this.#connections.has(connection)) return;
+    if (connection.links[this.#name] === undefined) return;
     connection.address = address;
     this.#count(connection, 1);
   }
 
   delete(connection: PendingConnection): void {
-    if (this.#connections.delete(connection)) this.#count(connection, -1);
+    const link = connection.links[this.#name];
+    if (link === undefined) return;
+    connection.links[this.#name] = undefined;
+    this.#connections.delete(link);
+    this.#count(connection, -1);
   }
 
-  oldest(): PendingConnection | undefined {
-    const [oldest] = this.#connections;
-    return oldest;
+  get oldest(): PendingConnection | undefined {
+    return this.#connections.first;
   }
 
   oldestAbove(share: number): PendingConnection | undefined {

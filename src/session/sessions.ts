@@ -4,7 +4,8 @@ import type { Session } from './session.ts';
 const MIN_CLOSE_INTERVAL_MS = 100;
 const DRAIN_STEP_MS = 50;
 
-type Live = { readonly session: Session; readonly slot: { release(): void } };
+/** Emptied when its session is deleted: tables that a Map has outgrown still hold it, see linked-list.ts. */
+type Live = { session: Session | undefined; readonly slot: { release(): void } };
 
 /** All open sessions. Node's HTTP server does not keep track of upgraded sockets, so this class does. */
 export class Sessions {
@@ -39,14 +40,17 @@ export class Sessions {
   }
 
   delete(id: number): void {
-    this.#live.get(id)?.slot.release();
+    const live = this.#live.get(id);
+    if (live === undefined) return;
+    live.session = undefined;
+    live.slot.release();
     this.#live.delete(id);
     if (this.#live.size === 0) this.#onEmpty?.();
   }
 
   /** In the order in which they began; the first is the oldest. */
   *[Symbol.iterator](): Generator<Session> {
-    for (const { session } of this.#live.values()) yield session;
+    for (const { session } of this.#live.values()) if (session !== undefined) yield session;
   }
 
   /** Resolves when no session is left. */

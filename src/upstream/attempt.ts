@@ -23,9 +23,15 @@ type FirstLine = { readonly infoLine: Buffer; readonly info: ServerInfo };
 export class Attempt {
   readonly #target: DialTarget;
   readonly #options: ConnectOptions;
-  readonly #reads: Reads = { to: { onUpstreamBytes: (chunk) => this.#onBytes(Buffer.from(chunk)) } };
-  readonly #failure = Promise.withResolvers<never>();
-  readonly #line = Promise.withResolvers<FirstLine>();
+  // Not an object of its own with a function in it: V8 puts what most sessions keep into the old generation, and from
+  // there, dead, it would keep the attempt and its race through every scavenge.
+  readonly #reads: Reads = { to: this };
+  /** What went wrong first. */
+  #failure: { readonly error: unknown } | undefined;
+  #line: FirstLine | undefined;
+  /** Of the step under way. */
+  #reject: (error: unknown) => void = ignore;
+  #onLine: (line: FirstLine) => void = ignore;
   readonly #startedAtMs = performance.now();
   readonly #deadline: NodeJS.Timeout;
   #socket: Socket;
@@ -38,8 +44,6 @@ export class Attempt {
   constructor(target: DialTarget, options: ConnectOptions) {
     this.#target = target;
     this.#options = options;
-    // A step that nobody awaits any more may fail unheard.
-    this.#failure.promise.catch(ignore);
     this.#socket = open(target, options.buffers, this.#reads, options.tls !== undefined);
     this.#listen();
     const { dialTimeoutMs, signal } = options;
@@ -60,17 +64,14 @@ export class Attempt {
   /** The TCP connection is up. */
   async connected(timeoutMs: number): Promise<void> {
     const { observer } = this.#options;
-    const up = Promise.withResolvers<void>();
-    this.#socket.once('connect', up.resolve);
     const timer = setTimeout(() => {
       observer.onConnect('timeout', this.#seconds());
       this.#fail('upstream_timeout', `no TCP connection within ${Math.round(timeoutMs)} ms`);
     }, timeoutMs);
     try {
-      await this.#within(up.promise);
+      await this.#step<void>((done) => this.#socket.once('connect', done));
     } finally {
       clearTimeout(timer);
-      this.#socket.off('connect', up.resolve);
     }
     this.#phase = 'info';
     this.#connectedAtMs = performance.now();
@@ -86,20 +87,23 @@ export class Attempt {
    * belongs to the TLS socket from here on.
    */
   async secured(tls: TlsClient, judgesUs: boolean): Promise<void> {
-    const up = Promise.withResolvers<void>();
     this.#unlisten();
     this.#socket.removeAllListeners('data');
     this.#tls = tls;
     this.#phase = 'tls';
-    this.#socket = startTls(this.#socket, this.#target, tls, judgesUs, up.resolve);
-    readByEvents(this.#socket, this.#reads);
-    this.#listen();
-    await this.#within(up.promise);
+    await this.#step<void>((done) => {
+      this.#socket = startTls(this.#socket, this.#target, tls, judgesUs, done);
+      readByEvents(this.#socket, this.#reads);
+      this.#listen();
+    });
     this.#phase = 'info';
   }
 
   firstLine(): Promise<FirstLine> {
-    return this.#within(this.#line.promise);
+    return this.#step((done) => {
+      if (this.#line === undefined) this.#onLine = done;
+      else done(this.#line);
+    });
   }
 
   /** Bytes that came after `line`. */
@@ -137,8 +141,13 @@ export class Attempt {
     this.#reads.to = NOBODY;
   }
 
-  #within<T>(step: Promise<T>): Promise<T> {
-    return Promise.race([step, this.#failure.promise]);
+  /** Settles by `begin`, or rejects with what went wrong first, before or meanwhile. */
+  #step<T>(begin: (done: (value: T) => void) => void): Promise<T> {
+    return new Promise((resolve, reject) => {
+      if (this.#failure !== undefined) return reject(this.#failure.error);
+      this.#reject = reject;
+      begin(resolve);
+    });
   }
 
   #seconds(): number {
@@ -154,20 +163,28 @@ export class Attempt {
   }
 
   #fail(outcome: DialFailure, message: string, cause?: unknown): void {
-    this.#failure.reject(this.error(outcome, message, cause));
+    this.#failWith(this.error(outcome, message, cause));
   }
 
-  readonly #onAbort = (): void => this.#failure.reject(this.#options.signal.reason);
+  #failWith(error: unknown): void {
+    this.#failure ??= { error };
+    this.#reject(error);
+  }
 
-  #onBytes(chunk: Buffer): void {
+  readonly #onAbort = (): void => this.#failWith(this.#options.signal.reason);
+
+  /** The chunk is valid during the call only. */
+  onUpstreamBytes(chunk: Buffer): void {
     if (this.#received.length === 0 && this.#connectedAtMs !== undefined)
       this.#options.observer.onFirstByte((performance.now() - this.#connectedAtMs) / 1000);
-    this.#received = this.#received.length === 0 ? chunk : Buffer.concat([this.#received, chunk]);
+    this.#received = Buffer.concat([this.#received, chunk]);
     const line = readFirstLine(this.#received.subarray(0, MAX_INFO_BYTES + 1));
     if (line.kind === 'not_nats') this.#fail('upstream_not_nats', 'the first bytes are not a NATS INFO line');
     else if (line.kind === 'error') this.#fail('upstream_error', `answered -ERR ${line.text}`);
-    else if (line.kind === 'info')
-      this.#line.resolve({ infoLine: this.#received.subarray(0, line.length), info: line.info });
+    else if (line.kind === 'info') {
+      this.#line = { infoLine: this.#received.subarray(0, line.length), info: line.info };
+      this.#onLine(this.#line);
+    }
   }
 
   readonly #onEnd = (): void => {

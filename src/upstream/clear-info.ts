@@ -8,18 +8,18 @@ type ClearInfoFailure =
 
 /**
  * Whether the connection can go on as configured after an INFO that came in clear: undefined, or the outcome and
- * its explanation. `bytesAfter`: how much had come after its LF. `claimed`: the client's address in our PROXY
- * header, and our own address on this connection.
+ * its explanation. `bytesAfter`: how much had come after its LF. `claimed`: with a PROXY header the client's address in
+ * it, and our own address on this connection.
  */
 export function checkClearInfo(
   info: ServerInfo,
   bytesAfter: number,
   wantTls: boolean,
-  claimed: { readonly address: string | undefined; readonly ours: string | undefined },
+  claimed: { readonly address: string | undefined; readonly ours: string | undefined } | undefined,
 ): [ClearInfoFailure, string] | undefined {
   // A server that reads PROXY headers sends its first INFO before it knows the client, and so names none. One that
   // names us has taken the header for a line of a client, and is about to close.
-  if (claimed.address !== undefined && info.clientIp === claimed.ours && claimed.ours !== claimed.address)
+  if (claimed?.address !== undefined && info.clientIp === claimed.ours && claimed.ours !== claimed.address)
     return [
       'upstream_proxy_ignored',
       'its INFO names us as the client; set proxy_protocol: true there, or upstream.proxyProtocol: off here',

@@ -32,7 +32,8 @@ export async function connect(target: DialTarget, options: ConnectOptions): Prom
 
     const { infoLine, info } = await attempt.firstLine();
     if (!attempt.isSecure) {
-      const claimed = { address: proxy?.address, ours: attempt.localAddress };
+      // Our own address is a system call.
+      const claimed = proxy && { address: proxy.address, ours: attempt.localAddress };
       const problem = checkClearInfo(info, attempt.bytesAfter(infoLine), tls !== undefined, claimed);
       if (problem !== undefined) throw attempt.error(...problem);
       if (tls !== undefined) await attempt.secured(tls, info.tlsVerify);

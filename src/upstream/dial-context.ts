@@ -4,7 +4,7 @@ import type { DialContext } from './connection.ts';
 import type { TlsClient } from './start-tls.ts';
 
 /** Where a client's own connection comes from and where it went. */
-export type DialClient = Endpoint & { readonly destination: Endpoint | undefined };
+export type DialClient = Endpoint & { readonly destination: (() => Endpoint) | undefined };
 
 /** What a dial of this upstream says first, and in which way. Without a client it is on the gateway's own behalf. */
 export function dialContext(
@@ -15,6 +15,9 @@ export function dialContext(
   const proxy =
     proxyProtocol === 'off'
       ? undefined
-      : { header: encodeProxyHeader(proxyProtocol, client, client?.destination), address: client?.address };
+      : {
+          header: encodeProxyHeader(proxyProtocol, client, client?.destination?.()),
+          address: client?.address,
+        };
   return { tls, proxy, signs: proxySigner !== undefined };
 }

@@ -50,7 +50,7 @@ test('a client whose TLS connection was reset is still known by its address: log
   client.destroy();
   connection.socket.destroy();
   await closed(accepted);
-  assert.equal(connection.arrival.peer.address, HONEST);
+  assert.equal(connection.peer.address, HONEST);
 });
 
 test('a connection that was answered keeps its place until another one needs it: its client still reads', () => {
