@@ -109,6 +109,7 @@ describe('the cookies that nats-server itself can read log in', TIMEOUT, () => {
     const unusable = {
       'not a bearer JWT, so without a signature': operator.userJwt(user, 3600),
       expired: bearer(-1),
+      'not valid yet': operator.userJwtOfLater(user, 3600, { bearer_token: true }),
       'of another account': new Operator().userJwt(user, 3600, { bearer_token: true }),
       'for other addresses': operator.userJwt(user, 3600, { bearer_token: true, src: ['192.0.2.0/24'] }),
       'for other hours': operator.userJwt(user, 3600, {

@@ -54,6 +54,15 @@ export class Operator {
     return this.jwt(subject, claims, { expiresAt });
   }
 
+  /** The same user, whose JWT counts only in so many seconds. */
+  userJwtOfLater(subject: string, seconds: number, nats: Claims = {}): string {
+    const [head = '', body = ''] = this.userJwt(subject, seconds + 3600, nats).split('.');
+    const claims = JSON.parse(Buffer.from(body, 'base64url').toString()) as Claims;
+    const later = { ...claims, nbf: Math.floor(Date.now() / 1000) + seconds };
+    const signed = `${head}.${Buffer.from(JSON.stringify(later)).toString('base64url')}`;
+    return `${signed}.${this.#account.sign(signed)}`;
+  }
+
   /** A credentials file whose user expires in so many seconds. */
   creds(seconds: number, seed = seedOf(KIND.user)): string {
     const block = (what: string, text: string): string =>
