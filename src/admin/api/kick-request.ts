@@ -1,7 +1,7 @@
-import { isClientText } from '../auth/grant.ts';
-import type { Kicked } from '../auth/kicked.ts';
-import { parseSafely } from '../auth/safe-json.ts';
-import { duration } from '../config/values.ts';
+import { isClientText } from '../../auth/grant.ts';
+import type { Kicked } from '../../auth/kicked.ts';
+import { parseSafely } from '../../auth/safe-json.ts';
+import { duration } from '../../config/values.ts';
 
 export type KickRequest = { readonly who: Kicked; readonly forMs: number };
 
