@@ -141,6 +141,28 @@ describe('in clear', () => {
     assert.deepEqual(listener.outcomes, ['timeout', 'timeout']);
   });
 
+  test('a handshake that was refused keeps a place until its client leaves; one that was accepted, or left, keeps none', async () => {
+    await using listener = await TestListener.start();
+    const [refused, accepted, left] = await Promise.all(
+      [HONEST, ATTACKER, OTHER_ATTACKER].map((address) => listener.connection(address, true)),
+    );
+    for (const client of [refused, accepted, left]) client!.write(handshakeRequest());
+    await listener.until(() => listener.handshakes.length === 3);
+    assert.equal(listener.pending, 0);
+    const of = (address: string): PendingHandshake =>
+      listener.handshakes.find(({ facts }) => facts.clientAddress === address)!;
+    of(HONEST).refuse('over_capacity');
+    of(ATTACKER).accept(() => true);
+    assert.equal(listener.pending, 1);
+    refused!.end();
+    await listener.until(() => listener.pending === 0);
+    left!.resetAndDestroy();
+    await listener.until(() => listener.outcomes.length === 3);
+    assert.deepEqual(listener.outcomes, ['over_capacity', 'accepted', 'client_abort']);
+    assert.equal(listener.pending, 0);
+    assert.ok(!accepted!.closed);
+  });
+
   test('the connections of a trusted proxy are not the share of one address', async () => {
     await using listener = await TestListener.start({ trustedProxies: [`${HONEST}/32`] });
     const proxied = await listener.connections(HONEST, 8);
