@@ -48,6 +48,8 @@ async function main(args: string[]): Promise<number> {
       return runProbe(operand, flags);
     case 'auth':
       return runAuth(operand, flags);
+    case 'capture':
+      return runCapture(operands, flags);
     case 'dev':
       return runDev();
     case 'help':
@@ -82,6 +84,13 @@ async function runAuth(word: string | undefined, flags: Flags): Promise<number> 
   if (tokenFile === undefined) return wrongUsage('auth try wants --token-file', 'auth');
   const { authTry } = await import('./cli/auth-try.ts');
   return authTry(sourceOf(flags), { tokenFile, route }, { out: say, err: complain });
+}
+
+async function runCapture([word, file]: readonly string[], { to }: Flags): Promise<number> {
+  if (word !== 'export') return wrongUsage('capture wants the word export after it', 'capture');
+  if (file === undefined) return wrongUsage('capture export wants a file', 'capture');
+  const { captureExport } = await import('./cli/capture-export.ts');
+  return captureExport({ file, to, version: version() }, { out: say, err: complain });
 }
 
 const sourceOf = (flags: Flags): ConfigSource => ({

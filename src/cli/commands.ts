@@ -65,6 +65,7 @@ export const OPTIONS = {
     value: 'NAME',
     says: 'route that the client would use; without it, the keys at the top',
   },
+  to: { type: 'string', value: 'FILE', says: 'file to write; default: the name of FILE with .pcapng' },
   version: { type: 'boolean', short: 'v', says: 'print the version; also -V' },
   help: { type: 'boolean', short: 'h', says: 'print help, also of one command' },
 } as const satisfies Record<string, Option>;
@@ -164,6 +165,25 @@ export const COMMANDS = {
     exitCodes: [
       ['0', 'the client would be let in'],
       ['1', 'it would not, or that cannot be said'],
+      ['2', 'wrong usage'],
+    ],
+  },
+  capture: {
+    usage: 'natsgate capture export FILE [options]',
+    summary: 'write a capture of a session as pcapng, for Wireshark',
+    options: ['to'],
+    operands: 2,
+    about: [
+      'FILE is a capture of natsgate (NDJSON). IP and TCP in the result are made up, a connection for each side.',
+      'A Wireshark without a NATS dissector needs examples/wireshark/natsgate.lua.',
+    ],
+    examples: [
+      'natsgate capture export session.ndjson',
+      'natsgate capture export session.ndjson --to /tmp/session.pcapng',
+    ],
+    exitCodes: [
+      ['0', 'written'],
+      ['1', 'the capture cannot be read, or nothing be written; one line says why'],
       ['2', 'wrong usage'],
     ],
   },

@@ -4,8 +4,10 @@ import { cachedFolder } from './cached-folder.ts';
 import { type Environment, findOnPath, run } from './executables.ts';
 
 export type DebianOptions = {
-  /** Name of one binary package. Its dependencies are not brought: choose programs that want libc alone. */
+  /** Name of one binary package. */
   readonly packageName: string;
+  /** Bring all that it depends on, down to libc and its loader; without this choose programs that want libc alone. */
+  readonly withDependencies?: boolean;
   readonly cacheDir: string;
   readonly env: Environment;
   say(line: string): void;
@@ -35,11 +37,11 @@ export async function unpackDebianPackage(options: DebianOptions): Promise<strin
     options.say(
       `bringing ${packageName} from Debian's newest suite into the cache; the system stays as it is`,
     );
-    await downloadPackage(aptGet, work, options);
-    const archive = (await readdir(work)).find((name) => name.endsWith('.deb'));
-    if (archive === undefined) throw new Error(`apt-get brought no ${packageName}`);
+    const archives = await downloadArchives(aptGet, work, options);
+    if (archives.length === 0) throw new Error(`apt-get brought no ${packageName}`);
     const unpacked = join(work, 'root');
-    await run(dpkg, ['-x', join(work, archive), unpacked], { timeoutMs: DOWNLOAD_TIMEOUT_MS, env });
+    for (const archive of archives)
+      await run(dpkg, ['-x', archive, unpacked], { timeoutMs: DOWNLOAD_TIMEOUT_MS, env });
     return unpacked;
   });
   return folder;
@@ -61,8 +63,9 @@ export async function installDebianPackage(options: Omit<DebianOptions, 'cacheDi
   }
 }
 
-async function downloadPackage(aptGet: string, work: string, options: DebianOptions): Promise<void> {
-  const { env } = options;
+/** Paths of the packages that came. */
+async function downloadArchives(aptGet: string, work: string, options: DebianOptions): Promise<string[]> {
+  const { env, packageName, withDependencies = false } = options;
   const sources = join(work, 'sources.list');
   const lists = join(work, 'lists');
   const cache = join(work, 'cache');
@@ -79,12 +82,21 @@ async function downloadPackage(aptGet: string, work: string, options: DebianOpti
     'Acquire::https::Timeout=15',
   ].flatMap((setting) => ['-o', setting]);
   await run(aptGet, [...settings, 'update'], { timeoutMs: UPDATE_TIMEOUT_MS, env });
-  await run(aptGet, [...settings, 'download', options.packageName], {
-    timeoutMs: DOWNLOAD_TIMEOUT_MS,
-    env,
-    cwd: work,
-  });
+  const limits = { timeoutMs: DOWNLOAD_TIMEOUT_MS, env, cwd: work };
+  if (!withDependencies) {
+    await run(aptGet, [...settings, 'download', packageName], limits);
+    return archivesIn(work);
+  }
+  // apt believes that nothing is installed, so it brings everything.
+  const status = join(work, 'status');
+  await writeFile(status, '');
+  const install = ['install', '--download-only', '--no-install-recommends', '-y', packageName];
+  await run(aptGet, [...settings, '-o', `Dir::State::Status=${status}`, ...install], limits);
+  return archivesIn(join(cache, 'archives'));
 }
+
+const archivesIn = async (folder: string): Promise<string[]> =>
+  (await readdir(folder)).filter((name) => name.endsWith('.deb')).map((name) => join(folder, name));
 
 /** The mirror of the machine's own main suite: no updates, no security archive, no third party's. */
 async function mirrorOf(aptGet: string, env: Environment): Promise<string> {
