@@ -40,6 +40,9 @@ export type Budget = {
 /** What decided how many sessions may be open. */
 export type SessionLimit = 'default' | 'configured' | 'descriptors' | 'memory';
 
+/** The memory that all of this must fit into, and who says so. */
+export type MemoryLimit = { readonly bytes: number; readonly from: 'configured' | 'container' | 'machine' };
+
 export type BudgetWants = {
   /** undefined: as many as the process carries, 10,000 at most. */
   readonly configuredSessions: number | undefined;

@@ -29,6 +29,8 @@ const UNLIMITED_BYTES = 2 ** 60;
 /** The memory that this process may use. */
 export type SystemMemory = {
   readonly limitBytes: number;
+  /** Whose limit it is. */
+  readonly from: 'container' | 'machine';
   /**
    * Bytes in use, without cached files that the kernel can drop. cgroup v2 also counts socket buffers, which are
    * gigabytes for 5,000 clients that do not read; v1 does not. undefined: no limit is set, or the system does not
@@ -39,7 +41,9 @@ export type SystemMemory = {
 
 /** The limit of the container, or all memory of the machine where there is none. */
 export async function readMemory(files: CgroupFiles = SYSTEM_FILES): Promise<SystemMemory> {
-  return (await readGroup(files)) ?? { limitBytes: totalmem(), usedBytes: async () => undefined };
+  return (
+    (await readGroup(files)) ?? { limitBytes: totalmem(), from: 'machine', usedBytes: async () => undefined }
+  );
 }
 
 /**
@@ -67,6 +71,7 @@ async function readGroup(files: CgroupFiles): Promise<SystemMemory | undefined> 
   const { folder, limitBytes } = least;
   return {
     limitBytes,
+    from: 'container',
     async usedBytes() {
       const used = Number(await contentOf(join(folder, names.used)));
       const statistics = await contentOf(join(folder, 'memory.stat'));

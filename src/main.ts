@@ -3,6 +3,7 @@ import './signals.ts';
 
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { getHeapStatistics } from 'node:v8';
 import { readMemory } from './cgroup.ts';
 import { type Flags, isCommand, readArguments, unknownCommand } from './cli/arguments.ts';
 import type { CommandName } from './cli/commands.ts';
@@ -14,6 +15,7 @@ import { readDescriptorLimit } from './descriptor-limit.ts';
 import type { Gateway } from './gateway.ts';
 import { printable } from './printable.ts';
 import { type EndSignals, endAtOnce, endSignals, exitCodeOf } from './signals.ts';
+import type { ProcessReading } from './snapshot.ts';
 
 /**
  * The process edge: arguments, environment and exit codes; with signals.ts nothing else touches `process`.
@@ -116,6 +118,16 @@ async function runProbe(operand: string | undefined, flags: Flags): Promise<numb
   return probe(url, { origin, timeoutMs: time.value, ca: authorities, serverName, say });
 }
 
+function readProcess(): ProcessReading {
+  const { rss, heapUsed } = process.memoryUsage();
+  const { user, system } = process.cpuUsage();
+  return {
+    pid: process.pid,
+    memory: { rssBytes: rss, heapUsedBytes: heapUsed, heapLimitBytes: getHeapStatistics().heap_size_limit },
+    cpuSeconds: { user: user / 1e6, system: system / 1e6 },
+  };
+}
+
 /** https://no-color.org: any value that is not empty. */
 const wantsColour = (): boolean => !process.env['NO_COLOR'] && process.env['TERM'] !== 'dumb';
 
@@ -129,6 +141,7 @@ async function runServe(flags: Flags): Promise<number> {
     complain,
     fileDescriptorLimit: await readDescriptorLimit(),
     readMemory,
+    readProcess,
     version: version(),
     nodeVersion: process.versions.node,
   });
@@ -189,8 +202,7 @@ async function runDev(): Promise<number> {
       print: (text) => void process.stdout.write(text),
       colours: process.stdout.isTTY && wantsColour(),
       signal: interrupted.signal,
-      version: version(),
-      nodeVersion: process.versions.node,
+      about: { readProcess, version: version(), nodeVersion: process.versions.node },
     });
     return await untilEnded(
       ends,

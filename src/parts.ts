@@ -19,7 +19,7 @@ import { ReadTurns } from './session/read-turns.ts';
 import type { SessionObserver } from './session/session-contract.ts';
 import { Sessions } from './session/sessions.ts';
 import { SessionLog } from './session-log.ts';
-import type { Build, Snapshot } from './snapshot.ts';
+import type { Build, ProcessReading, Snapshot } from './snapshot.ts';
 import { TimerWheel } from './timer-wheel.ts';
 import { AnnouncedWarnings } from './upstream/announced.ts';
 import { FrameCounters } from './websocket/frame-counters.ts';
@@ -29,6 +29,8 @@ export type PartsOptions = {
   readonly version?: string;
   readonly revision?: string;
   readonly nodeVersion?: string;
+  /** Given by the edge of the program. */
+  readonly readProcess?: () => ProcessReading;
   /** Lines that the log's destination had to drop. */
   readonly droppedLogLines?: () => number;
   /** Drives the deadlines of all sessions. Tests pass their own wheel and advance it by hand. */
@@ -42,6 +44,7 @@ export type PartsOptions = {
 /** What all handshakes and sessions share, whatever configuration they are of: it lives as long as the gateway. */
 export class Parts {
   readonly build: Build;
+  readonly readProcess: (() => ProcessReading) | undefined;
   readonly startedAtMs = Date.now();
   readonly log: Log;
   readonly sessions = new Sessions();
@@ -72,6 +75,7 @@ export class Parts {
     const { log, version, revision, nodeVersion: node } = options;
     this.#options = options;
     this.build = { version, revision, node };
+    this.readProcess = options.readProcess;
     this.log = log;
     this.wheel = options.timerWheel ?? new TimerWheel();
     this.pool = options.bufferPool ?? new BufferPool();

@@ -1,6 +1,6 @@
 import type { TlsOptions } from 'node:tls';
 import { ADMIN_CONNECTIONS } from './admin/admin-server.ts';
-import { type Budget, makeBudget, type SessionShape } from './budget.ts';
+import { type Budget, type MemoryLimit, makeBudget, type SessionShape } from './budget.ts';
 import type { SystemMemory } from './cgroup.ts';
 import type { Config, RouteConfig, UpstreamTls } from './config/config.ts';
 import { routesOf } from './config/routes.ts';
@@ -31,6 +31,8 @@ export type Prepared = {
   readonly tlsClients: ReadonlyMap<UpstreamTls, TlsClient>;
   readonly cutThrough: CutThroughSupport | undefined;
   readonly memory: SystemMemory | undefined;
+  /** undefined: nothing follows from it. */
+  readonly memoryLimit: MemoryLimit | undefined;
   readonly budget: Budget;
   readonly admissionLimits: AdmissionLimits;
   readonly listenerLimits: ListenerLimits;
@@ -56,10 +58,11 @@ export async function prepare(config: Config, machine: Machine, before?: Prepare
     tlsClients.set(upstream.tls, before?.tlsClients.get(upstream.tls) ?? tlsClient(upstream.tls));
   }
   const memory = await machine.readMemory?.();
+  const memoryLimit = memoryLimitOf(config, memory);
   const budget = makeBudget({
     configuredSessions: config.limits.sessions,
     descriptors: machine.fileDescriptorLimit,
-    memoryBytes: memoryBytes(config, memory),
+    memoryBytes: memoryLimit?.bytes,
     adminConnections: ADMIN_CONNECTIONS,
     shape: shapeOf(config, routes),
     headBytes: config.limits.headBytes,
@@ -70,6 +73,7 @@ export async function prepare(config: Config, machine: Machine, before?: Prepare
     tlsClients,
     cutThrough: before?.cutThrough ?? (engine === 'cut-through' ? await checkCutThrough() : undefined),
     memory,
+    memoryLimit,
     budget,
     admissionLimits: { ...config.limits, sessions: budget.sessions },
     listenerLimits: {
@@ -88,9 +92,10 @@ export async function prepare(config: Config, machine: Machine, before?: Prepare
   };
 }
 
-function memoryBytes({ limits }: Config, memory: SystemMemory | undefined): number | undefined {
+function memoryLimitOf({ limits }: Config, memory: SystemMemory | undefined): MemoryLimit | undefined {
   if (limits.memory === 'off') return undefined;
-  return limits.memory === 'auto' ? memory?.limitBytes : limits.memory;
+  if (limits.memory !== 'auto') return { bytes: limits.memory, from: 'configured' };
+  return memory && { bytes: memory.limitBytes, from: memory.from };
 }
 
 /** Any session may be one of the costliest route. */

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { Authorizer } from './auth/authorizer.ts';
-import type { Budget } from './budget.ts';
+import type { Budget, MemoryLimit } from './budget.ts';
 import type { AuthConfig, Config, RouteConfig, UpstreamConfig } from './config/config.ts';
 import { routesOf } from './config/routes.ts';
 import type { Parts } from './parts.ts';
@@ -68,6 +68,10 @@ export class Runtime implements Running {
 
   get budget(): Budget {
     return this.prepared.budget;
+  }
+
+  get memoryLimit(): MemoryLimit | undefined {
+    return this.prepared.memoryLimit;
   }
 
   get isCutThrough(): boolean {

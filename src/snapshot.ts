@@ -1,5 +1,5 @@
 import type { RemoteKeySets } from './auth/jwks.ts';
-import type { Budget } from './budget.ts';
+import type { Budget, MemoryLimit } from './budget.ts';
 import { certificateEnds } from './config/certificate-ends.ts';
 import type { Config, ListenAddress } from './config/config.ts';
 import { fingerprint } from './config/fingerprint.ts';
@@ -23,14 +23,17 @@ export type GatewayState = 'starting' | 'ready' | 'draining' | 'stopped';
 export type Running = {
   readonly config: Config;
   readonly budget: Budget;
+  /** undefined: none is respected. */
+  readonly memoryLimit: MemoryLimit | undefined;
   readonly isCutThrough: boolean;
-  readonly routeNames: readonly string[];
   servers(): readonly ServerSnapshot[];
 };
 
 /** The parts of a gateway that have numbers to show. */
 export type StatusParts = {
   readonly build: Build;
+  /** undefined: not known here, as in a test. */
+  readonly readProcess: (() => ProcessReading) | undefined;
   readonly admission: Admission;
   readonly keySets: RemoteKeySets;
   readonly counters: Counters;
@@ -41,6 +44,15 @@ export type StatusParts = {
   readonly sessions: Sessions;
   readonly startedAtMs: number;
   readonly droppedLogLines: number;
+};
+
+/** What the process says of itself; read when somebody asks. */
+export type ProcessReading = {
+  readonly pid: number;
+  /** Resident; of the heap of V8 what is used, and the most that it may have. */
+  readonly memory: Readonly<Record<'rssBytes' | 'heapUsedBytes' | 'heapLimitBytes', number>>;
+  /** Since its start. */
+  readonly cpuSeconds: Readonly<Record<'user' | 'system', number>>;
 };
 
 export type Build = Readonly<Record<'version' | 'revision' | 'node', string | undefined>>;
@@ -64,7 +76,7 @@ export type RouteSnapshot = RouteCounts & { readonly name: string; readonly sess
 
 /** The gateway at one moment. */
 export type Snapshot = Omit<StatusNow, 'reloader'> &
-  Omit<StatusParts, 'inspected' | 'keySets' | 'sessions'> & {
+  Omit<StatusParts, 'inspected' | 'keySets' | 'readProcess' | 'sessions'> & {
     /** Of the oldest keys that verify tokens. */
     readonly keysAgeSeconds: number | undefined;
     readonly configuration: {

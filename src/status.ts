@@ -1,9 +1,9 @@
 import type { InspectionFacts } from './inspect/inspection-facts.ts';
-import { addressText } from './net/host.ts';
 import type { Session } from './session/session.ts';
 import { type Snapshot, type StatusNow, type StatusParts, snapshotOf } from './snapshot.ts';
+import { type InstanceStatus, instanceStatus, isoTime } from './status/instance.ts';
+import { RateMeter } from './status/rates.ts';
 
-export type GatewayStatus = ReturnType<typeof gatewayStatus>;
 export type SessionRow = ReturnType<typeof sessionRow>;
 export type SessionList = { readonly active: number; readonly sessions: readonly SessionRow[] };
 export type SessionDetail = SessionRow & { readonly inspection: InspectionFacts | { readonly level: 'off' } };
@@ -12,6 +12,7 @@ export type SessionDetail = SessionRow & { readonly inspection: InspectionFacts 
 export class Status {
   readonly #parts: StatusParts;
   readonly #now: () => StatusNow;
+  readonly #rates = new RateMeter(performance.now());
 
   constructor(parts: StatusParts, now: () => StatusNow) {
     this.#parts = parts;
@@ -24,8 +25,8 @@ export class Status {
   }
 
   /** What is running, without a name of any client. */
-  gateway(): GatewayStatus {
-    return gatewayStatus(this.snapshot());
+  gateway(): InstanceStatus {
+    return instanceStatus(this.snapshot(), this.#parts.readProcess?.(), this.#rates);
   }
 
   /** The open sessions, oldest first, at most `limit` from the one after `after`. */
@@ -49,58 +50,24 @@ export class Status {
   }
 }
 
-function gatewayStatus(snapshot: Snapshot) {
-  const { build, configuration, counters, running, sessions, startedAtMs, traffic } = snapshot;
-  const { hash, restartNeeded, lastReload } = configuration;
-  const { active, limit, limitedBy, opened } = sessions;
-  const byRoute = new Map(snapshot.routes.map((route) => [route.name, route.sessions]));
-  return {
-    state: snapshot.state,
-    version: build.version,
-    node: build.node,
-    startedAt: new Date(startedAtMs).toISOString(),
-    uptimeSeconds: Math.round((Date.now() - startedAtMs) / 1000),
-    listen: addressText(snapshot.address),
-    tls: running.config.listen.tls !== undefined,
-    configuration: { hash, restartNeeded, lastReload },
-    upstream: running.config.upstream.servers.map((server) => server.name),
-    upstreamServers: snapshot.servers.map(({ upstream, name, state, sessions: placed, lastError }) => ({
-      upstream,
-      name,
-      state,
-      sessions: placed,
-      lastError,
-    })),
-    routes: running.routeNames.map((name) => ({ name, sessions: byRoute.get(name) ?? 0 })),
-    sessions: { active, limit, limitedBy, opened },
-    handshakesInFlight: snapshot.admission.handshakesInFlight,
-    bytes: { toUpstream: traffic.bytesToUpstream, toClient: traffic.bytesToClient },
-    handshakes: positive(counters.handshakes),
-    ended: positive(counters.ends),
-  };
-}
-
 function sessionRow(session: Session) {
   const { id, clientAddress, origin, user, tenant, role, route, upstream, natsClientId } = session.facts;
-  const { loginEndsAtMs } = session;
+  const { bufferedBytes } = session;
   return {
     id,
+    startedAt: isoTime(performance.timeOrigin + session.startedAtMs),
     client: clientAddress,
     origin,
     user,
     tenant,
     role,
-    loginEndsAt: loginEndsAtMs === undefined ? undefined : new Date(loginEndsAtMs).toISOString(),
+    loginEndsAt: isoTime(session.loginEndsAtMs),
     route,
     upstream,
     natsClientId,
     seconds: Math.round((performance.now() - session.startedAtMs) / 1000),
-    bytesToUpstream: session.bytesToUpstream,
-    bytesToClient: session.bytesToClient,
-    buffered: session.bufferedBytes,
+    bytes: { toUpstream: session.bytesToUpstream, toClient: session.bytesToClient },
+    buffered: { toUpstream: bufferedBytes.upstream, toClient: bufferedBytes.client },
     ending: session.reason,
   };
 }
-
-const positive = (counts: Readonly<Record<string, number>>): Record<string, number> =>
-  Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0));

@@ -1,5 +1,5 @@
 import type { RedactedConnect } from '../nats/connect.ts';
-import { countsByName, type Direction } from '../nats/operations.ts';
+import { countsByName } from '../nats/operations.ts';
 import type { NatsParser } from '../nats/parser.ts';
 import type { ParseError } from '../nats/protocol.ts';
 import type { KnownServer, ObservedFacts, ServerError } from './observed-facts.ts';
@@ -12,13 +12,16 @@ export type InspectionFacts = {
   readonly level: InspectionLevel;
   readonly server: KnownServer;
   readonly connect: RedactedConnect | undefined;
-  readonly operations: Readonly<Record<Direction, Readonly<Record<string, number>>>>;
-  readonly payloadBytes: Readonly<Record<Direction, number>>;
+  readonly operations: BothWays<Readonly<Record<string, number>>>;
+  readonly payloadBytes: BothWays<number>;
   readonly subscriptions: ReturnType<Subscriptions['list']>;
   readonly lastError: ServerError | undefined;
   readonly hint: string | undefined;
-  readonly stopped: Readonly<Record<Direction, ParseError | undefined>>;
+  readonly stopped: BothWays<ParseError | undefined>;
 };
+
+/** As the API names directions. */
+type BothWays<Value> = Readonly<Record<'toUpstream' | 'toClient', Value>>;
 
 /** `observed`: what was seen; `up` and `down`: the parsers that saw it. */
 export function inspectionFacts(
@@ -32,13 +35,13 @@ export function inspectionFacts(
     server,
     connect,
     operations: {
-      to_upstream: countsByName('to_upstream', up.counts),
-      to_client: countsByName('to_client', down.counts),
+      toUpstream: countsByName('to_upstream', up.counts),
+      toClient: countsByName('to_client', down.counts),
     },
-    payloadBytes: { to_upstream: up.payloadBytes, to_client: down.payloadBytes },
+    payloadBytes: { toUpstream: up.payloadBytes, toClient: down.payloadBytes },
     subscriptions: subscriptions.list(),
     lastError,
     hint,
-    stopped: { to_upstream: up.error, to_client: down.error },
+    stopped: { toUpstream: up.error, toClient: down.error },
   };
 }

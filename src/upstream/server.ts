@@ -27,6 +27,8 @@ export type UpstreamServerStatus = {
   /** Milliseconds until its backoff ends; 0: none. */
   readonly retryInMs: number;
   readonly lastError: string | undefined;
+  /** Milliseconds since the epoch. */
+  readonly lastErrorAtMs: number | undefined;
   readonly dials: Readonly<Record<string, number>>;
   readonly healthChecks: Readonly<Record<string, number>>;
   readonly lookups: Readonly<Record<string, number>>;
@@ -55,6 +57,7 @@ export class PooledServer implements EndpointOwner {
   #lameDucks = 0;
   #lookupFailure: string | undefined;
   #lastError: string | undefined;
+  #lastErrorAtMs: number | undefined;
 
   /**
    * `onEndpoints` is called when the addresses have changed. `before`: the same server in the pool that this one
@@ -111,6 +114,7 @@ export class PooledServer implements EndpointOwner {
       addresses: this.#endpoints.length,
       retryInMs: waits.length === 0 ? 0 : Math.min(...waits),
       lastError: this.#lastError,
+      lastErrorAtMs: this.#lastErrorAtMs,
       dials: this.#dials,
       healthChecks: this.#checks?.counts ?? zeros(HEALTH_OUTCOMES),
       lookups: this.#lookups,
@@ -130,7 +134,7 @@ export class PooledServer implements EndpointOwner {
   failed(endpoint: Endpoint, startedAtMs: number, error: DialError): void {
     this.#count(error.outcome);
     const { address, host } = endpoint.target;
-    this.#lastError = foreignText(address === host ? error.message : `${error.message} (${address})`);
+    this.#met(foreignText(address === host ? error.message : `${error.message} (${address})`));
     endpoint.failed(startedAtMs, this.#system.nowMs(), this.#system.random());
     void this.resolver?.fresh();
     this.#stateLog.changed();
@@ -176,7 +180,7 @@ export class PooledServer implements EndpointOwner {
   }
 
   #checked(endpoint: Endpoint, { outcome, cause }: HealthAnswer): void {
-    if (cause !== undefined) this.#lastError = foreignText(cause);
+    if (cause !== undefined) this.#met(foreignText(cause));
     endpoint.checked(verdictOf(outcome));
     this.#stateLog.changed();
   }
@@ -193,7 +197,7 @@ export class PooledServer implements EndpointOwner {
   #lookedUp(failure: string | undefined): void {
     const before = this.#lookupFailure;
     this.#lookupFailure = failure;
-    if (failure !== undefined) this.#lastError = `name lookup: ${failure}`;
+    if (failure !== undefined) this.#met(`name lookup: ${failure}`);
     if (before === undefined && failure !== undefined && this.#endpoints.length > 0) {
       const fields = { server: this.server.name, error: failure, addresses: this.#endpoints.length };
       this.#log.warn(fields, 'upstream name not resolved; its last addresses are kept');
@@ -207,7 +211,12 @@ export class PooledServer implements EndpointOwner {
 
   #countLameDuck(): void {
     this.#lameDucks++;
-    this.#lastError = 'its INFO says ldm: it is in lame-duck mode';
+    this.#met('its INFO says ldm: it is in lame-duck mode');
+  }
+
+  #met(error: string): void {
+    this.#lastError = error;
+    this.#lastErrorAtMs = Date.now();
   }
 
   #count(outcome: 'ok' | DialFailure): void {

@@ -4,7 +4,7 @@ import { connect } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { ADMIN_CONNECTIONS, AdminServer, type AdminSource } from '../../src/admin/admin-server.ts';
 import { DEADLINES, type Deadlines } from '../../src/private-http/connection.ts';
-import type { GatewayStatus } from '../../src/status.ts';
+import type { InstanceStatus } from '../../src/status/instance.ts';
 import { FakeUpstream } from '../support/fake-upstream.ts';
 import { startTestGateway, type TestGateway } from '../support/gateway.ts';
 import { haproxyVerdict } from '../support/haproxy.ts';
@@ -31,7 +31,7 @@ class Admin implements AsyncDisposable {
         return undefined;
       },
       status: {
-        gateway: () => ({ state: 'ready' }) as GatewayStatus,
+        gateway: () => ({ state: 'ready' }) as InstanceStatus,
         sessions: () => ({ active: 0, sessions: [] }),
         session: () => undefined,
       },

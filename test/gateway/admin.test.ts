@@ -100,10 +100,10 @@ describe('what is served', () => {
     const answer = await ask(gateway.adminPort, '/api/status');
     assert.equal(answer.status, 200);
     assert.equal(answer.headers['content-type'], 'application/json; charset=utf-8');
-    const { state, sessions, upstream: servers } = JSON.parse(text(answer));
+    const { state, sessions, upstreamServers: servers } = JSON.parse(text(answer));
     assert.equal(state, 'ready');
     assert.equal(sessions.active, 1);
-    assert.deepEqual(servers, [`127.0.0.1:${upstream.port}`]);
+    assert.equal(servers[0].name, `127.0.0.1:${upstream.port}`);
     client.send(closeFrame(1000));
     await gateway.log.ended();
   });

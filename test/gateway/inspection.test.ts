@@ -83,13 +83,13 @@ describe('what is seen of a session', () => {
         { sid: '1', subject: 'orders.*', queue: 'workers' },
         { sid: '2', subject: '_INBOX.x' },
       ]);
-      const { to_upstream: up, to_client: down } = inspection.operations;
+      const { toUpstream: up, toClient: down } = inspection.operations;
       assert.deepEqual(
         [up.CONNECT, up.PING, up.SUB, up.UNSUB, up.PUB, up.HPUB, up.PONG],
         [1, 1, 3, 1, 1, 1, 0],
       );
       assert.deepEqual([down.INFO, down.PONG, down.MSG, down['-ERR'], down.HMSG], [1, 1, 1, 1, 0]);
-      assert.deepEqual(inspection.payloadBytes, { to_upstream: 19, to_client: 5 });
+      assert.deepEqual(inspection.payloadBytes, { toUpstream: 19, toClient: 5 });
       assert.equal(inspection.lastError.kind, 'permissions');
       assert.equal(inspection.lastError.text, 'Permissions Violation for Publish to "a"');
       assert.deepEqual(inspection.stopped, {});
@@ -190,9 +190,9 @@ describe('what cannot be read', () => {
       sample(gateway, 'natsgate_nats_parser_stops_total', `"${direction}"`, `"${problem}"`);
     assert.deepEqual([await stops('to_upstream', 'verb'), await stops('to_client', 'verb')], [1, 0]);
     const { inspection } = await json(gateway.adminPort, '/api/sessions/1');
-    assert.equal(inspection.stopped.to_upstream.problem, 'verb');
+    assert.equal(inspection.stopped.toUpstream.problem, 'verb');
     assert.deepEqual(
-      [inspection.operations.to_upstream.PUB, inspection.operations.to_client.MSG],
+      [inspection.operations.toUpstream.PUB, inspection.operations.toClient.MSG],
       [0, 1],
       'the other direction is still read',
     );

@@ -45,13 +45,14 @@ async function publishUntilStalled(client: RawClient, publish: string, gateway: 
   const message = frame(Opcode.binary, publish);
   const deadlineMs = performance.now() + 20_000;
   for (;;) {
-    const due = (firstSession(gateway)?.bytesToUpstream ?? 0) + publish.length;
+    const due = (firstSession(gateway)?.bytes.toUpstream ?? 0) + publish.length;
     client.send(message);
     for (;;) {
-      const { bytesToUpstream = 0, buffered } = firstSession(gateway) ?? {};
-      if (buffered !== undefined && buffered.upstream > 0) return;
-      if (bytesToUpstream >= due) break;
-      assert.ok(performance.now() < deadlineMs, `${bytesToUpstream} of ${due} bytes`);
+      const { bytes, buffered } = firstSession(gateway) ?? {};
+      if (buffered !== undefined && buffered.toUpstream > 0) return;
+      const carried = bytes?.toUpstream ?? 0;
+      if (carried >= due) break;
+      assert.ok(performance.now() < deadlineMs, `${carried} of ${due} bytes`);
       await new Promise((resolve) => setImmediate(resolve));
     }
   }

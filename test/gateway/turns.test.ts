@@ -38,20 +38,20 @@ for (const engine of ['cut-through', 'buffered'] as const satisfies EngineName[]
       pairs.push({ client, server: await upstream.connection() });
     }
     const rows = () => gateway.gateway.status.sessions(0, SESSIONS).sessions;
-    const sum = (key: 'bytesToClient' | 'bytesToUpstream'): number =>
-      rows().reduce((total, row) => total + row[key], 0);
+    const sum = (key: 'toClient' | 'toUpstream'): number =>
+      rows().reduce((total, row) => total + row.bytes[key], 0);
 
-    const down = sum('bytesToClient') + SESSIONS * BYTES;
+    const down = sum('toClient') + SESSIONS * BYTES;
     for (const { server } of pairs) server.socket.write(Buffer.alloc(BYTES));
-    const mostDown = await mostOfATurn(() => sum('bytesToClient'), down);
+    const mostDown = await mostOfATurn(() => sum('toClient'), down);
     assert.ok(mostDown <= MOST_OF_A_TURN, `${mostDown} bytes to clients in one turn`);
-    assert.equal(sum('bytesToClient'), down);
+    assert.equal(sum('toClient'), down);
 
     const up = SESSIONS * BYTES;
     const message = frame(Opcode.binary, Buffer.alloc(BYTES));
     for (const { client } of pairs) client.socket.write(message);
-    const mostUp = await mostOfATurn(() => sum('bytesToUpstream'), up);
+    const mostUp = await mostOfATurn(() => sum('toUpstream'), up);
     if (engine === 'cut-through')
       assert.ok(mostUp <= MOST_OF_A_TURN, `${mostUp} bytes to the server in one turn`);
-    assert.equal(sum('bytesToUpstream'), up);
+    assert.equal(sum('toUpstream'), up);
   });

@@ -73,7 +73,7 @@ for (const level of LEVELS) {
         assert.equal(whole.up, text);
         assert.deepEqual(split.inspector.facts(), whole.inspector.facts());
         const { operations } = split.inspector.facts();
-        const sum = Object.values(operations.to_upstream).reduce((one, other) => one + other, 0);
+        const sum = Object.values(operations.toUpstream).reduce((one, other) => one + other, 0);
         assert.equal(sum, list.length + 1);
       });
       fc.assert(property, { numRuns: 600 });
@@ -309,7 +309,7 @@ describe('CONNECT', () => {
     assert.equal(inspected.up, first + others);
     const { connect, operations } = inspected.inspector.facts();
     assert.deepEqual([connect?.name, connect?.protocol], ['first', 1]);
-    assert.equal(operations.to_upstream['CONNECT'], 4);
+    assert.equal(operations.toUpstream['CONNECT'], 4);
   });
 
   test('observe sends it as it came, and shows no secret of it', () => {
@@ -338,9 +338,9 @@ describe('messages are read in whole runs', () => {
       assert.equal(inspected.up, pubs.toString());
       assert.equal(inspected.down, msgs.toString());
       const { operations, payloadBytes } = inspected.inspector.facts();
-      assert.equal(operations.to_upstream['PUB'], 20);
-      assert.equal(operations.to_client['MSG'], 20);
-      assert.deepEqual(payloadBytes, { to_upstream: 40, to_client: 40 });
+      assert.equal(operations.toUpstream['PUB'], 20);
+      assert.equal(operations.toClient['MSG'], 20);
+      assert.deepEqual(payloadBytes, { toUpstream: 40, toClient: 40 });
     });
 
   test('also where a read lies elsewhere, as of an upstream with TLS', () => {
@@ -356,7 +356,7 @@ describe('messages are read in whole runs', () => {
       forget(inspected);
       inspected.inspector.toClient(Buffer.from(msgs));
       assert.equal(runsOf(inspected), -7);
-      assert.equal(inspected.inspector.facts().operations.to_client['MSG'], 40);
+      assert.equal(inspected.inspector.facts().operations.toClient['MSG'], 40);
       for (const slot of slots) inspected.pool.untake(slot);
     }
   });

@@ -73,8 +73,8 @@ for (const name of NAMES) {
           assert.equal(inspected.down, rest.toString('latin1'));
           const facts = inspected.inspector.facts();
           assert.deepEqual(inspected.stops, []);
-          assert.deepEqual(nonZero(facts.operations.to_upstream), counted(client));
-          assert.deepEqual(nonZero(facts.operations.to_client), counted(server));
+          assert.deepEqual(nonZero(facts.operations.toUpstream), counted(client));
+          assert.deepEqual(nonZero(facts.operations.toClient), counted(server));
           if (level === 'observe') assert.equal(inspected.up, client.toString('latin1'));
           else {
             // CONNECT leaves in canonical form; behind it not a byte is another.

@@ -30,7 +30,7 @@ const hook = createHook({
 
 function stalledSessions(): number {
   const { sessions } = gateway.status.sessions(0, Number.POSITIVE_INFINITY);
-  return sessions.filter(({ buffered }) => buffered.client + buffered.upstream > 0).length;
+  return sessions.filter(({ buffered }) => buffered.toClient + buffered.toUpstream > 0).length;
 }
 
 const look = (): Look => ({ sessions: gateway.sessionCount, stalledSessions: stalledSessions() });

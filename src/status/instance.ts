@@ -1,0 +1,79 @@
+import { hostname } from 'node:os';
+import { routesOf } from '../config/routes.ts';
+import { addressText } from '../net/host.ts';
+import type { ProcessReading, Snapshot } from '../snapshot.ts';
+import type { RateMeter } from './rates.ts';
+
+export type InstanceStatus = ReturnType<typeof instanceStatus>;
+
+/** What is running, without a name of any client. `reading`: undefined where the process says nothing of itself. */
+export function instanceStatus(snapshot: Snapshot, reading: ProcessReading | undefined, meter: RateMeter) {
+  const { build, counters, loop, running, sessions, startedAtMs, traffic } = snapshot;
+  const { active, limit, limitedBy, opened } = sessions;
+  const { config, isCutThrough, memoryLimit } = running;
+  const bytes = { toUpstream: traffic.bytesToUpstream, toClient: traffic.bytesToClient };
+  const handshakes = Object.values(counters.handshakes).reduce((sum, count) => sum + count, 0);
+  return {
+    state: snapshot.state,
+    host: hostname(),
+    pid: reading?.pid,
+    version: build.version,
+    revision: build.revision,
+    node: build.node,
+    startedAt: isoTime(startedAtMs),
+    uptimeSeconds: Math.round((Date.now() - startedAtMs) / 1000),
+    memory: { ...reading?.memory, limitBytes: memoryLimit?.bytes, limitFrom: memoryLimit?.from },
+    cpuSeconds: reading?.cpuSeconds,
+    eventLoop: { utilization: loop.utilization, delayP99Seconds: loop.delayP99Seconds },
+    listen: addressText(snapshot.address),
+    tls: config.listen.tls !== undefined,
+    engine: isCutThrough ? 'cut-through' : 'buffered',
+    engineFallback: config.engine === 'cut-through' && !isCutThrough,
+    ...configurationOf(snapshot),
+    upstreamServers: snapshot.servers.map(({ upstream, name, state, sessions: placed, ...error }) => ({
+      upstream,
+      name,
+      state,
+      sessions: placed,
+      lastError: error.lastError,
+      lastErrorAt: isoTime(error.lastErrorAtMs),
+    })),
+    routes: routeStatus(snapshot),
+    sessions: { active, limit, limitedBy, opened },
+    handshakesInFlight: snapshot.admission.handshakesInFlight,
+    bytes,
+    rates: meter.read({ handshakes, ...bytes }, performance.now()),
+    handshakes: positive(counters.handshakes),
+    ended: positive(counters.ends),
+  };
+}
+
+/** ISO 8601 of milliseconds since the epoch: how all times are written in the API. */
+export function isoTime(atMs: number): string;
+export function isoTime(atMs: number | undefined): string | undefined;
+export function isoTime(atMs: number | undefined): string | undefined {
+  return atMs === undefined ? undefined : new Date(atMs).toISOString();
+}
+
+function configurationOf({ configuration }: Snapshot) {
+  const { certificateEnds, hash, lastReload, lastSuccessSeconds, restartNeeded } = configuration;
+  return {
+    configuration: { hash, restartNeeded, lastReload, lastSuccessAt: isoTime(lastSuccessSeconds * 1000) },
+    certificates: Object.entries(certificateEnds).map(([role, seconds]) => ({
+      role,
+      expiresAt: isoTime(seconds * 1000),
+    })),
+  };
+}
+
+function routeStatus({ routes, running }: Snapshot) {
+  const sessions = new Map(routes.map((route) => [route.name, route.sessions]));
+  return routesOf(running.config).map(({ name, inspect }) => ({
+    name,
+    inspect,
+    sessions: sessions.get(name) ?? 0,
+  }));
+}
+
+const positive = (counts: Readonly<Record<string, number>>): Record<string, number> =>
+  Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0));
