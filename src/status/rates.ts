@@ -42,7 +42,7 @@ export class RateMeter {
     const rate = (total: number, before: number): number =>
       Math.round(((total - before) / seconds) * 10) / 10;
     return {
-      seconds: Math.round(seconds * 10) / 10,
+      seconds: Math.round(seconds * 1000) / 1000,
       handshakesPerSecond: rate(totals.handshakes, from.handshakes),
       bytesPerSecond: {
         toUpstream: rate(totals.toUpstream, from.toUpstream),
