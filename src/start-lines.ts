@@ -11,11 +11,11 @@ export function logReady(
   addresses: { readonly clients: ListenAddress; readonly admin: ListenAddress },
   version: string | undefined,
 ): void {
-  const { listen, upstream, routes } = config;
+  const { admin, listen, upstream, routes } = config;
   log.info(
     {
       listen: `${listen.tls === undefined ? 'ws' : 'wss'}://${addressText(addresses.clients)}`,
-      admin: `http://${addressText(addresses.admin)}`,
+      admin: `${admin.tls === undefined ? 'http' : 'https'}://${addressText(addresses.admin)}`,
       upstream: upstream.servers.map((server) => server.name),
       proxyKey: upstream.proxySigner?.publicKey,
       routes: routes.length === 0 ? undefined : routes.map(({ name }) => name),

@@ -195,6 +195,7 @@ export const KINDS: Readonly<Record<string, Json>> = {
   'diagnosticMode.command': texts,
   'diagnosticMode.args': texts,
   'networkPolicy.ingressFrom': objects,
+  'metrics.tlsConfig': object,
   'networkPolicy.adminFrom': objects,
   'networkPolicy.upstream': {
     type: 'array',

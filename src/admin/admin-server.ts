@@ -46,6 +46,7 @@ export class AdminServer {
       maxConnections: ADMIN_CONNECTIONS,
       brief: PROBES,
       hostless: [...PROBES, '/metrics'],
+      tls: config.tls,
       deadlines,
     });
     this.#addRoutes();
@@ -58,8 +59,9 @@ export class AdminServer {
     return bound;
   }
 
-  /** Other host names and another token from the next request on; the address stays. */
+  /** Other host names, another token and another certificate from the next request on; address and scheme stay. */
   configure(config: AdminConfig): void {
+    if (config.tls !== undefined && config.tls !== this.#config.tls) this.#server.present(config.tls);
     this.#config = config;
   }
 

@@ -95,7 +95,7 @@ function summary({
     ...(listen.proxyProtocol.length === 0
       ? []
       : [`           PROXY header from ${listen.proxyProtocol.join(', ')}`]),
-    `admin      http://${addressText(admin.address)} (${admin.token === undefined ? 'no token' : 'token read'})`,
+    `admin      ${admin.tls === undefined ? 'http' : 'https'}://${addressText(admin.address)} (${admin.token === undefined ? 'no token' : 'token read'})`,
     `origins    ${origins.allow.join(', ')}`,
     `           without Origin: ${origins.missing}; Origin null: ${origins.opaque}`,
     `upstream   ${upstream.servers.map((server) => server.name).join(', ')}`,

@@ -3,7 +3,7 @@ import type { Config } from './config.ts';
 import { routesOf } from './routes.ts';
 
 /** A closed set of label values: of all upstreams together, the first that ends. */
-export type CertificateRole = 'server' | 'client_ca' | 'upstream_ca' | 'upstream_client';
+export type CertificateRole = 'server' | 'client_ca' | 'admin' | 'upstream_ca' | 'upstream_client';
 
 /** Seconds since the epoch; a role is absent where no such file is configured. */
 export function certificateEnds(config: Config): Partial<Record<CertificateRole, number>> {
@@ -14,6 +14,7 @@ export function certificateEnds(config: Config): Partial<Record<CertificateRole,
   const own = config.listen.tls?.material();
   add('server', own?.chainEndsAt);
   add('client_ca', own?.authoritiesEndAt);
+  add('admin', config.admin.tls?.material().chainEndsAt);
   for (const { upstream } of routesOf(config)) {
     const theirs = upstream.tls?.material();
     add('upstream_client', theirs?.chainEndsAt);

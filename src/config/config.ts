@@ -23,7 +23,7 @@ import type { UpstreamConfig } from './sections/upstream.ts';
 
 export type { LogConfig } from '../log.ts';
 export type { EngineName } from './schema.ts';
-export type { AdminConfig } from './sections/admin.ts';
+export type { AdminConfig, AdminTls } from './sections/admin.ts';
 export type { AuthConfig, IssuerConfig, KeysUrlConfig, TokenSource, WebhookConfig } from './sections/auth.ts';
 export type { CompressionConfig } from './sections/compression.ts';
 export type { ConnectConfig } from './sections/connect.ts';

@@ -1,5 +1,5 @@
 /** While a configuration is broken, its certificates still have to be renewed: their expiry would cut everybody off. */
-import type { Config, ServerTls, UpstreamTls } from './config.ts';
+import type { AdminTls, Config, ServerTls, UpstreamTls } from './config.ts';
 import { digestOf, type FileReader, type FileSeen } from './files.ts';
 import type { Setting, Settings } from './settings.ts';
 import { filesOf, judgeTls, MAX_PEM_BYTES, type TlsBytes } from './tls-files.ts';
@@ -21,7 +21,7 @@ const SILENT = { problem: () => {}, warning: () => {} };
 export async function renewed(running: Running, reader: FileReader): Promise<Running> {
   const { config } = running;
   const settings = new Map(running.settings);
-  const renew = async <Part extends { readonly tls: ServerTls | UpstreamTls | undefined }>(
+  const renew = async <Part extends { readonly tls: ServerTls | AdminTls | UpstreamTls | undefined }>(
     section: string,
     part: Part,
   ): Promise<Part> => {
@@ -43,6 +43,7 @@ export async function renewed(running: Running, reader: FileReader): Promise<Run
     return { ...part, tls: { ...part.tls, material: () => material } };
   };
   const listen = await renew('listen', config.listen);
+  const admin = await renew('admin', config.admin);
   const upstream = await renew('upstream', config.upstream);
   const routes: Config['routes'][number][] = [];
   for (const route of config.routes) {
@@ -50,5 +51,5 @@ export async function renewed(running: Running, reader: FileReader): Promise<Run
     const own = isInherited ? upstream : await renew(`routes[${route.name}].upstream`, route.upstream);
     routes.push({ ...route, upstream: own });
   }
-  return { ...running, config: { ...config, listen, upstream, routes }, settings };
+  return { ...running, config: { ...config, listen, admin, upstream, routes }, settings };
 }

@@ -4,15 +4,16 @@ import type { Change, Settings } from './settings.ts';
 
 const CERTIFICATE = 'listen.tls.certFile';
 const CLIENT_CA = 'listen.tls.clientCaFile';
+const ADMIN_CERTIFICATE = 'admin.tls.certFile';
 
 /**
  * `values`: sockets that listen stay where they are, and ws takes the number of its zlib threads once. `switches`: Node
- * decides when it makes the server whether there is TLS, and whether clients are asked for certificates; another value
- * reloads. The chart rolls its pods by the same list (scripts/chart/facts.ts).
+ * decides when it makes the server whether there is TLS, and whether clients are asked for certificates, and the probes
+ * of a running pod keep the scheme that they began with; another value reloads. The chart rolls its pods by the same list (scripts/chart/facts.ts).
  */
 export const RESTART_KEYS = {
   values: ['listen.address', 'admin.address', 'compression.concurrency'],
-  switches: [CERTIFICATE, CLIENT_CA],
+  switches: [CERTIFICATE, CLIENT_CA, ADMIN_CERTIFICATE],
 } as const satisfies Record<string, readonly string[]>;
 
 /** Those of the changes that a running process cannot make. */
@@ -24,13 +25,16 @@ export function needRestart(
   const isSet = (settings: Settings, key: string): boolean => settings.get(key)?.value !== '';
   const isSwitched = (key: string): boolean => isSet(before, key) !== isSet(after, key);
   const fixed: readonly string[] = RESTART_KEYS.values;
-  const all = isSwitched(CERTIFICATE);
+  const sections = [CERTIFICATE, ADMIN_CERTIFICATE].filter(isSwitched).map(sectionOf);
   // When client certificates are switched on or off, the server's certificate is still renewed.
   const one = isSwitched(CLIENT_CA) ? CLIENT_CA : undefined;
   return changes.filter(
-    ({ key }) => fixed.includes(key) || key === one || (all && key.startsWith('listen.tls.')),
+    ({ key }) => fixed.includes(key) || key === one || sections.some((switched) => key.startsWith(switched)),
   );
 }
+
+/** With the dot at its end. */
+const sectionOf = (key: string): string => key.slice(0, key.lastIndexOf('.') + 1);
 
 /** `next` with what waits for a restart as it is in `running`: the very same objects. */
 export function runnable(next: Config, running: Config, waiting: readonly Change[]): Config {
@@ -44,7 +48,11 @@ export function runnable(next: Config, running: Config, waiting: readonly Change
   return {
     ...next,
     listen: { ...next.listen, address: running.listen.address, tls },
-    admin: { ...next.admin, address: running.admin.address },
+    admin: {
+      ...next.admin,
+      address: running.admin.address,
+      tls: waits(ADMIN_CERTIFICATE) ? running.admin.tls : next.admin.tls,
+    },
     compression: { ...next.compression, concurrency },
     routes: next.routes.map((route) => ({
       ...route,

@@ -1,10 +1,11 @@
 import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
+import { TLSSocket } from 'node:tls';
 import { HeadMeter } from '../net/http-head.ts';
 
 /** Why a connection ended otherwise than by its answer: label values of natsgate_admin_connections_dropped_total. */
-export const DROP_REASONS = ['silent', 'slow_request', 'slow_reader', 'crowded', 'busy'] as const;
+export const DROP_REASONS = ['tls', 'silent', 'slow_request', 'slow_reader', 'crowded', 'busy'] as const;
 export type DropReason = (typeof DROP_REASONS)[number];
 
 /** A cookie of every program that was ever served from localhost may be in it. */
@@ -12,6 +13,8 @@ const HEAD_LIMITS = { headBytes: 16 * 1024, headLines: 128 };
 const MAX_BODY_BYTES = 64 * 1024;
 
 export const DEADLINES = {
+  tlsMs: 5000,
+  /** After TLS, where it is spoken. */
   firstByteMs: 1000,
   /** For head and body, from the first byte on. */
   requestMs: 5000,
@@ -34,7 +37,7 @@ export const ANSWER_HEADERS = {
 } as const;
 
 /**
- * `silent`: no byte has come. `request`: not all of its head. `brief`: its answer is short and made at once.
+ * `silent`: no byte has come; those of a TLS handshake do not count. `request`: not all of its head. `brief`: its answer is short and made at once.
  * `answering`: it takes one of the places of long answers. `lingering`: its answer has been written.
  */
 export type Phase = 'silent' | 'request' | 'brief' | 'answering' | 'lingering';
@@ -70,7 +73,8 @@ export class Connection extends Duplex {
     this.#deadlines = deadlines;
     this.#observer = observer;
     this.remoteAddress = socket.remoteAddress ?? '';
-    this.#requestTimer = this.#dropAfter(this.#deadlines.firstByteMs, 'silent');
+    if (socket instanceof TLSSocket) this.#awaitTls(socket);
+    else this.#awaitFirstByte();
     socket.on('data', (chunk: Buffer) => this.#onData(chunk));
     socket.on('end', () => {
       // One that has sent its request may be done with writing.
@@ -111,6 +115,21 @@ export class Connection extends Duplex {
     // One that has its answer loses nothing.
     if (this.phase !== 'lingering') this.#observer.onDropped(reason);
     this.destroy();
+  }
+
+  #awaitTls(socket: TLSSocket): void {
+    this.#requestTimer = this.#dropAfter(this.#deadlines.tlsMs, 'tls');
+    const onFailed = (): void => this.#observer.onDropped('tls');
+    socket.once('error', onFailed);
+    socket.once('secure', () => {
+      socket.off('error', onFailed);
+      clearTimeout(this.#requestTimer);
+      if (!this.destroyed) this.#awaitFirstByte();
+    });
+  }
+
+  #awaitFirstByte(): void {
+    this.#requestTimer = this.#dropAfter(this.#deadlines.firstByteMs, 'silent');
   }
 
   #onData(chunk: Buffer): void {

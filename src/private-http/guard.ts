@@ -1,5 +1,6 @@
 import type { MiddlewareHandler } from 'hono';
 import { type Authority, parseAuthority } from '../net/host.ts';
+import type { OriginScheme } from '../net/origin-grammar.ts';
 import type { RequestTarget } from '../net/request-target.ts';
 import { refuse } from './answer.ts';
 import { isBodyFitting } from './connection.ts';
@@ -19,12 +20,15 @@ export type GuardOptions = {
  * Refuses whatever a browser could be made to send by the page of another: a Host that is a name that is not ours (DNS
  * rebinding), an Origin that is not this server itself. The same for all that is asked.
  */
-export function guard({ hosts, hostless }: GuardOptions): MiddlewareHandler<PrivateEnv> {
+export function guard(
+  { hosts, hostless }: GuardOptions,
+  scheme: OriginScheme,
+): MiddlewareHandler<PrivateEnv> {
   return async (exchange, next) => {
     const { incoming, host, target } = exchange.env;
     if (incoming.rawHeaders.filter((name, index) => index % 2 === 0 && /^host$/i.test(name)).length > 1)
       return refuse(exchange, 400, 'host', 'send one Host line.');
-    const authority = authorityOf(host, target);
+    const authority = authorityOf(host, target, scheme);
     const isHostless =
       host === undefined && incoming.httpVersion === '1.0' && hostless.includes(exchange.req.path);
     if (!(authority === undefined ? isHostless : isOurs(authority, hosts())))
@@ -35,7 +39,7 @@ export function guard({ hosts, hostless }: GuardOptions): MiddlewareHandler<Priv
         'use an IP address, localhost, or a name from admin.hosts.',
       );
     const { origin, upgrade } = incoming.headers;
-    if (origin !== undefined && (authority === undefined || origin !== `http://${textOf(authority)}`))
+    if (origin !== undefined && (authority === undefined || origin !== `${scheme}://${textOf(authority)}`))
       return refuse(exchange, 403, 'foreign_origin', 'pages of other sites must not use this port.');
     if (!isBodyFitting(incoming))
       return refuse(exchange, 413, 'body', 'at most 64 KiB, with Content-Length.');
@@ -54,10 +58,14 @@ const isOurs = ({ host: { kind, text } }: Authority, hosts: readonly string[]): 
   kind !== 'name' || text === 'localhost' || hosts.includes(text);
 
 /** Whom the request is for: an absolute target wins over Host (RFC 9112 §3.2.2). undefined: it cannot be told. */
-function authorityOf(host: string | undefined, target: RequestTarget | undefined): Authority | undefined {
+function authorityOf(
+  host: string | undefined,
+  target: RequestTarget | undefined,
+  scheme: OriginScheme,
+): Authority | undefined {
   const { absolute } = target ?? {};
   if (absolute === undefined) return host === undefined ? undefined : parseAuthority(host);
-  return absolute.scheme === 'http' ? absolute.authority : undefined;
+  return absolute.scheme === scheme ? absolute.authority : undefined;
 }
 
 const textOf = ({ host, port }: Authority): string =>

@@ -16,6 +16,7 @@ import {
   isBodyFitting,
   type Phase,
 } from './connection.ts';
+import type { TlsSide } from './tls-side.ts';
 
 /** Places that no answer which may take long can have: they are for probes and for requests on their way. */
 const BRIEF_PLACES = 8;
@@ -39,6 +40,7 @@ export class PrivatePort {
   /** Parses and answers; it never listens itself. */
   readonly #http: HttpServer;
   readonly #maxConnections: number;
+  readonly #tls: TlsSide | undefined;
   readonly #deadlines: Deadlines;
   /** Oldest first. */
   readonly #connections = new Set<Connection>();
@@ -51,9 +53,11 @@ export class PrivatePort {
   constructor(
     onRequest: (request: IncomingMessage, response: ServerResponse, takePlace: () => boolean) => void,
     maxConnections: number,
+    tls: TlsSide | undefined,
     deadlines: Deadlines = DEADLINES,
   ) {
     this.#maxConnections = maxConnections;
+    this.#tls = tls;
     this.#deadlines = deadlines;
     this.#http = createHttpServer({
       // The connection has measured the head, and keeps the deadlines.
@@ -97,7 +101,7 @@ export class PrivatePort {
       onHead: (whole: Connection) => void this.#http.emit('connection', whole),
       onDropped: (reason: DropReason) => this.drops[reason]++,
     };
-    const connection = new Connection(socket, observer, this.#deadlines);
+    const connection = new Connection(this.#tls?.over(socket) ?? socket, observer, this.#deadlines);
     this.#connections.add(connection);
     connection.once('close', () => this.#connections.delete(connection));
   }

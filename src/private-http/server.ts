@@ -1,13 +1,14 @@
 import { getRequestListener, type HttpBindings } from '@hono/node-server';
 import { Hono } from 'hono';
 import { methodNotAllowed } from 'hono/method-not-allowed';
-import type { ListenAddress } from '../config/config.ts';
+import type { AdminTls, ListenAddress } from '../config/config.ts';
 import { parseTarget } from '../net/request-target.ts';
 import { refuse } from './answer.ts';
 import { ANSWER_HEADERS, type Deadlines, type DropReason } from './connection.ts';
 import { type Bindings, NO_PATH, type PrivateEnv, type Routes } from './exchange.ts';
 import { type GuardOptions, guard } from './guard.ts';
 import { PrivatePort } from './port.ts';
+import { TlsSide } from './tls-side.ts';
 
 export type PrivateServerOptions = GuardOptions & {
   readonly maxConnections: number;
@@ -15,6 +16,8 @@ export type PrivateServerOptions = GuardOptions & {
   readonly brief: readonly string[];
   /** Default: nothing is allowed. */
   readonly contentSecurityPolicy?: string;
+  /** Default: in clear. */
+  readonly tls?: AdminTls | undefined;
   /** Given by a test that cannot wait so long. */
   readonly deadlines?: Deadlines | undefined;
 };
@@ -27,8 +30,11 @@ export type PrivateServerOptions = GuardOptions & {
 export class PrivateServer {
   readonly routes: Routes;
   readonly #port: PrivatePort;
+  readonly #tls: TlsSide | undefined;
 
+  /** @throws when the certificate does not fit its key. */
   constructor(options: PrivateServerOptions) {
+    this.#tls = options.tls && new TlsSide(options.tls);
     const routes: Routes = new Hono<PrivateEnv>({
       getPath: (_request, { env } = {}) => env?.path ?? NO_PATH,
     });
@@ -39,7 +45,7 @@ export class PrivateServer {
       for (const [name, value] of Object.entries(headers)) exchange.header(name, value);
       return next();
     });
-    routes.use(guard(options));
+    routes.use(guard(options, this.#tls === undefined ? 'http' : 'https'));
     routes.use(async (exchange, next) => {
       if (brief.includes(exchange.req.path) || exchange.env.takePlace()) return next();
       return refuse(exchange, 503, 'busy', 'too many answers are on their way.', { 'Retry-After': '1' });
@@ -75,6 +81,7 @@ export class PrivateServer {
         void listener(incoming, outgoing);
       },
       options.maxConnections,
+      this.#tls,
       options.deadlines,
     );
   }
@@ -82,6 +89,11 @@ export class PrivateServer {
   /** Resolves with the address that the system gave. @throws the system's error. */
   listen(address: ListenAddress): Promise<ListenAddress> {
     return this.#port.listen(address);
+  }
+
+  /** Another certificate from the next connection on; nothing happens in clear. @throws when it does not fit its key. */
+  present(tls: AdminTls): void {
+    this.#tls?.present(tls);
   }
 
   close(): Promise<void> {

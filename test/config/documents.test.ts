@@ -23,6 +23,8 @@ const NO_DEFAULT = [
   'upstream.tls.keyFile',
   'upstream.tls.serverName',
   'admin.tokenFile',
+  'admin.tls.certFile',
+  'admin.tls.keyFile',
   'upstream.proxySeedFile',
   'connect.user',
   'connect.passwordFile',
@@ -45,7 +47,7 @@ const NO_DEFAULT = [
   'auth.identity.groups',
 ];
 /** Sections that may be absent: their defaults and required keys only hold where they are there. */
-const OPTIONAL = ['listen.tls', 'auth.webhook', 'auth'];
+const OPTIONAL = ['listen.tls', 'admin.tls', 'auth.webhook', 'auth'];
 const AUTH =
   'auth: {from: [{cookie: __Host-a}], jwt: [{issuer: a, audience: b, keys: {url: https://id.example/keys}}]}';
 const WEBHOOK = 'auth: {webhook: {url: https://id.example/ask}}';

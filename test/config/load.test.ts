@@ -12,7 +12,7 @@ const DEFAULTS = {
     proxyProtocol: [],
     hosts: [],
   },
-  admin: { address: { host: '127.0.0.1', port: 8081 }, hosts: [], token: undefined },
+  admin: { address: { host: '127.0.0.1', port: 8081 }, hosts: [], token: undefined, tls: undefined },
   origins: { allow: ['https://app.example.com'], missing: 'deny', opaque: 'deny' },
   upstream: {
     servers: [{ host: 'nats', port: 4222, name: 'nats:4222' }],
@@ -124,7 +124,12 @@ log: {level: silent, format: text}
         hosts: ['gw.example.com'],
         health: '/healthz',
       },
-      admin: { address: { host: '127.0.0.1', port: 2 }, hosts: ['natsgate'], token: undefined },
+      admin: {
+        address: { host: '127.0.0.1', port: 2 },
+        hosts: ['natsgate'],
+        token: undefined,
+        tls: undefined,
+      },
       origins: { allow: ['self', '*'], missing: 'allow', opaque: 'allow' },
       upstream: {
         servers: [

@@ -48,7 +48,7 @@ class Admin implements AsyncDisposable {
       kickSession: () => undefined,
       kickUser: () => Promise.resolve(undefined),
     };
-    const config = { address: { host: '127.0.0.1', port: 0 }, hosts: [], token: undefined };
+    const config = { address: { host: '127.0.0.1', port: 0 }, hosts: [], token: undefined, tls: undefined };
     this.server = new AdminServer(config, source, { ...DEADLINES, ...deadlines });
   }
 

@@ -102,6 +102,8 @@ const CHANGES: readonly (readonly [values: object, before?: object])[] = [
     { 'tls.enabled': true, 'tls.existingSecret': 'own', 'tls.clientCaKey': 'ca.crt' },
   ],
   [{ 'tls.enabled': true, 'tls.existingSecret': 'own' }],
+  [{ 'adminTls.existingSecret': 'own' }],
+  [{ 'adminTls.certKey': 'other.crt' }, { 'adminTls.existingSecret': 'own' }],
   [{ 'config.compression': { concurrency: 8 } }],
   [{ 'config.compression': 'on' }],
   [{ 'config.compression': { enabled: true, sessions: 9 } }],
@@ -134,7 +136,7 @@ test('pods roll exactly when something changes that a running gateway cannot tak
     assert.equal(rolled, needed, JSON.stringify(values));
     rolls += Number(rolled);
   }
-  assert.equal(rolls, 6);
+  assert.equal(rolls, 7);
   // What the list gains wants a row above.
   assert.deepEqual(
     [...RESTART_KEYS.values, ...RESTART_KEYS.switches],
@@ -144,6 +146,7 @@ test('pods roll exactly when something changes that a running gateway cannot tak
       'compression.concurrency',
       'listen.tls.certFile',
       'listen.tls.clientCaFile',
+      'admin.tls.certFile',
     ],
   );
 });

@@ -50,6 +50,14 @@ export const REFUSED: readonly (readonly [values: object, says: RegExp, kube?: s
   [{ 'networkPolicy.enabled': true }, /networkPolicy\.upstream/],
   [{ 'metrics.serviceMonitor.enabled': true, 'metrics.podMonitor.enabled': true }, /scraped twice/],
   [{ 'metrics.serviceMonitor.enabled': true, 'metrics.service.enabled': false }, /needs metrics\.service/],
+  [{ 'metrics.podMonitor.enabled': true, 'adminTls.existingSecret': 'own' }, /metrics\.tlsConfig is empty/],
+  [
+    {
+      'metrics.serviceMonitor.enabled': true,
+      'config.admin.tls': { certFile: '/own/tls.crt', keyFile: '/own/tls.key' },
+    },
+    /metrics\.tlsConfig is empty/,
+  ],
   [{ 'prometheusRule.enabled': true }, /prometheusRule\.enabled without a monitor/],
   [
     { 'prometheusRule.alertLabels': { severity: 'critical' } },

@@ -26,7 +26,13 @@ export function testConfig(upstreamPort: number, overrides: ConfigOverrides = {}
       health: undefined,
       ...overrides.listen,
     },
-    admin: { address: { host: '127.0.0.1', port: 0 }, hosts: [], token: undefined, ...overrides.admin },
+    admin: {
+      address: { host: '127.0.0.1', port: 0 },
+      hosts: [],
+      token: undefined,
+      tls: undefined,
+      ...overrides.admin,
+    },
     origins: { allow: ['https://app.example.com'], missing: 'allow', opaque: 'deny', ...overrides.origins },
     upstream: {
       servers: [{ host: '127.0.0.1', port: upstreamPort, name: `127.0.0.1:${upstreamPort}` }],

@@ -69,7 +69,17 @@ nats-server's usual name. Booleans in place of on and off, and null in place of 
 {{- if include "natsgate.adminTokenSecret" . -}}
 {{- $config = mergeOverwrite $config (dict "admin" (dict "tokenFile" (printf "/etc/natsgate/admin-token/%s" .Values.adminToken.key))) -}}
 {{- end -}}
+{{- if .Values.adminTls.existingSecret -}}
+{{- $tls := dict "certFile" (printf "/etc/natsgate/admin-tls/%s" .Values.adminTls.certKey) "keyFile" (printf "/etc/natsgate/admin-tls/%s" .Values.adminTls.keyKey) -}}
+{{- $config = mergeOverwrite $config (dict "admin" (dict "tls" $tls)) -}}
+{{- end -}}
 {{- toPrettyJson $config -}}
+{{- end -}}
+
+{{/* How the admin port is asked; files of config.admin.tls may come from extraVolumes, too. */}}
+{{- define "natsgate.adminScheme" -}}
+{{- $config := include "natsgate.config" . | fromJson -}}
+{{- ternary "https" "http" (ne "" (include "natsgate.at" (dict "config" $config "key" "admin.tls.certFile"))) -}}
 {{- end -}}
 
 {{/*

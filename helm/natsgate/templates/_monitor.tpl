@@ -2,6 +2,11 @@
 {{- define "natsgate.monitorEndpoint" -}}
 port: admin
 path: /metrics
+{{- if eq (include "natsgate.adminScheme" .root) "https" }}
+scheme: https
+tlsConfig:
+  {{- toYaml .root.Values.metrics.tlsConfig | nindent 2 }}
+{{- end }}
 honorLabels: false
 {{- range $key := list "interval" "scrapeTimeout" }}
 {{- with index $.monitor $key }}

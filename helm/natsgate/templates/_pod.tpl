@@ -48,6 +48,7 @@ imagePullSecrets:
 {{- with include "natsgate.proxySeedSecret" . -}}{{- $_ := set $mounts "proxy-seed" . -}}{{- end -}}
 {{- with .Values.login.existingSecret -}}{{- $_ := set $mounts "login" . -}}{{- end -}}
 {{- with include "natsgate.adminTokenSecret" . -}}{{- $_ := set $mounts "admin-token" . -}}{{- end -}}
+{{- with .Values.adminTls.existingSecret -}}{{- $_ := set $mounts "admin-tls" . -}}{{- end -}}
 {{- toJson $mounts -}}
 {{- end -}}
 
@@ -71,6 +72,19 @@ imagePullSecrets:
 {{- $env := list -}}
 {{- range $name, $value := $own -}}{{- $env = append $env (dict "name" $name "value" $value) -}}{{- end -}}
 {{- dict "env" (concat $env $extra) | toJson -}}
+{{- end -}}
+
+{{/* A probe, by https where the admin port speaks it: (list root probe). The kubelet verifies no certificate. */}}
+{{- define "natsgate.probe" -}}
+{{- $root := index . 0 -}}
+{{- $probe := deepCopy (index . 1) -}}
+{{- $ports := list "admin" ($root.Values.ports.admin | int | toString) -}}
+{{- with $probe.httpGet -}}
+{{- if and (has (toString .port) $ports) (not .scheme) (eq (include "natsgate.adminScheme" $root) "https") -}}
+{{- $_ := set . "scheme" "HTTPS" -}}
+{{- end -}}
+{{- end -}}
+{{- toYaml $probe -}}
 {{- end -}}
 
 {{- define "natsgate.container" -}}
@@ -115,12 +129,12 @@ ports:
     protocol: TCP
 {{- if not .Values.diagnosticMode.enabled }}
 startupProbe:
-  {{- toYaml .Values.startupProbe | nindent 2 }}
+  {{- include "natsgate.probe" (list . .Values.startupProbe) | nindent 2 }}
 livenessProbe:
-  {{- toYaml .Values.livenessProbe | nindent 2 }}
+  {{- include "natsgate.probe" (list . .Values.livenessProbe) | nindent 2 }}
 {{- end }}
 readinessProbe:
-  {{- toYaml .Values.readinessProbe | nindent 2 }}
+  {{- include "natsgate.probe" (list . .Values.readinessProbe) | nindent 2 }}
 {{- if .Values.diagnosticMode.enabled }}
 {{- else if .Values.lifecycle }}
 lifecycle:

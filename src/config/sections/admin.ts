@@ -1,4 +1,5 @@
-import { address, list, optional, section, type ValuesOf } from '../keys.ts';
+import { address, list, optional, optionalSection, required, section, type ValuesOf } from '../keys.ts';
+import { loadTls, type TlsMaterial, type TlsSection } from '../tls-files.ts';
 import { hostName } from '../urls.ts';
 import { fileName } from '../values.ts';
 import type { Files } from './check.ts';
@@ -6,6 +7,15 @@ import type { Files } from './check.ts';
 const MAX_TOKEN_BYTES = 4096;
 /** Fewer characters can be guessed by trying. */
 const LEAST_TOKEN_LENGTH = 16;
+
+const tls = optionalSection(
+  'TLS on the admin address; without it, plain HTTP.',
+  'the keys certFile and keyFile below it',
+  {
+    certFile: required('Certificate chain in PEM form, the certificate of the server first.', fileName),
+    keyFile: required('Private key of the certificate in PEM form, without passphrase.', fileName),
+  },
+);
 
 export const admin = section(
   'The private side.',
@@ -17,19 +27,29 @@ export const admin = section(
       fileName,
     ),
     hosts: list('Further host names that admin requests may carry in Host.', hostName),
+    tls,
   },
   'address',
 );
 type Values = ValuesOf<typeof admin>;
 
-export type AdminConfig = Omit<Values, 'tokenFile'> & {
+/** File names as they are opened. */
+export type AdminTls = NonNullable<Values['tls']> & {
+  readonly minVersion: TlsSection['minVersion'];
+  /** A function, so that what writes a configuration out never meets the key. */
+  readonly material: () => TlsMaterial;
+};
+
+export type AdminConfig = Omit<Values, 'tokenFile' | 'tls'> & {
   /** The token itself. Never log it. */
   readonly token: string | undefined;
+  readonly tls: AdminTls | undefined;
 };
 
 export const adminConfig = async ({ tokenFile, ...values }: Values, files: Files): Promise<AdminConfig> => ({
   ...values,
   token: await tokenIn(tokenFile, files),
+  tls: values.tls && (await loadTls('admin', { ...values.tls, minVersion: 'TLSv1.2' }, files)),
 });
 
 async function tokenIn(
