@@ -5,6 +5,7 @@ import type { Config, ListenAddress } from './config/config.ts';
 import { Reloader, type ReloaderOptions } from './config/reload.ts';
 import type { ReloadReport, ReloadTrigger } from './config/reload-report.ts';
 import { routesOf } from './config/routes.ts';
+import { type RunningConfiguration, runningConfiguration } from './config/running-configuration.ts';
 import { drainSessions } from './drain.ts';
 import { type KickReport, kickSession, kickUser } from './kick.ts';
 import { Listener } from './listener/listener.ts';
@@ -212,6 +213,11 @@ export class Gateway implements AdminSource {
     this.#parts.forgetRoutes([...runtime.routeNames, ...before.routeNames]);
     logWarnings(this.#log, this.#options, next, before.prepared);
     if (this.#options.firstDial === true) void runtime.firstDial(before);
+  }
+
+  /** undefined: the configuration was given as an object. */
+  configuration(): RunningConfiguration | undefined {
+    return this.#reloader && runningConfiguration(this.#runtime.config, this.#reloader.settings);
   }
 
   // Kicks

@@ -4,6 +4,7 @@ import type { Deadlines, DropReason } from '../private-http/connection.ts';
 import type { Exchange } from '../private-http/exchange.ts';
 import { PrivateServer } from '../private-http/server.ts';
 import { guardApi } from './api/access.ts';
+import { addConfig, type ConfigSource } from './api/config.ts';
 import { addInstance, type InstanceSource } from './api/instance.ts';
 import { addKicks, type KickSource } from './api/kick.ts';
 import { addReload, type ReloadSource } from './api/reload.ts';
@@ -20,6 +21,7 @@ const PROBES = ['/livez', '/readyz', '/healthz'];
 export type AdminSource = InstanceSource &
   SessionsSource &
   KickSource &
+  ConfigSource &
   ReloadSource & {
     /** Why new sessions should go elsewhere; shown by /readyz. undefined: they are welcome. */
     readonly notReady: string | undefined;
@@ -117,6 +119,7 @@ export class AdminServer {
     addInstance(routes, source);
     addSessions(routes, source);
     addKicks(routes, source);
+    addConfig(routes, source);
     addReload(routes, source);
   }
 

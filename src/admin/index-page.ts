@@ -4,6 +4,7 @@ const PAGES: readonly (readonly [path: string, says: string])[] = [
   ['/readyz', 'new sessions are welcome; also as /healthz'],
   ['/metrics', 'Prometheus'],
   ['/api/status', 'what is running, as JSON'],
+  ['/api/config', 'every key of the running configuration, and where it was written'],
   ['/api/reload', 'POST: read the configuration again'],
   ['/api/sessions', 'who is connected; ?after=ID for more, ?limit=N for fewer'],
   ['/api/sessions/ID', 'one of them, with what inspection saw'],

@@ -14,7 +14,7 @@ import {
 } from './reload-report.ts';
 import { type Running, renewed } from './renewal.ts';
 import { needRestart, runnable } from './restart.ts';
-import { type Change, changesBetween } from './settings.ts';
+import { type Change, changesBetween, type Settings } from './settings.ts';
 
 export type ReloaderOptions = {
   /** The configuration that runs. */
@@ -105,6 +105,11 @@ export class Reloader {
   /** Seconds since the epoch; the start counts. */
   get lastSuccessSeconds(): number {
     return this.#lastSuccessSeconds;
+  }
+
+  /** What runs, by the keys of the file. */
+  get settings(): Settings {
+    return this.#running.settings;
   }
 
   get last(): ReloadReport | undefined {

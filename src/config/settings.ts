@@ -1,6 +1,7 @@
 /** A configuration by the keys of its file: what a reload compares, and reports as changed. */
 import type { FileSeen } from './files.ts';
 import { knownKeys } from './json-schema.ts';
+import { keyAt, type Listed, listed, textAt } from './listing.ts';
 import { type Path, pathText } from './path.ts';
 import { isInherited } from './routes.ts';
 import type { Values } from './schema.ts';
@@ -17,6 +18,10 @@ export type Setting = {
   readonly shown: string;
   /** The entries of a list, each as it was written. */
   readonly entries?: readonly string[];
+  readonly listed: Listed & {
+    /** A route has it from the top. */
+    readonly isInherited: boolean;
+  };
 };
 
 /** By the long path of the key, such as `upstream.connectTimeout`. */
@@ -39,11 +44,22 @@ export function settingsOf(values: Values, written: Written, files: readonly Fil
       value: value === undefined ? '' : JSON.stringify(value),
       content: contentOf(key, files),
       ...shownAs(value, path, preset, written),
+      listed: isInherited(written, path)
+        ? { ...inherited(path, settings), isInherited: true }
+        : { ...listed(value, path, preset, written), isInherited: false },
     });
   };
   const names = values.routes.map(routeName);
   const list = `[${names.join(', ')}]`;
-  settings.set('routes', { value: list, content: '', shown: list, entries: names });
+  const isDefault = names.length === 0;
+  const at = isDefault ? undefined : written.locate(['routes']).place.where;
+  settings.set('routes', {
+    value: list,
+    content: '',
+    shown: list,
+    entries: names,
+    listed: { value: names, isDefault, at, isInherited: false },
+  });
   for (const { path, isSection, inList, preset } of knownKeys()) {
     const [section = '', ...rest] = path.split('.');
     if (isSection || inList) continue;
@@ -52,6 +68,10 @@ export function settingsOf(values: Values, written: Written, files: readonly Fil
   }
   return settings;
 }
+
+/** What the top says of a key of a route; it comes before the routes. */
+const inherited = ([, , ...path]: Path, settings: Settings): Listed =>
+  settings.get(pathText(path))?.listed ?? { value: null, isDefault: true, at: undefined };
 
 /** Of the file that the value names, or of those that the maps in it name. */
 const contentOf = (key: string, files: readonly FileSeen[]): string =>
@@ -114,7 +134,7 @@ function shownAs(
   written: Written,
 ): Pick<Setting, 'shown' | 'entries'> {
   if (isInherited(written, path)) return { shown: INHERITED };
-  const { exact, value: raw, names } = written.locate(path);
+  const { exact, value: raw } = keyAt(path, written);
   if (Array.isArray(raw) && raw.some(isMap))
     return { shown: raw.length === 1 ? '1 entry' : `${raw.length} entries` };
   if (Array.isArray(value)) {
@@ -126,15 +146,9 @@ function shownAs(
     const entries = Object.keys(raw).map((key) => `${plain(key)}: ${textAt([...path, key], written)}`);
     return { shown: `{${entries.join(', ')}}` };
   }
-  if (exact && typeof raw === 'string') return { shown: names ?? plain(raw) };
+  if (exact && typeof raw === 'string') return { shown: textAt(path, written) };
   return {
     shown:
       preset === undefined || (value === undefined && path[1] === 'tls') ? 'none' : `${preset} (default)`,
   };
-}
-
-/** What came from a variable is shown by the name of the variable. */
-function textAt(path: Path, written: Written): string {
-  const { names, value } = written.locate(path);
-  return names ?? plain(String(value));
 }

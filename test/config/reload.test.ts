@@ -59,6 +59,12 @@ describe('what has changed', () => {
     assert.deepEqual(await diff(REQUIRED, after), []);
   });
 
+  test('a short form is the value of its own key, and no other key is shown with it', async () => {
+    const after = 'origins: https://app.example.com\nupstream: {servers: nats://nats:4222, order: first}\n';
+    const changes = await diff('origins: https://app.example.com\nupstream: nats://nats:4222\n', after);
+    assert.deepEqual(changes, ['upstream.order: random (default) -> first']);
+  });
+
   test('a value from a variable is shown by the name of the variable', async () => {
     const after = 'origins: ["${PAGE}"]\nupstream: nats://nats:4222\n';
     const changes = await diff(REQUIRED, after, { PAGE: 'https://canary.example' });

@@ -44,6 +44,7 @@ class Admin implements AsyncDisposable {
         await this.held?.promise;
         return { outcome: 'applied' };
       },
+      configuration: () => undefined,
       asksWho: false,
       kickSession: () => undefined,
       kickUser: () => Promise.resolve(undefined),
