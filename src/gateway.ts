@@ -9,7 +9,7 @@ import { type RunningConfiguration, runningConfiguration } from './config/runnin
 import { drainSessions } from './drain.ts';
 import { type KickReport, kickSession, kickUser } from './kick.ts';
 import { Listener } from './listener/listener.ts';
-import type { Log } from './log.ts';
+import type { Log, LogConfig } from './log.ts';
 import { SessionOpener } from './open-session.ts';
 import { Parts, type PartsOptions } from './parts.ts';
 import { type Machine, type Prepared, prepare } from './prepare.ts';
@@ -65,7 +65,7 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
  */
 export class Gateway implements AdminSource {
   readonly #options: GatewayOptions;
-  readonly #log: Log;
+  readonly log: Log;
   readonly #parts: Parts;
   /** The running configuration. A reload replaces it; handshakes and sessions keep the one that they began with. */
   #runtime: Runtime;
@@ -84,7 +84,7 @@ export class Gateway implements AdminSource {
   constructor(prepared: Prepared, options: GatewayOptions) {
     const { log, source } = options;
     this.#options = options;
-    this.#log = log;
+    this.log = log;
     this.#parts = new Parts(prepared, options, () => this.status.snapshot());
     this.#runtime = new Runtime(prepared, this.#parts);
     this.#parts.recorder.addUpstreams(this.#runtime.upstreamNames);
@@ -132,8 +132,8 @@ export class Gateway implements AdminSource {
     this.#runtime.start();
     this.#state = 'ready';
     const addresses = { clients: this.address, admin: this.adminAddress };
-    logReady(this.#log, this.#runtime.prepared, addresses, this.#options.version);
-    logWarnings(this.#log, this.#options, this.#runtime.prepared);
+    logReady(this.log, this.#runtime.prepared, addresses, this.#options.version);
+    logWarnings(this.log, this.#options, this.#runtime.prepared);
     if (this.#options.firstDial === true) void this.#runtime.firstDial();
   }
 
@@ -180,7 +180,7 @@ export class Gateway implements AdminSource {
     this.#runtime.close();
     await this.#admin.close();
     this.#parts.close();
-    if (hasRun) this.#log.info({ sessions: this.#parts.sessions.opened }, 'stopped');
+    if (hasRun) this.log.info({ sessions: this.#parts.sessions.opened }, 'stopped');
   }
 
   // Reload
@@ -211,13 +211,17 @@ export class Gateway implements AdminSource {
     runtime.start(before);
     before.retire(runtime);
     this.#parts.forgetRoutes([...runtime.routeNames, ...before.routeNames]);
-    logWarnings(this.#log, this.#options, next, before.prepared);
+    logWarnings(this.log, this.#options, next, before.prepared);
     if (this.#options.firstDial === true) void runtime.firstDial(before);
   }
 
   /** undefined: the configuration was given as an object. */
   configuration(): RunningConfiguration | undefined {
     return this.#reloader && runningConfiguration(this.#runtime.config, this.#reloader.settings);
+  }
+
+  get logConfig(): LogConfig {
+    return this.#runtime.config.log;
   }
 
   // Kicks

@@ -3,14 +3,17 @@ import { pino } from 'pino';
 import { asText } from './log-text.ts';
 import { printableJson } from './printable.ts';
 
+/** What shows most comes first. */
+export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
+
 /** As configured by `log:`. */
 export type LogConfig = {
-  readonly level: 'debug' | 'info' | 'warn' | 'error' | 'silent';
+  readonly level: (typeof LOG_LEVELS)[number];
   readonly format: 'auto' | 'json' | 'text';
 };
 
 /** What the parts of the gateway log with: pino's call form, fields first. */
-export type Log = Pick<pino.Logger, 'debug' | 'info' | 'warn' | 'error' | 'isLevelEnabled'> & {
+export type Log = Pick<pino.Logger, 'debug' | 'info' | 'warn' | 'error' | 'isLevelEnabled' | 'level'> & {
   /** Another level or format, from the next line on. */
   configure(config: LogConfig): void;
 };

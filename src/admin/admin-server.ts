@@ -7,6 +7,7 @@ import { guardApi } from './api/access.ts';
 import { addConfig, type ConfigSource } from './api/config.ts';
 import { addInstance, type InstanceSource } from './api/instance.ts';
 import { addKicks, type KickSource } from './api/kick.ts';
+import { addLog, type LogSource } from './api/log.ts';
 import { addReload, type ReloadSource } from './api/reload.ts';
 import { addSessions, type SessionsSource } from './api/sessions.ts';
 import { asHtml, asText } from './index-page.ts';
@@ -22,6 +23,7 @@ export type AdminSource = InstanceSource &
   SessionsSource &
   KickSource &
   ConfigSource &
+  LogSource &
   ReloadSource & {
     /** Why new sessions should go elsewhere; shown by /readyz. undefined: they are welcome. */
     readonly notReady: string | undefined;
@@ -120,6 +122,7 @@ export class AdminServer {
     addSessions(routes, source);
     addKicks(routes, source);
     addConfig(routes, source);
+    addLog(routes, source);
     addReload(routes, source);
   }
 

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { ADMIN_CONNECTIONS, AdminServer, type AdminSource } from '../../src/admin/admin-server.ts';
+import { createLog } from '../../src/log.ts';
 import { DEADLINES, type Deadlines } from '../../src/private-http/connection.ts';
 import type { InstanceStatus } from '../../src/status/instance.ts';
 import { FakeUpstream } from '../support/fake-upstream.ts';
@@ -11,6 +12,7 @@ import { haproxyVerdict } from '../support/haproxy.ts';
 import { closeFrame, RawClient } from '../support/raw-client.ts';
 
 const PROBE = 'GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n';
+const LOG = { level: 'silent', format: 'json' } as const;
 /** More than the kernel takes off a writer whose reader sleeps. */
 const BIG = 'x'.repeat(5 * 1024 * 1024);
 
@@ -45,6 +47,8 @@ class Admin implements AsyncDisposable {
         return { outcome: 'applied' };
       },
       configuration: () => undefined,
+      log: createLog(LOG, { write: () => {} }),
+      logConfig: LOG,
       asksWho: false,
       kickSession: () => undefined,
       kickUser: () => Promise.resolve(undefined),
