@@ -3,14 +3,16 @@ import { answer, takesGzip, wantsHtml } from '../private-http/answer.ts';
 import type { Deadlines, DropReason } from '../private-http/connection.ts';
 import type { Exchange } from '../private-http/exchange.ts';
 import { PrivateServer } from '../private-http/server.ts';
-import { guardApi } from './api/access.ts';
+import { type Access, guardApi } from './api/access.ts';
 import { addConfig, type ConfigSource } from './api/config.ts';
 import { addInstance, type InstanceSource } from './api/instance.ts';
 import { addKicks, type KickSource } from './api/kick.ts';
 import { addLog, type LogSource } from './api/log.ts';
+import { addLogin } from './api/login.ts';
 import { addReload, type ReloadSource } from './api/reload.ts';
 import { addSessions, type SessionsSource } from './api/sessions.ts';
 import { asHtml, asText } from './index-page.ts';
+import { Logins } from './logins.ts';
 import { MetricsPage, type MetricsText } from './metrics-page.ts';
 import { ScrapeRhythm } from './scrape-rhythm.ts';
 
@@ -37,6 +39,7 @@ export class AdminServer {
   readonly #source: AdminSource;
   readonly #metricsPage: MetricsPage;
   readonly #rhythm = new ScrapeRhythm();
+  readonly #logins = new Logins();
   #scrapeAwaited: (() => void) | undefined;
   #loopback = true;
 
@@ -66,6 +69,8 @@ export class AdminServer {
   /** Other host names, another token and another certificate from the next request on; address and scheme stay. */
   configure(config: AdminConfig): void {
     if (config.tls !== undefined && config.tls !== this.#config.tls) this.#server.present(config.tls);
+    // Who has seen the old token must not stay.
+    if (config.token !== this.#config.token) this.#logins.endAll();
     this.#config = config;
   }
 
@@ -117,7 +122,14 @@ export class AdminServer {
   #addApi(): void {
     const { routes } = this.#server;
     const source = this.#source;
-    guardApi(routes, () => ({ token: this.#config.token, isLoopback: this.#loopback }));
+    const access = (): Access => ({
+      token: this.#config.token,
+      logins: this.#logins,
+      isLoopback: this.#loopback,
+      isSecure: this.#config.tls !== undefined,
+    });
+    addLogin(routes, access, source.log);
+    guardApi(routes, access);
     addInstance(routes, source);
     addSessions(routes, source);
     addKicks(routes, source);

@@ -5,6 +5,7 @@ const PAGES: readonly (readonly [path: string, says: string])[] = [
   ['/metrics', 'Prometheus'],
   ['/api/status', 'what is running, as JSON'],
   ['/api/config', 'every key of the running configuration, and where it was written'],
+  ['/api/login', 'POST {"token": "…"}, as JSON or form: a cookie for browsers; /api/logout ends it'],
   ['/api/log', 'the level of the log; PUT {"level": "debug"} sets it until the next reload'],
   ['/api/reload', 'POST: read the configuration again'],
   ['/api/sessions', 'who is connected; ?after=ID for more, ?limit=N for fewer'],

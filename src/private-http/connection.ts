@@ -32,7 +32,7 @@ const BREACHES = { bad_request: 400, target_too_long: 414, header_too_large: 431
 export const ANSWER_HEADERS = {
   'Cache-Control': 'no-store',
   'X-Content-Type-Options': 'nosniff',
-  'Content-Security-Policy': "default-src 'none'",
+  'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
   Connection: 'close',
 } as const;
 

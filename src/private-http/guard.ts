@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import type { MiddlewareHandler } from 'hono';
 import { type Authority, parseAuthority } from '../net/host.ts';
 import type { OriginScheme } from '../net/origin-grammar.ts';
@@ -41,6 +42,8 @@ export function guard(
     const { origin, upgrade } = incoming.headers;
     if (origin !== undefined && (authority === undefined || origin !== `${scheme}://${textOf(authority)}`))
       return refuse(exchange, 403, 'foreign_origin', 'pages of other sites must not use this port.');
+    if (isOfForeignPage(incoming.headers))
+      return refuse(exchange, 403, 'foreign_origin', 'pages of other sites must not use this port.');
     if (!isBodyFitting(incoming))
       return refuse(exchange, 413, 'body', 'at most 64 KiB, with Content-Length.');
     if (upgrade?.toLowerCase() === 'websocket')
@@ -53,6 +56,14 @@ export function guard(
     return next();
   };
 }
+
+/**
+ * Of a page of another site, or of another port of this machine, which is the same site to cookies: such a read has no
+ * Origin, and its answer stays hidden, but it would hold a place. A link that somebody follows may come from anywhere.
+ */
+const isOfForeignPage = (headers: IncomingHttpHeaders): boolean =>
+  ['cross-site', 'same-site'].includes(String(headers['sec-fetch-site'])) &&
+  headers['sec-fetch-mode'] !== 'navigate';
 
 const isOurs = ({ host: { kind, text } }: Authority, hosts: readonly string[]): boolean =>
   kind !== 'name' || text === 'localhost' || hosts.includes(text);

@@ -39,7 +39,7 @@ export class PrivateServer {
       getPath: (_request, { env } = {}) => env?.path ?? NO_PATH,
     });
     this.routes = routes;
-    const { contentSecurityPolicy = "default-src 'none'", brief } = options;
+    const { contentSecurityPolicy = ANSWER_HEADERS['Content-Security-Policy'], brief } = options;
     const headers = { ...ANSWER_HEADERS, 'Content-Security-Policy': contentSecurityPolicy };
     routes.use((exchange, next) => {
       for (const [name, value] of Object.entries(headers)) exchange.header(name, value);

@@ -166,7 +166,11 @@ describe('what is served', () => {
       const { headers } = await ask(gateway.adminPort, path);
       assert.equal(headers['x-content-type-options'], 'nosniff', path);
       assert.equal(headers['cache-control'], 'no-store', path);
-      assert.match(String(headers['content-security-policy']), /default-src 'none'/, path);
+      assert.match(
+        String(headers['content-security-policy']),
+        /default-src 'none'; frame-ancestors 'none'/,
+        path,
+      );
       assert.equal(headers['access-control-allow-origin'], undefined, path);
       assert.equal(headers['x-powered-by'], undefined, path);
       assert.equal(headers['server'], undefined, path);

@@ -1,34 +1,55 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { refuse } from '../../private-http/answer.ts';
+import { type LoginCookie, readCookie } from '../../private-http/cookie.ts';
 import type { Exchange, Routes } from '../../private-http/exchange.ts';
+import type { Logins } from '../logins.ts';
 
 export type Access = {
   readonly token: string | undefined;
+  readonly logins: Logins;
   /** Nobody outside of this machine reaches the port. */
   readonly isLoopback: boolean;
+  /** The port speaks TLS. */
+  readonly isSecure: boolean;
 };
 
+const READS = ['GET', 'HEAD'];
+
 /**
- * What is below /api needs the token, if there is one. To be added before the routes that it guards. `access`: called
- * at each request.
+ * What is below /api needs the token, if there is one, or the cookie of a login by it. To be added before the routes
+ * that it guards. `access`: called at each request.
  */
 export function guardApi(routes: Routes, access: () => Access): void {
   routes.use('/api/*', async (exchange, next) => unauthorized(exchange, access()) ?? next());
 }
 
-function unauthorized(exchange: Exchange, { token, isLoopback }: Access): Promise<Response> | undefined {
-  if (token === undefined) {
-    if (isLoopback) return undefined;
-    return refuse(exchange, 403, 'token_required', 'set admin.tokenFile to use this outside of loopback.');
-  }
+function unauthorized(exchange: Exchange, access: Access): Promise<Response> | undefined {
+  const { token } = access;
+  if (token === undefined) return access.isLoopback ? undefined : tokenRequired(exchange);
   const given = /^Bearer (.+)$/i.exec(exchange.req.header('authorization') ?? '')?.[1];
   if (given !== undefined && equalSecrets(given, token)) return undefined;
-  const hint = 'send Authorization: Bearer with the admin token.';
+  if (loginOf(exchange, access) !== undefined) {
+    // The guard has compared it with this server; a request without one could be of any page.
+    if (READS.includes(exchange.req.method) || exchange.req.header('origin') !== undefined) return undefined;
+    return refuse(exchange, 403, 'origin_required', 'with a login, changes need the Origin of this server.');
+  }
+  const hint = 'send Authorization: Bearer with the admin token, or log in by POST /api/login.';
   return refuse(exchange, 401, 'unauthenticated', hint, { 'WWW-Authenticate': 'Bearer' });
 }
 
+export const tokenRequired = (exchange: Exchange): Promise<Response> =>
+  refuse(exchange, 403, 'token_required', 'set admin.tokenFile to use this outside of loopback.');
+
+/** The secret of the login that the browser has; undefined: none, or one that has ended. */
+export function loginOf(exchange: Exchange, access: Access): string | undefined {
+  const secret = readCookie(exchange, cookieOf(access));
+  return secret !== undefined && access.logins.has(secret) ? secret : undefined;
+}
+
+export const cookieOf = ({ isSecure }: Access): LoginCookie => ({ name: 'natsgate-admin', isSecure });
+
 /** Compares digests, so that neither length nor content of the secret shows in the time taken. */
-function equalSecrets(left: string, right: string): boolean {
+export function equalSecrets(left: string, right: string): boolean {
   const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
   return timingSafeEqual(digest(left), digest(right));
 }
