@@ -20,6 +20,7 @@ import type { SessionObserver } from './session/session-contract.ts';
 import { Sessions } from './session/sessions.ts';
 import { SessionLog } from './session-log.ts';
 import type { Build, ProcessReading, Snapshot } from './snapshot.ts';
+import { EndedSessions } from './status/ended-sessions.ts';
 import { TimerWheel } from './timer-wheel.ts';
 import { AnnouncedWarnings } from './upstream/announced.ts';
 import { FrameCounters } from './websocket/frame-counters.ts';
@@ -48,6 +49,7 @@ export class Parts {
   readonly startedAtMs = Date.now();
   readonly log: Log;
   readonly sessions = new Sessions();
+  readonly ended = new EndedSessions();
   readonly counters = new Counters();
   readonly frames = new FrameCounters();
   readonly inspected = new InspectionTotals();
@@ -86,7 +88,7 @@ export class Parts {
     this.overload.configure(prepared.budget.bufferBytes, prepared.memory);
     this.announced = new AnnouncedWarnings(log);
     this.metrics = new Metrics(prepared.serverTls !== undefined, takeSnapshot);
-    this.recorder = new Recorder(this.counters, this.metrics, new SessionLog(log));
+    this.recorder = new Recorder(this.counters, this.metrics, new SessionLog(log), this.ended);
     this.rechecks = new Rechecks({ wheel: this.wheel, onFault: (error) => this.recorder.faulted(error) });
     this.keySets = new RemoteKeySets((outcome, url, cause) => this.recorder.keysFetched(outcome, url, cause));
   }

@@ -13,18 +13,21 @@ import type { Direction } from './nats/operations.ts';
 import type { ParseError } from './nats/protocol.ts';
 import type { EndedSession, SessionFacts } from './session/session-contract.ts';
 import type { SessionLog } from './session-log.ts';
+import type { EndedSessions } from './status/ended-sessions.ts';
 import type { DialObserver } from './upstream/connection.ts';
 
-/** What becomes of each event: a count, a duration, a line of the log. */
+/** What becomes of each event: a count, a duration, a line of the log, a place among the last ones. */
 export class Recorder {
   readonly #counters: Counters;
   readonly #durations: Metrics;
   readonly #log: SessionLog;
+  readonly #ended: EndedSessions;
 
-  constructor(counters: Counters, durations: Metrics, log: SessionLog) {
+  constructor(counters: Counters, durations: Metrics, log: SessionLog, ended: EndedSessions) {
     this.#counters = counters;
     this.#durations = durations;
     this.#log = log;
+    this.#ended = ended;
   }
 
   // Connections and handshakes
@@ -95,6 +98,7 @@ export class Recorder {
     this.#counters.sessionEnded(session.reason, session.code);
     this.#durations.sessionEnded(session.reason, session.seconds);
     this.#log.sessionEnded(session);
+    this.#ended.add(session, Date.now());
   }
 
   sessionsCut(sessions: number): void {

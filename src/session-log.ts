@@ -207,7 +207,7 @@ function levelOf(outcome: Refusal, detail: string | undefined): LogLevelOfEnd {
 }
 
 /** What nats-server quotes are subjects and queues of the client. */
-const withoutNames = (text: string): string => text.replaceAll(/"[^"]*("|$)/g, '"…"');
+export const withoutNames = (text: string): string => text.replaceAll(/"[^"]*("|$)/g, '"…"');
 
 const suppressedField = (suppressed: number): { suppressed?: number } =>
   suppressed === 0 ? {} : { suppressed };

@@ -1,20 +1,25 @@
 import type { InspectionFacts } from './inspect/inspection-facts.ts';
-import type { Session } from './session/session.ts';
 import { type Snapshot, type StatusNow, type StatusParts, snapshotOf } from './snapshot.ts';
-import { type InstanceStatus, instanceStatus, isoTime } from './status/instance.ts';
+import type { EndedSessions } from './status/ended-sessions.ts';
+import { type InstanceStatus, instanceStatus } from './status/instance.ts';
 import { RateMeter } from './status/rates.ts';
+import { pageOf, type SessionQuery } from './status/session-query.ts';
+import { type EndedRow, endedRow, type OpenRow, openRow } from './status/session-rows.ts';
 
-export type SessionRow = ReturnType<typeof sessionRow>;
-export type SessionList = { readonly active: number; readonly sessions: readonly SessionRow[] };
-export type SessionDetail = SessionRow & { readonly inspection: InspectionFacts | { readonly level: 'off' } };
+/** `active`: open now; `kept`: ended and remembered; `matched`: rows on all pages. */
+export type SessionList = Readonly<Record<'active' | 'kept' | 'matched', number>> & {
+  readonly sessions: readonly (OpenRow | EndedRow)[];
+};
+type Inspected = { readonly inspection: InspectionFacts | { readonly level: 'off' } };
+export type SessionDetail = (OpenRow & Inspected) | EndedRow;
 
 /** What is shown of a running gateway, read at the moment when somebody asks. */
 export class Status {
-  readonly #parts: StatusParts;
+  readonly #parts: StatusParts & { readonly ended: EndedSessions };
   readonly #now: () => StatusNow;
   readonly #rates = new RateMeter(performance.now());
 
-  constructor(parts: StatusParts, now: () => StatusNow) {
+  constructor(parts: StatusParts & { readonly ended: EndedSessions }, now: () => StatusNow) {
     this.#parts = parts;
     this.#now = now;
   }
@@ -29,45 +34,30 @@ export class Status {
     return instanceStatus(this.snapshot(), this.#parts.readProcess?.(), this.#rates);
   }
 
-  /** The open sessions, oldest first, at most `limit` from the one after `after`. */
-  sessions(after: number, limit: number): SessionList {
-    const { sessions } = this.#parts;
-    const rows: SessionRow[] = [];
-    for (const session of sessions) {
-      if (session.facts.id <= after) continue;
-      rows.push(sessionRow(session));
-      if (rows.length === limit) break;
+  /** Rows are made for one page alone. */
+  sessions(query: SessionQuery): SessionList {
+    const { ended, sessions } = this.#parts;
+    const numbers = { active: sessions.size, kept: ended.size };
+    if (query.state === 'open') {
+      const { matched, page } = pageOf(sessions, query);
+      return { ...numbers, matched, sessions: page.map(openRow) };
     }
-    return { active: sessions.size, sessions: rows };
+    const { matched, page } = pageOf(ended, query);
+    return { ...numbers, matched, sessions: page.map(endedRow) };
   }
 
-  /** One session with what inspection has seen; undefined when it is not open. */
+  /** All that are open. */
+  openSessions(): readonly OpenRow[] {
+    return [...this.#parts.sessions].map(openRow);
+  }
+
+  /** An open one with what inspection has seen, or one that has ended; undefined when it is not known any more. */
   session(id: number): SessionDetail | undefined {
-    const { inspected, sessions } = this.#parts;
+    const { ended, inspected, sessions } = this.#parts;
     const session = sessions.get(id);
-    if (session === undefined) return undefined;
-    return { ...sessionRow(session), inspection: inspected.factsOf(id) ?? { level: 'off' } };
+    if (session !== undefined)
+      return { ...openRow(session), inspection: inspected.factsOf(id) ?? { level: 'off' } };
+    const one = ended.get(id);
+    return one && endedRow(one);
   }
-}
-
-function sessionRow(session: Session) {
-  const { id, clientAddress, origin, user, tenant, role, route, upstream, natsClientId } = session.facts;
-  const { bufferedBytes } = session;
-  return {
-    id,
-    startedAt: isoTime(performance.timeOrigin + session.startedAtMs),
-    client: clientAddress,
-    origin,
-    user,
-    tenant,
-    role,
-    loginEndsAt: isoTime(session.loginEndsAtMs),
-    route,
-    upstream,
-    natsClientId,
-    seconds: Math.round((performance.now() - session.startedAtMs) / 1000),
-    bytes: { toUpstream: session.bytesToUpstream, toClient: session.bytesToClient },
-    buffered: { toUpstream: bufferedBytes.upstream, toClient: bufferedBytes.client },
-    ending: session.reason,
-  };
 }

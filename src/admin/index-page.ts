@@ -8,7 +8,7 @@ const PAGES: readonly (readonly [path: string, says: string])[] = [
   ['/api/login', 'POST {"token": "…"}, as JSON or form: a cookie for browsers; /api/logout ends it'],
   ['/api/log', 'the level of the log; PUT {"level": "debug"} sets it until the next reload'],
   ['/api/reload', 'POST: read the configuration again'],
-  ['/api/sessions', 'who is connected; ?after=ID for more, ?limit=N for fewer'],
+  ['/api/sessions', 'who is connected; ?state=ended: who was; ?sort=, ?user= and more: docs/operations.md'],
   ['/api/sessions/ID', 'one of them, with what inspection saw'],
   ['/api/sessions/ID/kick', 'POST: end it'],
   [

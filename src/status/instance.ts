@@ -2,6 +2,7 @@ import { hostname } from 'node:os';
 import { routesOf } from '../config/routes.ts';
 import { addressText } from '../net/host.ts';
 import type { ProcessReading, Snapshot } from '../snapshot.ts';
+import { isoTime } from './iso-time.ts';
 import type { RateMeter } from './rates.ts';
 
 export type InstanceStatus = ReturnType<typeof instanceStatus>;
@@ -46,13 +47,6 @@ export function instanceStatus(snapshot: Snapshot, reading: ProcessReading | und
     handshakes: positive(counters.handshakes),
     ended: positive(counters.ends),
   };
-}
-
-/** ISO 8601 of milliseconds since the epoch: how all times are written in the API. */
-export function isoTime(atMs: number): string;
-export function isoTime(atMs: number | undefined): string | undefined;
-export function isoTime(atMs: number | undefined): string | undefined {
-  return atMs === undefined ? undefined : new Date(atMs).toISOString();
 }
 
 function configurationOf({ configuration }: Snapshot) {

@@ -276,8 +276,7 @@ class HalfWay implements AsyncDisposable {
   }
 
   get ending(): string | undefined {
-    const list = this.gateway.gateway.status.sessions(0, 1);
-    return list.sessions[0]?.ending;
+    return this.gateway.gateway.status.openSessions()[0]?.ending;
   }
 
   async until(holds: () => boolean): Promise<void> {

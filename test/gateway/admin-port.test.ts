@@ -34,7 +34,7 @@ class Admin implements AsyncDisposable {
       },
       status: {
         gateway: () => ({ state: 'ready' }) as InstanceStatus,
-        sessions: () => ({ active: 0, sessions: [] }),
+        sessions: () => ({ active: 0, kept: 0, matched: 0, sessions: [] }),
         session: () => undefined,
       },
       metrics: async () => {

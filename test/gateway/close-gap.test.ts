@@ -27,7 +27,7 @@ const say = (client: RawClient, bytes: string): void => client.send(frame(Opcode
 
 /** Not further: the close deadline is part of the same clock. */
 function reachAge({ advance, gateway }: TestGateway): void {
-  const isOpen = (): boolean => gateway.status.sessions(0, 1).sessions[0]?.ending === undefined;
+  const isOpen = (): boolean => gateway.status.openSessions()[0]?.ending === undefined;
   for (let step = 0; step < 300 && isOpen(); step++) advance(250);
 }
 

@@ -122,7 +122,7 @@ describe('what is seen of a session', () => {
     });
   }
 
-  test('an id that is not open, or none at all → 404; pages by ?after', async () => {
+  test('an id that never was, or none at all → 404; pages by ?after; one that ended is known', async () => {
     await using upstream = await FakeUpstream.start();
     await using gateway = await startTestGateway(upstream.port, { inspect: 'observe' });
     await using one = await RawClient.open(gateway.port);
@@ -138,7 +138,8 @@ describe('what is seen of a session', () => {
     one.send(closeFrame(1000));
     await gateway.log.ended();
     assert.deepEqual(await ids(''), [2]);
-    assert.equal((await ask(gateway.adminPort, '/api/sessions/1')).status, 404);
+    const { state, reason } = await json(gateway.adminPort, '/api/sessions/1');
+    assert.deepEqual([state, reason], ['ended', 'client_closed']);
     two.send(closeFrame(1000));
   });
 

@@ -58,7 +58,7 @@ async function publishUntilStalled(client: RawClient, publish: string, gateway: 
   }
 }
 
-const firstSession = (gateway: TestGateway) => gateway.gateway.status.sessions(0, 1).sessions[0];
+const firstSession = (gateway: TestGateway) => gateway.gateway.status.openSessions()[0];
 
 const endedReasons = (gateway: TestGateway): unknown[] =>
   gateway.log.lines.filter((line) => line.message === 'session ended').map((line) => line['reason']);

@@ -37,7 +37,7 @@ for (const engine of ['cut-through', 'buffered'] as const satisfies EngineName[]
       client.socket.removeAllListeners('data').resume();
       pairs.push({ client, server: await upstream.connection() });
     }
-    const rows = () => gateway.gateway.status.sessions(0, SESSIONS).sessions;
+    const rows = () => gateway.gateway.status.openSessions();
     const sum = (key: 'toClient' | 'toUpstream'): number =>
       rows().reduce((total, row) => total + row.bytes[key], 0);
 

@@ -29,7 +29,7 @@ const hook = createHook({
 });
 
 function stalledSessions(): number {
-  const { sessions } = gateway.status.sessions(0, Number.POSITIVE_INFINITY);
+  const sessions = gateway.status.openSessions();
   return sessions.filter(({ buffered }) => buffered.toClient + buffered.toUpstream > 0).length;
 }
 

@@ -1,0 +1,63 @@
+import { foreignText } from '../log.ts';
+import type { Session } from '../session/session.ts';
+import type { SessionFacts } from '../session/session-contract.ts';
+import { withoutNames } from '../session-log.ts';
+import type { Ended } from './ended-sessions.ts';
+import { isoTime } from './iso-time.ts';
+
+export type OpenRow = ReturnType<typeof openRow>;
+export type EndedRow = ReturnType<typeof endedRow>;
+
+/** A session that is open, or on its way out. */
+export function openRow(session: Session) {
+  const { bufferedBytes, facts, startedAtMs } = session;
+  return {
+    id: facts.id,
+    state: 'open' as const,
+    startedAt: isoTime(performance.timeOrigin + startedAtMs),
+    seconds: Math.round((performance.now() - startedAtMs) / 1000),
+    ...whoOf(facts),
+    loginEndsAt: isoTime(session.loginEndsAtMs),
+    bytes: { toUpstream: session.bytesToUpstream, toClient: session.bytesToClient },
+    buffered: { toUpstream: bufferedBytes.upstream, toClient: bufferedBytes.client },
+    ending: session.reason,
+  };
+}
+
+/** One that has ended, as its log line has it. */
+export function endedRow({ session, endedAtMs }: Ended) {
+  const { bytesToUpstream, bytesToClient, code, facts, hint, reason, seconds, serverError } = session;
+  return {
+    id: facts.id,
+    state: 'ended' as const,
+    startedAt: isoTime(endedAtMs - seconds * 1000),
+    endedAt: isoTime(endedAtMs),
+    seconds: Math.round(seconds * 1000) / 1000,
+    ...whoOf(facts),
+    bytes: { toUpstream: bytesToUpstream, toClient: bytesToClient },
+    reason,
+    code,
+    serverError: serverError === undefined ? undefined : foreignText(withoutNames(serverError)),
+    hint,
+  };
+}
+
+const whoOf = ({
+  clientAddress,
+  origin,
+  user,
+  tenant,
+  role,
+  route,
+  upstream,
+  natsClientId,
+}: SessionFacts) => ({
+  client: clientAddress,
+  origin,
+  user,
+  tenant,
+  role,
+  route,
+  upstream,
+  natsClientId,
+});
