@@ -110,7 +110,8 @@ export class Gateway implements AdminSource {
     const { recorder } = this.#parts;
     return new Listener(serverTls, rules, proxies, listenerLimits, {
       onHandshake: (pending) => void this.#opener.open(pending),
-      onOutcome: (outcome, seconds, facts) => recorder.handshakeAnswered(outcome, seconds, facts),
+      onOutcome: (outcome, seconds, facts, marks) =>
+        recorder.handshakeAnswered(outcome, seconds, facts, marks),
       isReady: () => this.ready,
       onExplained: (outcome) => recorder.explained(outcome),
       onHttpAnswer: (status) => recorder.httpAnswered(status),

@@ -46,7 +46,7 @@ const MAX_BATCH_CHARACTERS = 16 * 1024;
 const RETRY_MS = 1000;
 
 /** Foreign text (an Origin, an address) is cut to this many characters before it is logged. */
-const MAX_FOREIGN_CHARACTERS = 128;
+export const MAX_FOREIGN_CHARACTERS = 128;
 
 /**
  * A log destination on a file descriptor that survives a closed, frozen or full reader: lines that cannot be

@@ -127,6 +127,7 @@ export class SessionOpener {
     const verdict = this.#parts.admission.admit(pending.facts.clientAddress, name, limits.sessions);
     if (!verdict.admitted) return verdict;
     handshake.slot = verdict.slot;
+    pending.admittedUs = pending.microseconds;
     return undefined;
   }
 
@@ -134,7 +135,9 @@ export class SessionOpener {
   #authorize(handshake: HandshakeContext): Promise<Refused | undefined> | undefined {
     const { authorizer, config } = handshake.route;
     const isAsked = authorizer !== undefined || config.connect.login !== undefined;
-    return isAsked ? this.#authorizeBy(authorizer, handshake) : undefined;
+    if (isAsked) return this.#authorizeBy(authorizer, handshake);
+    handshake.pending.authorizedUs = handshake.pending.admittedUs;
+    return undefined;
   }
 
   async #authorizeBy(
@@ -159,6 +162,7 @@ export class SessionOpener {
       this.#countIdentity(handshake);
       handshake.login = loginFor(config.connect.login, request, granted);
       if (granted !== undefined) this.#countVerdict(handshake, granted.detail);
+      pending.authorizedUs = pending.microseconds;
     } catch (error) {
       if (error instanceof NotGranted) {
         const { outcome, detail, reason: cause, retryAfterSeconds } = error;
@@ -192,6 +196,7 @@ export class SessionOpener {
     const context = dialContext(route.config.upstream, route.tls, clientOf(pending.facts));
     try {
       handshake.upstream = await route.upstreams.dial(pending.signal, context);
+      pending.dialledUs = pending.microseconds;
     } catch (error) {
       if (error instanceof DialError) return { outcome: error.outcome, cause: error.message };
       // After an abort the client has its answer already.
@@ -233,6 +238,11 @@ export class SessionOpener {
       route: route.config.name,
       upstream: upstream.server.name,
       natsClientId: upstream.info.clientId,
+      requestUs: pending.requestUs,
+      admittedUs: pending.admittedUs,
+      authorizedUs: pending.authorizedUs,
+      dialledUs: pending.dialledUs,
+      acceptedUs: pending.microseconds,
       ...(grant === undefined ? {} : loginOf(grant)),
     };
     const tls = pending.facts.secure === true;

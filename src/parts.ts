@@ -21,6 +21,7 @@ import { Sessions } from './session/sessions.ts';
 import { SessionLog } from './session-log.ts';
 import type { Build, ProcessReading, Snapshot } from './snapshot.ts';
 import { EndedSessions } from './status/ended-sessions.ts';
+import { RecentHandshakes } from './status/recent-handshakes.ts';
 import { TimerWheel } from './timer-wheel.ts';
 import { AnnouncedWarnings } from './upstream/announced.ts';
 import { FrameCounters } from './websocket/frame-counters.ts';
@@ -50,6 +51,7 @@ export class Parts {
   readonly log: Log;
   readonly sessions = new Sessions();
   readonly ended = new EndedSessions();
+  readonly handshakes = new RecentHandshakes();
   readonly counters = new Counters();
   readonly frames = new FrameCounters();
   readonly inspected = new InspectionTotals();
@@ -88,7 +90,7 @@ export class Parts {
     this.overload.configure(prepared.budget.bufferBytes, prepared.memory);
     this.announced = new AnnouncedWarnings(log);
     this.metrics = new Metrics(prepared.serverTls !== undefined, takeSnapshot);
-    this.recorder = new Recorder(this.counters, this.metrics, new SessionLog(log), this.ended);
+    this.recorder = new Recorder(this.counters, this.metrics, new SessionLog(log), this);
     this.rechecks = new Rechecks({ wheel: this.wheel, onFault: (error) => this.recorder.faulted(error) });
     this.keySets = new RemoteKeySets((outcome, url, cause) => this.recorder.keysFetched(outcome, url, cause));
   }

@@ -4,6 +4,7 @@ import type { KeyFetchOutcome } from './auth/jwks.ts';
 import type { WebhookOutcome } from './auth/webhook.ts';
 import type { Counters } from './counters.ts';
 import { HANDSHAKE_OUTCOMES, type HandshakeOutcome } from './handshake-outcome.ts';
+import type { HandshakeMarks } from './handshake-steps.ts';
 import type { InspectionLevel } from './inspect/inspection-facts.ts';
 import type { ServerErrorKind } from './inspect/server-errors.ts';
 import type { DropReason } from './listener/pending.ts';
@@ -14,20 +15,24 @@ import type { ParseError } from './nats/protocol.ts';
 import type { EndedSession, SessionFacts } from './session/session-contract.ts';
 import type { SessionLog } from './session-log.ts';
 import type { EndedSessions } from './status/ended-sessions.ts';
+import type { RecentHandshakes } from './status/recent-handshakes.ts';
 import type { DialObserver } from './upstream/connection.ts';
+
+/** What the API shows of the last ones. */
+type Last = { readonly ended: EndedSessions; readonly handshakes: RecentHandshakes };
 
 /** What becomes of each event: a count, a duration, a line of the log, a place among the last ones. */
 export class Recorder {
   readonly #counters: Counters;
   readonly #durations: Metrics;
   readonly #log: SessionLog;
-  readonly #ended: EndedSessions;
+  readonly #last: Last;
 
-  constructor(counters: Counters, durations: Metrics, log: SessionLog, ended: EndedSessions) {
+  constructor(counters: Counters, durations: Metrics, log: SessionLog, last: Last) {
     this.#counters = counters;
     this.#durations = durations;
     this.#log = log;
-    this.#ended = ended;
+    this.#last = last;
   }
 
   // Connections and handshakes
@@ -45,9 +50,15 @@ export class Recorder {
     this.#counters.httpAnswered(status);
   }
 
-  handshakeAnswered(outcome: HandshakeOutcome, seconds: number, facts: HandshakeFacts): void {
+  handshakeAnswered(
+    outcome: HandshakeOutcome,
+    seconds: number,
+    facts: HandshakeFacts,
+    marks: HandshakeMarks,
+  ): void {
     this.#counters.handshakeAnswered(outcome, facts.route);
     this.#durations.handshakeAnswered(outcome, seconds);
+    this.#last.handshakes.add(outcome, seconds, facts, marks, Date.now());
     if (outcome !== 'accepted') this.#log.handshakeRefused(outcome, facts);
   }
 
@@ -98,7 +109,7 @@ export class Recorder {
     this.#counters.sessionEnded(session.reason, session.code);
     this.#durations.sessionEnded(session.reason, session.seconds);
     this.#log.sessionEnded(session);
-    this.#ended.add(session, Date.now());
+    this.#last.ended.add(session, Date.now());
   }
 
   sessionsCut(sessions: number): void {

@@ -21,7 +21,7 @@ const ENDS = {
   trouble: { perSecond: 10, burst: 100 },
 } as const;
 /** Most of a cause is our own words, and what to do is at their end. */
-const MAX_CAUSE_CHARACTERS = 256;
+export const MAX_CAUSE_CHARACTERS = 256;
 
 /**
  * Writes the two kinds of line that operators live by (a session ended, a handshake was refused); at debug also that a

@@ -3,23 +3,31 @@ import { type Snapshot, type StatusNow, type StatusParts, snapshotOf } from './s
 import type { EndedSessions } from './status/ended-sessions.ts';
 import { type InstanceStatus, instanceStatus } from './status/instance.ts';
 import { RateMeter } from './status/rates.ts';
+import type { HandshakeRow, RecentHandshakes } from './status/recent-handshakes.ts';
 import { pageOf, type SessionQuery } from './status/session-query.ts';
-import { type EndedRow, endedRow, type OpenRow, openRow } from './status/session-rows.ts';
+import { type EndedRow, endedRow, handshakeOf, type OpenRow, openRow } from './status/session-rows.ts';
 
 /** `active`: open now; `kept`: ended and remembered; `matched`: rows on all pages. */
 export type SessionList = Readonly<Record<'active' | 'kept' | 'matched', number>> & {
   readonly sessions: readonly (OpenRow | EndedRow)[];
 };
 type Inspected = { readonly inspection: InspectionFacts | { readonly level: 'off' } };
-export type SessionDetail = (OpenRow & Inspected) | EndedRow;
+type Opening = { readonly handshake: ReturnType<typeof handshakeOf> };
+export type SessionDetail = ((OpenRow & Inspected) | EndedRow) & Opening;
+export type HandshakeList = { readonly handshakes: readonly HandshakeRow[] };
+
+export type ShownParts = StatusParts & {
+  readonly ended: EndedSessions;
+  readonly handshakes: RecentHandshakes;
+};
 
 /** What is shown of a running gateway, read at the moment when somebody asks. */
 export class Status {
-  readonly #parts: StatusParts & { readonly ended: EndedSessions };
+  readonly #parts: ShownParts;
   readonly #now: () => StatusNow;
   readonly #rates = new RateMeter(performance.now());
 
-  constructor(parts: StatusParts & { readonly ended: EndedSessions }, now: () => StatusNow) {
+  constructor(parts: ShownParts, now: () => StatusNow) {
     this.#parts = parts;
     this.#now = now;
   }
@@ -55,9 +63,16 @@ export class Status {
   session(id: number): SessionDetail | undefined {
     const { ended, inspected, sessions } = this.#parts;
     const session = sessions.get(id);
-    if (session !== undefined)
-      return { ...openRow(session), inspection: inspected.factsOf(id) ?? { level: 'off' } };
+    if (session !== undefined) {
+      const inspection = inspected.factsOf(id) ?? { level: 'off' };
+      return { ...openRow(session), handshake: handshakeOf(session.facts), inspection };
+    }
     const one = ended.get(id);
-    return one && endedRow(one);
+    return one && { ...endedRow(one), handshake: handshakeOf(one.session.facts) };
+  }
+
+  /** The last opening handshakes, the last one first. */
+  handshakes(): HandshakeList {
+    return { handshakes: this.#parts.handshakes.rows() };
   }
 }

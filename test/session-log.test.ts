@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { CLOSE_REASONS, type CloseReason } from '../src/close-reason.ts';
+import { NO_MARKS } from '../src/handshake-steps.ts';
 import { createLog } from '../src/log.ts';
 import type { EndedSession } from '../src/session/session-contract.ts';
 import { SessionLog } from '../src/session-log.ts';
@@ -22,6 +23,8 @@ const ended = (reason: CloseReason, id: number): EndedSession => ({
     route: 'default',
     upstream: 'n:4222',
     natsClientId: undefined,
+    ...NO_MARKS,
+    acceptedUs: 0,
   },
   reason,
   code: 1008,

@@ -5,6 +5,7 @@ import type { Exchange } from '../private-http/exchange.ts';
 import { PrivateServer } from '../private-http/server.ts';
 import { type Access, guardApi } from './api/access.ts';
 import { addConfig, type ConfigSource } from './api/config.ts';
+import { addHandshakes, type HandshakesSource } from './api/handshakes.ts';
 import { addInstance, type InstanceSource } from './api/instance.ts';
 import { addKicks, type KickSource } from './api/kick.ts';
 import { addLog, type LogSource } from './api/log.ts';
@@ -23,6 +24,7 @@ const PROBES = ['/livez', '/readyz', '/healthz'];
 /** What the pages show, and what the API does; read at each request. */
 export type AdminSource = InstanceSource &
   SessionsSource &
+  HandshakesSource &
   KickSource &
   ConfigSource &
   LogSource &
@@ -132,6 +134,7 @@ export class AdminServer {
     guardApi(routes, access);
     addInstance(routes, source);
     addSessions(routes, source);
+    addHandshakes(routes, source);
     addKicks(routes, source);
     addConfig(routes, source);
     addLog(routes, source);

@@ -9,7 +9,8 @@ const PAGES: readonly (readonly [path: string, says: string])[] = [
   ['/api/log', 'the level of the log; PUT {"level": "debug"} sets it until the next reload'],
   ['/api/reload', 'POST: read the configuration again'],
   ['/api/sessions', 'who is connected; ?state=ended: who was; ?sort=, ?user= and more: docs/operations.md'],
-  ['/api/sessions/ID', 'one of them, with what inspection saw'],
+  ['/api/sessions/ID', 'one of them, with its handshake and what inspection saw'],
+  ['/api/handshakes', 'what the last 200 handshakes were answered, and what took how long'],
   ['/api/sessions/ID/kick', 'POST: end it'],
   [
     '/api/sessions/kick',

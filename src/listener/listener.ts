@@ -3,6 +3,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import { TLSSocket, type TlsOptions } from 'node:tls';
 import type { ListenAddress } from '../config/config.ts';
 import type { HandshakeOutcome, Refusal } from '../handshake-outcome.ts';
+import { NO_MARKS } from '../handshake-steps.ts';
 import type { HeadLimits } from '../net/http-head.ts';
 import type { TrustedProxies } from '../net/networks.ts';
 import type { Endpoint } from '../net/proxy-protocol.ts';
@@ -222,12 +223,12 @@ export class Listener {
     this.#pending.delete(connection);
     const timeLeftMs = Math.max(0, this.#limits.handshakeMs - (performance.now() - acceptedAtMs));
     const observer: HandshakeObserver = {
-      onOutcome: (outcome, seconds, facts) => {
+      onOutcome: (outcome, seconds, facts, marks) => {
         const isAnswered = outcome !== 'accepted' || facts.asks !== undefined;
         if (isAnswered) this.#countAnswer(outcome);
         else this.#forget(connection);
         if (isAnswered && !socket.destroyed) this.#pending.answered(connection);
-        if (facts.asks === undefined) this.#observer.onOutcome(outcome, seconds, facts);
+        if (facts.asks === undefined) this.#observer.onOutcome(outcome, seconds, facts, marks);
         else this.#observer.onExplained(outcome);
       },
     };
@@ -265,7 +266,8 @@ export class Listener {
       this.#pending.answered(connection);
     }
     const clientAddress = connection.peer.address;
-    this.#observer.onOutcome(outcome, seconds, { clientAddress, origin: undefined, ...facts });
+    const known = { clientAddress, origin: undefined, ...facts };
+    this.#observer.onOutcome(outcome, seconds, known, NO_MARKS);
   }
 
   /** Nothing of a handshake survives its 101. */

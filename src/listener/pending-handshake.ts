@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { HandshakeOutcome, Refusal } from '../handshake-outcome.ts';
+import type { HandshakeMarks } from '../handshake-steps.ts';
 import type { Endpoint } from '../net/proxy-protocol.ts';
 import { answer, answerExplained } from './answer.ts';
 import type { Explanation } from './explanation-answer.ts';
@@ -29,7 +30,8 @@ export type HandshakeFacts = {
 
 /** Told once for each opening handshake, when it has been answered or abandoned. */
 export type HandshakeObserver = {
-  onOutcome(outcome: HandshakeOutcome, seconds: number, facts: HandshakeFacts): void;
+  /** `marks`: valid during the call. */
+  onOutcome(outcome: HandshakeOutcome, seconds: number, facts: HandshakeFacts, marks: HandshakeMarks): void;
 };
 
 /**
@@ -39,10 +41,15 @@ export type HandshakeObserver = {
  *
  * The socket is nobody else's until `accept` has returned.
  */
-export class PendingHandshake {
+export class PendingHandshake implements HandshakeMarks {
   readonly request: IncomingMessage;
   readonly socket: Socket;
   readonly facts: HandshakeFacts;
+  readonly requestUs: number;
+  /** Set by those who take the steps, as the others. */
+  admittedUs = 0;
+  authorizedUs = 0;
+  dialledUs = 0;
   readonly #startedAtMs: number;
   readonly #observer: HandshakeObserver;
   readonly #abort = new AbortController();
@@ -60,6 +67,7 @@ export class PendingHandshake {
     this.socket = request.socket;
     this.facts = facts;
     this.#startedAtMs = startedAtMs;
+    this.requestUs = this.microseconds;
     this.#observer = observer;
     this.#deadline = setTimeout(() => this.refuse('timeout'), timeLeftMs);
     this.socket
@@ -87,7 +95,7 @@ export class PendingHandshake {
     if (outcome === 'client_abort') this.socket.destroy();
     else if (asks === undefined) answer(this.socket, outcome, { retryAfterSeconds });
     else answerExplained(this.socket, { outcome, detail: more.detail }, asks.origin, retryAfterSeconds);
-    this.#observer.onOutcome(outcome, this.seconds, { ...this.facts, ...more });
+    this.#observer.onOutcome(outcome, this.seconds, { ...this.facts, ...more }, this);
     this.#abort.abort(outcome);
   }
 
@@ -95,7 +103,7 @@ export class PendingHandshake {
   explain(granted: Omit<Explanation, 'outcome'>): void {
     if (!this.#settle()) return;
     answerExplained(this.socket, { outcome: 'accepted', ...granted }, this.facts.asks?.origin);
-    this.#observer.onOutcome('accepted', this.seconds, this.facts);
+    this.#observer.onOutcome('accepted', this.seconds, this.facts, this);
   }
 
   /**
@@ -105,7 +113,7 @@ export class PendingHandshake {
   accept(upgrade: () => boolean): boolean {
     if (!this.#settle()) return false;
     const accepted = upgrade();
-    this.#observer.onOutcome(accepted ? 'accepted' : 'client_abort', this.seconds, this.facts);
+    this.#observer.onOutcome(accepted ? 'accepted' : 'client_abort', this.seconds, this.facts, this);
     return accepted;
   }
 
@@ -124,6 +132,11 @@ export class PendingHandshake {
   /** Since the connection was accepted. */
   get seconds(): number {
     return (performance.now() - this.#startedAtMs) / 1000;
+  }
+
+  /** Likewise, for a mark: whole, and never 0. */
+  get microseconds(): number {
+    return Math.ceil((performance.now() - this.#startedAtMs) * 1000) || 1;
   }
 
   #onData = (): void => this.refuse('early_data');

@@ -2,14 +2,19 @@
 import type { Socket } from 'node:net';
 import type { BufferPool } from '../bytes/buffer-pool.ts';
 import type { CloseReason } from '../close-reason.ts';
+import type { HandshakeMarks } from '../handshake-steps.ts';
 import type { TimerWheel } from '../timer-wheel.ts';
 import type { LivenessLimits } from './liveness.ts';
 import type { HeldBytes, Traffic } from './pipe.ts';
 import type { ReadTurns } from './read-turns.ts';
 import type { Queues } from './stall-watch.ts';
 
-/** Who is connected to what: for the log line and the live view. */
-export type SessionFacts = {
+/**
+ * Who is connected to what: for the log line and the live view. How long its handshake took is among these facts, since
+ * another object would live as long.
+ */
+export type SessionFacts = HandshakeMarks & {
+  readonly acceptedUs: number;
   readonly id: number;
   readonly clientAddress: string;
   readonly origin: string | undefined;

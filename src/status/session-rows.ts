@@ -1,3 +1,4 @@
+import { stepsMs } from '../handshake-steps.ts';
 import { foreignText } from '../log.ts';
 import type { Session } from '../session/session.ts';
 import type { SessionFacts } from '../session/session-contract.ts';
@@ -60,4 +61,10 @@ const whoOf = ({
   route,
   upstream,
   natsClientId,
+});
+
+/** How long its handshake took, from the connection of the client on. */
+export const handshakeOf = (facts: SessionFacts) => ({
+  ms: facts.acceptedUs / 1000,
+  steps: stepsMs(facts, facts.acceptedUs),
 });

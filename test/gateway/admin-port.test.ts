@@ -36,6 +36,7 @@ class Admin implements AsyncDisposable {
         gateway: () => ({ state: 'ready' }) as InstanceStatus,
         sessions: () => ({ active: 0, kept: 0, matched: 0, sessions: [] }),
         session: () => undefined,
+        handshakes: () => ({ handshakes: [] }),
       },
       metrics: async () => {
         ask('metrics');

@@ -193,10 +193,16 @@ describe('secrets', () => {
       await scrape(gateway),
       await scrape(gateway, 'application/openmetrics-text'),
       await status(gateway, `Bearer ${secrets['adminToken']}`),
+      ...(await Promise.all(
+        ['/api/sessions?state=ended', '/api/sessions/1', '/api/handshakes'].map((path) =>
+          admin(gateway, path, { Authorization: `Bearer ${secrets['adminToken']}` }),
+        ),
+      )),
       await admin(gateway, `/${secrets['path']}?${secrets['query']}`),
       ...gateway.log.text,
     );
     assert.ok(seen.length > 30);
+    assert.ok(seen.some((text) => text.includes('"outcome": "origin_malformed"')));
     for (const [place, secret] of Object.entries(secrets)) {
       const found = seen.filter((text) => text.toLowerCase().includes(secret.toLowerCase()));
       assert.deepEqual([place, found], [place, []]);

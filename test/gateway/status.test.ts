@@ -88,3 +88,48 @@ test('totals, rates and rows of sessions name directions in one way', async () =
   client.send(closeFrame(1000));
   await gateway.log.ended();
 });
+
+test('how long a handshake took is known by its steps: of a session, open or ended, and of a refusal', async () => {
+  await using upstream = await FakeUpstream.start();
+  await using gateway = await startTestGateway(upstream.port);
+  await using client = await RawClient.open(gateway.port);
+  const STEPS = ['request', 'admit', 'authorize', 'dial', 'accept'];
+  const expectSteps = ({ ms, steps }: Json): void => {
+    assert.deepEqual(Object.keys(steps), STEPS);
+    const sum = Object.values(steps as Record<string, number>).reduce((total, one) => total + one, 0);
+    assert.ok(ms > 0 && Math.abs(ms - sum) < 0.01, `${sum} of ${ms}`);
+    assert.ok(steps.dial > 0);
+  };
+  const open = await get(gateway, '/api/sessions/1');
+  expectSteps(open['handshake']);
+  client.send(closeFrame(1000));
+  await gateway.log.ended();
+  const ended = await get(gateway, '/api/sessions/1');
+  assert.deepEqual([ended['state'], ended['reason'], ended['code']], ['ended', 'client_closed', 1000]);
+  assert.deepEqual(ended['handshake'], open['handshake']);
+
+  await using stranger = await RawClient.connect(gateway.port);
+  stranger.send(handshakeRequest({ headers: { Origin: 'https://evil.example' } }));
+  assert.equal((await stranger.answer()).status, 403);
+  const { handshakes } = await get(gateway, '/api/handshakes');
+  const [refused, accepted] = handshakes;
+  assert.equal(handshakes.length, 2);
+  assert.deepEqual(
+    [refused.outcome, refused.client, refused.origin, Object.keys(refused.steps)],
+    ['origin_not_listed', '127.0.0.1', 'https://evil.example', ['request']],
+  );
+  assert.match(refused.at, ISO);
+  assert.deepEqual([accepted.outcome, accepted.route], ['accepted', 'default']);
+  expectSteps(accepted);
+});
+
+test('the step in which a handshake ends is its last', async () => {
+  await using upstream = await FakeUpstream.start({ greeting: 'HTTP/1.1 400 Bad Request\r\n\r\n' });
+  await using gateway = await startTestGateway(upstream.port);
+  await using client = await RawClient.connect(gateway.port);
+  client.send(handshakeRequest());
+  assert.equal((await client.answer()).status, 502);
+  const { handshakes } = await get(gateway, '/api/handshakes');
+  assert.deepEqual(Object.keys(handshakes[0].steps), ['request', 'admit', 'authorize', 'dial']);
+  assert.match(handshakes[0].cause, /^127\.0\.0\.1:\d+: /);
+});

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { connect, Socket } from 'node:net';
 import { test } from 'node:test';
 import { BufferPool } from '../../src/bytes/buffer-pool.ts';
+import { NO_MARKS } from '../../src/handshake-steps.ts';
 import { createLog } from '../../src/log.ts';
 import { Overload } from '../../src/session/overload.ts';
 import { Traffic } from '../../src/session/pipe.ts';
@@ -84,6 +85,8 @@ async function session(upstream: FakeUpstream): Promise<{
     route: 'default',
     upstream: 'u',
     natsClientId: undefined,
+    ...NO_MARKS,
+    acceptedUs: 0,
   };
   const running = new Session(facts, client, socket, {
     pool: new BufferPool({ slots: 1 }),

@@ -1,14 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { readSessionQuery } from '../../src/admin/api/session-query.ts';
+import { NO_MARKS } from '../../src/handshake-steps.ts';
 import type { InspectionTotals } from '../../src/inspect/inspection-totals.ts';
 import type { Session } from '../../src/session/session.ts';
 import type { EndedSession } from '../../src/session/session-contract.ts';
 import { Sessions } from '../../src/session/sessions.ts';
-import type { StatusNow, StatusParts } from '../../src/snapshot.ts';
+import type { StatusNow } from '../../src/snapshot.ts';
 import { EndedSessions } from '../../src/status/ended-sessions.ts';
 import type { SessionQuery } from '../../src/status/session-query.ts';
-import { Status } from '../../src/status.ts';
+import { type ShownParts, Status } from '../../src/status.ts';
 
 type Values = Partial<{ user: string; origin: string; clientAddress: string; bytes: number; waits: number }>;
 
@@ -41,10 +42,7 @@ function setup(values: Iterable<Values>) {
     sessions.add(session as unknown as Session, { release: () => {} });
   }
   const parts = { sessions, ended, inspected: { factsOf: () => undefined } as unknown as InspectionTotals };
-  const status = new Status(
-    parts as unknown as StatusParts & { ended: EndedSessions },
-    () => ({}) as StatusNow,
-  );
+  const status = new Status(parts as unknown as ShownParts, () => ({}) as StatusNow);
   const list = (query: Record<string, string>) => status.sessions(read(query));
   const ids = (query: Record<string, string>) => list(query).sessions.map(({ id }) => id);
   return { status, ended, reads, list, ids };
@@ -63,6 +61,8 @@ const end = (id: number, more: Partial<EndedSession> = {}): EndedSession => ({
     route: 'default',
     upstream: 'a:4222',
     natsClientId: id,
+    ...NO_MARKS,
+    acceptedUs: 0,
   },
   reason: 'client_closed',
   code: 1000,

@@ -1,8 +1,8 @@
 import {
   FILTER_FIELDS,
   type FilterField,
-  SORT_KEYS,
   type SessionQuery,
+  SORT_KEYS,
   type SortKey,
 } from '../../status/session-query.ts';
 

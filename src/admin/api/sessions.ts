@@ -22,4 +22,9 @@ export function addSessions(routes: Routes, source: SessionsSource): void {
 }
 
 export const noSession = (exchange: Exchange): Promise<Response> =>
-  refuse(exchange, 404, 'no_session', 'no such session is open, nor among the last that ended; see /api/sessions.');
+  refuse(
+    exchange,
+    404,
+    'no_session',
+    'no such session is open, nor among the last that ended; see /api/sessions.',
+  );
