@@ -18,6 +18,7 @@ COPY LICENSE ./
 COPY bin ./bin
 COPY scripts ./scripts
 COPY src ./src
+COPY web ./web
 RUN node scripts/build-image.ts
 
 FROM ${RUNTIME_IMAGE}

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { build } from 'esbuild';
+import { buildPage } from './build-web.ts';
 
 const run = promisify(execFile);
 
@@ -37,11 +38,8 @@ export async function buildImageFiles(root: string): Promise<string> {
     metafile: true,
     logLevel: 'warning',
   });
-  const packages = new Set<string>();
-  for (const input of Object.keys(metafile.inputs)) {
-    const name = /^node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(input)?.[1];
-    if (name !== undefined) packages.add(name);
-  }
+  const ofPage = packagesOf(await buildPage(root, 'status', join(target, 'dist', 'web', 'status')));
+  const packages = new Set([...packagesOf(Object.keys(metafile.inputs)), ...ofPage]);
   const manifest = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as Record<string, unknown>;
   const { name, version, license, type } = manifest;
   await writeFile(join(target, 'package.json'), json({ name, version, license, type }));
@@ -49,8 +47,14 @@ export async function buildImageFiles(root: string): Promise<string> {
   // What runs first: it hears signals while the program is still being read.
   await cp(join(root, 'bin'), join(target, 'bin'), { recursive: true });
   await writeFile(join(target, 'THIRD-PARTY-LICENSES'), await licences(root, [...packages].toSorted()));
-  await writeFile(join(target, 'sbom.cdx.json'), await billOfMaterials(root));
+  await writeFile(join(target, 'sbom.cdx.json'), await billOfMaterials(root, ofPage));
   return target;
+}
+
+/** The packages that these files are of. */
+function packagesOf(inputs: readonly string[]): ReadonlySet<string> {
+  const names = inputs.map((input) => /^node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(input)?.[1]);
+  return new Set(names.filter((name) => name !== undefined));
 }
 
 async function licences(root: string, packages: readonly string[]): Promise<string> {
@@ -65,13 +69,13 @@ async function licences(root: string, packages: readonly string[]): Promise<stri
   return (await Promise.all(texts)).join(`\n${'-'.repeat(72)}\n\n`);
 }
 
-/** CycloneDX of npm, without what differs from run to run. */
-async function billOfMaterials(root: string): Promise<string> {
+/** CycloneDX of npm, without what differs from run to run. `bundled`: packages of development that a page holds. */
+async function billOfMaterials(root: string, bundled: ReadonlySet<string>): Promise<string> {
   await using temporary = await mkdtempDisposable(join(tmpdir(), 'natsgate-sbom-'));
   // npm names the program by its folder.
   const folder = join(temporary.path, 'natsgate');
   await mkdir(folder);
-  await writeProductionOnly(root, folder);
+  await writeProductionOnly(root, folder, bundled);
   const args = ['sbom', '--sbom-format', 'cyclonedx', '--package-lock-only'];
   const { stdout } = await run('npm', args, { cwd: folder, maxBuffer: 64 * 1024 * 1024 });
   const { serialNumber: _, metadata, ...bill } = JSON.parse(stdout) as Record<string, unknown>;
@@ -80,23 +84,30 @@ async function billOfMaterials(root: string): Promise<string> {
 }
 
 /** With `--omit dev` npm 11 also leaves out packages of production that one of development needs as well. */
-async function writeProductionOnly(root: string, folder: string): Promise<void> {
+async function writeProductionOnly(
+  root: string,
+  folder: string,
+  bundled: ReadonlySet<string>,
+): Promise<void> {
   const read = async (name: string): Promise<Manifest> =>
     JSON.parse(await readFile(join(root, name), 'utf8')) as Manifest;
-  const [{ devDependencies: _, ...manifest }, lock] = [
+  const [{ devDependencies = {}, ...manifest }, lock] = [
     await read('package.json'),
     await read('package-lock.json'),
   ];
   const packages = Object.entries(lock.packages ?? {}).flatMap(([path, { devDependencies: __, ...entry }]) =>
-    entry.dev === true ? [] : [[path, entry] as const],
+    entry.dev === true && !bundled.has(path.replace('node_modules/', '')) ? [] : [[path, entry] as const],
   );
-  await writeFile(join(folder, 'package.json'), json(manifest));
+  const ofPages = Object.entries(devDependencies).filter(([name]) => bundled.has(name));
+  const dependencies = { ...manifest.dependencies, ...Object.fromEntries(ofPages) };
+  await writeFile(join(folder, 'package.json'), json({ ...manifest, dependencies }));
   const ours = { ...lock, packages: Object.fromEntries(packages) };
   await writeFile(join(folder, 'package-lock.json'), json(ours));
 }
 
 type Manifest = Readonly<Record<string, unknown>> & {
-  readonly devDependencies?: unknown;
+  readonly dependencies?: Readonly<Record<string, string>>;
+  readonly devDependencies?: Readonly<Record<string, string>>;
   readonly packages?: Readonly<
     Record<string, { readonly dev?: boolean; readonly devDependencies?: unknown }>
   >;

@@ -1,44 +1,52 @@
 import { cp, mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
-const LICENSES =
-  '/*! Contains @nats-io/nats-core (Copyright The NATS Authors, Apache-2.0) and tweetnacl (public domain). */';
+/** What is bundled, by page: bundles carry no text of a licence. */
+const LICENSES: Readonly<Record<string, string>> = {
+  demo: '/*! Contains @nats-io/nats-core (Copyright The NATS Authors, Apache-2.0) and tweetnacl (public domain). */',
+  status:
+    '/*! Contains preact, @preact/signals and @preact/signals-core (Copyright Jason Miller and the Preact Team, MIT). */',
+};
 
-/**
- * Bundles every page below `web/` (a folder with an index.html) to `dist/web/<page>/`: its scripts and style
- * sheets minified, the rest copied. A page is built beside its place and then put there whole, so that whoever
- * serves it meanwhile never sees half of it.
- */
+/** Builds every page below `web/` (a folder with an index.html) to `dist/web/<page>/`. */
 export async function buildWeb(root: string): Promise<void> {
   const web = join(root, 'web');
   for (const entry of await readdir(web, { withFileTypes: true })) {
     if (!entry.isDirectory()) continue;
     const files = await readdir(join(web, entry.name));
     if (files.includes('index.html'))
-      await buildPage(join(web, entry.name), files, join(root, 'dist', 'web', entry.name));
+      await buildPage(root, entry.name, join(root, 'dist', 'web', entry.name));
   }
 }
 
-async function buildPage(source: string, files: readonly string[], target: string): Promise<void> {
+/**
+ * One page: its script, its style sheet and the script before the first paint minified, the rest copied. It is built
+ * beside its place and then put there whole, so that whoever serves it meanwhile never sees half of it. Gives the files
+ * that went into it.
+ */
+export async function buildPage(root: string, name: string, target: string): Promise<readonly string[]> {
+  const source = join(root, 'web', name);
   await mkdir(join(target, '..'), { recursive: true });
   const work = await mkdtemp(`${target}-`);
   try {
     const page = join(work, 'page');
-    // What index.html names: the page's own script and style sheet, and scripts that must run before the first paint.
-    const names = [`${basename(target)}.ts`, `${basename(target)}.css`];
-    const entryPoints = files.filter((file) => names.includes(file) || file.startsWith('early-'));
     const { metafile } = await build({
-      absWorkingDir: source,
-      entryPoints,
+      absWorkingDir: root,
+      // What index.html names.
+      entryPoints: [
+        { in: join(source, `${name}.ts`), out: name },
+        { in: join(source, `${name}.css`), out: name },
+        { in: join(root, 'web', 'shared', 'early-theme.ts'), out: 'early-theme' },
+      ],
       outdir: page,
       bundle: true,
       minify: true,
       platform: 'browser',
       format: 'esm',
       target: ['es2022', 'chrome123', 'firefox120', 'safari17.5'],
-      banner: { js: LICENSES },
+      banner: { js: LICENSES[name] ?? '' },
       metafile: true,
       logLevel: 'warning',
     });
@@ -47,9 +55,10 @@ async function buildPage(source: string, files: readonly string[], target: strin
       if (external !== undefined)
         throw new Error(`${file} still imports ${external.path}, which no browser has`);
     }
-    for (const file of files.filter((file) => /\.(html|svg)$/.test(file)))
-      await cp(join(source, file), join(page, file));
+    await cp(join(source, 'index.html'), join(page, 'index.html'));
+    await cp(join(root, 'web', 'shared', 'icon.svg'), join(page, 'icon.svg'));
     await putInPlace(page, target, join(work, 'old'));
+    return Object.keys(metafile.inputs);
   } finally {
     await rm(work, { recursive: true, force: true });
   }

@@ -22,6 +22,8 @@ export type GatewayOptions = Machine &
   PartsOptions & {
     /** Dials each upstream once at the start, and each new one after a reload. The log says which servers answered. */
     readonly firstDial?: boolean;
+    /** As `pageFile` of the admin port; without it there is no status page. */
+    readonly pageFile?: AdminSource['pageFile'];
     /** Where the configuration comes from; without it there is no reload. */
     readonly source?: Omit<ReloaderOptions, 'apply' | 'log'>;
   };
@@ -265,6 +267,10 @@ export class Gateway implements AdminSource {
 
   get notReady(): string | undefined {
     return this.#state === 'ready' ? this.#runtime.notReady : this.#state;
+  }
+
+  async pageFile(name: string): Promise<Buffer<ArrayBuffer> | undefined> {
+    return this.#options.pageFile?.(name);
   }
 
   metrics(openMetrics: boolean): Promise<MetricsText> {

@@ -27,6 +27,7 @@ import type { ProcessReading } from './snapshot.ts';
  * A command imports what it needs when it runs: a probe and `--version` are quick, and load no gateway.
  */
 const files = new FileReader();
+const MOST_PAGE_BYTES = 1024 * 1024;
 const complain = (line: string): void => void process.stderr.write(`${printable(line)}\n`);
 const say = (line: string): void => void process.stdout.write(`${printable(line)}\n`);
 
@@ -142,6 +143,7 @@ async function runServe(flags: Flags): Promise<number> {
     fileDescriptorLimit: await readDescriptorLimit(),
     readMemory,
     readProcess,
+    pageFile,
     version: version(),
     nodeVersion: process.versions.node,
   });
@@ -202,7 +204,7 @@ async function runDev(): Promise<number> {
       print: (text) => void process.stdout.write(text),
       colours: process.stdout.isTTY && wantsColour(),
       signal: interrupted.signal,
-      about: { readProcess, version: version(), nodeVersion: process.versions.node },
+      about: { readProcess, pageFile, version: version(), nodeVersion: process.versions.node },
     });
     return await untilEnded(
       ends,
@@ -231,6 +233,13 @@ async function untilEnded(
   });
   await Promise.race([end(signal), stopped]);
   return code;
+}
+
+/** Of the status page, whose folder is one above both `src/` and `dist/`, too. */
+async function pageFile(name: string): Promise<Buffer<ArrayBuffer> | undefined> {
+  const path = fileURLToPath(new URL(`../dist/web/status/${name}`, import.meta.url));
+  const file = await files.read(path, MOST_PAGE_BYTES);
+  return file.ok ? Buffer.from(file.bytes) : undefined;
 }
 
 /** From package.json, which lies one folder above both `src/` and `dist/`. */

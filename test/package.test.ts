@@ -105,13 +105,15 @@ test('the published package', { timeout: 240_000 }, async (t) => {
     await exec('npm', install, { cwd: folder.path, timeout: 200_000 });
   });
 
-  await t.test('holds the program and the page, and neither sources nor tests', () => {
+  await t.test('holds the program and the pages, and neither sources nor tests', () => {
     for (const file of [
       'package.json',
       'bin/natsgate.js',
       'dist/natsgate.js',
       'dist/web/demo/index.html',
       'dist/web/demo/demo.js',
+      'dist/web/status/index.html',
+      'dist/web/status/status.js',
     ]) {
       assert.ok(files.includes(file), `${file} is missing`);
     }

@@ -1,9 +1,9 @@
 import type { AdminConfig, ListenAddress } from '../config/config.ts';
-import { answer, takesGzip, wantsHtml } from '../private-http/answer.ts';
+import { answer, takesGzip } from '../private-http/answer.ts';
 import type { Deadlines, DropReason } from '../private-http/connection.ts';
 import type { Exchange } from '../private-http/exchange.ts';
 import { PrivateServer } from '../private-http/server.ts';
-import { type Access, guardApi } from './api/access.ts';
+import { type Access, guardApi, isOpenTo } from './api/access.ts';
 import { addConfig, type ConfigSource } from './api/config.ts';
 import { addHandshakes, type HandshakesSource } from './api/handshakes.ts';
 import { addInstance, type InstanceSource } from './api/instance.ts';
@@ -12,10 +12,10 @@ import { addLog, type LogSource } from './api/log.ts';
 import { addLogin } from './api/login.ts';
 import { addReload, type ReloadSource } from './api/reload.ts';
 import { addSessions, type SessionsSource } from './api/sessions.ts';
-import { asHtml, asText } from './index-page.ts';
 import { Logins } from './logins.ts';
 import { MetricsPage, type MetricsText } from './metrics-page.ts';
 import { ScrapeRhythm } from './scrape-rhythm.ts';
+import { addStatusPage, type StatusPageSource } from './status-page.ts';
 
 /** Connections of the admin port at a time, each one descriptor. */
 export const ADMIN_CONNECTIONS = 40;
@@ -25,6 +25,7 @@ const PROBES = ['/livez', '/readyz', '/healthz'];
 export type AdminSource = InstanceSource &
   SessionsSource &
   HandshakesSource &
+  StatusPageSource &
   KickSource &
   ConfigSource &
   LogSource &
@@ -34,7 +35,7 @@ export type AdminSource = InstanceSource &
     metrics(openMetrics: boolean): Promise<MetricsText>;
   };
 
-/** The admin port: health, metrics, and the API (`api/`). */
+/** The admin port: health, metrics, the API (`api/`) and the status page. */
 export class AdminServer {
   readonly #server: PrivateServer;
   #config: AdminConfig;
@@ -104,10 +105,9 @@ export class AdminServer {
   #addRoutes(): void {
     const { routes } = this.#server;
     const source = this.#source;
-    routes.get('/', (exchange) => {
-      exchange.header('Vary', 'Accept');
-      if (!wantsHtml(exchange)) return answer(exchange, asText());
-      return answer(exchange, asHtml(), { contentType: 'text/html; charset=utf-8' });
+    addStatusPage(routes, source, {
+      isOn: () => this.#config.page,
+      maySee: (exchange) => isOpenTo(exchange, this.#access),
     });
     routes.get('/livez', (exchange) => answer(exchange, 'ok\n'));
     // Two names of one answer: /healthz is what many probes ask for by default.
@@ -124,12 +124,7 @@ export class AdminServer {
   #addApi(): void {
     const { routes } = this.#server;
     const source = this.#source;
-    const access = (): Access => ({
-      token: this.#config.token,
-      logins: this.#logins,
-      isLoopback: this.#loopback,
-      isSecure: this.#config.tls !== undefined,
-    });
+    const access = (): Access => this.#access;
     addLogin(routes, access, source.log);
     guardApi(routes, access);
     addInstance(routes, source);
@@ -139,6 +134,15 @@ export class AdminServer {
     addConfig(routes, source);
     addLog(routes, source);
     addReload(routes, source);
+  }
+
+  get #access(): Access {
+    return {
+      token: this.#config.token,
+      logins: this.#logins,
+      isLoopback: this.#loopback,
+      isSecure: this.#config.tls !== undefined,
+    };
   }
 
   async #metrics(exchange: Exchange): Promise<Response> {

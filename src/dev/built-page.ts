@@ -4,15 +4,16 @@ import { pathToFileURL } from 'node:url';
 import { messageOf } from './executables.ts';
 
 /**
- * The folder of the built demo page. The published package holds it; a source checkout builds it when it is
- * missing or older than its sources. Throws one sentence that says what to run.
+ * The folder of the built demo page. The published package holds it, and the status page; a source checkout builds both
+ * when one is missing or older than its sources. Throws one sentence that says what to run.
  */
 export async function builtPage(root: string, say: (line: string) => void): Promise<string> {
-  const folder = join(root, 'dist', 'web', 'demo');
-  const builtAtMs = await newest(folder);
-  const changedAtMs = await newest(join(root, 'web', 'demo'));
-  if (builtAtMs > 0 && builtAtMs >= changedAtMs) return folder;
-  say('building the demo page');
+  const built = join(root, 'dist', 'web');
+  const folder = join(built, 'demo');
+  const builtAtMs = Math.min(await newest(folder), await newest(join(built, 'status')));
+  const sources = ['demo', 'status', 'shared'].map((name) => newest(join(root, 'web', name)));
+  if (builtAtMs > 0 && builtAtMs >= Math.max(...(await Promise.all(sources)))) return folder;
+  say('building the pages');
   try {
     // Not written as a literal: neither script nor esbuild is part of the published package.
     const script = pathToFileURL(join(root, 'scripts', 'build-web.ts')).href;
@@ -20,7 +21,7 @@ export async function builtPage(root: string, say: (line: string) => void): Prom
     await buildWeb(root);
   } catch (error) {
     const reason = messageOf(error).split('\n', 1)[0];
-    throw new Error(`the demo page is not built; run: npm install && npm run build (${reason})`, {
+    throw new Error(`the pages are not built; run: npm install && npm run build (${reason})`, {
       cause: error,
     });
   }

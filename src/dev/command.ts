@@ -4,7 +4,7 @@ import { asText } from '../log-text.ts';
 import { type Dev, type DevOptions, dev } from './dev.ts';
 
 export type DevCommand = Omit<DevOptions, 'startGateway'> & {
-  readonly about: Pick<GatewayOptions, 'version' | 'nodeVersion' | 'readProcess'>;
+  readonly about: Pick<GatewayOptions, 'version' | 'nodeVersion' | 'pageFile' | 'readProcess'>;
   /** For the log. */
   readonly print: (text: string) => void;
   readonly colours: boolean;

@@ -12,7 +12,13 @@ const DEFAULTS = {
     proxyProtocol: [],
     hosts: [],
   },
-  admin: { address: { host: '127.0.0.1', port: 8081 }, hosts: [], token: undefined, tls: undefined },
+  admin: {
+    address: { host: '127.0.0.1', port: 8081 },
+    hosts: [],
+    page: true,
+    token: undefined,
+    tls: undefined,
+  },
   origins: { allow: ['https://app.example.com'], missing: 'deny', opaque: 'deny' },
   upstream: {
     servers: [{ host: 'nats', port: 4222, name: 'nats:4222' }],
@@ -100,7 +106,7 @@ test('compression: what contradicts it, and what it would do nothing for', async
 test('every key arrives in the unit of the code', async () => {
   const { config, problems } = await load(`
 listen: {address: ":1", trustedProxies: 10.0.0.0/8, proxyProtocol: [10.1.0.0/16], hosts: [GW.example.com], health: /healthz}
-admin: {address: 2, hosts: natsgate}
+admin: {address: 2, hosts: natsgate, page: false}
 origins: {allow: [self, "*"], missing: allow, opaque: allow}
 upstream: {servers: [nats://a, nats://b:1], connectTimeout: 2s, dialTimeout: 3s, order: least-sessions, health: {url: ["http://{host}:1/h", "http://b/h"], interval: 1m}, readiness: upstream, tls: {mode: first, serverName: "[::1]", minVersion: TLSv1.3}, proxyProtocol: v1}
 limits: {sessions: 5, memory: 512MiB, sessionsPerAddress: 4, handshakesInFlight: 3, handshakesPerSecond: 2, handshakesPerSecondPerAddress: 1, headBytes: 64KiB, headLines: 256, frameBytes: 16MiB, sentFrameBytes: 1KiB, controlLineBytes: 8KiB, sessionAge: 12h, readiness: capacity}
@@ -127,6 +133,7 @@ log: {level: silent, format: text}
       admin: {
         address: { host: '127.0.0.1', port: 2 },
         hosts: ['natsgate'],
+        page: false,
         token: undefined,
         tls: undefined,
       },

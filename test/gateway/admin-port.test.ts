@@ -50,11 +50,18 @@ class Admin implements AsyncDisposable {
       configuration: () => undefined,
       log: createLog(LOG, { write: () => {} }),
       logConfig: LOG,
+      pageFile: () => Promise.resolve(undefined),
       asksWho: false,
       kickSession: () => undefined,
       kickUser: () => Promise.resolve(undefined),
     };
-    const config = { address: { host: '127.0.0.1', port: 0 }, hosts: [], token: undefined, tls: undefined };
+    const config = {
+      address: { host: '127.0.0.1', port: 0 },
+      hosts: [],
+      token: undefined,
+      tls: undefined,
+      page: true,
+    };
     this.server = new AdminServer(config, source, { ...DEADLINES, ...deadlines });
   }
 

@@ -96,6 +96,11 @@ test('the image holds the program and what belongs to it, and nothing more', () 
     '/app/THIRD-PARTY-LICENSES',
     '/app/bin/natsgate.js',
     '/app/dist/natsgate.js',
+    '/app/dist/web/status/early-theme.js',
+    '/app/dist/web/status/icon.svg',
+    '/app/dist/web/status/index.html',
+    '/app/dist/web/status/status.css',
+    '/app/dist/web/status/status.js',
     '/app/package.json',
     '/app/sbom.cdx.json',
   ]);
@@ -124,7 +129,8 @@ test('what runs first asks for signals, and the program does it before its packa
 
 test('nothing of natsgate dev is in it', () => {
   const folder = join(mountedPath, 'app', 'dist');
-  const programs = readdirSync(folder).map((file) => readFileSync(join(folder, file), 'utf8'));
+  const files = readdirSync(folder).filter((file) => file.endsWith('.js'));
+  const programs = files.map((file) => readFileSync(join(folder, file), 'utf8'));
   assert.ok(programs.some((program) => program.includes('\n// src/gateway.ts\n')));
   assert.deepEqual(
     programs.filter((program) => program.includes('\n// src/dev/')),
@@ -145,12 +151,19 @@ test('no shell, no npm, nothing that changes its user', () => {
   );
 });
 
-test('the bill of materials names every package of production', () => {
+/** Of development, and bundled into the status page. */
+const IN_PAGE = ['@preact/signals', '@preact/signals-core', 'preact'];
+
+test('the bill of materials names every package of production, and those of the page', () => {
   const lock = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8')) as {
     packages: Record<string, { version: string; dev?: boolean; optional?: boolean }>;
   };
   const expected = Object.entries(lock.packages)
-    .filter(([path, { dev, optional }]) => path !== '' && dev !== true && optional !== true)
+    .filter(
+      ([path, { dev, optional }]) =>
+        (path !== '' && dev !== true && optional !== true) ||
+        IN_PAGE.includes(path.replace('node_modules/', '')),
+    )
     .map(([path, { version }]) => `${path.replace(/^.*node_modules\//, '')}@${version}`);
   const bill = JSON.parse(readFileSync(join(mountedPath, 'app', 'sbom.cdx.json'), 'utf8')) as {
     bomFormat: string;

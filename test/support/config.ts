@@ -31,6 +31,7 @@ export function testConfig(upstreamPort: number, overrides: ConfigOverrides = {}
       hosts: [],
       token: undefined,
       tls: undefined,
+      page: true,
       ...overrides.admin,
     },
     origins: { allow: ['https://app.example.com'], missing: 'allow', opaque: 'deny', ...overrides.origins },

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { gatewayAddress, isSameGateway } from '../../web/demo/address.ts';
 import { roundTripText } from '../../web/demo/round-trip.ts';
 import { subjectEnds, subjectMatches, subjectProblem } from '../../web/demo/subject.ts';
-import { visible } from '../../web/demo/visible.ts';
+import { visible } from '../../web/shared/visible.ts';
 
 test('a subject that nats-server does not take is refused in the form, every other one is not', () => {
   for (const bad of ['', 'foo..bar', '.foo', 'foo.', 'foo bar', 'foo\tbar', 'x'.repeat(5_005)])

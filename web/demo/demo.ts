@@ -1,8 +1,10 @@
 import { errors } from '@nats-io/nats-core';
+import { byteSize } from '../shared/byte-size.ts';
+import { element } from '../shared/dom.ts';
+import { bindThemeButton } from '../shared/theme.ts';
 import { gatewayAddress, isSameGateway } from './address.ts';
 import { Connection, type ConnectionState } from './connection.ts';
 import { actOnServer, type DevConfig, fetchDevConfig, followDevServer } from './dev-server.ts';
-import { byteSize, element } from './dom.ts';
 import { showLogLine } from './gateway-log.ts';
 import { MessageList } from './message-list.ts';
 import { explainOrigin, hideNotice, showNotice } from './notice.ts';
@@ -13,7 +15,6 @@ import { Refusals } from './refusals.ts';
 import { Requesting } from './requesting.ts';
 import { RoundTrip } from './round-trip.ts';
 import { Subscriptions } from './subscriptions.ts';
-import { bindThemeButton } from './theme.ts';
 import { Timeline } from './timeline.ts';
 
 /*

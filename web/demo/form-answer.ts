@@ -1,5 +1,5 @@
-import { element } from './dom.ts';
-import { visible } from './visible.ts';
+import { element } from '../shared/dom.ts';
+import { visible } from '../shared/visible.ts';
 
 /** The line below a form that says what came of it, or what is wrong with the field. */
 export class FormAnswer {

@@ -1,5 +1,5 @@
+import { clock, element, make } from '../shared/dom.ts';
 import type { LogLine } from './dev-server.ts';
-import { clock, element, make } from './dom.ts';
 
 const MAX_LINES = 100;
 /** Fields that say the same as a line's other words, or what this page shows elsewhere. */

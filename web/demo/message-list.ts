@@ -1,5 +1,5 @@
 import type { Msg } from '@nats-io/nats-core';
-import { element } from './dom.ts';
+import { element } from '../shared/dom.ts';
 import { type Entry, MessageRow } from './message-row.ts';
 import type { PayloadFormat } from './payload.ts';
 

@@ -1,8 +1,9 @@
 import type { Msg } from '@nats-io/nats-core';
-import { byteSize, clock, make } from './dom.ts';
+import { byteSize } from '../shared/byte-size.ts';
+import { clock, make } from '../shared/dom.ts';
+import { visible } from '../shared/visible.ts';
 import { type PayloadFormat, payloadPreview, payloadText } from './payload.ts';
 import { subjectEnds } from './subject.ts';
-import { visible } from './visible.ts';
 
 export type Entry = { readonly at: Date; readonly message: Msg };
 

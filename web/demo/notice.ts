@@ -1,4 +1,4 @@
-import { element, make } from './dom.ts';
+import { element, make } from '../shared/dom.ts';
 import { sentenceOf } from './reasons.ts';
 
 /** The one line above the cards, for what concerns the whole page. */

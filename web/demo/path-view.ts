@@ -1,8 +1,8 @@
 import type { ServerInfo } from '@nats-io/nats-core';
+import { element } from '../shared/dom.ts';
+import { visible } from '../shared/visible.ts';
 import type { ConnectionState } from './connection.ts';
-import { element } from './dom.ts';
 import { roundTripText } from './round-trip.ts';
-import { visible } from './visible.ts';
 
 /** One dot a direction in this time, however much travels. */
 const DOT_INTERVAL_MS = 150;

@@ -1,5 +1,6 @@
 import type { NatsConnection } from '@nats-io/nats-core';
-import { byteSize, element } from './dom.ts';
+import { byteSize } from '../shared/byte-size.ts';
+import { element } from '../shared/dom.ts';
 import { FormAnswer } from './form-answer.ts';
 import { subjectProblem } from './subject.ts';
 

@@ -1,4 +1,5 @@
-import { byteSize, element } from './dom.ts';
+import { byteSize } from '../shared/byte-size.ts';
+import { element } from '../shared/dom.ts';
 
 const TICK_MS = 500;
 /** 30 seconds. */

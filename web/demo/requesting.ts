@@ -1,5 +1,5 @@
 import { errors, type NatsConnection, type Subscription } from '@nats-io/nats-core';
-import { element, make } from './dom.ts';
+import { element, make } from '../shared/dom.ts';
 import { payloadPreview } from './payload.ts';
 import { subjectProblem } from './subject.ts';
 

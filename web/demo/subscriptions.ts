@@ -1,5 +1,5 @@
 import type { Msg, NatsConnection, Subscription } from '@nats-io/nats-core';
-import { element, make } from './dom.ts';
+import { element, make } from '../shared/dom.ts';
 import { FormAnswer } from './form-answer.ts';
 import { subjectMatches, subjectProblem } from './subject.ts';
 

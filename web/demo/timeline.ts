@@ -1,5 +1,5 @@
+import { clock, element, make } from '../shared/dom.ts';
 import type { LogLine } from './dev-server.ts';
-import { clock, element, make } from './dom.ts';
 import { outcomeTitle, type SocketEnd, sentenceOf, sentenceOfCode, tokenOf } from './reasons.ts';
 import type { Refusal } from './refusals.ts';
 

@@ -23,11 +23,17 @@ export function guardApi(routes: Routes, access: () => Access): void {
   routes.use('/api/*', async (exchange, next) => unauthorized(exchange, access()) ?? next());
 }
 
+/** Whether the request may read what is below /api. */
+export function isOpenTo(exchange: Exchange, access: Access): boolean {
+  const { token, isLoopback } = access;
+  if (token === undefined) return isLoopback;
+  return hasToken(exchange, token) || loginOf(exchange, access) !== undefined;
+}
+
 function unauthorized(exchange: Exchange, access: Access): Promise<Response> | undefined {
   const { token } = access;
   if (token === undefined) return access.isLoopback ? undefined : tokenRequired(exchange);
-  const given = /^Bearer (.+)$/i.exec(exchange.req.header('authorization') ?? '')?.[1];
-  if (given !== undefined && equalSecrets(given, token)) return undefined;
+  if (hasToken(exchange, token)) return undefined;
   if (loginOf(exchange, access) !== undefined) {
     // The guard has compared it with this server; a request without one could be of any page.
     if (READS.includes(exchange.req.method) || exchange.req.header('origin') !== undefined) return undefined;
@@ -35,6 +41,11 @@ function unauthorized(exchange: Exchange, access: Access): Promise<Response> | u
   }
   const hint = 'send Authorization: Bearer with the admin token, or log in by POST /api/login.';
   return refuse(exchange, 401, 'unauthenticated', hint, { 'WWW-Authenticate': 'Bearer' });
+}
+
+function hasToken(exchange: Exchange, token: string): boolean {
+  const given = /^Bearer (.+)$/i.exec(exchange.req.header('authorization') ?? '')?.[1];
+  return given !== undefined && equalSecrets(given, token);
 }
 
 export const tokenRequired = (exchange: Exchange): Promise<Response> =>

@@ -1,4 +1,13 @@
-import { address, list, optional, optionalSection, required, section, type ValuesOf } from '../keys.ts';
+import {
+  address,
+  list,
+  optional,
+  optionalSection,
+  required,
+  section,
+  type ValuesOf,
+  words,
+} from '../keys.ts';
 import { loadTls, type TlsMaterial, type TlsSection } from '../tls-files.ts';
 import { hostName } from '../urls.ts';
 import { fileName } from '../values.ts';
@@ -28,6 +37,7 @@ export const admin = section(
     ),
     hosts: list('Further host names that admin requests may carry in Host.', hostName),
     tls,
+    page: words('Whether browsers that open the port get the status page.', 'on', ['on', 'off']),
   },
   'address',
 );
@@ -40,14 +50,19 @@ export type AdminTls = NonNullable<Values['tls']> & {
   readonly material: () => TlsMaterial;
 };
 
-export type AdminConfig = Omit<Values, 'tokenFile' | 'tls'> & {
+export type AdminConfig = Omit<Values, 'tokenFile' | 'page' | 'tls'> & {
+  readonly page: boolean;
   /** The token itself. Never log it. */
   readonly token: string | undefined;
   readonly tls: AdminTls | undefined;
 };
 
-export const adminConfig = async ({ tokenFile, ...values }: Values, files: Files): Promise<AdminConfig> => ({
+export const adminConfig = async (
+  { tokenFile, page, ...values }: Values,
+  files: Files,
+): Promise<AdminConfig> => ({
   ...values,
+  page: page === 'on',
   token: await tokenIn(tokenFile, files),
   tls: values.tls && (await loadTls('admin', { ...values.tls, minVersion: 'TLSv1.2' }, files)),
 });

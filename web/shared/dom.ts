@@ -25,15 +25,3 @@ export function clock(at: Date, withMilliseconds = true): string {
   const time = at.toLocaleTimeString('en-GB', { hour12: false });
   return withMilliseconds ? `${time}.${String(at.getMilliseconds()).padStart(3, '0')}` : time;
 }
-
-/** `17 B`, `1.4 KiB`. */
-export function byteSize(bytes: number): string {
-  const units = ['B', 'KiB', 'MiB', 'GiB'] as const;
-  let value = bytes;
-  let unit = 0;
-  while (value >= 1024 && unit < units.length - 1) {
-    value /= 1024;
-    unit++;
-  }
-  return `${value < 10 && unit > 0 ? value.toFixed(1) : Math.round(value)} ${units[unit]}`;
-}

@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import { HANDSHAKE_OUTCOMES } from '../../src/handshake-outcome.ts';
+import type { InstanceStatus } from '../../web/status/api.ts';
+import { perSecond, timeSpan, utc } from '../../web/status/format.ts';
+import { History, KEPT_MS } from '../../web/status/history.ts';
+import { OUTCOME_KINDS, outcomeClass, sentenceOf } from '../../web/status/outcomes.ts';
+import { placeOf } from '../../web/status/place.ts';
+import { builtStatusPage } from '../support/status-page.ts';
+
+const MOST_ZIPPED_BYTES = 150_000;
+
+function statusOf(handshakes: Record<string, number>, toClient = 0, startedAt = 'a'): InstanceStatus {
+  return {
+    startedAt,
+    handshakes,
+    bytes: { toUpstream: 0, toClient },
+    sessions: { active: 3, limit: 10, limitedBy: 'default', opened: 3 },
+  } as unknown as InstanceStatus;
+}
+
+test('the page weighs little', async () => {
+  await using page = await builtStatusPage();
+  const files = await readdir(page.folder);
+  assert.deepEqual(files.toSorted(), ['early-theme.js', 'icon.svg', 'index.html', 'status.css', 'status.js']);
+  const contents = await Promise.all(files.map((file) => readFile(join(page.folder, file))));
+  const bytes = contents.reduce((sum, content) => sum + gzipSync(content).length, 0);
+  console.error(`status page: ${bytes} bytes zipped`);
+  assert.ok(bytes <= MOST_ZIPPED_BYTES, `${bytes} bytes`);
+});
+
+test('rates are what happened between two readings', () => {
+  const history = new History();
+  history.add(statusOf({ accepted: 10, host: 1 }, 1000), 0);
+  assert.equal(history.points.length, 0);
+  history.add(statusOf({ accepted: 14, host: 2, upstream_refused: 1, client_abort: 9 }, 3000), 2000);
+  const point = { atMs: 2000, sessions: 3, accepted: 2, refused: 1, toUpstream: 0, toClient: 1000 };
+  assert.deepEqual(history.points, [point]);
+});
+
+test('another process begins another line, and 15 minutes are kept', () => {
+  const history = new History();
+  for (let second = 0; second <= 1200; second++) history.add(statusOf({ accepted: second }), second * 1000);
+  assert.equal(history.points.length, KEPT_MS / 1000 + 1);
+  history.add(statusOf({ accepted: 1 }, 0, 'b'), 1_201_000);
+  assert.equal(history.points.length, 0);
+  history.add(statusOf({ accepted: 2 }, 0, 'b'), 1_202_000);
+  assert.equal(history.points[0]?.accepted, 1);
+});
+
+test('every outcome has a kind and a sentence', () => {
+  for (const outcome of Object.keys(HANDSHAKE_OUTCOMES)) {
+    assert.ok(outcomeClass(outcome) in OUTCOME_KINDS, outcome);
+    assert.ok(sentenceOf(outcome), outcome);
+  }
+  const rows = [
+    ['accepted', 'accepted'],
+    ['origin_not_listed', 'refused'],
+    ['draining', 'gateway'],
+    ['upstream_timeout', 'upstream'],
+    ['client_abort', 'left'],
+    ['constructor', 'refused'],
+  ] as const;
+  for (const [outcome, kind] of rows) assert.equal(outcomeClass(outcome), kind, outcome);
+  assert.equal(sentenceOf('constructor'), undefined);
+});
+
+test('times and rates as a person reads them', () => {
+  const spans = [0, 45, 60, 192, 18_600, 273_600, 86_400].map(timeSpan);
+  assert.deepEqual(spans, ['0 s', '45 s', '1 min', '3 min 12 s', '5 h 10 min', '3 d 4 h', '1 d']);
+  assert.deepEqual([0, 0.44, 12.3, 1204].map(perSecond), ['0/s', '0.4/s', '12/s', '1,204/s']);
+  assert.equal(utc('2026-11-30T14:05:12.345Z'), '2026-11-30 14:05:12 UTC');
+});
+
+test('an address that names no view is the first view', () => {
+  for (const hash of ['', '#', '#/', '#/nothing', '#/__proto__'])
+    assert.equal(placeOf(hash).view, 'overview', hash);
+});

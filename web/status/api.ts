@@ -1,0 +1,69 @@
+/** What the API answers, as far as the page shows it. */
+
+export type BothWays = { readonly toUpstream: number; readonly toClient: number };
+
+export type ServerStatus = {
+  readonly upstream: string;
+  readonly name: string;
+  readonly state: string;
+  readonly sessions: number;
+  readonly lastError?: string;
+  readonly lastErrorAt?: string;
+};
+
+export type InstanceStatus = {
+  readonly state: string;
+  readonly host: string;
+  readonly version?: string;
+  readonly startedAt: string;
+  readonly listen: string;
+  readonly tls: boolean;
+  readonly engine: string;
+  readonly engineFallback: boolean;
+  readonly memory: { readonly rssBytes?: number; readonly limitBytes?: number };
+  readonly eventLoop: { readonly utilization: number; readonly delayP99Seconds: number };
+  readonly configuration: {
+    readonly hash: string;
+    readonly restartNeeded: readonly { readonly key: string }[];
+    readonly lastReload?: {
+      readonly outcome: string;
+      readonly at: string;
+      readonly trigger: string;
+      readonly problems: readonly string[];
+    };
+  };
+  readonly certificates: readonly { readonly role: string; readonly expiresAt: string }[];
+  readonly upstreamServers: readonly ServerStatus[];
+  readonly routes: readonly { readonly name: string; readonly inspect: string; readonly sessions: number }[];
+  readonly sessions: {
+    readonly active: number;
+    readonly limit: number;
+    readonly limitedBy: string;
+    readonly opened: number;
+  };
+  readonly handshakesInFlight: number;
+  readonly bytes: BothWays;
+  /** Totals by outcome and by reason, of those that happened. */
+  readonly handshakes: Readonly<Record<string, number>>;
+  readonly ended: Readonly<Record<string, number>>;
+};
+
+/** Why there is no answer to show. `status` 0: the port did not answer at all. */
+export type Trouble = { readonly status: number; readonly sentence: string };
+
+export type Answer<T> = { readonly ok: true; readonly value: T } | ({ readonly ok: false } & Trouble);
+
+/** Longer than the deadlines of the admin port. */
+const ANSWER_MS = 15_000;
+
+/** One request to the API. Never rejects. */
+export async function ask<T>(path: string, init: RequestInit = {}): Promise<Answer<T>> {
+  try {
+    const response = await fetch(path, { signal: AbortSignal.timeout(ANSWER_MS), ...init });
+    if (response.ok) return { ok: true, value: (await response.json()) as T };
+    const problem = (await response.json()) as { readonly detail?: string };
+    return { ok: false, status: response.status, sentence: problem.detail ?? response.statusText };
+  } catch {
+    return { ok: false, status: 0, sentence: 'The admin port does not answer.' };
+  }
+}

@@ -1,0 +1,115 @@
+import type { ComponentChildren, VNode } from 'preact';
+import { visible } from '../shared/visible.ts';
+import type { InstanceStatus, ServerStatus } from './api.ts';
+import { bytesPerSecond, perSecond, secondsSince, timeSpan, whole } from './format.ts';
+import type { Point } from './history.ts';
+import { outcomeClass } from './outcomes.ts';
+import { StateMark } from './state-mark.tsx';
+
+/** The way of a session, browsers → listener → rules → routes → servers, with what passes each link. */
+export function Chain({
+  status,
+  rates,
+}: {
+  readonly status: InstanceStatus;
+  readonly rates: Point | undefined;
+}): VNode {
+  const { sessions, handshakesInFlight } = status;
+  const bytes = rates && (
+    <>
+      <span>↑ {bytesPerSecond(rates.toUpstream)}</span> <span>↓ {bytesPerSecond(rates.toClient)}</span>
+    </>
+  );
+  return (
+    <section class="chain" aria-label="The way from browsers to servers">
+      <ol>
+        <Node title="Browsers">
+          <p>
+            <b>{whole(sessions.active)}</b> {sessions.active === 1 ? 'session' : 'sessions'}
+          </p>
+        </Node>
+        <Link>{handshakesInFlight > 0 ? `${whole(handshakesInFlight)} handshakes under way` : bytes}</Link>
+        <Node title="Listener">
+          <p class="mono">{status.listen}</p>
+          <p>
+            {status.tls ? 'TLS' : 'in clear'} <StateMark state={status.state} />
+          </p>
+        </Node>
+        <Link>{rates && `${perSecond(rates.accepted + rates.refused)} handshakes`}</Link>
+        <Node title="Rules">
+          <Refusals handshakes={status.handshakes} />
+        </Node>
+        <Link>{rates && `${perSecond(rates.accepted)} accepted`}</Link>
+        <Node title={status.routes.length === 1 ? 'Route' : 'Routes'}>
+          <ul>
+            {status.routes.map(({ name, sessions: open, inspect }) => (
+              <li key={name}>
+                <span class="mono">{name}</span> {whole(open)} <span class="quiet">inspect {inspect}</span>
+              </li>
+            ))}
+          </ul>
+        </Node>
+        <Link>{bytes}</Link>
+        <Node title={status.upstreamServers.length === 1 ? 'Server' : 'Servers'}>
+          <ul>
+            {status.upstreamServers.map((server) => (
+              <Server key={`${server.upstream} ${server.name}`} server={server} />
+            ))}
+          </ul>
+        </Node>
+      </ol>
+    </section>
+  );
+}
+
+function Node({ title, children }: { readonly title: string; readonly children: ComponentChildren }): VNode {
+  return (
+    <li class="node">
+      <h2>{title}</h2>
+      {children}
+    </li>
+  );
+}
+
+function Link({ children }: { readonly children: ComponentChildren }): VNode {
+  return (
+    <li class="link">
+      <span class="link-line" aria-hidden="true" />
+      <span class="link-name">{children}</span>
+    </li>
+  );
+}
+
+/** The words that ended most handshakes, up to three. */
+function Refusals({ handshakes }: { readonly handshakes: Readonly<Record<string, number>> }): VNode {
+  const refused = Object.entries(handshakes)
+    .filter(([outcome]) => !['accepted', 'left'].includes(outcomeClass(outcome)))
+    .toSorted(([, a], [, b]) => b - a);
+  if (refused.length === 0) return <p>nothing refused</p>;
+  return (
+    <ul>
+      {refused.slice(0, 3).map(([outcome, count]) => (
+        <li key={outcome}>
+          <code>{outcome}</code> {whole(count)}
+        </li>
+      ))}
+      {refused.length > 3 && <li>and {refused.length - 3} more kinds</li>}
+    </ul>
+  );
+}
+
+function Server({ server }: { readonly server: ServerStatus }): VNode {
+  const { name, state, sessions, lastError, lastErrorAt } = server;
+  const ago = lastErrorAt === undefined ? '' : `${timeSpan(secondsSince(lastErrorAt))} ago: `;
+  return (
+    <li>
+      <span class="mono">{name}</span> <StateMark state={state} /> {whole(sessions)}
+      {lastError !== undefined && (
+        <p class="last-error">
+          {ago}
+          {visible(lastError)}
+        </p>
+      )}
+    </li>
+  );
+}

@@ -1,0 +1,57 @@
+import type { ComponentChildren, VNode } from 'preact';
+import { secondsSince, timeSpan } from './format.ts';
+import { Overview } from './overview.tsx';
+import { place, VIEWS, type View } from './place.ts';
+import { StateMark } from './state-mark.tsx';
+import { statusNow } from './status-feed.ts';
+import { Trouble } from './trouble.tsx';
+
+const NAMES: Readonly<Record<View, string>> = { overview: 'Overview' };
+
+/** All below the head. */
+export const page = (): VNode => <Page />;
+/** The line in the head: which gateway, and whether it is well. */
+export const summary = (): VNode => <Summary />;
+
+function Page(): VNode {
+  const { value: status, trouble } = statusNow();
+  return (
+    <main id="view" tabIndex={-1}>
+      {VIEWS.length > 1 && <Views />}
+      {trouble !== undefined && <Trouble trouble={trouble} isStale={status !== undefined} />}
+      {status !== undefined && <Shown view={place.value.view} />}
+    </main>
+  );
+}
+
+function Views(): VNode {
+  return (
+    <nav class="views" aria-label="Views">
+      {VIEWS.map((view) => (
+        <a key={view} href={`#/${view}`} aria-current={place.value.view === view ? 'page' : undefined}>
+          {NAMES[view]}
+        </a>
+      ))}
+    </nav>
+  );
+}
+
+function Shown({ view }: { readonly view: View }): ComponentChildren {
+  switch (view) {
+    case 'overview':
+      return <Overview />;
+  }
+}
+
+function Summary(): ComponentChildren {
+  const { value: status, trouble } = statusNow();
+  if (status === undefined) return null;
+  const { host, state, startedAt, version } = status;
+  return (
+    <>
+      <StateMark state={trouble === undefined ? state : 'stale'} />
+      <span>{version === undefined ? host : `${version} · ${host}`}</span>
+      <span title={startedAt}>up {timeSpan(secondsSince(startedAt))}</span>
+    </>
+  );
+}
