@@ -1,6 +1,7 @@
 import { AdminServer, type AdminSource } from './admin/admin-server.ts';
 import type { MetricsText } from './admin/metrics-page.ts';
 import type { Kicked } from './auth/kicked.ts';
+import { CaptureControl } from './capture-control.ts';
 import type { Config, ListenAddress } from './config/config.ts';
 import { Reloader, type ReloaderOptions } from './config/reload.ts';
 import type { ReloadReport, ReloadTrigger } from './config/reload-report.ts';
@@ -76,6 +77,7 @@ export class Gateway implements AdminSource {
   readonly #admin: AdminServer;
   readonly #reloader: Reloader | undefined;
   readonly status: Status;
+  readonly captures: CaptureControl;
   #state: GatewayState = 'starting';
   #address: ListenAddress | undefined;
   #adminAddress: ListenAddress | undefined;
@@ -88,6 +90,7 @@ export class Gateway implements AdminSource {
     this.#options = options;
     this.log = log;
     this.#parts = new Parts(prepared, options, () => this.status.snapshot());
+    this.captures = new CaptureControl(this.#parts);
     this.#runtime = new Runtime(prepared, this.#parts);
     this.#parts.recorder.addUpstreams(this.#runtime.upstreamNames);
     this.#opener = new SessionOpener(this.#parts, {

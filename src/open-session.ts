@@ -229,7 +229,7 @@ export class SessionOpener {
     const { grant, login, pending, recheck, route, slot, upstream } = handshake;
     if (slot === undefined || upstream === undefined)
       throw new Error('a session needs a slot and an upstream');
-    const { announced, inspected, recorder, sessions } = this.#parts;
+    const { announced, captures, inspected, recorder, sessions } = this.#parts;
     announced.check(upstream.info, route.config);
     const facts = {
       id: sessions.nextId(),
@@ -250,6 +250,7 @@ export class SessionOpener {
     const inspector = inspectorFor(of, this.#parts, this.#now.runtime);
     const session = new Session(facts, client, upstream.socket, route.sessionParts, inspector);
     if (inspector !== undefined) inspected.add(facts.id, inspector);
+    captures.sessionBegan(facts, inspector);
     slot.accepted();
     sessions.add(session, slot);
     if (recheck !== undefined) this.#recheck(session, recheck, route);

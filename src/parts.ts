@@ -4,6 +4,7 @@ import { RemoteKeySets } from './auth/jwks.ts';
 import { KickedUsers } from './auth/kicked.ts';
 import type { WebhookObserver } from './auth/webhook.ts';
 import { BufferPool } from './bytes/buffer-pool.ts';
+import { Captures } from './capture/captures.ts';
 import { Counters } from './counters.ts';
 import { EventLoop } from './event-loop.ts';
 import { InspectionTotals } from './inspect/inspection-totals.ts';
@@ -55,6 +56,7 @@ export class Parts {
   readonly counters = new Counters();
   readonly frames = new FrameCounters();
   readonly inspected = new InspectionTotals();
+  readonly captures = new Captures();
   readonly loop = new EventLoop();
   readonly wheel: TimerWheel;
   readonly pool: BufferPool;
@@ -109,6 +111,7 @@ export class Parts {
       this.sessions.delete(session.facts.id);
       this.inspected.remove(session.facts.id);
       this.rechecks.remove(session.facts.id);
+      this.captures.sessionEnded(session.facts.id, session.reason);
       this.recorder.sessionEnded(session);
     },
   };
@@ -137,6 +140,7 @@ export class Parts {
   close(): void {
     this.wheel.stop();
     this.overload.stop();
+    this.captures.close();
     this.keySets.close();
     this.metrics.close();
     this.loop.close();

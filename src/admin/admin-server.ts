@@ -4,6 +4,7 @@ import type { Deadlines, DropReason } from '../private-http/connection.ts';
 import type { Exchange } from '../private-http/exchange.ts';
 import { PrivateServer } from '../private-http/server.ts';
 import { type Access, guardApi, isOpenTo } from './api/access.ts';
+import { addCaptures, type CapturesSource } from './api/captures.ts';
 import { addConfig, type ConfigSource } from './api/config.ts';
 import { addHandshakes, type HandshakesSource } from './api/handshakes.ts';
 import { addInstance, type InstanceSource } from './api/instance.ts';
@@ -28,6 +29,7 @@ export type AdminSource = InstanceSource &
   StatusPageSource &
   KickSource &
   ConfigSource &
+  CapturesSource &
   LogSource &
   ReloadSource & {
     /** Why new sessions should go elsewhere; shown by /readyz. undefined: they are welcome. */
@@ -134,6 +136,7 @@ export class AdminServer {
     addConfig(routes, source);
     addLog(routes, source);
     addReload(routes, source);
+    addCaptures(routes, source);
   }
 
   get #access(): Access {

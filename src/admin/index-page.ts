@@ -11,6 +11,9 @@ const PAGES: readonly (readonly [path: string, says: string])[] = [
   ['/api/sessions', 'who is connected; ?state=ended: who was; ?sort=, ?user= and more: docs/operations.md'],
   ['/api/sessions/ID', 'one of them, with its handshake and what inspection saw'],
   ['/api/handshakes', 'what the last 200 handshakes were answered, and what took how long'],
+  ['/api/captures', 'what was recorded of sessions; POST {"session": ID}: record one'],
+  ['/api/captures/ID/file', 'one of them, as NDJSON'],
+  ['/api/captures/ID/stop', 'POST: stop it; DELETE /api/captures/ID: delete it'],
   ['/api/sessions/ID/kick', 'POST: end it'],
   [
     '/api/sessions/kick',
@@ -24,7 +27,7 @@ export const asText = (): string =>
 /** For a browser, which asks for HTML: the same with links. */
 export const asHtml = (): string => {
   const rows = PAGES.map(([path, says]) => {
-    const isLink = !says.startsWith('POST') && !path.endsWith('ID');
+    const isLink = !says.startsWith('POST') && !path.includes('/ID');
     return `<dt>${isLink ? `<a href="${path}">${path}</a>` : path}</dt><dd>${says}</dd>`;
   });
   return `<!doctype html><html lang="en"><title>natsgate</title><h1>natsgate admin port</h1><dl>${rows.join('')}</dl></html>\n`;

@@ -38,6 +38,17 @@ export type Way = (typeof WAYS)[number];
 export const VERDICTS = ['replaced', 'dropped', 'ended'] as const;
 export type CapturedVerdict = (typeof VERDICTS)[number];
 
+/** Keys of an event by the names of arguments. */
+export const ARGUMENT_KEYS = {
+  subject: 'subj',
+  sid: 'sid',
+  queue: 'queue',
+  reply: 'reply',
+  max: 'max',
+  headerSize: 'hb',
+  size: 'n',
+} as const;
+
 export type OperationEvent = {
   /** Microseconds since the start, monotonic. */
   readonly t: number;

@@ -1,6 +1,6 @@
 import { OPERATIONS, type OperationRow } from '../nats/operations.ts';
 import { parseIpAddress } from '../net/ip-address.ts';
-import { type CaptureRecord, VERDICTS, WAYS } from './format.ts';
+import { ARGUMENT_KEYS, type CaptureRecord, VERDICTS, WAYS } from './format.ts';
 
 /** A line with a payload of several MiB in base64 is as long. */
 const MAX_LINE_BYTES = 16 * 1024 * 1024;
@@ -144,17 +144,6 @@ function checkOperation(event: Fields, hasPayloads: boolean): void {
   check(typeof b === 'string' && Buffer.from(b, 'base64').length === n, 'b', 'n bytes in base64');
 }
 
-/** Keys of an event by the names of arguments. */
-export const ARGUMENT_KEYS = {
-  subject: 'subj',
-  sid: 'sid',
-  queue: 'queue',
-  reply: 'reply',
-  max: 'max',
-  headerSize: 'hb',
-  size: 'n',
-} as const;
-
 function checkArguments(event: Fields, row: OperationRow): void {
   for (const name of row.all) {
     const key = ARGUMENT_KEYS[name];
@@ -179,7 +168,7 @@ const isMissing = (value: unknown, isRight: (value: unknown) => boolean): boolea
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
 const isText = (value: unknown): boolean =>
   typeof value === 'string' && value.length <= MAX_TEXT_CHARACTERS && !/[\r\n]/.test(value);
-const isToken = (value: unknown): boolean => isText(value) && /^[^\s\0]+$/.test(value as string);
+const isToken = (value: unknown): boolean => isText(value) && /^[^ \t]+$/.test(value as string);
 const isAddress = (value: unknown): boolean =>
   typeof value === 'string' && parseIpAddress(value) !== undefined;
 const isNames = (value: unknown): boolean =>

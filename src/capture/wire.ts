@@ -1,6 +1,5 @@
 import { OPERATIONS, type OperationRow } from '../nats/operations.ts';
-import type { OperationEvent } from './format.ts';
-import { ARGUMENT_KEYS } from './ndjson.ts';
+import { ARGUMENT_KEYS, type OperationEvent } from './format.ts';
 
 /** In place of each byte that was not recorded. */
 const FILLER = '.';

@@ -41,7 +41,11 @@ export class InspectionTotals {
 
   /** undefined: that session is not open, or not inspected. */
   factsOf(session: number): InspectionFacts | undefined {
-    return this.#open.get(session)?.inspector?.facts();
+    return this.inspectorOf(session)?.facts();
+  }
+
+  inspectorOf(session: number): Inspector | undefined {
+    return this.#open.get(session)?.inspector;
   }
 
   numbers(): InspectionNumbers {

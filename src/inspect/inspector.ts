@@ -2,7 +2,7 @@ import type { BufferPool } from '../bytes/buffer-pool.ts';
 import { CLOSE_REASONS, type CloseReason, RETURN_ERROR } from '../close-reason.ts';
 import { readConnect } from '../nats/connect.ts';
 import type { Refusal } from '../nats/control-line.ts';
-import { fastScanIn } from '../nats/fast-scan.ts';
+import { type FastScan, fastScanIn } from '../nats/fast-scan.ts';
 import { readInfo } from '../nats/info.ts';
 import { type InfoRules, rewriteInfo } from '../nats/info-rewrite.ts';
 import type { Operation } from '../nats/operation.ts';
@@ -16,6 +16,7 @@ import { type InspectionFacts, type InspectionLevel, inspectionFacts } from './i
 import { type InspectionObserver, ObservedFacts } from './observed-facts.ts';
 import type { StreamEditor } from './stream-editor.ts';
 import type { Subscriptions } from './subscriptions.ts';
+import type { Tap } from './tap.ts';
 import { type ClientReader, UpstreamStream } from './upstream-stream.ts';
 
 /** Only `level` and `maxLineBytes` are used by `observe`. */
@@ -46,12 +47,15 @@ export class Inspector implements Inspection, ClientReader, ServerReader {
   #endReason: CloseReason | undefined;
   /** The text of the final error of `nats_violation`. */
   #violationText: string | undefined;
+  readonly #scan: FastScan | undefined;
+  #tap: Tap | undefined;
 
   constructor(rules: InspectionRules, pool: BufferPool, observer: InspectionObserver) {
     const { level, maxLineBytes } = rules;
     const enforce = level === 'enforce';
     this.#rules = rules;
     this.#observer = observer;
+    this.#scan = fastScanIn(pool.memory, pool.scratch);
     this.#facts = new ObservedFacts(observer, rules.loginHint);
     this.#enforcer = enforce ? new Enforcer(rules) : undefined;
     this.up = new NatsParser('to_upstream', {
@@ -67,8 +71,7 @@ export class Inspector implements Inspection, ClientReader, ServerReader {
       sink: { onOperation: (operation) => this.#onServerOperation(operation) },
       assembleLines: enforce,
     });
-    this.down.fastScan = fastScanIn(pool.memory, pool.scratch);
-    this.#chooseReader();
+    this.#chooseReaders();
     this.#toUpstream = new UpstreamStream(pool, this, enforce);
     this.#toClient = new ClientStream(this.down, pool, this, enforce);
   }
@@ -90,7 +93,7 @@ export class Inspector implements Inspection, ClientReader, ServerReader {
 
   toUpstream(chunk: Buffer): void {
     const errors = this.#toUpstream.pass(chunk);
-    if (errors !== undefined) this.#toClient.insert(errors);
+    if (errors !== undefined) this.insert(errors);
   }
 
   toClient(chunk: Buffer): void {
@@ -98,10 +101,12 @@ export class Inspector implements Inspection, ClientReader, ServerReader {
   }
 
   insert(line: Buffer): void {
+    this.#tap?.inserted(line);
     this.#toClient.insert(line);
   }
 
   insertLast(line: Buffer): void {
+    this.#tap?.inserted(line);
     this.#toClient.insertLast(line);
   }
 
@@ -144,6 +149,17 @@ export class Inspector implements Inspection, ClientReader, ServerReader {
     return this.#facts.subscriptions;
   }
 
+  /**
+   * From the next read on `tap` sees every operation; undefined: nobody does. Meanwhile each message is read by itself,
+   * not in runs.
+   */
+  watch(tap: Tap | undefined): void {
+    this.#tap = tap;
+    this.up.reportMessages = tap !== undefined || this.#enforcer !== undefined;
+    this.down.reportMessages = tap !== undefined;
+    this.#chooseReaders();
+  }
+
   facts(): InspectionFacts {
     return inspectionFacts(this.#rules.level, this.#facts, this.up, this.down);
   }
@@ -174,8 +190,10 @@ export class Inspector implements Inspection, ClientReader, ServerReader {
   }
 
   /** Before CONNECT an enforcer must see every message, afterwards only where a policy needs it. */
-  #chooseReader(): void {
-    this.up.fastScan = this.#enforcer?.needsEveryMessage === true ? undefined : this.down.fastScan;
+  #chooseReaders(): void {
+    const scan = this.#tap === undefined ? this.#scan : undefined;
+    this.down.fastScan = scan;
+    this.up.fastScan = this.#enforcer?.needsEveryMessage === true ? undefined : scan;
   }
 
   #onClientOperation(operation: Operation): Refusal | undefined {
@@ -183,18 +201,23 @@ export class Inspector implements Inspection, ClientReader, ServerReader {
     if (operation.verb === VERB.PING) this.#facts.sawPing();
     const verdict = this.#enforcer?.judge(operation, this.#facts);
     if (verdict === undefined || verdict.kind === 'replace') this.#facts.sawPassing(operation);
+    this.#tap?.fromClient(operation, verdict);
     return this.#carryOut(this.#toUpstream.editor, operation, verdict);
   }
 
   #onConnect(operation: Operation): Refusal | undefined {
     // To read one costs up to a millisecond, and a client can send any number.
-    if ((this.up.counts[VERB.CONNECT] ?? 0) > 1)
-      return this.#carryOut(this.#toUpstream.editor, operation, violation('one CONNECT only'));
+    if ((this.up.counts[VERB.CONNECT] ?? 0) > 1) {
+      const verdict = violation('one CONNECT only');
+      this.#tap?.fromClient(operation, this.#enforcer && verdict);
+      return this.#carryOut(this.#toUpstream.editor, operation, verdict);
+    }
     const { bytes, text } = operation;
     const reading = readConnect(bytes.subarray(text.start, text.end));
     this.#facts.sawConnect(reading);
     const verdict = this.#enforcer?.judgeConnect(reading, this.#facts);
-    this.#chooseReader();
+    this.#chooseReaders();
+    this.#tap?.fromClient(operation, verdict);
     return this.#carryOut(this.#toUpstream.editor, operation, verdict);
   }
 
@@ -207,6 +230,7 @@ export class Inspector implements Inspection, ClientReader, ServerReader {
       verdict = this.#enforcer?.judgeInfo(line);
     } else if (operation.verb === VERB.PONG) this.#facts.sawPong();
     else if (operation.verb === VERB.ERR) this.#facts.sawError(operation);
+    this.#tap?.fromServer(operation, verdict);
     return this.#carryOut(this.#toClient.editor, operation, verdict);
   }
 

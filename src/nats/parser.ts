@@ -58,6 +58,8 @@ export class NatsParser {
    * memory must go on for 32 bytes after each piece.
    */
   fastScan: FastScan | undefined;
+  /** As in the options. */
+  reportMessages: boolean;
   /** Set once, by the first thing that cannot be read; nothing is read after that. */
   error: ParseError | undefined;
   /** Offset, in the piece parsed last, after the last operation that was complete; -1: none ended there. */
@@ -68,7 +70,6 @@ export class NatsParser {
   readonly #messageVerb: Verb;
   readonly #maxLineBytes: number;
   readonly #sink: OperationSink | undefined;
-  readonly #reportMessages: boolean;
   readonly #assembleLines: boolean;
   readonly #lines: ControlLines;
   readonly #framing: Framing;
@@ -84,7 +85,7 @@ export class NatsParser {
       options.maxLineBytes ?? (this.#toClient ? MAX_SERVER_LINE_BYTES : MAX_CONTROL_LINE_BYTES);
     this.#held = new HeldLine(this.#toClient, this.#maxLineBytes + LINE_SLACK_BYTES);
     this.#sink = options.sink;
-    this.#reportMessages = options.reportMessages === true;
+    this.reportMessages = options.reportMessages === true;
     this.#framing = new Framing(options.checkHeaders === true);
     this.#assembleLines = options.assembleLines === true;
     this.#lines = new ControlLines(direction, this.#maxLineBytes, !this.#assembleLines);
@@ -251,7 +252,7 @@ export class NatsParser {
     const { hasPayload } = rowOf(verb);
     this.#count(verb);
     this.payloadBytes += payloadBytes;
-    const isReported = !hasPayload || this.#reportMessages || (operation.isSplit && this.#assembleLines);
+    const isReported = !hasPayload || this.reportMessages || (operation.isSplit && this.#assembleLines);
     if (isReported && this.#sink !== undefined) {
       operation.bytes = bytes;
       operation.name(tokens);

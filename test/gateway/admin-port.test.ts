@@ -54,6 +54,13 @@ class Admin implements AsyncDisposable {
       asksWho: false,
       kickSession: () => undefined,
       kickUser: () => Promise.resolve(undefined),
+      captures: {
+        rows: () => [],
+        start: () => 'no_session',
+        stop: () => false,
+        delete: () => false,
+        download: () => undefined,
+      },
     };
     const config = {
       address: { host: '127.0.0.1', port: 0 },

@@ -1,0 +1,89 @@
+import { isClientText } from '../../auth/grant.ts';
+import { parseSafely } from '../../auth/safe-json.ts';
+import {
+  type CaptureMatch,
+  type CaptureRefusal,
+  type CaptureRow,
+  MOST_ACTIVE,
+} from '../../capture/captures.ts';
+import { parseIpAddress } from '../../net/ip-address.ts';
+import { answer, json, refuse } from '../../private-http/answer.ts';
+import type { Exchange, Routes } from '../../private-http/exchange.ts';
+
+export type CapturesSource = {
+  readonly captures: {
+    rows(): readonly CaptureRow[];
+    start(match: CaptureMatch, by: string): CaptureRow | CaptureRefusal;
+    /** False: there is none that could be. */
+    stop(id: number, by: string): boolean;
+    delete(id: number, by: string): boolean;
+    download(id: number, by: string): { readonly name: string; readonly text: string } | undefined;
+  };
+};
+
+const CAPTURE = '/api/captures/:id{[1-9][0-9]{0,14}}';
+const EXAMPLE =
+  'send {"session": 17}, or for the next session that begins {"user": …, "origin": …, "address": …}.';
+
+/** What sessions say, recorded: /api/captures, and one of them. */
+export function addCaptures(routes: Routes, { captures }: CapturesSource): void {
+  routes.get('/api/captures', (exchange) => json(exchange, { captures: captures.rows() }));
+  routes.post('/api/captures', async (exchange) => {
+    const match = readMatch(await exchange.req.text());
+    if (match === undefined) return refuse(exchange, 400, 'body', EXAMPLE);
+    const started = captures.start(match, addressOf(exchange));
+    return typeof started === 'string'
+      ? refused(exchange, started)
+      : json(exchange, started, { status: 201 });
+  });
+  routes.post(`${CAPTURE}/stop`, (exchange) =>
+    captures.stop(idOf(exchange), addressOf(exchange))
+      ? json(exchange, { stopped: true })
+      : noCapture(exchange, 'it has ended, or never was'),
+  );
+  routes.get(`${CAPTURE}/file`, (exchange) => {
+    const file = captures.download(idOf(exchange), addressOf(exchange));
+    if (file === undefined) return noCapture(exchange, 'nothing was recorded yet, or it never was');
+    return answer(exchange, file.text, {
+      contentType: 'application/x-ndjson',
+      headers: { 'Content-Disposition': `attachment; filename="${file.name}"` },
+    });
+  });
+  routes.delete(CAPTURE, (exchange) =>
+    captures.delete(idOf(exchange), addressOf(exchange))
+      ? json(exchange, { deleted: true })
+      : noCapture(exchange, 'it was deleted, or never was'),
+  );
+}
+
+function readMatch(body: string): CaptureMatch | undefined {
+  const { session, user, origin, address, ...others } = parseSafely(body) ?? { others: body };
+  if (Object.keys(others).length > 0) return undefined;
+  const texts = Object.entries({ user, origin, address }).filter(([, value]) => value !== undefined);
+  if (session !== undefined)
+    return Number.isSafeInteger(session) && texts.length === 0 ? { session: session as number } : undefined;
+  if (texts.length === 0 || !texts.every(([, value]) => isClientText(value))) return undefined;
+  const client = typeof address === 'string' ? parseIpAddress(address)?.text : undefined;
+  if (address !== undefined && client === undefined) return undefined;
+  return { ...Object.fromEntries(texts), ...(client === undefined ? {} : { address: client }) };
+}
+
+const REFUSALS = {
+  no_session: [404, 'it has ended, or never was; see /api/sessions.'],
+  inspect_off: [
+    409,
+    'the route of this session has inspect: off, so natsgate does not know where its operations begin; set inspect: observe.',
+  ],
+  already_captured: [409, 'a capture of this session is running; see /api/captures.'],
+  too_many_captures: [503, `${MOST_ACTIVE} captures wait or run already; stop one.`],
+} as const satisfies Record<CaptureRefusal, readonly [number, string]>;
+
+function refused(exchange: Exchange, why: CaptureRefusal): Promise<Response> {
+  const [status, text] = REFUSALS[why];
+  return refuse(exchange, status, why, text);
+}
+
+const noCapture = (exchange: Exchange, why: string): Promise<Response> =>
+  refuse(exchange, 404, 'no_capture', `${why}; see /api/captures.`);
+const idOf = (exchange: Exchange): number => Number(exchange.req.param('id'));
+const addressOf = (exchange: Exchange): string => exchange.env.incoming.socket.remoteAddress ?? '';
