@@ -11,6 +11,7 @@ import { addInstance, type InstanceSource } from './api/instance.ts';
 import { addKicks, type KickSource } from './api/kick.ts';
 import { addLog, type LogSource } from './api/log.ts';
 import { addLogin } from './api/login.ts';
+import { addOpenApi } from './api/openapi.ts';
 import { addReload, type ReloadSource } from './api/reload.ts';
 import { addSessions, type SessionsSource } from './api/sessions.ts';
 import { Logins } from './logins.ts';
@@ -137,6 +138,7 @@ export class AdminServer {
     addLog(routes, source);
     addReload(routes, source);
     addCaptures(routes, source);
+    addOpenApi(routes);
   }
 
   get #access(): Access {

@@ -14,6 +14,7 @@ const PAGES: readonly (readonly [path: string, says: string])[] = [
   ['/api/captures', 'what was recorded of sessions; POST {"session": ID}: record one'],
   ['/api/captures/ID/file', 'one of them, as NDJSON'],
   ['/api/captures/ID/stop', 'POST: stop it; DELETE /api/captures/ID: delete it'],
+  ['/api/openapi.json', 'all of /api as an OpenAPI 3.1 document'],
   ['/api/sessions/ID/kick', 'POST: end it'],
   [
     '/api/sessions/kick',

@@ -1,0 +1,144 @@
+import { LOG_LEVELS } from '../../log.ts';
+import { FILTER_FIELDS, SORT_KEYS } from '../../status/session-query.ts';
+import { either, FLAG, list, object, ref, type Schema, TEXT, TIME, word } from './schema.ts';
+
+export type Operation = {
+  readonly summary: string;
+  /** By the name of the parameter. */
+  readonly query?: Readonly<Record<string, Schema>>;
+  readonly body?: Schema;
+  /** By status, all that are no problem document. A media type: a file. undefined: without content. */
+  readonly answers: Readonly<Record<number, Schema | string | undefined>>;
+  /** Codes of the problem documents that only this operation has, by status. */
+  readonly problems?: Readonly<Record<number, readonly string[]>>;
+};
+
+const LEVEL = word(...LOG_LEVELS);
+const LEVELS = object({ level: LEVEL, configured: LEVEL });
+const FILTER: Schema = {
+  type: 'string',
+  description: 'The whole value; * is any text, nothing is no value.',
+};
+
+/** Every route below /api, by its method and path; a path has its parameters in braces. */
+export const OPERATIONS: Readonly<Record<string, Operation>> = {
+  'GET /api/status': {
+    summary: 'What is running, without a name of any client',
+    answers: { 200: ref('Status') },
+  },
+  'GET /api/sessions': {
+    summary: 'Who is connected, or who was last',
+    query: {
+      state: word('open', 'ended'),
+      ...Object.fromEntries(FILTER_FIELDS.map((field) => [field, FILTER])),
+      sort: word(...SORT_KEYS),
+      order: word('usual', 'reversed'),
+      limit: { type: 'integer', minimum: 1, maximum: 500 },
+      offset: { type: 'integer', minimum: 0 },
+      after: { type: 'integer', minimum: 0, description: 'The id of a session: continues after it.' },
+    },
+    answers: { 200: ref('Sessions') },
+    problems: { 400: ['query', 'state', 'sort', 'order', 'limit', 'offset', 'after'] },
+  },
+  'GET /api/sessions/{id}': {
+    summary: 'One session, open or among the last that ended',
+    answers: { 200: either(ref('OpenSessionDetail'), ref('EndedSessionDetail')) },
+    problems: { 404: ['no_session'] },
+  },
+  'POST /api/sessions/{id}/kick': {
+    summary: 'End a session',
+    answers: { 200: ref('Kick') },
+    problems: { 404: ['no_session'] },
+  },
+  'POST /api/sessions/kick': {
+    summary: 'End all sessions of a user, who stays out for a time',
+    body: object({ user: TEXT }, { tenant: TEXT, for: TEXT }),
+    answers: { 200: ref('Kick') },
+    problems: { 400: ['body'], 409: ['no_auth'], 503: ['too_many_kicked'] },
+  },
+  'GET /api/handshakes': {
+    summary: 'What the last handshakes were answered, and how long their steps took, in milliseconds',
+    answers: { 200: ref('Handshakes') },
+  },
+  'GET /api/config': {
+    summary: 'Every key of the running configuration, and where it was written',
+    answers: {
+      200: object({
+        hash: TEXT,
+        keys: list(
+          object({
+            key: TEXT,
+            value: either(TEXT, list(TEXT), { type: 'null' }),
+            default: FLAG,
+            inherited: FLAG,
+            at: either(TEXT, { type: 'null' }),
+          }),
+        ),
+      }),
+    },
+    problems: { 501: ['no_source'] },
+  },
+  'GET /api/log': { summary: 'The level of the log', answers: { 200: LEVELS } },
+  'PUT /api/log': {
+    summary: 'Set the level of the log until the next reload that is applied',
+    body: object({ level: LEVEL }),
+    answers: { 200: LEVELS },
+    problems: { 400: ['body'] },
+  },
+  'POST /api/reload': {
+    summary: 'Read the configuration again; 422 has the same report, of one that was refused',
+    answers: { 200: ref('Reload'), 422: ref('Reload') },
+    problems: { 501: ['no_source'] },
+  },
+  'POST /api/login': {
+    summary: 'A cookie for a browser, by the token; a form is answered with a redirect to /',
+    body: object({ token: TEXT }),
+    answers: { 200: object({ endsAt: TIME }), 303: undefined },
+    problems: {
+      400: ['body'],
+      401: ['wrong_token'],
+      403: ['token_required', 'tls_required'],
+      409: ['no_token'],
+      429: ['too_many_logins'],
+    },
+  },
+  'POST /api/logout': {
+    summary: 'End the login of the cookie',
+    answers: { 204: undefined },
+    problems: { 403: ['origin_required'], 409: ['no_login'] },
+  },
+  'GET /api/captures': {
+    summary: 'What was recorded of sessions',
+    answers: { 200: object({ captures: list(ref('Capture')) }) },
+  },
+  'POST /api/captures': {
+    summary: 'Record a session, or the next one that begins and fits',
+    body: ref('CaptureMatch'),
+    answers: { 201: ref('Capture') },
+    problems: {
+      400: ['body'],
+      404: ['no_session'],
+      409: ['inspect_off', 'already_captured'],
+      503: ['too_many_captures'],
+    },
+  },
+  'POST /api/captures/{id}/stop': {
+    summary: 'Stop a capture',
+    answers: { 200: object({ stopped: FLAG }) },
+    problems: { 404: ['no_capture'] },
+  },
+  'GET /api/captures/{id}/file': {
+    summary: 'What was recorded, as NDJSON',
+    answers: { 200: 'application/x-ndjson' },
+    problems: { 404: ['no_capture'] },
+  },
+  'DELETE /api/captures/{id}': {
+    summary: 'Delete a capture',
+    answers: { 200: object({ deleted: FLAG }) },
+    problems: { 404: ['no_capture'] },
+  },
+  'GET /api/openapi.json': {
+    summary: 'This document',
+    answers: { 200: { type: 'object', additionalProperties: true } },
+  },
+};

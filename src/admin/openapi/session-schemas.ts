@@ -1,0 +1,90 @@
+import { CLOSE_REASONS } from '../../close-reason.ts';
+import { HANDSHAKE_OUTCOMES } from '../../handshake-outcome.ts';
+import {
+  bothWays,
+  COUNT,
+  COUNTS,
+  either,
+  FLAG,
+  list,
+  NUMBER,
+  object,
+  ref,
+  type Schema,
+  TEXT,
+  TIME,
+  word,
+} from './schema.ts';
+
+const STEPS = object({ request: NUMBER }, { admit: NUMBER, authorize: NUMBER, dial: NUMBER, accept: NUMBER });
+const HANDSHAKE = object({ ms: NUMBER, steps: STEPS });
+const REASON = word(...Object.keys(CLOSE_REASONS));
+
+const WHO = { id: COUNT, startedAt: TIME, seconds: NUMBER, client: TEXT, route: TEXT, upstream: TEXT };
+const MORE = { origin: TEXT, user: TEXT, tenant: TEXT, role: TEXT, natsClientId: COUNT };
+const OPEN = { ...WHO, state: word('open'), bytes: bothWays(COUNT), buffered: bothWays(COUNT) };
+const MORE_OPEN = { ...MORE, loginEndsAt: TIME, ending: REASON };
+const ENDED = {
+  ...WHO,
+  state: word('ended'),
+  endedAt: TIME,
+  bytes: bothWays(COUNT),
+  reason: REASON,
+  code: COUNT,
+};
+const MORE_ENDED = { ...MORE, serverError: TEXT, hint: TEXT };
+
+const STOPPED = object({ problem: TEXT, offset: COUNT, expected: TEXT, found: TEXT });
+
+/** Sessions, opening handshakes, and what was recorded of sessions. */
+export const SESSION_SCHEMAS: Readonly<Record<string, Schema>> = {
+  OpenSession: object(OPEN, MORE_OPEN),
+  EndedSession: object(ENDED, MORE_ENDED),
+  OpenSessionDetail: object({ ...OPEN, handshake: HANDSHAKE, inspection: ref('Inspection') }, MORE_OPEN),
+  EndedSessionDetail: object({ ...ENDED, handshake: HANDSHAKE }, MORE_ENDED),
+  Sessions: object({
+    active: COUNT,
+    kept: COUNT,
+    matched: COUNT,
+    sessions: list(either(ref('OpenSession'), ref('EndedSession'))),
+  }),
+  Inspection: object(
+    { level: word('off', 'observe', 'enforce') },
+    {
+      server: object({}, { name: TEXT, version: TEXT, clientId: COUNT }),
+      connect: object(
+        {
+          flags: { type: 'object', additionalProperties: FLAG },
+          credentials: list(TEXT),
+          unknownFields: COUNT,
+        },
+        { name: TEXT, lang: TEXT, version: TEXT, protocol: NUMBER },
+      ),
+      operations: bothWays(COUNTS),
+      payloadBytes: bothWays(COUNT),
+      subscriptions: list(object({ sid: TEXT, subject: TEXT }, { queue: TEXT })),
+      lastError: object({ kind: TEXT, text: TEXT }),
+      hint: TEXT,
+      stopped: object({}, { toUpstream: STOPPED, toClient: STOPPED }),
+    },
+  ),
+  Handshakes: object({ handshakes: list(ref('Handshake')) }),
+  Handshake: object(
+    { at: TIME, outcome: word(...Object.keys(HANDSHAKE_OUTCOMES)), client: TEXT, ms: NUMBER, steps: STEPS },
+    { detail: TEXT, origin: TEXT, route: TEXT, cause: TEXT, hint: TEXT },
+  ),
+  Kick: object({ ended: COUNT }, { until: TIME }),
+  CaptureMatch: either(object({ session: COUNT }), object({}, { user: TEXT, origin: TEXT, address: TEXT })),
+  Capture: object(
+    {
+      id: COUNT,
+      state: word('waiting', 'recording', 'ended'),
+      match: ref('CaptureMatch'),
+      startedAt: TIME,
+      bytes: COUNT,
+      operations: COUNT,
+      lost: COUNT,
+    },
+    { session: COUNT, reason: TEXT },
+  ),
+};

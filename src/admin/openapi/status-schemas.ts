@@ -1,0 +1,89 @@
+import { SERVER_STATES } from '../../upstream/endpoint.ts';
+import {
+  bothWays,
+  COUNT,
+  COUNTS,
+  FLAG,
+  list,
+  NUMBER,
+  object,
+  ref,
+  type Schema,
+  TEXT,
+  TIME,
+  word,
+} from './schema.ts';
+
+const CHANGE = object({ key: TEXT, from: TEXT, to: TEXT });
+
+/** What is running, and what a reload reports. */
+export const STATUS_SCHEMAS: Readonly<Record<string, Schema>> = {
+  Status: object(
+    {
+      state: word('starting', 'ready', 'draining', 'stopped'),
+      host: TEXT,
+      startedAt: TIME,
+      uptimeSeconds: COUNT,
+      memory: object(
+        {},
+        {
+          rssBytes: COUNT,
+          heapUsedBytes: COUNT,
+          heapLimitBytes: COUNT,
+          limitBytes: COUNT,
+          limitFrom: word('configured', 'container', 'machine'),
+        },
+      ),
+      eventLoop: object({ utilization: NUMBER, delayP99Seconds: NUMBER }),
+      listen: TEXT,
+      tls: FLAG,
+      engine: word('cut-through', 'buffered'),
+      engineFallback: FLAG,
+      configuration: object(
+        { hash: TEXT, restartNeeded: list(CHANGE), lastSuccessAt: TIME },
+        { lastReload: ref('Reload') },
+      ),
+      certificates: list(
+        object({
+          role: word('server', 'client_ca', 'upstream_ca', 'upstream_client', 'admin'),
+          expiresAt: TIME,
+        }),
+      ),
+      upstreamServers: list(
+        object(
+          { upstream: TEXT, name: TEXT, state: word(...SERVER_STATES), sessions: COUNT },
+          { lastError: TEXT, lastErrorAt: TIME },
+        ),
+      ),
+      routes: list(object({ name: TEXT, inspect: word('off', 'observe', 'enforce'), sessions: COUNT })),
+      sessions: object({
+        active: COUNT,
+        limit: COUNT,
+        limitedBy: word('default', 'configured', 'descriptors', 'memory'),
+        opened: COUNT,
+      }),
+      handshakesInFlight: COUNT,
+      bytes: bothWays(COUNT),
+      rates: object({ seconds: NUMBER, handshakesPerSecond: NUMBER, bytesPerSecond: bothWays(NUMBER) }),
+      handshakes: COUNTS,
+      ended: COUNTS,
+    },
+    {
+      pid: COUNT,
+      version: TEXT,
+      revision: TEXT,
+      node: TEXT,
+      cpuSeconds: object({ user: NUMBER, system: NUMBER }),
+    },
+  ),
+  Reload: object({
+    outcome: word('applied', 'unchanged', 'restart_needed', 'refused'),
+    trigger: word('signal', 'files', 'api'),
+    at: TIME,
+    seconds: NUMBER,
+    changes: list(CHANGE),
+    restartNeeded: list(CHANGE),
+    problems: list(TEXT),
+    warnings: list(TEXT),
+  }),
+};
