@@ -1,6 +1,17 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { CaptureMatch, CaptureRefusal, CaptureRow } from './capture/captures.ts';
+import { pcapngOf } from './capture/export.ts';
+import { readCapture } from './capture/ndjson.ts';
 import { foreignText } from './log.ts';
 import type { Parts } from './parts.ts';
+
+export type CaptureFormat = 'ndjson' | 'pcapng';
+export type CaptureFile = { readonly name: string; readonly bytes: Buffer<ArrayBuffer> };
+
+/** Masked payloads have their length in a pcapng, so a small capture can become a large one. */
+const MAX_PCAPNG_BYTES = 32 * 1024 * 1024;
+/** What is read, or written, in one turn of the event loop. */
+const BYTES_AT_ONCE = 64 * 1024;
 
 /**
  * What operators do with captures. A capture shows what a person did, so each start, stop, download and deletion is a
@@ -36,15 +47,45 @@ export class CaptureControl {
     return this.#did(this.#parts.captures.delete(id), id, by, 'deleted');
   }
 
-  download(id: number, by: string): { readonly name: string; readonly text: string } | undefined {
-    const file = this.#parts.captures.file(id);
-    this.#did(file !== undefined, id, by, 'downloaded');
-    return file;
+  /** As NDJSON, or as pcapng, which may be too large; undefined: there is none. */
+  async download(id: number, as: CaptureFormat, by: string): Promise<CaptureFile | 'too_large' | undefined> {
+    const { build, captures } = this.#parts;
+    const file = captures.file(id);
+    if (file === undefined) return undefined;
+    const ndjson = Buffer.from(file.text);
+    const application = `natsgate ${build.version ?? ''}`.trim();
+    const bytes = as === 'ndjson' ? ndjson : await pcapngFrom(ndjson, application);
+    if (bytes === undefined) return 'too_large';
+    this.#did(true, id, by, 'downloaded');
+    return { name: `${file.name}.${as}`, bytes };
   }
 
   #did(isDone: boolean, capture: number, by: string, what: string): boolean {
     if (isDone) this.#parts.log.info({ capture, client: by }, `capture ${what} by the API`);
     return isDone;
+  }
+}
+
+/** A part at a time, so that sessions go on meanwhile; undefined: it is too large. */
+async function pcapngFrom(ndjson: Buffer, application: string): Promise<Buffer<ArrayBuffer> | undefined> {
+  const blocks: Buffer[] = [];
+  let bytes = 0;
+  let turns = 0;
+  for await (const block of pcapngOf(readCapture(inTurns(ndjson)), { application })) {
+    blocks.push(block);
+    bytes += block.length;
+    if (bytes > MAX_PCAPNG_BYTES) return undefined;
+    if (bytes < (turns + 1) * BYTES_AT_ONCE) continue;
+    turns = Math.floor(bytes / BYTES_AT_ONCE);
+    await nextTurn();
+  }
+  return Buffer.concat(blocks);
+}
+
+async function* inTurns(bytes: Buffer): AsyncGenerator<Buffer> {
+  for (let at = 0; at < bytes.length; at += BYTES_AT_ONCE) {
+    yield bytes.subarray(at, at + BYTES_AT_ONCE);
+    await nextTurn();
   }
 }
 

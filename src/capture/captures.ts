@@ -213,8 +213,8 @@ class Capture {
       client,
       ...(server === undefined ? {} : { server }),
     };
-    // Nothing of the name is the client's.
-    const name = `natsgate-${started.replaceAll(/[-:]|\.\d+/g, '')}-${id}.ndjson`;
+    // Nothing of the name is the client's; what it ends in is the format's.
+    const name = `natsgate-${started.replaceAll(/[-:]|\.\d+/g, '')}-${id}`;
     return { name, text: this.#recording.text(header) };
   }
 

@@ -6,7 +6,7 @@ import { type NatsConnection, wsconnect } from '@nats-io/nats-core';
 import type { CaptureRecord, OperationEvent } from '../../src/capture/format.ts';
 import { readCapture } from '../../src/capture/ndjson.ts';
 import type { RunningNatsServer } from '../../src/dev/nats-process.ts';
-import { pcapng, pieces } from '../capture/support.ts';
+import { pieces } from '../capture/support.ts';
 import { startTestGateway, type TestGateway } from '../support/gateway.ts';
 import { realNatsServer } from '../support/nats.ts';
 import { CaptureReading } from '../support/tshark.ts';
@@ -35,14 +35,15 @@ async function talk(client: NatsConnection, name: string): Promise<void> {
   await client.flush();
 }
 
-async function captured(gateway: TestGateway, name: string): Promise<Buffer> {
+async function captured(gateway: TestGateway, name: string) {
   const url = `http://127.0.0.1:${gateway.adminPort}/api/captures`;
   await fetch(url, { method: 'POST', body: JSON.stringify({ address: '127.0.0.1' }) });
   const client = await wsconnect({ servers: `ws://127.0.0.1:${gateway.port}`, reconnect: false });
   await talk(client, name);
   await client.close();
   await gateway.log.ended();
-  return Buffer.from(await (await fetch(`${url}/1/file`)).arrayBuffer());
+  const get = async (as: string) => Buffer.from(await (await fetch(`${url}/1/file?as=${as}`)).arrayBuffer());
+  return { ndjson: await get('ndjson'), pcapng: await get('pcapng') };
 }
 
 const isOperation = (record: CaptureRecord): record is OperationEvent => 'op' in record;
@@ -51,11 +52,11 @@ describe('a conversation of JetStream through the gateway, captured and read by 
   for (const inspect of ['observe', 'enforce'] as const)
     test(inspect, { timeout: 120_000 }, async () => {
       await using gateway = await startTestGateway(server.port, { inspect });
-      const file = await captured(gateway, `capture_${inspect}`);
+      const { ndjson: file, pcapng } = await captured(gateway, `capture_${inspect}`);
       assert.doesNotMatch(file.toString(), /payload 1|"value"/);
       const records = (await Array.fromAsync(readCapture(pieces(file)))).filter(isOperation);
       assert.ok(records.length > 100, String(records.length));
-      await using reading = await CaptureReading.of(await pcapng(file));
+      await using reading = await CaptureReading.of(pcapng);
       const sides = [
         [
           'browser',

@@ -59,7 +59,7 @@ class Admin implements AsyncDisposable {
         start: () => 'no_session',
         stop: () => false,
         delete: () => false,
-        download: () => undefined,
+        download: () => Promise.resolve(undefined),
       },
     };
     const config = {

@@ -215,6 +215,26 @@ describe('no capture', () => {
     assert.equal(await start({ session: 1 }), undefined);
   });
 
+  test('as pcapng where that would be too large, nor in another form', async () => {
+    await using upstream = await FakeUpstream.start();
+    await using gateway = await startTestGateway(upstream.port, { inspect: 'observe' });
+    await using client = await RawClient.open(gateway.port);
+    const connection = await upstream.connection();
+    await ask(gateway, 'POST', '', { session: 1 });
+    const megabyte = Buffer.alloc(1024 * 1024 - 64, 'x');
+    for (let n = 1; n <= 20; n++) {
+      say(
+        client,
+        Buffer.concat([Buffer.from(`PUB a ${megabyte.length}\r\n`), megabyte, Buffer.from('\r\n')]),
+      );
+      await connection.until((one) => one.byteCount > n * megabyte.length);
+    }
+    const large = await ask(gateway, 'GET', '/1/file?as=pcapng');
+    assert.deepEqual([large.status, large.body['code']], [413, 'too_large']);
+    assert.deepEqual((await ask(gateway, 'GET', '/1/file?as=png')).body['code'], 'as');
+    assert.equal((await download(gateway, 1)).length, 21);
+  });
+
   test('for a body that is not understood', async () => {
     await using upstream = await FakeUpstream.start();
     await using gateway = await startTestGateway(upstream.port, { inspect: 'observe' });

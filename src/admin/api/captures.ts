@@ -10,6 +10,8 @@ import { parseIpAddress } from '../../net/ip-address.ts';
 import { answer, json, refuse } from '../../private-http/answer.ts';
 import type { Exchange, Routes } from '../../private-http/exchange.ts';
 
+type CaptureFile = { readonly name: string; readonly bytes: Buffer<ArrayBuffer> };
+
 export type CapturesSource = {
   readonly captures: {
     rows(): readonly CaptureRow[];
@@ -17,7 +19,7 @@ export type CapturesSource = {
     /** False: there is none that could be. */
     stop(id: number, by: string): boolean;
     delete(id: number, by: string): boolean;
-    download(id: number, by: string): { readonly name: string; readonly text: string } | undefined;
+    download(id: number, as: 'ndjson' | 'pcapng', by: string): Promise<CaptureFile | 'too_large' | undefined>;
   };
 };
 
@@ -41,19 +43,29 @@ export function addCaptures(routes: Routes, { captures }: CapturesSource): void 
       ? json(exchange, { stopped: true })
       : noCapture(exchange, 'it has ended, or never was'),
   );
-  routes.get(`${CAPTURE}/file`, (exchange) => {
-    const file = captures.download(idOf(exchange), addressOf(exchange));
-    if (file === undefined) return noCapture(exchange, 'nothing was recorded yet, or it never was');
-    return answer(exchange, file.text, {
-      contentType: 'application/x-ndjson',
-      headers: { 'Content-Disposition': `attachment; filename="${file.name}"` },
-    });
-  });
+  routes.get(`${CAPTURE}/file`, (exchange) => download(exchange, captures));
   routes.delete(CAPTURE, (exchange) =>
     captures.delete(idOf(exchange), addressOf(exchange))
       ? json(exchange, { deleted: true })
       : noCapture(exchange, 'it was deleted, or never was'),
   );
+}
+
+const CONTENT_TYPES = { ndjson: 'application/x-ndjson', pcapng: 'application/x-pcapng' } as const;
+
+async function download(exchange: Exchange, captures: CapturesSource['captures']): Promise<Response> {
+  const as = exchange.req.query('as') ?? 'ndjson';
+  if (as !== 'ndjson' && as !== 'pcapng') return refuse(exchange, 400, 'as', 'ndjson or pcapng.');
+  const file = await captures.download(idOf(exchange), as, addressOf(exchange));
+  if (file === undefined) return noCapture(exchange, 'nothing was recorded yet, or it never was');
+  if (file === 'too_large') {
+    const text = 'as pcapng it has more than 32 MiB; get it as ndjson, and use natsgate capture export.';
+    return refuse(exchange, 413, 'too_large', text);
+  }
+  return answer(exchange, file.bytes, {
+    contentType: CONTENT_TYPES[as],
+    headers: { 'Content-Disposition': `attachment; filename="${file.name}"` },
+  });
 }
 
 function readMatch(body: string): CaptureMatch | undefined {
