@@ -50,12 +50,18 @@ const url = (path: string): string => `http://127.0.0.1:${gateway.adminPort}${pa
 type Json = Record<string, any>;
 
 /** The answer, which must be one of those that the document has for this operation. */
-async function documented(method: string, path: string, at: string, base = url('')): Promise<Json> {
-  const answer = await fetch(`${base}${at}`, { method });
+async function documented(
+  method: string,
+  path: string,
+  at = path,
+  { base = url(''), body: sent = null }: { readonly base?: string; readonly body?: string | null } = {},
+): Promise<Json> {
+  const answer = await fetch(`${base}${at}`, { method, body: sent });
   const { responses = {} } = document.paths[path]?.[method.toLowerCase()] ?? {};
   const type = answer.headers.get('content-type')?.split(';')[0] ?? '';
   const schema = (responses[answer.status] ?? responses['default'])?.content?.[type]?.schema;
   if (schema === undefined) assert.fail(`${method} ${at}: ${answer.status} ${type} is not in the document`);
+  if (!type.endsWith('json') || type.endsWith('x-ndjson')) return { text: await answer.text() };
   const body = (await answer.json()) as Json;
   assert.deepEqual(differences(body, schema, document.components.schemas), [], `${method} ${at}`);
   return body;
@@ -98,21 +104,24 @@ test('answers are as their schemas say', async () => {
   stranger.send(handshakeRequest({ headers: { Origin: 'https://evil.example' } }));
   assert.equal((await stranger.answer()).status, 403);
 
-  await documented('GET', '/api/status', '/api/status');
+  await documented('GET', '/api/status');
   const open = await documented('GET', '/api/sessions/{id}', '/api/sessions/1');
   assert.ok(
     open['inspection'].connect && open['inspection'].lastError && open['inspection'].stopped.toUpstream,
   );
   assert.equal((await documented('GET', '/api/sessions', '/api/sessions?sort=bytes'))['sessions'].length, 1);
+  const level = JSON.stringify({ level: 'silent' });
+  assert.equal((await documented('PUT', '/api/log', '/api/log', { body: level }))['level'], 'silent');
+  await documented('PUT', '/api/log', '/api/log', { body: JSON.stringify({ level: 'info' }) });
+  await captured();
   await documented('POST', '/api/sessions/{id}/kick', '/api/sessions/1/kick');
   client.send(closeFrame(1008));
   await gateway.log.ended();
   assert.equal((await documented('GET', '/api/sessions/{id}', '/api/sessions/1'))['state'], 'ended');
   assert.equal((await documented('GET', '/api/sessions', '/api/sessions?state=ended'))['sessions'].length, 1);
-  assert.equal((await documented('GET', '/api/handshakes', '/api/handshakes'))['handshakes'].length, 2);
-  await documented('GET', '/api/log', '/api/log');
-  await documented('GET', '/api/captures', '/api/captures');
-  await documented('GET', '/api/openapi.json', '/api/openapi.json');
+  assert.equal((await documented('GET', '/api/handshakes'))['handshakes'].length, 2);
+  await documented('GET', '/api/log');
+  await documented('GET', '/api/openapi.json');
   for (const [method, path, at, code] of [
     ['GET', '/api/sessions', '/api/sessions?usr=x', 'query'],
     ['GET', '/api/sessions/{id}', '/api/sessions/99', 'no_session'],
@@ -124,10 +133,22 @@ test('answers are as their schemas say', async () => {
     assert.equal((await documented(method, path, at))['code'], code);
 });
 
+async function captured(): Promise<void> {
+  const { id } = await documented('POST', '/api/captures', '/api/captures', { body: '{"session":1}' });
+  await documented('POST', '/api/captures', '/api/captures', { body: '{"user":"jane"}' });
+  assert.equal((await documented('GET', '/api/captures'))['captures'].length, 2);
+  await documented('POST', '/api/captures/{id}/stop', `/api/captures/${id}/stop`);
+  assert.match(
+    (await documented('GET', '/api/captures/{id}/file', `/api/captures/${id}/file`))['text'],
+    /^\{"v":1/,
+  );
+  await documented('DELETE', '/api/captures/{id}', `/api/captures/${id}`);
+}
+
 test('so are those of a gateway that has a file', async () => {
   await using own = await ReloadableGateway.start(upstream.port);
   const base = `http://127.0.0.1:${own.gateway.adminAddress.port}`;
-  await documented('GET', '/api/config', '/api/config', base);
-  await documented('POST', '/api/reload', '/api/reload', base);
-  assert.ok((await documented('GET', '/api/status', '/api/status', base))['configuration'].lastReload);
+  await documented('GET', '/api/config', '/api/config', { base });
+  await documented('POST', '/api/reload', '/api/reload', { base });
+  assert.ok((await documented('GET', '/api/status', '/api/status', { base }))['configuration'].lastReload);
 });
