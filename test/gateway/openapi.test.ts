@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { globSync, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { after, before, test } from 'node:test';
 import { OPERATIONS } from '../../src/admin/openapi/operations.ts';
 import type { Schema } from '../../src/admin/openapi/schema.ts';
@@ -80,6 +82,23 @@ test('every route below /api is in the document, and nothing else', () => {
   assert.deepEqual(routes.map(({ name }) => name).sort(), Object.keys(OPERATIONS).sort());
 });
 
+test('every code of a problem that a route gives is in the document', () => {
+  const cwd = resolve(import.meta.dirname, '../../src/admin/api');
+  const given = globSync('*.ts', { cwd }).flatMap((file) => [
+    ...readFileSync(resolve(cwd, file), 'utf8').matchAll(/refuse\(\s*exchange,\s*(\d+),\s*'(\w+)'/g),
+  ]);
+  assert.ok(given.length > 15, `${given.length} refusals`);
+  const known = Object.values(OPERATIONS).flatMap(({ problems = {} }) =>
+    Object.entries(problems).flatMap(([status, codes]) => codes.map((code: string) => `${status} ${code}`)),
+  );
+  // Of the guard, for every operation.
+  const ofAll = ['401 unauthenticated', '403 token_required', '403 origin_required'];
+  assert.deepEqual(
+    given.map(([, status, code]) => `${status} ${code}`).filter((one) => ![...known, ...ofAll].includes(one)),
+    [],
+  );
+});
+
 test('every reference leads somewhere', () => {
   const named = [...JSON.stringify(document).matchAll(/"#\/components\/schemas\/(\w+)"/g)].map(
     ([, name]) => name,
@@ -142,6 +161,8 @@ async function captured(): Promise<void> {
     (await documented('GET', '/api/captures/{id}/file', `/api/captures/${id}/file`))['text'],
     /^\{"v":1/,
   );
+  const pcapng = await documented('GET', '/api/captures/{id}/file', `/api/captures/${id}/file?as=pcapng`);
+  assert.ok(pcapng['text'].length > 100);
   await documented('DELETE', '/api/captures/{id}', `/api/captures/${id}`);
 }
 

@@ -61,11 +61,15 @@ function described({ summary, query = {}, body, answers, problems = {} }: Operat
   };
 }
 
-function answerOf(answer: Schema | string | undefined) {
+function answerOf(answer: Schema | readonly string[] | undefined) {
   if (answer === undefined) return { description: 'Done' };
-  const content = typeof answer === 'string' ? { [answer]: { schema: TEXT } } : asJson(answer);
+  const content = isFile(answer)
+    ? Object.fromEntries(answer.map((type) => [type, { schema: TEXT }]))
+    : asJson(answer);
   return { description: 'The answer', content };
 }
+
+const isFile = (answer: Schema | readonly string[]): answer is readonly string[] => Array.isArray(answer);
 
 const problemOf = (description: string) => ({
   description,

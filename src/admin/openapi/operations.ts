@@ -7,8 +7,8 @@ export type Operation = {
   /** By the name of the parameter. */
   readonly query?: Readonly<Record<string, Schema>>;
   readonly body?: Schema;
-  /** By status, all that are no problem document. A media type: a file. undefined: without content. */
-  readonly answers: Readonly<Record<number, Schema | string | undefined>>;
+  /** By status, all that are no problem document. Media types: a file of one of them. undefined: without content. */
+  readonly answers: Readonly<Record<number, Schema | readonly string[] | undefined>>;
   /** Codes of the problem documents that only this operation has, by status. */
   readonly problems?: Readonly<Record<number, readonly string[]>>;
 };
@@ -128,9 +128,10 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     problems: { 404: ['no_capture'] },
   },
   'GET /api/captures/{id}/file': {
-    summary: 'What was recorded, as NDJSON',
-    answers: { 200: 'application/x-ndjson' },
-    problems: { 404: ['no_capture'] },
+    summary: 'What was recorded, as NDJSON or as pcapng for Wireshark',
+    query: { as: word('ndjson', 'pcapng') },
+    answers: { 200: ['application/x-ndjson', 'application/x-pcapng'] },
+    problems: { 400: ['as'], 404: ['no_capture'], 413: ['too_large'] },
   },
   'DELETE /api/captures/{id}': {
     summary: 'Delete a capture',
