@@ -4,6 +4,7 @@ import type { EndedSessions } from './status/ended-sessions.ts';
 import { type InstanceStatus, instanceStatus } from './status/instance.ts';
 import { RateMeter } from './status/rates.ts';
 import type { HandshakeRow, RecentHandshakes } from './status/recent-handshakes.ts';
+import { Seconds } from './status/seconds.ts';
 import { pageOf, type SessionQuery } from './status/session-query.ts';
 import { type EndedRow, endedRow, handshakeOf, type OpenRow, openRow } from './status/session-rows.ts';
 
@@ -40,6 +41,11 @@ export class Status {
   /** What is running, without a name of any client. */
   gateway(): InstanceStatus {
     return instanceStatus(this.snapshot(), this.#parts.readProcess?.(), this.#rates);
+  }
+
+  /** Reports of what happens from now on. */
+  seconds(): Seconds {
+    return new Seconds(() => this.snapshot());
   }
 
   /** Rows are made for one page alone. */

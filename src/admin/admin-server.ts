@@ -6,6 +6,7 @@ import { PrivateServer } from '../private-http/server.ts';
 import { type Access, guardApi, isOpenTo } from './api/access.ts';
 import { addCaptures, type CapturesSource } from './api/captures.ts';
 import { addConfig, type ConfigSource } from './api/config.ts';
+import { EVENTS, Events, type EventsSource } from './api/events.ts';
 import { addHandshakes, type HandshakesSource } from './api/handshakes.ts';
 import { addInstance, type InstanceSource } from './api/instance.ts';
 import { addKicks, type KickSource } from './api/kick.ts';
@@ -20,7 +21,7 @@ import { ScrapeRhythm } from './scrape-rhythm.ts';
 import { addStatusPage, type StatusPageSource } from './status-page.ts';
 
 /** Connections of the admin port at a time, each one descriptor. */
-export const ADMIN_CONNECTIONS = 40;
+export const ADMIN_CONNECTIONS = 48;
 const PROBES = ['/livez', '/readyz', '/healthz'];
 
 /** What the pages show, and what the API does; read at each request. */
@@ -31,6 +32,7 @@ export type AdminSource = InstanceSource &
   KickSource &
   ConfigSource &
   CapturesSource &
+  EventsSource &
   LogSource &
   ReloadSource & {
     /** Why new sessions should go elsewhere; shown by /readyz. undefined: they are welcome. */
@@ -46,6 +48,7 @@ export class AdminServer {
   readonly #metricsPage: MetricsPage;
   readonly #rhythm = new ScrapeRhythm();
   readonly #logins = new Logins();
+  readonly #events: Events;
   #scrapeAwaited: (() => void) | undefined;
   #loopback = true;
 
@@ -53,11 +56,13 @@ export class AdminServer {
   constructor(config: AdminConfig, source: AdminSource, deadlines?: Deadlines) {
     this.#config = config;
     this.#source = source;
+    this.#events = new Events(source);
     this.#metricsPage = new MetricsPage((openMetrics) => source.metrics(openMetrics));
     this.#server = new PrivateServer({
       hosts: () => this.#config.hosts,
       maxConnections: ADMIN_CONNECTIONS,
       brief: PROBES,
+      streams: [EVENTS],
       hostless: [...PROBES, '/metrics'],
       tls: config.tls,
       deadlines,
@@ -76,11 +81,15 @@ export class AdminServer {
   configure(config: AdminConfig): void {
     if (config.tls !== undefined && config.tls !== this.#config.tls) this.#server.present(config.tls);
     // Who has seen the old token must not stay.
-    if (config.token !== this.#config.token) this.#logins.endAll();
+    if (config.token !== this.#config.token) {
+      this.#logins.endAll();
+      this.#events.endAll();
+    }
     this.#config = config;
   }
 
   close(): Promise<void> {
+    this.#events.endAll();
     return this.#server.close();
   }
 
@@ -128,13 +137,14 @@ export class AdminServer {
     const { routes } = this.#server;
     const source = this.#source;
     const access = (): Access => this.#access;
-    addLogin(routes, access, source.log);
+    addLogin(routes, access, source.log, () => this.#events.endAll());
     guardApi(routes, access);
     addInstance(routes, source);
     addSessions(routes, source);
     addHandshakes(routes, source);
     addKicks(routes, source);
     addConfig(routes, source);
+    this.#events.addTo(routes);
     addLog(routes, source);
     addReload(routes, source);
     addCaptures(routes, source);

@@ -5,6 +5,7 @@ const PAGES: readonly (readonly [path: string, says: string])[] = [
   ['/metrics', 'Prometheus'],
   ['/api/status', 'what is running, as JSON'],
   ['/api/config', 'every key of the running configuration, and where it was written'],
+  ['/api/events', 'how it does, each second, as Server-Sent Events'],
   ['/api/login', 'POST {"token": "…"}, as JSON or form: a cookie for browsers; /api/logout ends it'],
   ['/api/log', 'the level of the log; PUT {"level": "debug"} sets it until the next reload'],
   ['/api/reload', 'POST: read the configuration again'],

@@ -38,9 +38,11 @@ export const ANSWER_HEADERS = {
 
 /**
  * `silent`: no byte has come; those of a TLS handshake do not count. `request`: not all of its head. `brief`: its answer is short and made at once.
- * `answering`: it takes one of the places of long answers. `lingering`: its answer has been written.
+ * `answering`: it takes one of the places of long answers, or with `streaming` of those that last. `lingering`: its answer
+ * has been written.
  */
-export type Phase = 'silent' | 'request' | 'brief' | 'answering' | 'lingering';
+export type Phase = 'silent' | 'request' | 'brief' | LongPhase | 'lingering';
+export type LongPhase = 'answering' | 'streaming';
 
 export type ConnectionObserver = {
   /** The head is whole: `connection` can be given to an HTTP server, which reads it, the declared body, and no more. */
@@ -88,7 +90,7 @@ export class Connection extends Duplex {
 
   /** A write of the answer waits for the client to read. */
   get isStalled(): boolean {
-    return this.phase === 'answering' && this.#socket.writableLength > 0;
+    return (this.phase === 'answering' || this.phase === 'streaming') && this.#socket.writableLength > 0;
   }
 
   /** Hands on this many bytes of body, at most MAX_BODY_BYTES. To be called once, when the head was understood. */

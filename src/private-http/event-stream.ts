@@ -1,33 +1,69 @@
 import { refuse } from './answer.ts';
 import type { Exchange } from './exchange.ts';
 
-/** Lines kept for pages that come later. */
-const MAX_KEPT = 200;
-const MAX_STREAMS = 32;
-/** A page that does not read is dropped when this much waits for it; it comes back by itself and catches up. */
-const MAX_UNREAD_BYTES = 256 * 1024;
 /** A connection learns that its client has gone when it writes. */
 const KEEP_ALIVE_MS = 15_000;
+/** A page that is logged out must not listen for ever; it comes back by itself, and is judged again. */
+const MAX_AGE_MS = 3_600_000;
+
+export type EventStreamOptions = {
+  readonly maxStreams?: number;
+  /** Events kept for pages that come later, and not longer than `keepMs`. */
+  readonly maxKept?: number;
+  readonly keepMs?: number;
+  /** A page that does not read is dropped when this much waits for it; it comes back by itself and catches up. */
+  readonly maxUnreadBytes?: number;
+  /** Before the first number; above all that another run of the program has sent. */
+  readonly lastId?: number;
+  /** The first page listens. */
+  onBusy?(): void;
+  /** The last one has gone: nobody hears what is sent now. */
+  onIdle?(): void;
+};
 
 type Bytes = Uint8Array<ArrayBuffer>;
 type Stream = ReadableStreamDefaultController<Bytes>;
+type Kept = { readonly id: number; readonly frame: string; readonly atMs: number };
 
 /**
- * Server-Sent Events to any number of pages: numbered log lines, of which the last are sent again to a page
- * that comes (back), and one state, of which only the newest counts.
+ * Server-Sent Events to some pages: numbered events, of which the last are sent again to a page that comes (back), and
+ * one state, of which only the newest counts.
  */
 export class EventStream {
-  readonly #streams = new Set<Stream>();
-  #kept: { readonly id: number; readonly frame: string }[] = [];
-  #lastId = 0;
+  readonly #maxStreams: number;
+  readonly #maxKept: number;
+  readonly #keepMs: number;
+  readonly #maxUnreadBytes: number;
+  readonly #onBusy: () => void;
+  readonly #onIdle: () => void;
+  /** With the time when each was opened. */
+  readonly #streams = new Map<Stream, number>();
+  #kept: Kept[] = [];
+  #lastId: number;
   #stateFrame = '';
   #keepAlive: NodeJS.Timeout | undefined;
 
+  constructor(options: EventStreamOptions = {}) {
+    this.#maxStreams = options.maxStreams ?? 32;
+    this.#maxKept = options.maxKept ?? 200;
+    this.#keepMs = options.keepMs ?? Number.POSITIVE_INFINITY;
+    this.#maxUnreadBytes = options.maxUnreadBytes ?? 256 * 1024;
+    this.#lastId = options.lastId ?? 0;
+    this.#onBusy = () => options.onBusy?.();
+    this.#onIdle = () => options.onIdle?.();
+  }
+
+  /** A log line as an event. */
   line(line: string): void {
+    this.event('log', line);
+  }
+
+  /** `text`: a line break in it would end the field, and becomes a blank. */
+  event(name: string, text: string): void {
     const id = ++this.#lastId;
-    // A line break would end the field; a log line has none but the one at its end.
-    const frame = `id: ${id}\nevent: log\ndata: ${line.trimEnd().replaceAll(/[\r\n]/g, ' ')}\n\n`;
-    this.#kept = [...this.#kept.slice(1 - MAX_KEPT), { id, frame }];
+    const data = text.trimEnd().replaceAll(/[\r\n]/g, ' ');
+    const frame = `id: ${id}\nevent: ${name}\ndata: ${data}\n\n`;
+    this.#kept = [...this.#kept.slice(1 - this.#maxKept), { id, frame, atMs: performance.now() }];
     this.#send(frame);
   }
 
@@ -36,19 +72,24 @@ export class EventStream {
     this.#send(this.#stateFrame);
   }
 
-  /** The answer that is the stream, beginning after the line that the page has seen last. */
+  /** The answer that is the stream, beginning after the event that the page has seen last. */
   answer(exchange: Exchange): Response | Promise<Response> {
-    if (this.#streams.size >= MAX_STREAMS)
-      return refuse(exchange, 503, 'streams', 'too many pages follow the events.');
-    // A stream that broke is resumed with the header, one that the page closed itself with the parameter.
-    const seen = Number(exchange.req.header('last-event-id') ?? exchange.req.query('after')) || 0;
+    if (this.#streams.size >= this.#maxStreams)
+      return refuse(
+        exchange,
+        503,
+        'streams',
+        `${this.#maxStreams} pages follow the events already; close one.`,
+      );
     const headers = { 'Content-Type': 'text/event-stream' };
     if (exchange.req.method === 'HEAD') return exchange.body(null, 200, headers);
+    // A stream that broke is resumed with the header, one that the page closed itself with the parameter.
+    const seen = Number(exchange.req.header('last-event-id') ?? exchange.req.query('after')) || 0;
     return exchange.body(this.#open(seen), 200, headers);
   }
 
   close(): void {
-    for (const stream of this.#streams) this.#end(stream);
+    for (const stream of this.#streams.keys()) this.#end(stream);
   }
 
   #open(seen: number): ReadableStream<Bytes> {
@@ -57,22 +98,32 @@ export class EventStream {
       {
         start: (stream) => {
           opened = stream;
-          // A page that knows a later line than there is knew another run of this program.
-          const missed = this.#kept.filter(({ id }) => id > seen || seen > this.#lastId);
+          const nowMs = performance.now();
+          const recent = this.#kept.filter(({ atMs }) => nowMs - atMs <= this.#keepMs);
+          // A page that knows a later event than there is knew another run of this program.
+          const missed = recent.filter(({ id }) => id > seen || seen > this.#lastId);
           const frames = missed.map(({ frame }) => frame).join('');
           stream.enqueue(Buffer.from(`retry: 1000\n\n${this.#stateFrame}${frames}`));
-          this.#streams.add(stream);
-          this.#keepAlive ??= setInterval(() => this.#send(':\n\n'), KEEP_ALIVE_MS).unref();
+          this.#streams.set(stream, nowMs);
+          if (this.#keepAlive !== undefined) return;
+          this.#keepAlive = setInterval(() => this.#keepOpen(), KEEP_ALIVE_MS).unref();
+          this.#onBusy();
         },
         cancel: () => this.#forget(opened),
       },
-      { highWaterMark: MAX_UNREAD_BYTES, size: (bytes) => bytes.byteLength },
+      { highWaterMark: this.#maxUnreadBytes, size: (bytes) => bytes.byteLength },
     );
+  }
+
+  #keepOpen(): void {
+    const nowMs = performance.now();
+    for (const [stream, openedAtMs] of this.#streams) if (nowMs - openedAtMs > MAX_AGE_MS) this.#end(stream);
+    this.#send(':\n\n');
   }
 
   #send(frame: string): void {
     const bytes = Buffer.from(frame);
-    for (const stream of this.#streams) {
+    for (const stream of this.#streams.keys()) {
       if ((stream.desiredSize ?? 0) < 0) this.#end(stream);
       else stream.enqueue(bytes);
     }
@@ -85,9 +136,9 @@ export class EventStream {
   }
 
   #forget(stream: Stream): void {
-    this.#streams.delete(stream);
-    if (this.#streams.size > 0) return;
+    if (!this.#streams.delete(stream) || this.#streams.size > 0) return;
     clearInterval(this.#keepAlive);
     this.#keepAlive = undefined;
+    this.#onIdle();
   }
 }

@@ -1,6 +1,7 @@
 import type { HttpBindings } from '@hono/node-server';
 import type { Context, Hono } from 'hono';
 import type { RequestTarget } from '../net/request-target.ts';
+import type { LongPhase } from './connection.ts';
 
 /** What a handler knows of its request beside what Hono shows. */
 export type Bindings = HttpBindings & {
@@ -10,7 +11,7 @@ export type Bindings = HttpBindings & {
   readonly host: string | undefined;
   readonly target: RequestTarget | undefined;
   /** Takes a place for a long answer; it is given back with the connection. False: all are taken. */
-  takePlace(): boolean;
+  takePlace(phase: LongPhase): boolean;
 };
 
 export type PrivateEnv = { Bindings: Bindings };

@@ -14,12 +14,16 @@ import {
   type DropReason,
   declaredBytes,
   isBodyFitting,
+  type LongPhase,
   type Phase,
 } from './connection.ts';
 import type { TlsSide } from './tls-side.ts';
 
 /** Places that no answer which may take long can have: they are for probes and for requests on their way. */
 const BRIEF_PLACES = 8;
+
+/** Places of streams, which last: beside those, so that no number of pages keeps a scraper away. */
+export const STREAM_PLACES = 8;
 
 /** Who goes first when another one comes, the oldest of each: who has its answer, then who has sent no whole request. */
 const GIVES_WAY: Readonly<Record<Phase, number>> = {
@@ -28,6 +32,7 @@ const GIVES_WAY: Readonly<Record<Phase, number>> = {
   request: 1,
   brief: 2,
   answering: 3,
+  streaming: 3,
 };
 
 /**
@@ -51,7 +56,7 @@ export class PrivatePort {
 
   /** `maxConnections`: each is one descriptor. */
   constructor(
-    onRequest: (request: IncomingMessage, response: ServerResponse, takePlace: () => boolean) => void,
+    onRequest: (request: IncomingMessage, response: ServerResponse, takePlace: TakePlace) => void,
     maxConnections: number,
     tls: TlsSide | undefined,
     deadlines: Deadlines = DEADLINES,
@@ -68,7 +73,7 @@ export class PrivatePort {
     this.#http.on('request', (request: IncomingMessage, response: ServerResponse) => {
       const connection = request.socket as unknown as Connection;
       connection.expectBody(isBodyFitting(request) ? declaredBytes(request) : 0);
-      onRequest(request, response, () => this.#takePlace(connection));
+      onRequest(request, response, (phase) => this.#takePlace(connection, phase));
     });
     this.#http.on('connect', (request: IncomingMessage) => asConnection(request.socket).refuse(405));
     // Node's own answer would leave the connection open.
@@ -106,27 +111,30 @@ export class PrivatePort {
     connection.once('close', () => this.#connections.delete(connection));
   }
 
-  /** Long answers have fewer places than there are, so there always is one that can go. */
+  /** Long answers and streams have fewer places than there are, so there always is one that can go. */
   #makeRoom(): void {
-    const others = [...this.#connections].filter(({ phase }) => phase !== 'answering');
+    const others = [...this.#connections].filter(
+      ({ phase }) => phase !== 'answering' && phase !== 'streaming',
+    );
     this.#dropOne(others, 'crowded');
   }
 
   /** A place for a long answer; it is given back with the connection. False: all are taken. */
-  #takePlace(connection: Connection): boolean {
-    const answering = [...this.#connections].filter(({ phase }) => phase === 'answering');
-    const isFull = answering.length >= this.#maxConnections - BRIEF_PLACES;
+  #takePlace(connection: Connection, wanted: LongPhase): boolean {
+    const places =
+      wanted === 'streaming' ? STREAM_PLACES : this.#maxConnections - BRIEF_PLACES - STREAM_PLACES;
+    const others = [...this.#connections].filter(({ phase }) => phase === wanted);
     if (
-      isFull &&
+      others.length >= places &&
       !this.#dropOne(
-        answering.filter(({ isStalled }) => isStalled),
+        others.filter(({ isStalled }) => isStalled),
         'slow_reader',
       )
     ) {
       this.drops.busy++;
       return false;
     }
-    connection.phase = 'answering';
+    connection.phase = wanted;
     return true;
   }
 
@@ -144,5 +152,7 @@ export class PrivatePort {
     return true;
   }
 }
+
+type TakePlace = (phase: LongPhase) => boolean;
 
 const asConnection = (socket: Socket): Connection => socket as unknown as Connection;

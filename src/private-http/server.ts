@@ -14,6 +14,8 @@ export type PrivateServerOptions = GuardOptions & {
   readonly maxConnections: number;
   /** Answered at once and in few bytes, so that they need no place among the long answers. */
   readonly brief: readonly string[];
+  /** Their handlers take one of the places of streams, when they know that the client may have it. */
+  readonly streams?: readonly string[];
   /** Default: nothing is allowed. */
   readonly contentSecurityPolicy?: string;
   /** Default: in clear. */
@@ -46,8 +48,9 @@ export class PrivateServer {
       return next();
     });
     routes.use(guard(options, this.#tls === undefined ? 'http' : 'https'));
+    const placeless = [...brief, ...(options.streams ?? [])];
     routes.use(async (exchange, next) => {
-      if (brief.includes(exchange.req.path) || exchange.env.takePlace()) return next();
+      if (placeless.includes(exchange.req.path) || exchange.env.takePlace('answering')) return next();
       return refuse(exchange, 503, 'busy', 'too many answers are on their way.', { 'Retry-After': '1' });
     });
     routes.use(

@@ -37,6 +37,7 @@ class Admin implements AsyncDisposable {
         sessions: () => ({ active: 0, kept: 0, matched: 0, sessions: [] }),
         session: () => undefined,
         handshakes: () => ({ handshakes: [] }),
+        seconds: () => assert.fail('nobody listens'),
       },
       metrics: async () => {
         ask('metrics');

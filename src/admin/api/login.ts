@@ -12,9 +12,9 @@ const FORM = /^application\/x-www-form-urlencoded\b/i;
  * /api/login and /api/logout: a browser sends the token once and gets a cookie for it, since neither links, downloads
  * nor event streams can have an Authorization header. To be added before the guard of /api.
  */
-export function addLogin(routes: Routes, access: () => Access, log: Log): void {
+export function addLogin(routes: Routes, access: () => Access, log: Log, onLogout: () => void): void {
   routes.post('/api/login', (exchange) => logIn(exchange, access(), log));
-  routes.post('/api/logout', (exchange) => logOut(exchange, access(), log));
+  routes.post('/api/logout', (exchange) => logOut(exchange, access(), log, onLogout));
 }
 
 async function logIn(exchange: Exchange, access: Access, log: Log): Promise<Response> {
@@ -53,12 +53,18 @@ async function logIn(exchange: Exchange, access: Access, log: Log): Promise<Resp
   return json(exchange, { endsAt: new Date(Date.now() + LOGIN_SECONDS * 1000).toISOString() });
 }
 
-function logOut(exchange: Exchange, access: Access, log: Log): Promise<Response> | Response {
+function logOut(
+  exchange: Exchange,
+  access: Access,
+  log: Log,
+  onLogout: () => void,
+): Promise<Response> | Response {
   const login = loginOf(exchange, access);
   if (login === undefined) return refuse(exchange, 409, 'no_login', 'the request has no cookie of a login.');
   if (exchange.req.header('origin') === undefined)
     return refuse(exchange, 403, 'origin_required', 'with a login, changes need the Origin of this server.');
   access.logins.end(login);
+  onLogout();
   dropCookie(exchange, cookieOf(access));
   log.info({ client: exchange.env.incoming.socket.remoteAddress }, 'logout from the admin port');
   return exchange.body(null, 204);

@@ -60,6 +60,12 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     summary: 'What the last handshakes were answered, and how long their steps took, in milliseconds',
     answers: { 200: ref('Handshakes') },
   },
+  'GET /api/events': {
+    summary: 'Server-Sent Events: each second one event `second`, whose data is a Second',
+    query: { after: { type: 'integer', description: 'The id of an event: continues after it.' } },
+    answers: { 200: ['text/event-stream'] },
+    problems: { 503: ['streams'] },
+  },
   'GET /api/config': {
     summary: 'Every key of the running configuration, and where it was written',
     answers: {

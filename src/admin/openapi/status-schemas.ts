@@ -3,6 +3,7 @@ import {
   bothWays,
   COUNT,
   COUNTS,
+  either,
   FLAG,
   list,
   NUMBER,
@@ -14,6 +15,7 @@ import {
   word,
 } from './schema.ts';
 
+const SERVER_STATE = either(word(...SERVER_STATES), { type: 'null' });
 const CHANGE = object({ key: TEXT, from: TEXT, to: TEXT });
 
 /** What is running, and what a reload reports. */
@@ -76,6 +78,19 @@ export const STATUS_SCHEMAS: Readonly<Record<string, Schema>> = {
       cpuSeconds: object({ user: NUMBER, system: NUMBER }),
     },
   ),
+  Second: object({
+    at: TIME,
+    seconds: NUMBER,
+    state: word('starting', 'ready', 'draining', 'stopped'),
+    ready: FLAG,
+    sessions: object({ active: COUNT, opened: COUNT, ended: COUNT }),
+    handshakes: object({ accepted: COUNT, client_fault: COUNT, server_fault: COUNT }),
+    bytes: bothWays(COUNT),
+    messages: bothWays(COUNT),
+    buffered: bothWays(COUNT),
+    eventLoop: object({ utilization: NUMBER, delayP99Seconds: NUMBER }),
+    servers: list(object({ upstream: TEXT, name: TEXT, from: SERVER_STATE, to: SERVER_STATE })),
+  }),
   Reload: object({
     outcome: word('applied', 'unchanged', 'restart_needed', 'refused'),
     trigger: word('signal', 'files', 'api'),
