@@ -120,6 +120,7 @@ export class AdminServer {
     addStatusPage(routes, source, {
       isOn: () => this.#config.page,
       maySee: (exchange) => isOpenTo(exchange, this.#access),
+      takesLogin: () => this.#config.token !== undefined,
     });
     routes.get('/livez', (exchange) => answer(exchange, 'ok\n'));
     // Two names of one answer: /healthz is what many probes ask for by default.

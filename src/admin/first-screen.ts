@@ -4,13 +4,18 @@ import type { InstanceStatus } from '../status/instance.ts';
 /** Where index.html of the status page wants the first screen. */
 export const PLACE = '<!-- first screen -->';
 
+/** Works without script: the answer is a cookie, and this page again. */
+const LOGIN =
+  '<form class="login notice" method="post" action="/api/login"><label for="token">The numbers need the admin token</label><input id="token" name="token" type="password" required><button class="primary">Log in</button></form>';
+const CLOSED =
+  '<p class="notice">Without a token configured (admin.tokenFile), the numbers are shown on loopback only.</p>';
+
 /**
- * What the status page shows before its script runs, and without one: the numbers of this moment as a list.
- * `status`: undefined for a request without the right to see them.
+ * What the status page shows before its script runs, and without one: the numbers of this moment as a list. `status`:
+ * undefined for a request without the right to see them. `takesLogin`: there is a token to get it with.
  */
-export function firstScreen(status: InstanceStatus | undefined): string {
-  if (status === undefined)
-    return '<p class="notice">The numbers need the admin token: <code>curl -H "Authorization: Bearer TOKEN" …/api/status</code>. Without a token configured (admin.tokenFile), the port shows them on loopback only.</p>';
+export function firstScreen(status: InstanceStatus | undefined, takesLogin: boolean): string {
+  if (status === undefined) return takesLogin ? LOGIN : CLOSED;
   const rows = rowsOf(status).map(([name, value]) => `<dt>${name}</dt><dd>${escapeHtml(value)}</dd>`);
   return `<dl class="first-screen">${rows.join('')}</dl>`;
 }

@@ -16,6 +16,8 @@ export type StatusPageRights = {
   isOn(): boolean;
   /** Whether the request may see what /api/status shows. */
   maySee(exchange: Exchange): boolean;
+  /** Whether there is a token to log in with. */
+  takesLogin(): boolean;
 };
 
 /** What index.html names, beside itself. */
@@ -38,12 +40,13 @@ export function addStatusPage(routes: Routes, source: StatusPageSource, rights: 
     if (!wantsHtml(exchange)) return answer(exchange, asText());
     const page = rights.isOn() ? await source.pageFile('index.html') : undefined;
     if (page === undefined) return answer(exchange, asHtml(), { contentType: 'text/html; charset=utf-8' });
-    const screen = firstScreen(rights.maySee(exchange) ? source.status.gateway() : undefined);
+    const status = rights.maySee(exchange) ? source.status.gateway() : undefined;
+    const screen = firstScreen(status, rights.takesLogin());
     // By a function: a `$` of a replacement text has a meaning.
     const html = page.toString().replace(PLACE, () => screen);
     return answer(exchange, html, {
       contentType: 'text/html; charset=utf-8',
-      headers: { 'Content-Security-Policy': CONTENT_SECURITY_POLICY, 'Referrer-Policy': 'no-referrer' },
+      headers: { 'Content-Security-Policy': CONTENT_SECURITY_POLICY, 'Referrer-Policy': 'same-origin' },
     });
   });
   for (const name of FILES)

@@ -7,7 +7,7 @@ import { launchChromium } from '../support/chromium.ts';
 import { visit as visitWith } from '../support/demo-visit.ts';
 import { startTestGateway, type TestGateway } from '../support/gateway.ts';
 import { realNatsServer } from '../support/nats.ts';
-import { handshakeRequest, RawClient } from '../support/raw-client.ts';
+import { frame, handshakeRequest, Opcode, RawClient } from '../support/raw-client.ts';
 import { type BuiltStatusPage, builtStatusPage } from '../support/status-page.ts';
 
 const TOKEN = 'canary-of-the-admin-token';
@@ -106,21 +106,134 @@ test('a page that nobody looks at asks for nothing', async () => {
   await Promise.all([tab.waitForRequest(/api\/status/), show(false)]);
 });
 
-test('where a token is needed the page says so, and shows nothing', async () => {
+test('where a token is needed the page shows nothing until it has been given, and never has it', async () => {
   await using own = await startTestGateway(
     server.port,
     { admin: { token: TOKEN } },
     { pageFile: page.pageFile },
   );
-  await using visitor = await visitWith(browser, `http://127.0.0.1:${own.adminPort}/`);
+  const url = `http://127.0.0.1:${own.adminPort}/`;
+  await using visitor = await visitWith(browser, url);
   const { page: tab } = visitor;
   await tab.getByRole('alert').getByText('A token is needed').waitFor();
-  assert.ok(!(await tab.content()).includes('canary'));
   assert.equal(await tab.getByText('sessions').count(), 0);
+  await tab.getByLabel('Admin token').fill('a wrong one');
+  await tab.getByRole('button', { name: 'Log in' }).click();
+  await tab.getByText('this is not the admin token.').waitFor();
+  await tab.getByLabel('Admin token').fill(TOKEN);
+  await tab.getByLabel('Admin token').press('Enter');
+  await tab.getByText('0 sessions').waitFor();
+  for (const name of ['Sessions', 'Handshakes', 'Configuration']) {
+    await tab.getByRole('link', { name, exact: true }).click();
+    await tab.getByText(`curl -s '${url}api/`).waitFor();
+    assert.ok(!(await tab.content()).includes('canary'), name);
+  }
+});
+
+test('without script a login works, too', async () => {
+  await using own = await startTestGateway(
+    server.port,
+    { admin: { token: TOKEN } },
+    { pageFile: page.pageFile },
+  );
+  await using visitor = await visitWith(browser, `http://127.0.0.1:${own.adminPort}/`, {
+    javaScriptEnabled: false,
+  });
+  await visitor.page.getByLabel('The numbers need the admin token').fill(TOKEN);
+  await visitor.page.getByRole('button', { name: 'Log in' }).click();
+  await visitor.page.getByText('0 of 1000').waitFor();
+});
+
+test('"why was this handshake refused?" in two clicks', async () => {
+  await refused('https://forgotten.example');
+  await using visitor = await visit();
+  const { page: tab, complaints } = visitor;
+  await tab.getByRole('link', { name: 'Handshakes' }).click();
+  await tab.getByText('https://forgotten.example').first().click();
+  const row = tab.locator('.handshakes li', { hasText: 'https://forgotten.example' }).first();
+  await row.getByText('Add it to origins in the configuration.').waitFor();
+  await row.getByText('request read').waitFor();
+  assert.deepEqual(complaints, []);
+});
+
+test('"who is slow?" in three clicks, and it can be ended', async () => {
+  const quick = await wsconnect({ servers: `ws://127.0.0.1:${gateway.port}` });
+  const name = '<b>slow</b> tab';
+  const slow = await RawClient.open(gateway.port);
+  slow.send(frame(Opcode.binary, `CONNECT {"name":"${name}","verbose":false}\r\nSUB flood.> 1\r\nPING\r\n`));
+  await slow.until(() => slow.data.includes('PONG'));
+  slow.socket.pause();
+  const waiting = (): boolean =>
+    gateway.gateway.status.openSessions().some(({ buffered }) => buffered.toClient > 0);
+  while (!waiting()) {
+    for (let message = 0; message < 20; message++) quick.publish('flood.x', 'x'.repeat(50_000));
+    await quick.flush();
+  }
+  await using visitor = await visit();
+  const { page: tab, complaints } = visitor;
+  await tab.getByRole('link', { name: 'Sessions' }).click();
+  await tab.getByRole('button', { name: 'Waiting' }).click();
+  await tab.locator('th[aria-sort=descending]', { hasText: 'Waiting' }).waitFor();
+  await tab.locator('tbody tr').first().getByRole('link').click();
+  await tab.getByText('waiting for the client').waitFor();
+  await tab.getByRole('region', { name: 'NATS' }).getByText(name, { exact: true }).waitFor();
+  await tab.getByRole('region', { name: 'Subscriptions' }).getByText('flood.>').waitFor();
+  await tab.getByRole('button', { name: 'End this session' }).click();
+  await tab.getByRole('button', { name: 'Yes, end it' }).click();
+  await tab.getByRole('region', { name: 'Who' }).getByText('killed').waitFor();
+  await slow[Symbol.asyncDispose]();
+  await tab.locator('.end').getByText('killed').waitFor();
+  await quick.close();
+  assert.deepEqual(complaints, []);
+});
+
+test('the list is filtered, and knows those that ended', async () => {
+  const client = await RawClient.open(gateway.port, { headers: { Origin: 'https://app.example.com' } });
+  await using visitor = await visit('#/sessions');
+  const { page: tab } = visitor;
+  await tab.getByRole('searchbox').fill('origin:app.example');
+  await tab.getByText('1 to 1 of 1', { exact: true }).waitFor();
+  await tab.getByRole('searchbox').fill('origin:app nonsense');
+  await tab.getByText('Not a filter: nonsense.').waitFor();
+  await client[Symbol.asyncDispose]();
+  await tab.getByText('No session to show.').waitFor();
+  await tab.getByRole('searchbox').fill('');
+  await tab.getByLabel('ended').check();
+  await tab
+    .locator('td[data-name=Reason]', { hasText: /client_\w+/ })
+    .first()
+    .waitFor();
 });
 
 test('nothing is wider than a phone, in any view', async () => {
+  await using _client = await RawClient.open(gateway.port);
+  await refused();
   await using visitor = await visit('', { viewport: { width: 390, height: 844 } });
-  await visitor.page.getByText('0 sessions').waitFor();
-  assert.equal(await visitor.page.evaluate('document.documentElement.scrollWidth <= innerWidth'), true);
+  const { page: tab } = visitor;
+  for (const name of ['Overview', 'Sessions', 'Handshakes', 'Configuration']) {
+    await tab.getByRole('link', { name, exact: true }).click();
+    await tab.locator('.curl').waitFor();
+    assert.equal(await tab.evaluate('document.documentElement.scrollWidth <= innerWidth'), true, name);
+  }
+});
+
+test('all of it can be reached by keyboard alone', async () => {
+  await using _client = await RawClient.open(gateway.port);
+  await using visitor = await visit();
+  const { page: tab } = visitor;
+  await tab.getByRole('link', { name: 'Sessions' }).waitFor();
+  const reach = async (wanted: string): Promise<void> => {
+    for (let presses = 0; presses < 60; presses++) {
+      await tab.keyboard.press('Tab');
+      const focused = await tab.evaluate('document.activeElement?.textContent.trim() ?? ""');
+      if (focused === wanted) return;
+    }
+    assert.fail(`${wanted} was not reached`);
+  };
+  await reach('Sessions');
+  await tab.keyboard.press('Enter');
+  const id = (await tab.locator('tbody a').first().textContent()) ?? '';
+  await reach(id);
+  await tab.keyboard.press('Enter');
+  await reach('End this session');
 });

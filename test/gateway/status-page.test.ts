@@ -67,7 +67,7 @@ test('with a token configured, the numbers need it, and it is nowhere in the pag
   const answer = await ask(gateway, '/', { Accept: HTML });
   assert.equal(answer.status, 200);
   const html = await answer.text();
-  assert.match(html, /need the admin token/);
+  assert.match(html, /<form [^>]*method="post" action="\/api\/login">.*need the admin token/);
   for (const secret of ['canary', '1.2.3', String(upstream.port)]) assert.ok(!html.includes(secret), secret);
   const known = await ask(gateway, '/', { Accept: HTML, Authorization: `Bearer ${TOKEN}` });
   const shown = await known.text();

@@ -9,6 +9,7 @@ import { perSecond, timeSpan, utc } from '../../web/status/format.ts';
 import { History, KEPT_MS } from '../../web/status/history.ts';
 import { OUTCOME_KINDS, outcomeClass, sentenceOf } from '../../web/status/outcomes.ts';
 import { placeOf } from '../../web/status/place.ts';
+import { pathOf } from '../../web/status/session-search.ts';
 import { builtStatusPage } from '../support/status-page.ts';
 
 const MOST_ZIPPED_BYTES = 150_000;
@@ -78,4 +79,24 @@ test('times and rates as a person reads them', () => {
 test('an address that names no view is the first view', () => {
   for (const hash of ['', '#', '#/', '#/nothing', '#/__proto__'])
     assert.equal(placeOf(hash).view, 'overview', hash);
+  assert.deepEqual(placeOf('#/sessions/17'), { view: 'sessions', id: 17 });
+  for (const hash of ['#/sessions', '#/sessions/', '#/sessions/0', '#/sessions/a', '#/sessions/1e3'])
+    assert.deepEqual(placeOf(hash), { view: 'sessions', id: undefined }, hash);
+});
+
+test('words of a filter become a query, and what is no filter is said', () => {
+  const search = { state: 'open', filter: '', sort: undefined, reversed: false, offset: 0 } as const;
+  assert.equal(pathOf(search).path, '/api/sessions?state=open&limit=50');
+  const { path, unknown } = pathOf({
+    ...search,
+    filter: ' origin:shop  user:a* nothing role: id:3 user:b ',
+    sort: 'age',
+    reversed: true,
+    offset: 50,
+  });
+  assert.equal(
+    path,
+    '/api/sessions?state=open&limit=50&origin=*shop*&user=a*&role=&sort=age&order=reversed&offset=50',
+  );
+  assert.deepEqual(unknown, ['nothing', 'id:3', 'user:b']);
 });

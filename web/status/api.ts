@@ -67,3 +67,90 @@ export async function ask<T>(path: string, init: RequestInit = {}): Promise<Answ
     return { ok: false, status: 0, sentence: 'The admin port does not answer.' };
   }
 }
+
+export type SessionRow = {
+  readonly id: number;
+  readonly state: 'open' | 'ended';
+  readonly startedAt: string;
+  readonly seconds: number;
+  readonly client: string;
+  readonly origin?: string;
+  readonly user?: string;
+  readonly tenant?: string;
+  readonly role?: string;
+  readonly route: string;
+  readonly upstream: string;
+  readonly natsClientId?: number;
+  readonly bytes: BothWays;
+  /** Open ones alone. */
+  readonly buffered?: BothWays;
+  readonly loginEndsAt?: string;
+  readonly ending?: string;
+  /** Ended ones alone. */
+  readonly endedAt?: string;
+  readonly reason?: string;
+  readonly code?: number;
+  readonly serverError?: string;
+  readonly hint?: string;
+};
+
+export type SessionList = {
+  readonly active: number;
+  readonly kept: number;
+  readonly matched: number;
+  readonly sessions: readonly SessionRow[];
+};
+
+export type Inspection = {
+  readonly level: 'observe' | 'enforce';
+  readonly server: { readonly name?: string; readonly version?: string };
+  readonly connect?: {
+    readonly name?: string;
+    readonly lang?: string;
+    readonly version?: string;
+    readonly credentials: readonly string[];
+  };
+  readonly operations: Readonly<Record<keyof BothWays, Readonly<Record<string, number>>>>;
+  readonly payloadBytes: Readonly<Record<keyof BothWays, number>>;
+  readonly subscriptions: readonly {
+    readonly sid: string;
+    readonly subject: string;
+    readonly queue?: string;
+  }[];
+  readonly lastError?: { readonly kind: string; readonly text: string };
+  readonly hint?: string;
+};
+
+export type HandshakeTimes = {
+  readonly ms: number;
+  readonly steps: Readonly<Record<string, number>>;
+};
+
+export type SessionDetail = SessionRow & {
+  readonly handshake: HandshakeTimes;
+  readonly inspection?: Inspection | { readonly level: 'off' };
+};
+
+export type HandshakeRow = HandshakeTimes & {
+  readonly at: string;
+  readonly outcome: string;
+  readonly detail?: string;
+  readonly client: string;
+  readonly origin?: string;
+  readonly route?: string;
+  readonly cause?: string;
+  readonly hint?: string;
+};
+
+export type ConfigKey = {
+  readonly key: string;
+  /** Secrets never come here. */
+  readonly value: unknown;
+  readonly default: boolean;
+  /** A route has it from the top. */
+  readonly inherited: boolean;
+  /** File and line; null: written nowhere. */
+  readonly at: string | null;
+};
+
+export type RunningConfig = { readonly hash: string; readonly keys: readonly ConfigKey[] };

@@ -1,12 +1,21 @@
 import type { ComponentChildren, VNode } from 'preact';
+import { Config } from './config.tsx';
 import { secondsSince, timeSpan } from './format.ts';
+import { Handshakes } from './handshakes.tsx';
 import { Overview } from './overview.tsx';
-import { place, VIEWS, type View } from './place.ts';
+import { type Place, place, VIEWS, type View } from './place.ts';
+import { Session } from './session.tsx';
+import { Sessions } from './sessions.tsx';
 import { StateMark } from './state-mark.tsx';
 import { statusNow } from './status-feed.ts';
 import { Trouble } from './trouble.tsx';
 
-const NAMES: Readonly<Record<View, string>> = { overview: 'Overview' };
+const NAMES: Readonly<Record<View, string>> = {
+  overview: 'Overview',
+  sessions: 'Sessions',
+  handshakes: 'Handshakes',
+  config: 'Configuration',
+};
 
 /** All below the head. */
 export const page = (): VNode => <Page />;
@@ -17,9 +26,9 @@ function Page(): VNode {
   const { value: status, trouble } = statusNow();
   return (
     <main id="view" tabIndex={-1}>
-      {VIEWS.length > 1 && <Views />}
+      {status !== undefined && <Views />}
       {trouble !== undefined && <Trouble trouble={trouble} isStale={status !== undefined} />}
-      {status !== undefined && <Shown view={place.value.view} />}
+      {status !== undefined && <Shown place={place.value} />}
     </main>
   );
 }
@@ -36,10 +45,16 @@ function Views(): VNode {
   );
 }
 
-function Shown({ view }: { readonly view: View }): ComponentChildren {
+function Shown({ place: { view, id } }: { readonly place: Place }): ComponentChildren {
   switch (view) {
     case 'overview':
       return <Overview />;
+    case 'sessions':
+      return id === undefined ? <Sessions /> : <Session key={id} id={id} />;
+    case 'handshakes':
+      return <Handshakes />;
+    case 'config':
+      return <Config />;
   }
 }
 

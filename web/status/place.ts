@@ -1,15 +1,22 @@
 import { signal } from '@preact/signals';
 
-export const VIEWS = ['overview'] as const;
+export const VIEWS = ['overview', 'sessions', 'handshakes', 'config'] as const;
 export type View = (typeof VIEWS)[number];
 
-/** Where the visitor is: `#/overview`. */
-export type Place = { readonly view: View };
+/** Where the visitor is: `#/overview`, `#/sessions`, `#/sessions/17`. */
+export type Place = {
+  readonly view: View;
+  /** One of the view's, as the number of a session. */
+  readonly id: number | undefined;
+};
 
 export const place = signal<Place>(placeOf(''));
 
 /** An address that names no view is the first one. */
 export function placeOf(hash: string): Place {
-  const [, view = ''] = hash.split('/');
-  return { view: VIEWS.find((one) => one === view) ?? 'overview' };
+  const [, view = '', id = ''] = hash.split('/');
+  return {
+    view: VIEWS.find((one) => one === view) ?? 'overview',
+    id: /^[1-9]\d{0,14}$/.test(id) ? Number(id) : undefined,
+  };
 }

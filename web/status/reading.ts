@@ -15,7 +15,7 @@ const EVERY_MS = 1000;
 
 /**
  * Reads a path once a second while the page is visible, and not at all while it is hidden: nobody looks. `path`: asked
- * at each reading. What was refused for want of rights, or is not there, is not asked again until `again`.
+ * at each reading. What is not there is not asked again until `again`.
  */
 export function startReading<T>(path: () => string, onValue: (value: T) => void = () => {}): Reading<T> {
   const read = signal<Read<T>>({});
@@ -33,7 +33,7 @@ export function startReading<T>(path: () => string, onValue: (value: T) => void 
       onValue(answer.value);
     } else {
       read.value = { ...read.peek(), trouble: answer };
-      if ([400, 401, 403, 404].includes(answer.status)) return;
+      if ([400, 404, 501].includes(answer.status)) return;
     }
     timer = setTimeout(again, EVERY_MS);
   };

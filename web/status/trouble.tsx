@@ -1,6 +1,7 @@
 import type { VNode } from 'preact';
 import type { Trouble as Why } from './api.ts';
 import { CurlLine } from './curl-line.tsx';
+import { Login } from './login.tsx';
 
 /** Why nothing new is shown, and what to do. `isStale`: what is below is from before. */
 export function Trouble({ trouble, isStale }: { readonly trouble: Why; readonly isStale: boolean }): VNode {
@@ -10,7 +11,12 @@ export function Trouble({ trouble, isStale }: { readonly trouble: Why; readonly 
       <p>
         {adviceOf(trouble)} {isStale && 'What is below is from before.'}
       </p>
-      {trouble.status === 401 && <CurlLine path="/api/status" needsToken />}
+      {trouble.status === 401 && (
+        <>
+          <Login />
+          <CurlLine path="/api/status" needsToken />
+        </>
+      )}
     </section>
   );
 }

@@ -1,0 +1,75 @@
+import { signal } from '@preact/signals';
+import type { VNode } from 'preact';
+import { visible } from '../shared/visible.ts';
+import type { ConfigKey, RunningConfig } from './api.ts';
+import { Below, useReading } from './shown-reading.tsx';
+
+const PATH = '/api/config';
+const sought = signal('');
+const withDefaults = signal(true);
+
+/** Every key of what runs: its value, and where it was written. */
+export function Config(): VNode {
+  const read = useReading<RunningConfig>(PATH);
+  const text = sought.value.trim().toLowerCase();
+  const rows = (read.value?.keys ?? []).filter(
+    ({ key, default: isDefault }) => key.toLowerCase().includes(text) && (withDefaults.value || !isDefault),
+  );
+  return (
+    <section aria-label="Configuration">
+      <form class="search" onSubmit={(event) => event.preventDefault()}>
+        <label class="visually-hidden" for="key">
+          Key
+        </label>
+        <input
+          id="key"
+          class="mono"
+          type="search"
+          placeholder="limits."
+          value={sought.value}
+          onInput={(event) => {
+            sought.value = event.currentTarget.value;
+          }}
+        />
+        <label class="inline">
+          <input
+            type="checkbox"
+            checked={withDefaults.value}
+            onChange={(event) => {
+              withDefaults.value = event.currentTarget.checked;
+            }}
+          />{' '}
+          defaults, too
+        </label>
+      </form>
+      <div class="table">
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">Key</th>
+              <th scope="col">Value</th>
+              <th scope="col">Written at</th>
+            </tr>
+          </thead>
+          <tbody>
+            {rows.map((row) => (
+              <Row key={row.key} row={row} />
+            ))}
+          </tbody>
+        </table>
+      </div>
+      <Below read={read} path={PATH} />
+    </section>
+  );
+}
+
+function Row({ row: { key, value, at, default: isDefault, inherited } }: { readonly row: ConfigKey }): VNode {
+  const text = typeof value === 'string' ? value : JSON.stringify(value);
+  return (
+    <tr class={isDefault ? 'quiet' : ''}>
+      <td class="mono">{visible(key)}</td>
+      <td class="mono">{visible(text ?? '')}</td>
+      <td>{isDefault ? 'default' : `${visible(at ?? '')}${inherited ? ' (from the top)' : ''}`}</td>
+    </tr>
+  );
+}

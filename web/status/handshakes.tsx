@@ -1,0 +1,78 @@
+import { signal } from '@preact/signals';
+import type { VNode } from 'preact';
+import { visible } from '../shared/visible.ts';
+import type { HandshakeRow } from './api.ts';
+import { secondsSince, timeSpan, utc } from './format.ts';
+import { OUTCOME_KINDS, type OutcomeKind, outcomeClass } from './outcomes.ts';
+import { Below, useReading } from './shown-reading.tsx';
+import { Steps } from './steps.tsx';
+
+const PATH = '/api/handshakes';
+/** Whether those that became sessions are shown, too. */
+const withAccepted = signal(false);
+
+/** Why was this handshake refused: the last ones, each with what to change. */
+export function Handshakes(): VNode {
+  const read = useReading<{ readonly handshakes: readonly HandshakeRow[] }>(PATH);
+  const all = read.value?.handshakes ?? [];
+  const rows = withAccepted.value ? all : all.filter(({ outcome }) => outcome !== 'accepted');
+  return (
+    <section aria-label="Handshakes">
+      <form class="search" onSubmit={(event) => event.preventDefault()}>
+        <label class="inline">
+          <input
+            type="checkbox"
+            checked={withAccepted.value}
+            onChange={(event) => {
+              withAccepted.value = event.currentTarget.checked;
+            }}
+          />{' '}
+          accepted ones, too
+        </label>
+        <span class="hint">
+          {rows.length} of the last {all.length}
+        </span>
+      </form>
+      {rows.length === 0 && read.value !== undefined && <p class="empty">None of the last was refused.</p>}
+      <ol class="handshakes">
+        {rows.map((row) => (
+          <Row key={`${row.at} ${row.ms} ${row.client} ${row.outcome}`} row={row} />
+        ))}
+      </ol>
+      <Below read={read} path={PATH} />
+    </section>
+  );
+}
+
+function Row({ row }: { readonly row: HandshakeRow }): VNode {
+  const { at, cause, client, detail, hint, origin, outcome, route } = row;
+  const kind: OutcomeKind = outcomeClass(outcome);
+  return (
+    <li>
+      <details>
+        <summary>
+          <time dateTime={at} title={utc(at)}>
+            {timeSpan(secondsSince(at))} ago
+          </time>
+          <span class={kind === 'accepted' ? 'good' : 'bad'}>
+            <span aria-hidden="true">{kind === 'accepted' ? '●' : '✕'}</span> <code>{outcome}</code>
+          </span>
+          <span>{origin === undefined ? 'no Origin' : visible(origin)}</span>
+          <span class="quiet">{client}</span>
+        </summary>
+        <p>
+          {OUTCOME_KINDS[kind]}
+          {detail !== undefined && (
+            <>
+              {' '}
+              (<code>{visible(detail)}</code>)
+            </>
+          )}
+          {route !== undefined && `, route ${route}`}. {hint}
+        </p>
+        {cause !== undefined && <p class="last-error">{visible(cause)}</p>}
+        <Steps times={row} />
+      </details>
+    </li>
+  );
+}

@@ -1,0 +1,125 @@
+import type { ComponentChildren, VNode } from 'preact';
+import { byteSize } from '../shared/byte-size.ts';
+import { visible } from '../shared/visible.ts';
+import type { SessionRow } from './api.ts';
+import { timeSpan, utc } from './format.ts';
+
+type Column = {
+  readonly name: string;
+  /** What the API sorts by; undefined: it cannot. */
+  readonly sort?: string;
+  readonly isNumber?: boolean;
+  readonly of: (row: SessionRow) => ComponentChildren;
+};
+
+const SHARED: readonly Column[] = [
+  { name: 'Session', of: ({ id }) => <a href={`#/sessions/${id}`}>{id}</a> },
+  { name: 'User', sort: 'user', of: ({ user }) => visible(user ?? '') },
+  { name: 'Origin', sort: 'origin', of: ({ origin }) => visible(origin ?? '') },
+  { name: 'Client', sort: 'client', of: ({ client }) => client },
+  { name: 'Route', sort: 'route', of: ({ route }) => route },
+  { name: 'Server', sort: 'upstream', of: ({ upstream }) => upstream },
+  { name: 'Age', sort: 'age', isNumber: true, of: ({ seconds }) => timeSpan(seconds) },
+  { name: '↑ Bytes', sort: 'toUpstream', isNumber: true, of: ({ bytes }) => byteSize(bytes.toUpstream) },
+  { name: '↓ Bytes', sort: 'toClient', isNumber: true, of: ({ bytes }) => byteSize(bytes.toClient) },
+];
+
+const OPEN: readonly Column[] = [
+  ...SHARED,
+  {
+    name: 'Waiting',
+    sort: 'buffered',
+    isNumber: true,
+    of: ({ buffered }) => byteSize((buffered?.toUpstream ?? 0) + (buffered?.toClient ?? 0)),
+  },
+];
+
+const ENDED: readonly Column[] = [
+  ...SHARED,
+  {
+    name: 'Ended',
+    of: ({ endedAt }) => endedAt !== undefined && <time dateTime={endedAt}>{utc(endedAt).slice(11)}</time>,
+  },
+  { name: 'Reason', of: ({ code, reason }) => <code>{`${code ?? ''} ${reason ?? ''}`}</code> },
+];
+
+export type SessionTableProps = {
+  readonly rows: readonly SessionRow[];
+  readonly isEnded: boolean;
+  readonly sort: string | undefined;
+  readonly reversed: boolean;
+  onSort(key: string): void;
+};
+
+/** One page of sessions; the API sorts, over all of them. */
+export function SessionTable({ rows, isEnded, sort, reversed, onSort }: SessionTableProps): VNode {
+  const columns = isEnded ? ENDED : OPEN;
+  if (rows.length === 0) return <p class="empty">No session to show.</p>;
+  return (
+    <div class="table">
+      <table>
+        <thead>
+          <tr>
+            {columns.map((column) => (
+              <th
+                key={column.name}
+                scope="col"
+                class={column.isNumber === true ? 'number' : ''}
+                aria-sort={ariaSort(column, sort, reversed)}
+              >
+                <Head column={column} mark={mark(column, sort, reversed)} onSort={onSort} />
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map((row) => (
+            <tr key={row.id}>
+              {columns.map(({ name, isNumber, of }) => (
+                <td key={name} data-name={name} class={isNumber === true ? 'number' : ''}>
+                  {of(row)}
+                </td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+function Head({
+  column: { name, sort },
+  mark: sign,
+  onSort,
+}: {
+  readonly column: Column;
+  readonly mark: string;
+  onSort(key: string): void;
+}): VNode {
+  if (sort === undefined) return <>{name}</>;
+  return (
+    <button type="button" onClick={() => onSort(sort)}>
+      {name} <span aria-hidden="true">{sign}</span>
+    </button>
+  );
+}
+
+/** Numbers begin with the greatest, texts with the least. */
+function isDescending({ isNumber }: Column, reversed: boolean): boolean {
+  return (isNumber === true) !== reversed;
+}
+
+function mark(column: Column, sort: string | undefined, reversed: boolean): string {
+  if (column.sort === undefined || column.sort !== sort) return '';
+  return isDescending(column, reversed) ? '▼' : '▲';
+}
+
+function ariaSort(
+  column: Column,
+  sort: string | undefined,
+  reversed: boolean,
+): 'ascending' | 'descending' | undefined {
+  if (column.sort === undefined || column.sort !== sort) return undefined;
+  return isDescending(column, reversed) ? 'descending' : 'ascending';
+}

@@ -1,0 +1,93 @@
+import type { VNode } from 'preact';
+import { byteSize } from '../shared/byte-size.ts';
+import { visible } from '../shared/visible.ts';
+import type { SessionDetail } from './api.ts';
+import { Facts } from './facts.tsx';
+import { timeSpan, utc } from './format.ts';
+import { InspectionFacts } from './inspection.tsx';
+import { Kick } from './kick.tsx';
+import { sentenceOf } from './outcomes.ts';
+import { Below, useReading } from './shown-reading.tsx';
+import { Steps } from './steps.tsx';
+
+/** One session: who it is, how it began, what inspection saw, how it ended. */
+export function Session({ id }: { readonly id: number }): VNode {
+  const path = `/api/sessions/${id}`;
+  const read = useReading<SessionDetail>(path);
+  const session = read.value;
+  return (
+    <section aria-label={`Session ${id}`}>
+      <p>
+        <a href="#/sessions">← all sessions</a>
+      </p>
+      {session !== undefined && (
+        <>
+          <h2 class="title">
+            Session {id} <small>{session.state}</small> {session.state === 'open' && <Kick id={id} />}
+          </h2>
+          {session.state === 'ended' && <End session={session} />}
+          <div class="tiles">
+            <Who session={session} />
+            <section class="card" aria-label="Handshake">
+              <h2>Handshake</h2>
+              <Steps times={session.handshake} />
+            </section>
+            <InspectionFacts inspection={session.inspection} />
+          </div>
+        </>
+      )}
+      <Below read={read} path={path} />
+    </section>
+  );
+}
+
+function End({ session }: { readonly session: SessionDetail }): VNode {
+  const { code, endedAt, hint, reason = '', serverError } = session;
+  return (
+    <div class="end">
+      <p>
+        <code>
+          {code} {reason}
+        </code>{' '}
+        {endedAt !== undefined && <time dateTime={endedAt}>{utc(endedAt)}</time>}
+      </p>
+      <p>{sentenceOf(reason)}</p>
+      {serverError !== undefined && (
+        <p>
+          The server said <code>{visible(serverError)}</code>
+        </p>
+      )}
+      {hint !== undefined && <p>{visible(hint)}</p>}
+    </div>
+  );
+}
+
+function Who({ session }: { readonly session: SessionDetail }): VNode {
+  const { buffered, bytes, natsClientId, seconds, startedAt } = session;
+  const text = (value: string | undefined) => value && visible(value);
+  return (
+    <section class="card" aria-label="Who">
+      <h2>Who</h2>
+      <Facts
+        facts={[
+          ['user', text(session.user)],
+          ['tenant', text(session.tenant)],
+          ['role', text(session.role)],
+          ['login until', session.loginEndsAt && utc(session.loginEndsAt)],
+          ['origin', text(session.origin)],
+          ['client', session.client],
+          ['route', session.route],
+          ['server', session.upstream],
+          ['client id at the server', natsClientId?.toString()],
+          ['since', utc(startedAt)],
+          ['age', timeSpan(seconds)],
+          ['↑ to the server', byteSize(bytes.toUpstream)],
+          ['↓ to the client', byteSize(bytes.toClient)],
+          ['waiting for the server', buffered && byteSize(buffered.toUpstream)],
+          ['waiting for the client', buffered && byteSize(buffered.toClient)],
+          ['ending', session.ending],
+        ]}
+      />
+    </section>
+  );
+}

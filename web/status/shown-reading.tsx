@@ -1,0 +1,36 @@
+import { signal } from '@preact/signals';
+import type { VNode } from 'preact';
+import { useEffect, useState } from 'preact/hooks';
+import { CurlLine } from './curl-line.tsx';
+import { type Read, startReading } from './reading.ts';
+import { Trouble } from './trouble.tsx';
+
+/** What is read from a path for as long as a view shows it. Another path begins anew. */
+export function useReading<T>(path: string): Read<T> {
+  const [shown] = useState(() => signal<Read<T>>({}));
+  useEffect(() => {
+    shown.value = {};
+    const reading = startReading<T>(() => path);
+    const unsubscribe = reading.read.subscribe((read) => {
+      shown.value = read;
+    });
+    return () => {
+      unsubscribe();
+      reading.stop();
+    };
+  }, [path, shown]);
+  return shown.value;
+}
+
+/** Below a view: why nothing newer came, and how to get the same at a terminal. */
+export function Below({ read, path }: { readonly read: Read<unknown>; readonly path: string }): VNode {
+  return (
+    <>
+      {/* The page itself says that a token is needed. */}
+      {read.trouble !== undefined && read.trouble.status !== 401 && (
+        <Trouble trouble={read.trouble} isStale={read.value !== undefined} />
+      )}
+      <CurlLine path={path} />
+    </>
+  );
+}
