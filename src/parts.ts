@@ -56,7 +56,7 @@ export class Parts {
   readonly counters = new Counters();
   readonly frames = new FrameCounters();
   readonly inspected = new InspectionTotals();
-  readonly captures = new Captures();
+  readonly captures: Captures;
   readonly loop = new EventLoop();
   readonly wheel: TimerWheel;
   readonly pool: BufferPool;
@@ -90,6 +90,7 @@ export class Parts {
     this.dialPlaces = new Places(prepared.budget.extraDials);
     this.overload = new Overload(this.sessions, this.pool, log);
     this.overload.configure(prepared.budget.bufferBytes, prepared.memory);
+    this.captures = new Captures(prepared.config.captures);
     this.announced = new AnnouncedWarnings(log);
     this.metrics = new Metrics(prepared.serverTls !== undefined, takeSnapshot);
     this.recorder = new Recorder(this.counters, this.metrics, new SessionLog(log), this);
@@ -127,6 +128,7 @@ export class Parts {
     this.admission.configure(admissionLimits);
     this.dialPlaces.resize(budget.extraDials);
     this.overload.configure(budget.bufferBytes, memory);
+    this.captures.configure(config.captures);
     this.log.configure(config.log);
     this.announced.forget();
   }

@@ -1,15 +1,10 @@
+import type { CapturesConfig } from '../config/config.ts';
 import type { Inspector } from '../inspect/inspector.ts';
 import type { SessionFacts } from '../session/session-contract.ts';
 import type { CaptureHeader } from './format.ts';
 import { Recording } from './recording.ts';
 
-/** Captures that wait for their session, or record it. */
-export const MOST_ACTIVE = 8;
-/** Of one capture; then it keeps the newest. */
-const CAPTURE_BYTES = 4 * 1024 * 1024;
-const CAPTURE_MS = 600_000;
-/** Of all that have ended; the oldest go first. */
-const KEPT_BYTES = 64 * 1024 * 1024;
+/** That have ended; the oldest go first. */
 const MOST_KEPT = 100;
 
 /** Which session: that one, or the next one that begins with all that is named. */
@@ -45,7 +40,17 @@ export class Captures {
   /** By session. */
   readonly #recording = new Map<number, Capture>();
   readonly #waiting: Capture[] = [];
+  #limits: CapturesConfig;
   #lastId = 0;
+
+  constructor(limits: CapturesConfig) {
+    this.#limits = limits;
+  }
+
+  /** For captures that start from now on. */
+  configure(limits: CapturesConfig): void {
+    this.#limits = limits;
+  }
 
   /** `facts` and `inspector`: of the session that `match` names, if it is open. */
   start(
@@ -53,16 +58,19 @@ export class Captures {
     facts: SessionFacts | undefined,
     inspector: Inspector | undefined,
   ): CaptureRow | CaptureRefusal {
-    if (this.#recording.size + this.#waiting.length >= MOST_ACTIVE) return 'too_many_captures';
+    const { concurrent, maxBytes, totalBytes } = this.#limits;
+    const active = this.#active + 1;
+    if (active > concurrent || active * maxBytes > totalBytes) return 'too_many_captures';
     if ('session' in match) {
       if (facts === undefined) return 'no_session';
       if (inspector === undefined) return 'inspect_off';
       if (this.#recording.has(match.session)) return 'already_captured';
     }
-    const capture = new Capture(++this.#lastId, match, () => this.#end(capture, 'time'));
+    const capture = new Capture(++this.#lastId, match, this.#limits, () => this.#end(capture, 'time'));
     this.#all.set(capture.id, capture);
     if (facts !== undefined && inspector !== undefined) this.#record(capture, facts, inspector);
     else this.#waiting.push(capture);
+    this.#keepNewest();
     return capture.row();
   }
 
@@ -121,11 +129,18 @@ export class Captures {
     this.#keepNewest();
   }
 
+  get #active(): number {
+    return this.#recording.size + this.#waiting.length;
+  }
+
+  /** Beside what those that run may take. */
   #keepNewest(): void {
+    const { maxBytes, totalBytes } = this.#limits;
+    const room = totalBytes - this.#active * maxBytes;
     const ended = [...this.#all.values()].filter(({ state }) => state === 'ended');
     let bytes = ended.reduce((sum, capture) => sum + capture.bytes, 0);
     for (const [index, { id, bytes: own }] of ended.entries()) {
-      if (bytes <= KEPT_BYTES && ended.length - index <= MOST_KEPT) break;
+      if (bytes <= room && ended.length - index <= MOST_KEPT) break;
       bytes -= own;
       this.#all.delete(id);
     }
@@ -136,6 +151,7 @@ class Capture {
   readonly id: number;
   readonly match: CaptureMatch;
   readonly #deadline: NodeJS.Timeout;
+  readonly #maxBytes: number;
   #startedAt = new Date();
   #recording: Recording | undefined;
   #facts: SessionFacts | undefined;
@@ -144,10 +160,11 @@ class Capture {
   #server: CaptureHeader['server'];
   #reason: string | undefined;
 
-  constructor(id: number, match: CaptureMatch, onTime: () => void) {
+  constructor(id: number, match: CaptureMatch, { maxBytes, maxMs }: CapturesConfig, onTime: () => void) {
     this.id = id;
+    this.#maxBytes = maxBytes;
     this.match = match;
-    this.#deadline = setTimeout(onTime, CAPTURE_MS).unref();
+    this.#deadline = setTimeout(onTime, maxMs).unref();
   }
 
   get state(): CaptureRow['state'] {
@@ -167,7 +184,7 @@ class Capture {
     this.#startedAt = new Date();
     this.#facts = facts;
     this.#inspector = inspector;
-    this.#recording = new Recording(CAPTURE_BYTES);
+    this.#recording = new Recording(this.#maxBytes);
     inspector.watch(this.#recording);
   }
 

@@ -10,6 +10,7 @@ import type { LogConfig } from '../log.ts';
 import type { EngineName } from './schema.ts';
 import type { AdminConfig } from './sections/admin.ts';
 import type { AuthConfig } from './sections/auth.ts';
+import type { CapturesConfig } from './sections/captures.ts';
 import type { CompressionConfig } from './sections/compression.ts';
 import type { ConnectConfig } from './sections/connect.ts';
 import type { DrainConfig } from './sections/drain.ts';
@@ -25,6 +26,7 @@ export type { LogConfig } from '../log.ts';
 export type { EngineName } from './schema.ts';
 export type { AdminConfig, AdminTls } from './sections/admin.ts';
 export type { AuthConfig, IssuerConfig, KeysUrlConfig, TokenSource, WebhookConfig } from './sections/auth.ts';
+export type { CapturesConfig } from './sections/captures.ts';
 export type { CompressionConfig } from './sections/compression.ts';
 export type { ConnectConfig } from './sections/connect.ts';
 export type { DrainConfig } from './sections/drain.ts';
@@ -52,6 +54,7 @@ export type Config = {
   readonly limits: LimitsConfig;
   readonly timeouts: TimeoutsConfig;
   readonly drain: DrainConfig;
+  readonly captures: CapturesConfig;
   readonly log: LogConfig;
   /** Beside the default route, which the keys above describe. */
   readonly routes: readonly RouteConfig[];

@@ -4,6 +4,7 @@ import type { Path } from './path.ts';
 import type { Values } from './schema.ts';
 import { adminConfig } from './sections/admin.ts';
 import { authConfig } from './sections/auth.ts';
+import { capturesConfig } from './sections/captures.ts';
 import type { Files } from './sections/check.ts';
 import { compressionConfig } from './sections/compression.ts';
 import { connectConfig } from './sections/connect.ts';
@@ -61,6 +62,7 @@ export async function makeConfig(
     limits: limitsConfig(values.limits),
     timeouts: timeoutsConfig(values.timeouts),
     drain: drainConfig(values.drain),
+    captures: capturesConfig(values.captures),
     log: values.log,
     routes,
   });

@@ -4,6 +4,7 @@ import type { Report } from './problems.ts';
 import { isInherited } from './routes.ts';
 import type { Values } from './schema.ts';
 import { checkAuth } from './sections/auth-check.ts';
+import { checkCaptures } from './sections/captures.ts';
 import type { Check } from './sections/check.ts';
 import { checkCompression } from './sections/compression.ts';
 import { checkConnect } from './sections/connect-check.ts';
@@ -28,6 +29,7 @@ export function checkRelations(values: Values, written: Written, report: Report)
   );
   checkTimeouts(values.timeouts, top);
   checkDrain(values.drain, values.timeouts.close, top);
+  checkCaptures(values.captures, top);
   checkLimits(
     values.limits,
     [values, ...values.routes].some(({ auth }) => auth !== undefined),

@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { type ValuesOf, words } from './keys.ts';
 import { admin } from './sections/admin.ts';
 import { auth } from './sections/auth.ts';
+import { captures } from './sections/captures.ts';
 import { compression } from './sections/compression.ts';
 import { connect } from './sections/connect.ts';
 import { drain } from './sections/drain.ts';
@@ -34,6 +35,7 @@ export const schema = z.strictObject({
   limits,
   timeouts,
   drain,
+  captures,
   log,
   routes: z
     .preprocess((raw) => (raw === null ? [] : raw), z.array(route, { error: () => ROUTES }))

@@ -235,6 +235,17 @@ describe('no capture', () => {
     assert.equal((await download(gateway, 1)).length, 21);
   });
 
+  test('beyond what captures allows: how many, and their bytes together', async () => {
+    await using upstream = await FakeUpstream.start();
+    const captures = { maxBytes: 64 * 1024, totalBytes: 128 * 1024 };
+    await using gateway = await startTestGateway(upstream.port, { inspect: 'observe', captures });
+    const start = async () => (await ask(gateway, 'POST', '', { user: 'nobody' })).body['code'];
+    assert.deepEqual(
+      [await start(), await start(), await start()],
+      [undefined, undefined, 'too_many_captures'],
+    );
+  });
+
   test('for a body that is not understood', async () => {
     await using upstream = await FakeUpstream.start();
     await using gateway = await startTestGateway(upstream.port, { inspect: 'observe' });

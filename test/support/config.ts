@@ -87,6 +87,13 @@ export function testConfig(upstreamPort: number, overrides: ConfigOverrides = {}
       ...overrides.timeouts,
     },
     drain: { delayMs: 0, timeoutMs: 2000, budgetMs: 0, ...overrides.drain },
+    captures: {
+      concurrent: 8,
+      maxBytes: 4 * 1024 * 1024,
+      maxMs: 600_000,
+      totalBytes: 64 * 1024 * 1024,
+      ...overrides.captures,
+    },
     log: { level: 'debug', format: 'json', ...overrides.log },
     routes: overrides.routes ?? [],
   };

@@ -1,11 +1,6 @@
 import { isClientText } from '../../auth/grant.ts';
 import { parseSafely } from '../../auth/safe-json.ts';
-import {
-  type CaptureMatch,
-  type CaptureRefusal,
-  type CaptureRow,
-  MOST_ACTIVE,
-} from '../../capture/captures.ts';
+import type { CaptureMatch, CaptureRefusal, CaptureRow } from '../../capture/captures.ts';
 import { parseIpAddress } from '../../net/ip-address.ts';
 import { answer, json, refuse } from '../../private-http/answer.ts';
 import type { Exchange, Routes } from '../../private-http/exchange.ts';
@@ -87,7 +82,10 @@ const REFUSALS = {
     'the route of this session has inspect: off, so natsgate does not know where its operations begin; set inspect: observe.',
   ],
   already_captured: [409, 'a capture of this session is running; see /api/captures.'],
-  too_many_captures: [503, `${MOST_ACTIVE} captures wait or run already; stop one.`],
+  too_many_captures: [
+    503,
+    'as many captures wait or run as captures.concurrent and captures.totalBytes allow; stop one.',
+  ],
 } as const satisfies Record<CaptureRefusal, readonly [number, string]>;
 
 function refused(exchange: Exchange, why: CaptureRefusal): Promise<Response> {
