@@ -9,7 +9,7 @@ export type CaptureHeader = {
   readonly session: string;
   /** ISO 8601 in UTC; `t` of the events counts from it. */
   readonly started: string;
-  /** `full`: events may have `b`. */
+  /** `full`: events may have `b`; natsgate itself masks. */
   readonly payloads: 'masked' | 'full';
   readonly route?: string;
   readonly origin?: string;
@@ -53,8 +53,6 @@ export type OperationEvent = {
   /** Microseconds since the start, monotonic. */
   readonly t: number;
   readonly d: Way;
-  /** WebSocket frame in which it began, counted from 1 in each direction. */
-  readonly f?: number;
   /** As on the wire: `PUB`, `-ERR`. */
   readonly op: string;
   readonly subj?: string;

@@ -114,13 +114,12 @@ function checkEnd(end: unknown): void {
 }
 
 function checkOperation(event: Fields, hasPayloads: boolean): void {
-  const { d, f, op, v, note, hn, st, text, b, n, hb } = event;
+  const { d, op, v, note, hn, st, text, b, n, hb } = event;
   check(WAYS.includes(d as never), 'd', `one of ${WAYS.join(', ')}, g`);
   const row = OPERATIONS.find(({ name }) => name === op);
   if (row === undefined) throw new CaptureError('op: expected a NATS operation');
   const direction = d === 'c>' || d === '>s' ? 'to_upstream' : 'to_client';
   check(row.directions.includes(direction), 'op', `an operation for ${String(d)}`);
-  check(isMissing(f, isCount), 'f', 'a whole number');
   check(
     isMissing(v, (value) => VERDICTS.includes(value as never)),
     'v',
