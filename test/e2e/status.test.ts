@@ -8,6 +8,7 @@ import { visit as visitWith } from '../support/demo-visit.ts';
 import { startTestGateway, type TestGateway } from '../support/gateway.ts';
 import { realNatsServer } from '../support/nats.ts';
 import { frame, handshakeRequest, Opcode, RawClient } from '../support/raw-client.ts';
+import { ReloadableGateway } from '../support/reloadable.ts';
 import { type BuiltStatusPage, builtStatusPage } from '../support/status-page.ts';
 
 const TOKEN = 'canary-of-the-admin-token';
@@ -203,6 +204,27 @@ test('the list is filtered, and knows those that ended', async () => {
     .locator('td[data-name=Reason]', { hasText: /client_\w+/ })
     .first()
     .waitFor();
+});
+
+test('the configuration is shown with the line of each key, and without secrets', async () => {
+  const settings = { limits: { sessions: 77 }, admin: { address: '127.0.0.1:0', tokenFile: 'token' } };
+  await using own = await ReloadableGateway.start(
+    server.port,
+    settings,
+    { token: TOKEN },
+    { pageFile: page.pageFile },
+  );
+  await using visitor = await visitWith(browser, `http://127.0.0.1:${own.adminPort}/#/config`);
+  const { page: tab } = visitor;
+  await tab.getByLabel('Admin token').fill(TOKEN);
+  await tab.getByLabel('Admin token').press('Enter');
+  const row = (key: string) => tab.locator('tbody tr', { has: tab.getByText(key, { exact: true }) });
+  await row('limits.sessions').getByText('77', { exact: true }).waitFor();
+  await row('limits.sessions').getByText('natsgate.yaml:').waitFor();
+  await row('listen.hosts').getByText('none').waitFor();
+  assert.ok(!(await tab.content()).includes('canary'));
+  await tab.getByLabel('defaults, too').uncheck();
+  await row('listen.hosts').waitFor({ state: 'detached' });
 });
 
 test('nothing is wider than a phone, in any view', async () => {

@@ -145,7 +145,7 @@ export type HandshakeRow = HandshakeTimes & {
 export type ConfigKey = {
   readonly key: string;
   /** Secrets never come here. */
-  readonly value: unknown;
+  readonly value: string | readonly string[] | null;
   readonly default: boolean;
   /** A route has it from the top. */
   readonly inherited: boolean;

@@ -64,12 +64,16 @@ export function Config(): VNode {
 }
 
 function Row({ row: { key, value, at, default: isDefault, inherited } }: { readonly row: ConfigKey }): VNode {
-  const text = typeof value === 'string' ? value : JSON.stringify(value);
   return (
     <tr class={isDefault ? 'quiet' : ''}>
       <td class="mono">{visible(key)}</td>
-      <td class="mono">{visible(text ?? '')}</td>
+      <td class="mono">{visible(textOf(value))}</td>
       <td>{isDefault ? 'default' : `${visible(at ?? '')}${inherited ? ' (from the top)' : ''}`}</td>
     </tr>
   );
+}
+
+function textOf(value: ConfigKey['value']): string {
+  if (value === null || value.length === 0) return 'none';
+  return typeof value === 'string' ? value : value.join(', ');
 }
