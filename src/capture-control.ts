@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { CaptureMatch, CaptureRefusal, CaptureRow } from './capture/captures.ts';
+import type { CaptureMatch, CaptureRow } from './capture/capture.ts';
+import type { CaptureRefusal } from './capture/captures.ts';
 import { pcapngOf } from './capture/export.ts';
 import { readCapture } from './capture/ndjson.ts';
 import { foreignText } from './log.ts';

@@ -1,6 +1,7 @@
 import { isClientText } from '../../auth/grant.ts';
 import { parseSafely } from '../../auth/safe-json.ts';
-import type { CaptureMatch, CaptureRefusal, CaptureRow } from '../../capture/captures.ts';
+import type { CaptureMatch, CaptureRow } from '../../capture/capture.ts';
+import type { CaptureRefusal } from '../../capture/captures.ts';
 import { parseIpAddress } from '../../net/ip-address.ts';
 import { answer, json, refuse } from '../../private-http/answer.ts';
 import type { Exchange, Routes } from '../../private-http/exchange.ts';

@@ -1,0 +1,124 @@
+import type { CapturesConfig } from '../config/config.ts';
+import type { Inspector } from '../inspect/inspector.ts';
+import type { SessionFacts } from '../session/session-contract.ts';
+import type { CaptureHeader } from './format.ts';
+import { Recording } from './recording.ts';
+
+/** Which session: that one, or the next one that begins with all that is named. */
+export type CaptureMatch =
+  | { readonly session: number }
+  | { readonly user?: string; readonly origin?: string; readonly address?: string };
+
+export type CaptureRow = {
+  readonly id: number;
+  readonly state: 'waiting' | 'recording' | 'ended';
+  readonly match: CaptureMatch;
+  readonly session: number | undefined;
+  readonly startedAt: string;
+  readonly bytes: number;
+  readonly operations: number;
+  readonly lost: number;
+  /** Why it ended: the close reason of its session, `time`, `stopped` or `inspect_off`. */
+  readonly reason: string | undefined;
+};
+
+/** One capture, from its start to its file. */
+export class Capture {
+  readonly id: number;
+  readonly match: CaptureMatch;
+  readonly #deadline: NodeJS.Timeout;
+  readonly #maxBytes: number;
+  #startedAt = new Date();
+  #recording: Recording | undefined;
+  #facts: SessionFacts | undefined;
+  /** Until the end, when what it knows of the server is kept. */
+  #inspector: Inspector | undefined;
+  #server: CaptureHeader['server'];
+  #reason: string | undefined;
+
+  constructor(id: number, match: CaptureMatch, { maxBytes, maxMs }: CapturesConfig, onTime: () => void) {
+    this.id = id;
+    this.#maxBytes = maxBytes;
+    this.match = match;
+    this.#deadline = setTimeout(onTime, maxMs).unref();
+  }
+
+  get state(): CaptureRow['state'] {
+    if (this.#reason !== undefined) return 'ended';
+    return this.#recording === undefined ? 'waiting' : 'recording';
+  }
+
+  get session(): number | undefined {
+    return this.#facts?.id;
+  }
+
+  get bytes(): number {
+    return this.#recording?.bytes ?? 0;
+  }
+
+  record(facts: SessionFacts, inspector: Inspector): void {
+    this.#startedAt = new Date();
+    this.#facts = facts;
+    this.#inspector = inspector;
+    this.#recording = new Recording(this.#maxBytes);
+    inspector.watch(this.#recording);
+  }
+
+  end(reason: string): void {
+    clearTimeout(this.#deadline);
+    this.#reason = reason;
+    this.#recording?.finish(reason);
+    this.#server = this.#knownServer();
+    this.#inspector?.watch(undefined);
+    this.#inspector = undefined;
+  }
+
+  row(): CaptureRow {
+    const { operations = 0, lost = 0 } = this.#recording ?? {};
+    return {
+      id: this.id,
+      state: this.state,
+      match: this.match,
+      session: this.session,
+      startedAt: this.#startedAt.toISOString(),
+      bytes: this.bytes,
+      operations,
+      lost,
+      reason: this.#reason,
+    };
+  }
+
+  file(): { readonly name: string; readonly text: string } | undefined {
+    const facts = this.#facts;
+    if (facts === undefined || this.#recording === undefined) return undefined;
+    const { id, route, origin, user, clientAddress: client } = facts;
+    const server = this.#server ?? this.#knownServer();
+    const started = this.#startedAt.toISOString();
+    const header: CaptureHeader = {
+      v: 1,
+      kind: 'natsgate-capture',
+      session: String(id),
+      started,
+      payloads: 'masked',
+      route,
+      ...(origin === undefined ? {} : { origin }),
+      ...(user === undefined ? {} : { user: user.replaceAll(/[\r\n]/g, ' ') }),
+      client,
+      ...(server === undefined ? {} : { server }),
+    };
+    // Nothing of the name is the client's; what it ends in is the format's.
+    const name = `natsgate-${started.replaceAll(/[-:]|\.\d+/g, '')}-${id}`;
+    return { name, text: this.#recording.text(header) };
+  }
+
+  #knownServer(): CaptureHeader['server'] {
+    const server = this.#inspector?.facts().server;
+    if (server === undefined) return undefined;
+    const { name, version, clientId: cid } = server;
+    return {
+      ...(name === undefined ? {} : { name }),
+      ...(version === undefined ? {} : { version }),
+      ...(cid === undefined ? {} : { cid }),
+    };
+  }
+}
