@@ -37,7 +37,7 @@ export const ANSWER_HEADERS = {
 } as const;
 
 /**
- * `silent`: no byte has come; those of a TLS handshake do not count. `request`: not all of its head. `brief`: its answer is short and made at once.
+ * `silent`: no byte has come; those of a TLS handshake do not count. `request`: not all of its head and body. `brief`: its answer is short and made at once.
  * `answering`: it takes one of the places of long answers, or with `streaming` of those that last. `lingering`: its answer
  * has been written.
  */
@@ -66,6 +66,7 @@ export class Connection extends Duplex {
   /** What came in one read with the end of the head. */
   #behindHead: Buffer = NOTHING;
   #bodyBytes: number | undefined;
+  #onWhole = (): void => {};
   #requestTimer: NodeJS.Timeout | undefined;
   #answerTimer: NodeJS.Timeout | undefined;
 
@@ -93,8 +94,12 @@ export class Connection extends Duplex {
     return (this.phase === 'answering' || this.phase === 'streaming') && this.#socket.writableLength > 0;
   }
 
-  /** Hands on this many bytes of body, at most MAX_BODY_BYTES. To be called once, when the head was understood. */
-  expectBody(bytes: number): void {
+  /**
+   * Hands on this many bytes of body, at most MAX_BODY_BYTES, and calls `onWhole` when all of them have come. To be called
+   * once, when the head was understood.
+   */
+  expectBody(bytes: number, onWhole: () => void): void {
+    this.#onWhole = onWhole;
     this.#bodyBytes = Math.min(bytes, MAX_BODY_BYTES);
     const behind = this.#behindHead;
     this.#behindHead = NOTHING;
@@ -153,7 +158,6 @@ export class Connection extends Duplex {
       this.#behindHead = chunk.subarray(length);
       const head = Buffer.concat(this.#head);
       this.#head = [];
-      this.phase = 'brief';
       this.#observer.onHead(this);
       this.push(head);
     }
@@ -168,6 +172,8 @@ export class Connection extends Duplex {
     else {
       this.#socket.pause();
       clearTimeout(this.#requestTimer);
+      this.phase = 'brief';
+      this.#onWhole();
     }
   }
 

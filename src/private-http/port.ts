@@ -72,8 +72,10 @@ export class PrivatePort {
     });
     this.#http.on('request', (request: IncomingMessage, response: ServerResponse) => {
       const connection = request.socket as unknown as Connection;
-      connection.expectBody(isBodyFitting(request) ? declaredBytes(request) : 0);
-      onRequest(request, response, (phase) => this.#takePlace(connection, phase));
+      // A handler that waited for a slow body would keep its place from those who have sent theirs.
+      connection.expectBody(isBodyFitting(request) ? declaredBytes(request) : 0, () =>
+        onRequest(request, response, (phase) => this.#takePlace(connection, phase)),
+      );
     });
     this.#http.on('connect', (request: IncomingMessage) => asConnection(request.socket).refuse(405));
     // Node's own answer would leave the connection open.
