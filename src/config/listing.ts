@@ -40,10 +40,11 @@ export function keyAt(path: Path, written: Written): Located {
   return { ...located, exact: false, value: undefined };
 }
 
-/** What came from a variable is shown by the name of the variable; of a URL neither password nor query is. */
+/** What came from a variable is shown by the name of the variable; of a URL neither password, query nor fragment is. */
 export function textAt(path: Path, written: Written): string {
   const { names, value } = written.locate(path);
-  return names ?? plain(String(value)).replace(/^([a-z]{1,8}:\/\/[^?]*\?).+/is, '$1***');
+  // Before plain, for which an @ in the query would end a password.
+  return names ?? plain(String(value).replace(/^([a-z]{1,8}:\/\/[^?#]*[?#]).+/is, '$1***'));
 }
 
 const textsOf = (raw: readonly unknown[], path: Path, written: Written): string[] =>

@@ -54,7 +54,7 @@ export function pageOf<One extends Listed>(
   list: Iterable<One>,
   { filters, sort, reversed, after, offset, limit }: SessionQuery,
 ): { readonly matched: number; readonly page: readonly One[] } {
-  const tests = filters.map(({ field, pattern }) => ({ read: FIELDS[field], parts: pattern.split('*') }));
+  const tests = filters.map(({ field, pattern }) => ({ read: FIELDS[field], parts: pattern.split(/\*+/) }));
   const found: One[] = [];
   for (const one of list) {
     const session = counted(one);

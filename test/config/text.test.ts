@@ -2,8 +2,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { interpolate } from '../../src/config/interpolate.ts';
+import { textAt } from '../../src/config/listing.ts';
 import { editDistance, nearest } from '../../src/config/suggest.ts';
 import { plain, quote } from '../../src/config/text.ts';
+import type { Written } from '../../src/config/written.ts';
 import { hasUnprintable, printable } from '../../src/printable.ts';
 
 test('the nearest known word', () => {
@@ -52,6 +54,22 @@ test('foreign text in messages', () => {
   assert.ok(hasUnprintable('a\tb') && !hasUnprintable('ä b'));
   assert.equal(printable('\x7f\x9b'), '\\u{7f}\\u{9b}');
   assert.equal(plain('a\u00a0b'), 'a\\u{a0}b');
+});
+
+test('of a URL neither login, query nor fragment is listed, whatever is in them', () => {
+  for (const [url, listed] of [
+    ['https://h/p?k=a@SECRET', 'https://h/p?***'],
+    ['https://h/p#SECRET', 'https://h/p#***'],
+    ['https://h/p?a=1#b@SECRET', 'https://h/p?***'],
+    ['https://h/p#b@SECRET?c', 'https://h/p#***'],
+    ['https://SECRET:SECRET@h/p?k=a@SECRET', 'https://***@h/p?***'],
+    ['HTTPS://h/p?SECRET\nSECRET', 'HTTPS://h/p?***'],
+    ['https://h/p', 'https://h/p'],
+    ['no URL? #1', 'no URL? #1'],
+  ] as const) {
+    const written = { locate: () => ({ value: url }) } as unknown as Written;
+    assert.equal(textAt(['key'], written), listed);
+  }
 });
 
 test('variables in values', () => {

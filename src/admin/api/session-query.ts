@@ -7,6 +7,8 @@ import {
 } from '../../status/session-query.ts';
 
 const MOST_ROWS = 500;
+/** As many as a user has at most; each session is compared with all of it. */
+const MOST_CHARACTERS = 256;
 const OTHERS = ['state', 'sort', 'order', 'after', 'offset', 'limit'];
 const NAMES = [...OTHERS, ...FILTER_FIELDS];
 
@@ -37,6 +39,9 @@ export function readSessionQuery(query: Readonly<Record<string, string>>): Sessi
     const pattern = query[field];
     return pattern === undefined ? [] : [{ field, pattern }];
   });
+  const tooLong = filters.find(({ pattern }) => pattern.length > MOST_CHARACTERS);
+  if (tooLong !== undefined)
+    return { code: tooLong.field, detail: `a text of at most ${MOST_CHARACTERS} characters.` };
   return {
     state,
     filters,

@@ -17,7 +17,7 @@ const LEVEL = word(...LOG_LEVELS);
 const LEVELS = object({ level: LEVEL, configured: LEVEL });
 const FILTER: Schema = {
   type: 'string',
-  description: 'The whole value; * is any text, nothing is no value.',
+  description: 'The whole value, of at most 256 characters; * is any text, nothing is no value.',
 };
 
 /** Every route below /api, by its method and path; a path has its parameters in braces. */
@@ -38,7 +38,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
       after: { type: 'integer', minimum: 0, description: 'The id of a session: continues after it.' },
     },
     answers: { 200: ref('Sessions') },
-    problems: { 400: ['query', 'state', 'sort', 'order', 'limit', 'offset', 'after'] },
+    problems: { 400: ['query', 'state', 'sort', 'order', 'limit', 'offset', 'after', ...FILTER_FIELDS] },
   },
   'GET /api/sessions/{id}': {
     summary: 'One session, open or among the last that ended',
