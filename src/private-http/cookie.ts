@@ -1,4 +1,4 @@
-import { deleteCookie, getCookie, setCookie } from 'hono/cookie';
+import { deleteCookie, setCookie } from 'hono/cookie';
 import type { CookieOptions, CookiePrefixOptions } from 'hono/utils/cookie';
 import type { Exchange } from './exchange.ts';
 
@@ -9,9 +9,15 @@ export type LoginCookie = {
   readonly isSecure: boolean;
 };
 
-/** As the browser has sent it. */
-export const readCookie = (exchange: Exchange, cookie: LoginCookie): string | undefined =>
-  getCookie(exchange, nameOf(exchange, cookie), prefixOf(cookie)) || undefined;
+/** All of this name, as the browser has sent them: another page of the host can set one for a longer path, which comes first. */
+export function readCookies(exchange: Exchange, cookie: LoginCookie): string[] {
+  const start = `${prefixOf(cookie) === 'host' ? '__Host-' : ''}${nameOf(exchange, cookie)}=`;
+  return (exchange.req.header('cookie') ?? '')
+    .split(';')
+    .map((pair) => pair.replace(/^[ \t]+|[ \t]+$/g, ''))
+    .filter((pair) => pair.startsWith(start))
+    .map((pair) => pair.slice(start.length));
+}
 
 /** Sent back with requests of pages of this server alone, and hidden from scripts. */
 export const writeCookie = (exchange: Exchange, cookie: LoginCookie, value: string, seconds: number): void =>

@@ -43,6 +43,16 @@ test('five wrong tokens a minute, whenever in it', () => {
   assert.equal(logins.waitMs, 10_000);
 });
 
+test('a clock that steps back prolongs neither a login nor the wait for one', (t) => {
+  const { mock } = t.mock.method(Date, 'now');
+  const logins = new Logins();
+  for (let wrong = 0; wrong < 5; wrong++) logins.countWrong();
+  mock.mockImplementation(() => 0);
+  assert.ok(logins.waitMs > 0 && logins.waitMs <= 60_000, `${logins.waitMs}`);
+  mock.mockImplementation(() => Number.MAX_SAFE_INTEGER);
+  assert.ok(logins.waitMs > 0, 'and one that steps on shortens nothing');
+});
+
 test('what another process gave out is nothing here', () => {
   assert.equal(new Logins().has(new Logins().begin()), false);
 });

@@ -103,6 +103,18 @@ describe('login by cookie', () => {
       assert.equal((await ask(port, { path: '/api/status', headers: { Cookie } })).status, 401, Cookie);
   });
 
+  test('another cookie of the same name, from a page of another port, logs nobody out', async () => {
+    await using gateway = await withToken();
+    const port = gateway.adminPort;
+    const login = sent(await logIn(port));
+    const junk = `natsgate-admin-${port}`;
+    for (const Cookie of [`${junk}=junk; ${login}`, `${junk}=%zz;\t${login}; ${junk}=`, `${junk};${login}`])
+      assert.equal((await ask(port, { path: '/api/status', headers: { Cookie } })).status, 200, Cookie);
+    const headers = { Cookie: `${junk}=junk; ${login}`, Origin: originOf(port) };
+    assert.equal((await post(port, '/api/logout', { headers })).status, 204);
+    assert.equal((await ask(port, { path: '/api/status', headers })).status, 401);
+  });
+
   test('five wrong tokens a minute, then 429 for every login; a right Bearer is never locked out', async () => {
     await using gateway = await withToken();
     const port = gateway.adminPort;

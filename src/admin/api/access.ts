@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { refuse } from '../../private-http/answer.ts';
-import { type LoginCookie, readCookie } from '../../private-http/cookie.ts';
+import { type LoginCookie, readCookies } from '../../private-http/cookie.ts';
 import type { Exchange, Routes } from '../../private-http/exchange.ts';
 import type { Logins } from '../logins.ts';
 
@@ -52,10 +52,8 @@ export const tokenRequired = (exchange: Exchange): Promise<Response> =>
   refuse(exchange, 403, 'token_required', 'set admin.tokenFile to use this outside of loopback.');
 
 /** The secret of the login that the browser has; undefined: none, or one that has ended. */
-export function loginOf(exchange: Exchange, access: Access): string | undefined {
-  const secret = readCookie(exchange, cookieOf(access));
-  return secret !== undefined && access.logins.has(secret) ? secret : undefined;
-}
+export const loginOf = (exchange: Exchange, access: Access): string | undefined =>
+  readCookies(exchange, cookieOf(access)).find((secret) => access.logins.has(secret));
 
 export const cookieOf = ({ isSecure }: Access): LoginCookie => ({ name: 'natsgate-admin', isSecure });
 
