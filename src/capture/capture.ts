@@ -1,6 +1,7 @@
 import type { CapturesConfig } from '../config/config.ts';
 import type { Inspector } from '../inspect/inspector.ts';
 import type { SessionFacts } from '../session/session-contract.ts';
+import { Allowance } from './allowance.ts';
 import type { CaptureHeader } from './format.ts';
 import { Recording } from './recording.ts';
 
@@ -27,7 +28,7 @@ export class Capture {
   readonly id: number;
   readonly match: CaptureMatch;
   readonly #deadline: NodeJS.Timeout;
-  readonly #maxBytes: number;
+  readonly #limits: CapturesConfig;
   #startedAt = new Date();
   #recording: Recording | undefined;
   #facts: SessionFacts | undefined;
@@ -36,11 +37,11 @@ export class Capture {
   #server: CaptureHeader['server'];
   #reason: string | undefined;
 
-  constructor(id: number, match: CaptureMatch, { maxBytes, maxMs }: CapturesConfig, onTime: () => void) {
+  constructor(id: number, match: CaptureMatch, limits: CapturesConfig, onTime: () => void) {
     this.id = id;
-    this.#maxBytes = maxBytes;
+    this.#limits = limits;
     this.match = match;
-    this.#deadline = setTimeout(onTime, maxMs).unref();
+    this.#deadline = setTimeout(onTime, limits.maxMs).unref();
   }
 
   get state(): CaptureRow['state'] {
@@ -60,7 +61,8 @@ export class Capture {
     this.#startedAt = new Date();
     this.#facts = facts;
     this.#inspector = inspector;
-    this.#recording = new Recording(this.#maxBytes);
+    const { concurrent, maxBytes } = this.#limits;
+    this.#recording = new Recording(maxBytes, new Allowance(concurrent));
     inspector.watch(this.#recording);
   }
 

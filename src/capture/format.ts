@@ -84,7 +84,7 @@ export type CaptureEnd = {
     /** Close reason of the session, or why the capture ended before it. */
     readonly reason: string;
     readonly operations: number;
-    /** Operations for which there was no room. */
+    /** Overwritten, or above what is recorded in 100 ms. */
     readonly lost: number;
   };
 };

@@ -2,8 +2,16 @@ import type { Verdict } from '../inspect/inspection.ts';
 import type { Tap } from '../inspect/tap.ts';
 import type { Operation } from '../nats/operation.ts';
 import { rowOf, VERB } from '../nats/operations.ts';
+import type { Allowance } from './allowance.ts';
 import { eventOf, withoutSecrets } from './event.ts';
-import type { CapturedVerdict, CaptureEnd, CaptureHeader, OperationEvent, Way } from './format.ts';
+import type {
+  CapturedVerdict,
+  CaptureEnd,
+  CaptureHeader,
+  GatewayEvent,
+  OperationEvent,
+  Way,
+} from './format.ts';
 
 const VERDICT_WORDS = { replace: 'replaced', drop: 'dropped', end: 'ended' } as const satisfies Record<
   Verdict['kind'],
@@ -12,24 +20,50 @@ const VERDICT_WORDS = { replace: 'replaced', drop: 'dropped', end: 'ended' } as 
 /** Overwritten lines are cut off when they are this many, so that each costs next to nothing. */
 const CUT_LINES = 1024;
 
+/** Times its bytes: the JSON of a CONNECT can be made so that it is slow to read. */
+const CONNECT_COST = 16;
+/** A line that is no operation. */
+const NOTE = /^\{"t":\d+,"d":"g"/;
+const LF = 0x0a;
+
 /**
  * What one session says, as lines of a capture: a ring, which keeps the newest lines. It never waits, and knows no payload
- * and no credential.
+ * and no credential. What is above its allowance is counted, and costs next to nothing.
  */
 export class Recording implements Tap {
   readonly #mostBytes: number;
-  readonly #startedMs = performance.now();
+  readonly #allowance: Allowance;
+  readonly #nowMs: () => number;
+  readonly #startedMs: number;
   #lines: string[] = [];
   /** The oldest that is kept. */
   #first = 0;
+  #overwritten = 0;
+  /** Operations above the allowance that no line tells of yet, and when the first of them was read. */
+  #above = 0;
+  #aboveSince = 0;
+  #seenInRead = 0;
   #end: CaptureEnd | undefined;
   bytes = 0;
   operations = 0;
-  /** Operations that newer ones have overwritten. */
+  /** Operations that newer ones have overwritten, or that were above the allowance. */
   lost = 0;
 
-  constructor(mostBytes: number) {
+  constructor(mostBytes: number, allowance: Allowance, nowMs = () => performance.now()) {
     this.#mostBytes = mostBytes;
+    this.#allowance = allowance;
+    this.#nowMs = nowMs;
+    this.#startedMs = nowMs();
+  }
+
+  beginRead(): boolean {
+    this.#seenInRead = 0;
+    return this.#allowance.isLeft(this.#micros());
+  }
+
+  endRead(operations: number): void {
+    const unseen = operations - this.#seenInRead;
+    if (unseen > 0) this.#passOver(unseen, this.#micros());
   }
 
   fromClient(operation: Operation, verdict: Verdict | undefined): void {
@@ -54,53 +88,98 @@ export class Recording implements Tap {
 
   /** The capture so far, or all of it. */
   text(header: CaptureHeader): string {
-    const overwritten = { t: 0, d: 'g', note: `${this.lost} operations before this were overwritten` };
-    const records = [JSON.stringify(header), ...(this.lost === 0 ? [] : [JSON.stringify(overwritten)])];
-    const end = this.#end === undefined ? [] : [JSON.stringify(this.#end)];
-    return `${[...records, ...this.#lines.slice(this.#first), ...end].join('\n')}\n`;
+    const lines = [JSON.stringify(header)];
+    if (this.#overwritten > 0)
+      lines.push(noteLine(0, `${this.#overwritten} operations before this were overwritten`));
+    for (let at = this.#first; at < this.#lines.length; at++) lines.push(this.#lines[at] as string);
+    if (this.#above > 0) lines.push(this.#aboveLine());
+    if (this.#end !== undefined) lines.push(JSON.stringify(this.#end));
+    return `${lines.join('\n')}\n`;
   }
 
   #saw(way: Way, operation: Operation, verdict: Verdict | undefined): void {
+    this.#seenInRead++;
+    const { headerBytes, line, verb } = operation;
+    const t = this.#admit(verb === VERB.CONNECT ? line.length * CONNECT_COST : line.length + headerBytes);
+    if (t === undefined) return;
     const event = eventOf(operation);
-    if (verdict === undefined) return this.#add({ t: this.#micros(), d: way, ...event });
+    if (verdict === undefined) return this.#keep(JSON.stringify({ t, d: way, ...event }));
     const note = verdict.kind === 'end' ? verdict.expected : undefined;
     const v = VERDICT_WORDS[verdict.kind];
-    this.#add({ t: this.#micros(), d: way, ...event, v, ...(note === undefined ? {} : { note }) });
+    this.#keep(JSON.stringify({ t, d: way, ...event, v, ...(note === undefined ? {} : { note }) }));
   }
 
   /** CONNECT, INFO or -ERR, each with its line end: natsgate writes nothing else. */
   #wrote(way: Way, lines: Buffer): void {
-    for (const line of lines.toString().split('\r\n')) {
-      const [op = ''] = line.split(' ', 1);
-      const text = line.slice(op.length + 1).trim();
-      if (op === '') continue;
-      const isConnect = op === rowOf(VERB.CONNECT).name;
-      this.#add({
-        t: this.#micros(),
-        d: way,
-        op,
-        text: isConnect ? withoutSecrets(Buffer.from(text)) : text,
-      });
+    for (let start = 0; start < lines.length; ) {
+      const end = lines.indexOf(LF, start) + 1 || lines.length;
+      const t = this.#admit(end - start);
+      if (t !== undefined)
+        this.#keep(JSON.stringify(writtenEvent(t, way, lines.toString('utf8', start, end))));
+      start = end;
     }
   }
 
-  #add(event: OperationEvent): void {
-    if (this.#end !== undefined) return;
-    const line = JSON.stringify(event);
+  /** Counts one operation; the time when it may be written, undefined: it must not be. */
+  #admit(bytes: number): number | undefined {
+    if (this.#end !== undefined) return undefined;
+    const t = this.#micros();
+    if (!this.#allowance.take(bytes, t)) return this.#passOver(1, t);
+    this.operations++;
+    this.#tellAbove();
+    return t;
+  }
+
+  #passOver(operations: number, t: number): undefined {
+    if (this.#above === 0) this.#aboveSince = t;
+    this.#above += operations;
+    this.operations += operations;
+    this.lost += operations;
+  }
+
+  #tellAbove(): void {
+    if (this.#above === 0) return;
+    this.#keep(this.#aboveLine());
+    this.#above = 0;
+  }
+
+  #aboveLine(): string {
+    const { operations } = this.#allowance;
+    const most = `a capture has at most ${operations} in 100 ms, fewer when their lines are long`;
+    return noteLine(this.#aboveSince, `${this.#above} operations were not recorded: ${most}`);
+  }
+
+  #keep(line: string): void {
     this.#lines.push(line);
     this.bytes += line.length + 1;
-    this.operations++;
-    while (this.bytes > this.#mostBytes && this.#first < this.#lines.length - 1) {
-      this.bytes -= (this.#lines[this.#first] as string).length + 1;
-      this.#lines[this.#first++] = '';
-      this.lost++;
-    }
+    while (this.bytes > this.#mostBytes && this.#first < this.#lines.length - 1) this.#overwrite();
     if (this.#first < CUT_LINES || this.#first < this.#lines.length / 2) return;
     this.#lines = this.#lines.slice(this.#first);
     this.#first = 0;
   }
 
-  #micros(): number {
-    return Math.round((performance.now() - this.#startedMs) * 1000);
+  #overwrite(): void {
+    const line = this.#lines[this.#first] as string;
+    this.bytes -= line.length + 1;
+    this.#lines[this.#first++] = '';
+    if (NOTE.test(line)) return;
+    this.#overwritten++;
+    this.lost++;
   }
+
+  #micros(): number {
+    return Math.round((this.#nowMs() - this.#startedMs) * 1000);
+  }
+}
+
+function noteLine(t: number, note: string): string {
+  const event: GatewayEvent = { t, d: 'g', note };
+  return JSON.stringify(event);
+}
+
+function writtenEvent(t: number, d: Way, line: string): OperationEvent {
+  const [op = ''] = line.trim().split(' ', 1);
+  const text = line.slice(op.length + 1).trim();
+  const isConnect = op === rowOf(VERB.CONNECT).name;
+  return { t, d, op, text: isConnect ? withoutSecrets(Buffer.from(text)) : text };
 }

@@ -49,6 +49,8 @@ export class Inspector implements Inspection, ClientReader, ServerReader {
   #violationText: string | undefined;
   readonly #scan: FastScan | undefined;
   #tap: Tap | undefined;
+  /** The tap sees every operation of this read. */
+  #tapSeesAll = false;
 
   constructor(rules: InspectionRules, pool: BufferPool, observer: InspectionObserver) {
     const { level, maxLineBytes } = rules;
@@ -150,13 +152,12 @@ export class Inspector implements Inspection, ClientReader, ServerReader {
   }
 
   /**
-   * From the next read on `tap` sees every operation; undefined: nobody does. Meanwhile each message is read by itself,
-   * not in runs.
+   * From the next read on `tap` sees what it asks for; undefined: nobody does. What it sees is not read in runs, but each
+   * message by itself.
    */
   watch(tap: Tap | undefined): void {
     this.#tap = tap;
-    this.up.reportMessages = tap !== undefined || this.#enforcer !== undefined;
-    this.down.reportMessages = tap !== undefined;
+    this.#tapSeesAll = tap !== undefined;
     this.#chooseReaders();
   }
 
@@ -177,7 +178,10 @@ export class Inspector implements Inspection, ClientReader, ServerReader {
 
   #read(direction: Direction, parser: NatsParser, piece: Buffer): number {
     const hadError = parser.error !== undefined;
-    const understood = parser.parse(piece, 0, piece.length);
+    const understood =
+      this.#tap === undefined
+        ? parser.parse(piece, 0, piece.length)
+        : this.#readFor(this.#tap, parser, piece);
     if (parser.error !== undefined && !hadError) {
       this.#observer.onParserStop(direction, parser.error);
       if (this.#enforcer !== undefined) {
@@ -189,9 +193,23 @@ export class Inspector implements Inspection, ClientReader, ServerReader {
     return understood;
   }
 
+  #readFor(tap: Tap, parser: NatsParser, piece: Buffer): number {
+    const seesAll = tap.beginRead();
+    if (seesAll !== this.#tapSeesAll) {
+      this.#tapSeesAll = seesAll;
+      this.#chooseReaders();
+    }
+    const before = totalOf(parser);
+    const understood = parser.parse(piece, 0, piece.length);
+    tap.endRead(totalOf(parser) - before);
+    return understood;
+  }
+
   /** Before CONNECT an enforcer must see every message, afterwards only where a policy needs it. */
   #chooseReaders(): void {
-    const scan = this.#tap === undefined ? this.#scan : undefined;
+    const scan = this.#tapSeesAll ? undefined : this.#scan;
+    this.up.reportMessages = this.#tapSeesAll || this.#enforcer !== undefined;
+    this.down.reportMessages = this.#tapSeesAll;
     this.down.fastScan = scan;
     this.up.fastScan = this.#enforcer?.needsEveryMessage === true ? undefined : scan;
   }
@@ -254,3 +272,6 @@ export class Inspector implements Inspection, ClientReader, ServerReader {
     }
   }
 }
+
+/** Operations that it has read. */
+const totalOf = ({ counts }: NatsParser): number => counts.reduce((sum, count) => sum + count, 0);

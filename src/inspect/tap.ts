@@ -3,6 +3,10 @@ import type { Verdict } from './inspection.ts';
 
 /** Looks at every operation of one session, when it is judged. The operation is only valid during the call. */
 export type Tap = {
+  /** Before each read: whether all of it is to be seen. Otherwise runs of messages are not, but for their number. */
+  beginRead(): boolean;
+  /** After each read: how many operations it had, seen or not. */
+  endRead(operations: number): void;
   fromClient(operation: Operation, verdict: Verdict | undefined): void;
   fromServer(operation: Operation, verdict: Verdict | undefined): void;
   /** Lines of natsgate for the client alone. */

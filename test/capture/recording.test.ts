@@ -1,22 +1,44 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { Allowance } from '../../src/capture/allowance.ts';
+import type { CaptureRecord } from '../../src/capture/format.ts';
 import { readCapture } from '../../src/capture/ndjson.ts';
 import { Recording } from '../../src/capture/recording.ts';
 import { Inspected } from '../inspect/inspected.ts';
 import { HEADER, pieces } from './support.ts';
 
-test('a ring keeps the newest operations, and counts those that it has lost', async () => {
-  const recording = new Recording(64 * 1024);
-  const session = Inspected.connected('observe');
+/** Operations of one recording in 100 ms. */
+const ALLOWED = 2000;
+const PUB = 'PUB a 0\r\n\r\n';
+
+const recordsOf = (recording: Recording): Promise<CaptureRecord[]> =>
+  Array.fromAsync(readCapture(pieces(Buffer.from(recording.text(HEADER)))));
+
+/** A session that is recorded, by a clock that goes on only when the test says so. */
+function recorded(
+  level: 'observe' | 'enforce' = 'observe',
+  { mostBytes = 4 * 1024 * 1024, concurrent = 8 } = {},
+) {
+  const clock = { nowMs: 1000 };
+  const recording = new Recording(mostBytes, new Allowance(concurrent), () => clock.nowMs);
+  const session = Inspected.connected(level);
   session.inspector.watch(recording);
+  return { clock, recording, session };
+}
+
+test('a ring keeps the newest operations, and counts those that it has lost', async () => {
+  const { clock, recording, session } = recorded('observe', { mostBytes: 64 * 1024 });
   const most = 10_000;
-  for (let n = 0; n < most; n++) session.toUpstream(Buffer.from(`PUB subject.${n} 2\r\nhi\r\n`));
+  for (let n = 0; n < most; n++) {
+    session.toUpstream(Buffer.from(`PUB subject.${n} 2\r\nhi\r\n`));
+    clock.nowMs++;
+  }
   recording.finish('stopped');
   session.toUpstream(Buffer.from('PUB later 2\r\nhi\r\n'));
   assert.ok(recording.bytes <= 64 * 1024);
   const text = recording.text(HEADER);
   assert.ok(text.length < 65 * 1024);
-  const records = await Array.fromAsync(readCapture(pieces(Buffer.from(text))));
+  const records = await recordsOf(recording);
   const subjects = records.flatMap((record) => ('subj' in record ? [record.subj] : []));
   assert.equal(subjects.length, most - recording.lost);
   assert.deepEqual([subjects[0], subjects.at(-1)], [`subject.${recording.lost}`, `subject.${most - 1}`]);
@@ -24,11 +46,96 @@ test('a ring keeps the newest operations, and counts those that it has lost', as
   assert.match(text, new RegExp(`"operations":${most},"lost":${recording.lost}\\}\\}\\n$`));
 });
 
+test('a flood of small operations in one read costs no more lines than the allowance', async () => {
+  const { clock, recording, session } = recorded();
+  const flood = Buffer.from(PUB.repeat(5000));
+  session.toUpstream(flood).toUpstream(flood);
+  assert.equal(session.up.length, 2 * flood.length);
+  clock.nowMs += 99;
+  session.toUpstream(Buffer.from(PUB));
+  assert.deepEqual([recording.operations, recording.lost], [10_001, 10_001 - ALLOWED]);
+  clock.nowMs += 1;
+  session.toUpstream(Buffer.from(PUB));
+  recording.finish('stopped');
+  const records = await recordsOf(recording);
+  const counted = records.filter((record) => 'op' in record).length;
+  assert.equal(counted, ALLOWED + 1);
+  assert.deepEqual(
+    records.filter((record) => 'd' in record && record.d === 'g'),
+    [
+      {
+        t: 0,
+        d: 'g',
+        note: '8001 operations were not recorded: a capture has at most 2000 in 100 ms, fewer when their lines are long',
+      },
+    ],
+  );
+  assert.deepEqual(records.at(-1), {
+    t: 100_000,
+    end: { reason: 'stopped', operations: 10_002, lost: 8001 },
+  });
+});
+
+test('above the allowance messages are read in runs again, in both directions, and still counted', () => {
+  for (const level of ['observe', 'enforce'] as const) {
+    const { clock, recording, session } = recorded(level);
+    const { up, down } = session.inspector;
+    for (let n = 0; n < ALLOWED; n += 100) session.toUpstream(Buffer.from(PUB.repeat(100)));
+    assert.deepEqual([recording.operations, recording.lost], [ALLOWED, 0]);
+    session.toUpstream(Buffer.from(`${PUB.repeat(100)}PING\r\n`));
+    session.toClient(Buffer.from(`${'MSG a 1 0\r\n\r\n'.repeat(100)}PONG\r\n`));
+    assert.ok(up.fastScan !== undefined && down.fastScan !== undefined);
+    assert.deepEqual([recording.operations, recording.lost], [ALLOWED + 202, 202]);
+    clock.nowMs += 100;
+    session.toUpstream(Buffer.from(PUB));
+    assert.equal(up.fastScan, undefined);
+    assert.deepEqual([recording.operations, recording.lost], [ALLOWED + 203, 202]);
+  }
+});
+
+test('a file says what was above the allowance also when nothing came after it', async () => {
+  const { recording, session } = recorded();
+  session.toUpstream(Buffer.from(PUB.repeat(ALLOWED + 1)));
+  const last = (await recordsOf(recording)).at(-1);
+  assert.ok(last !== undefined && 'note' in last);
+  assert.match(last.note ?? '', /^1 operations were not recorded/);
+});
+
+test('many recordings have together what eight have', () => {
+  const { recording, session } = recorded('observe', { concurrent: 100 });
+  session.toUpstream(Buffer.from(PUB.repeat(1000)));
+  assert.deepEqual([recording.operations, recording.lost], [1000, 1000 - 160]);
+});
+
+test('long lines use up the allowance sooner: a CONNECT costs more than a PUB', () => {
+  const { recording, session } = recorded();
+  const long = Buffer.from(`CONNECT {"name":"${'x'.repeat(4000)}"}\r\n`);
+  for (let n = 0; n < 100; n++) session.toUpstream(long);
+  assert.equal(recording.operations - recording.lost, Math.ceil((ALLOWED * 64) / (long.length * 16)));
+});
+
+test('what natsgate writes for dropped operations is within the allowance, too', () => {
+  const { recording } = recorded();
+  recording.inserted(Buffer.from("-ERR 'Permissions Violation'\r\n".repeat(3000)));
+  assert.deepEqual([recording.operations, recording.lost], [3000, 3000 - ALLOWED]);
+});
+
+test('a line about what was not recorded is no operation when it is overwritten', () => {
+  const { clock, recording, session } = recorded('observe', { mostBytes: 8 * 1024 });
+  for (let round = 0; round < 3; round++) {
+    session.toUpstream(Buffer.from(PUB.repeat(ALLOWED + 1)));
+    clock.nowMs += 100;
+  }
+  recording.finish('stopped');
+  const kept = recording.text(HEADER).match(/"op":/g)?.length ?? 0;
+  assert.equal(recording.operations, kept + recording.lost);
+});
+
 test('while nobody records, messages are read in runs again', () => {
   const { inspector } = Inspected.connected('observe');
   const { fastScan } = inspector.down;
   assert.ok(fastScan !== undefined);
-  inspector.watch(new Recording(1024));
+  inspector.watch(new Recording(1024, new Allowance(8)));
   assert.deepEqual([inspector.up.fastScan, inspector.down.fastScan], [undefined, undefined]);
   inspector.watch(undefined);
   assert.deepEqual([inspector.up.fastScan, inspector.down.fastScan], [fastScan, fastScan]);
