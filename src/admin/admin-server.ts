@@ -19,6 +19,7 @@ import { Logins } from './logins.ts';
 import { MetricsPage, type MetricsText } from './metrics-page.ts';
 import { ScrapeRhythm } from './scrape-rhythm.ts';
 import { addStatusPage, type StatusPageSource } from './status-page.ts';
+import { TokenGuesses } from './token-guesses.ts';
 
 /** Connections of the admin port at a time, each one descriptor. */
 export const ADMIN_CONNECTIONS = 48;
@@ -48,6 +49,7 @@ export class AdminServer {
   readonly #metricsPage: MetricsPage;
   readonly #rhythm = new ScrapeRhythm();
   readonly #logins = new Logins();
+  readonly #guesses: TokenGuesses;
   readonly #events: Events;
   #scrapeAwaited: (() => void) | undefined;
   #loopback = true;
@@ -57,6 +59,7 @@ export class AdminServer {
     this.#config = config;
     this.#source = source;
     this.#events = new Events(source);
+    this.#guesses = new TokenGuesses(source.log);
     this.#metricsPage = new MetricsPage((openMetrics) => source.metrics(openMetrics));
     this.#server = new PrivateServer({
       hosts: () => this.#config.hosts,
@@ -156,6 +159,7 @@ export class AdminServer {
     return {
       token: this.#config.token,
       logins: this.#logins,
+      guesses: this.#guesses,
       isLoopback: this.#loopback,
       isSecure: this.#config.tls !== undefined,
     };

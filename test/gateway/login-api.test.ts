@@ -134,6 +134,20 @@ describe('login by cookie', () => {
     assert.doesNotMatch(JSON.stringify(gateway.log.lines), /canary/);
   });
 
+  test('guesses by Bearer are one warning with the address, on the API and on the page', async () => {
+    await using gateway = await withToken();
+    const port = gateway.adminPort;
+    const Authorization = `Bearer ${TOKEN}x`;
+    for (const path of ['/', '/api/status', '/api/status'])
+      await ask(port, { path, headers: { Authorization } });
+    const headers = { Authorization: `Bearer ${TOKEN}` };
+    assert.equal((await ask(port, { path: '/api/status', headers })).status, 200);
+    const [line, ...others] = gateway.log.lines.filter(({ message }) => message.startsWith('wrong Bearer'));
+    assert.deepEqual([line?.['level'], line?.['client'], line?.['guesses']], ['warn', '127.0.0.1', 1]);
+    assert.equal(others.length, 0);
+    assert.doesNotMatch(JSON.stringify(gateway.log.lines), /canary/);
+  });
+
   test('another token ends all logins, any other reload none', async () => {
     const settings = { admin: { address: '127.0.0.1:0', tokenFile: 'admin-token' } };
     await using gateway = await ReloadableGateway.start(upstream.port, settings, { 'admin-token': TOKEN });

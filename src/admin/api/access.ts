@@ -3,10 +3,12 @@ import { refuse } from '../../private-http/answer.ts';
 import { type LoginCookie, readCookies } from '../../private-http/cookie.ts';
 import type { Exchange, Routes } from '../../private-http/exchange.ts';
 import type { Logins } from '../logins.ts';
+import type { TokenGuesses } from '../token-guesses.ts';
 
 export type Access = {
   readonly token: string | undefined;
   readonly logins: Logins;
+  readonly guesses: TokenGuesses;
   /** Nobody outside of this machine reaches the port. */
   readonly isLoopback: boolean;
   /** The port speaks TLS. */
@@ -25,15 +27,14 @@ export function guardApi(routes: Routes, access: () => Access): void {
 
 /** Whether the request may read what is below /api. */
 export function isOpenTo(exchange: Exchange, access: Access): boolean {
-  const { token, isLoopback } = access;
-  if (token === undefined) return isLoopback;
-  return hasToken(exchange, token) || loginOf(exchange, access) !== undefined;
+  if (access.token === undefined) return access.isLoopback;
+  return hasToken(exchange, access, access.token) || loginOf(exchange, access) !== undefined;
 }
 
 function unauthorized(exchange: Exchange, access: Access): Promise<Response> | undefined {
   const { token } = access;
   if (token === undefined) return access.isLoopback ? undefined : tokenRequired(exchange);
-  if (hasToken(exchange, token)) return undefined;
+  if (hasToken(exchange, access, token)) return undefined;
   if (loginOf(exchange, access) !== undefined) {
     // The guard has compared it with this server; a request without one could be of any page.
     if (READS.includes(exchange.req.method) || exchange.req.header('origin') !== undefined) return undefined;
@@ -43,9 +44,12 @@ function unauthorized(exchange: Exchange, access: Access): Promise<Response> | u
   return refuse(exchange, 401, 'unauthenticated', hint, { 'WWW-Authenticate': 'Bearer' });
 }
 
-function hasToken(exchange: Exchange, token: string): boolean {
+function hasToken(exchange: Exchange, { guesses }: Access, token: string): boolean {
   const given = /^Bearer (.+)$/i.exec(exchange.req.header('authorization') ?? '')?.[1];
-  return given !== undefined && equalSecrets(given, token);
+  if (given === undefined) return false;
+  if (equalSecrets(given, token)) return true;
+  guesses.count(exchange.env.incoming.socket.remoteAddress);
+  return false;
 }
 
 export const tokenRequired = (exchange: Exchange): Promise<Response> =>
