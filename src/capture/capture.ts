@@ -19,7 +19,7 @@ export type CaptureRow = {
   readonly bytes: number;
   readonly operations: number;
   readonly lost: number;
-  /** Why it ended: the close reason of its session, `time`, `stopped` or `inspect_off`. */
+  /** Why it ended: the close reason of its session, `time` or `stopped`. */
   readonly reason: string | undefined;
 };
 

@@ -7,7 +7,12 @@ import { Capture, type CaptureMatch, type CaptureRow } from './capture.ts';
 const MOST_KEPT = 100;
 
 /** Why there is no capture. */
-export type CaptureRefusal = 'no_session' | 'inspect_off' | 'already_captured' | 'too_many_captures';
+export type CaptureRefusal =
+  | 'no_session'
+  | 'inspect_off'
+  | 'not_readable'
+  | 'already_captured'
+  | 'too_many_captures';
 
 /**
  * The captures of a gateway, in memory. A capture records one session:
@@ -45,6 +50,7 @@ export class Captures {
     if ('session' in match) {
       if (facts === undefined) return 'no_session';
       if (inspector === undefined) return 'inspect_off';
+      if (inspector.hasStopped) return 'not_readable';
       if (this.#recording.has(match.session)) return 'already_captured';
     }
     const capture = new Capture(++this.#lastId, match, this.#limits, () => this.#end(capture, 'time'));
@@ -55,12 +61,11 @@ export class Captures {
     return capture.row();
   }
 
-  /** To be called before the session begins. */
+  /** To be called before the session begins. One without inspector leaves the captures that wait to others. */
   sessionBegan(facts: SessionFacts, inspector: Inspector | undefined): void {
-    if (this.#waiting.length === 0) return;
+    if (this.#waiting.length === 0 || inspector === undefined) return;
     const capture = this.#waiting.find(({ match }) => fits(match, facts));
     if (capture === undefined) return;
-    if (inspector === undefined) return this.#end(capture, 'inspect_off');
     this.#waiting.splice(this.#waiting.indexOf(capture), 1);
     this.#record(capture, facts, inspector);
   }

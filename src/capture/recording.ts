@@ -1,7 +1,8 @@
 import type { Verdict } from '../inspect/inspection.ts';
 import type { Tap } from '../inspect/tap.ts';
 import type { Operation } from '../nats/operation.ts';
-import { rowOf, VERB } from '../nats/operations.ts';
+import { type Direction, rowOf, VERB } from '../nats/operations.ts';
+import type { ParseError } from '../nats/protocol.ts';
 import type { Allowance } from './allowance.ts';
 import { eventOf, withoutSecrets } from './event.ts';
 import type {
@@ -78,6 +79,14 @@ export class Recording implements Tap {
 
   inserted(lines: Buffer): void {
     this.#wrote('>c', lines);
+  }
+
+  stopped(direction: Direction, { problem, offset }: ParseError): void {
+    if (this.#end !== undefined) return;
+    this.#tellAbove();
+    const side = direction === 'to_upstream' ? 'client' : 'server';
+    const what = `nothing of the ${side} is recorded after this, because its bytes cannot be read`;
+    this.#keep(noteLine(this.#micros(), `${what} (${problem} at byte ${offset})`));
   }
 
   /** Nothing is recorded after this. */

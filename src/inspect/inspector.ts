@@ -161,6 +161,11 @@ export class Inspector implements Inspection, ClientReader, ServerReader {
     this.#chooseReaders();
   }
 
+  /** A direction could not be read, so a tap would not see it. */
+  get hasStopped(): boolean {
+    return this.up.error !== undefined || this.down.error !== undefined;
+  }
+
   facts(): InspectionFacts {
     return inspectionFacts(this.#rules.level, this.#facts, this.up, this.down);
   }
@@ -184,6 +189,7 @@ export class Inspector implements Inspection, ClientReader, ServerReader {
         : this.#readFor(this.#tap, parser, piece);
     if (parser.error !== undefined && !hadError) {
       this.#observer.onParserStop(direction, parser.error);
+      this.#tap?.stopped(direction, parser.error);
       if (this.#enforcer !== undefined) {
         this.#endReason ??= 'nats_violation';
         // If the server is at fault, the client must connect again after the error.

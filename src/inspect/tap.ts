@@ -1,4 +1,6 @@
 import type { Operation } from '../nats/operation.ts';
+import type { Direction } from '../nats/operations.ts';
+import type { ParseError } from '../nats/protocol.ts';
 import type { Verdict } from './inspection.ts';
 
 /** Looks at every operation of one session, when it is judged. The operation is only valid during the call. */
@@ -11,4 +13,6 @@ export type Tap = {
   fromServer(operation: Operation, verdict: Verdict | undefined): void;
   /** Lines of natsgate for the client alone. */
   inserted(lines: Buffer): void;
+  /** Nothing more of this direction will be seen. */
+  stopped(direction: Direction, error: ParseError): void;
 };

@@ -6,6 +6,7 @@ import { pieces } from '../capture/support.ts';
 import { FakeUpstream } from '../support/fake-upstream.ts';
 import { startTestGateway, type TestGateway } from '../support/gateway.ts';
 import { closeFrame, frame, Opcode, RawClient } from '../support/raw-client.ts';
+import { ReloadableGateway } from '../support/reloadable.ts';
 
 const CANARY = 'CANARY-0123456789abcdef';
 const CONNECT = `CONNECT {"verbose":false,"protocol":1,"user":"u-${CANARY}","pass":"${CANARY}","x":"${CANARY}"}\r\n`;
@@ -14,7 +15,12 @@ const ORIGIN = 'https://app.example.com';
 
 type Answer = { readonly status: number; readonly body: Readonly<Record<string, unknown>> };
 
-async function ask(gateway: TestGateway, method: string, path: string, body?: unknown): Promise<Answer> {
+async function ask(
+  gateway: Pick<TestGateway, 'adminPort'>,
+  method: string,
+  path: string,
+  body?: unknown,
+): Promise<Answer> {
   const response = await fetch(`http://127.0.0.1:${gateway.adminPort}/api/captures${path}`, {
     method,
     ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
@@ -182,6 +188,19 @@ describe('a capture', () => {
   });
 });
 
+test('a capture that waits passes over sessions of routes without inspection', async () => {
+  await using upstream = await FakeUpstream.start();
+  await using gateway = await ReloadableGateway.start(upstream.port, {
+    inspect: 'off',
+    routes: [{ path: '/read', inspect: 'observe' }],
+  });
+  await ask(gateway, 'POST', '', { origin: ORIGIN });
+  await using _unread = await RawClient.open(gateway.port);
+  await using _read = await RawClient.open(gateway.port, { requestLine: 'GET /read HTTP/1.1' });
+  const [row] = (await ask(gateway, 'GET', '')).body['captures'] as readonly Record<string, unknown>[];
+  assert.deepEqual([row?.['state'], row?.['session']], ['recording', 2]);
+});
+
 describe('no capture', () => {
   test('without inspection: a sentence says why', async () => {
     await using upstream = await FakeUpstream.start();
@@ -190,15 +209,29 @@ describe('no capture', () => {
     const { status, body } = await ask(gateway, 'POST', '', { session: 1 });
     assert.deepEqual([status, body['code']], [409, 'inspect_off']);
     assert.match(String(body['detail']), /set inspect: observe/);
-    // One that waits learns it when its session begins.
-    await ask(gateway, 'POST', '', { origin: ORIGIN });
-    await using _other = await RawClient.open(gateway.port);
-    assert.match(
-      JSON.stringify((await ask(gateway, 'GET', '')).body),
-      /"state":"ended".*"reason":"inspect_off"/,
-    );
     assert.equal((await ask(gateway, 'GET', '/1/file')).status, 404);
     await leave(client, gateway);
+  });
+
+  test('of a session that cannot be read: refused, and said in the file of one that was running', async () => {
+    await using upstream = await FakeUpstream.start();
+    await using gateway = await startTestGateway(upstream.port, { inspect: 'observe' });
+    await using client = await RawClient.open(gateway.port);
+    const connection = await upstream.connection();
+    await ask(gateway, 'POST', '', { session: 1 });
+    const unreadable = 'MSG a 1 3\r\nabc\r\nPUB hidden 0\r\n\r\n';
+    say(client, `PUB a 0\r\n\r\n${unreadable}`);
+    await connection.until((one) => one.received.includes(unreadable));
+    await ask(gateway, 'POST', '/1/stop');
+    assert.deepEqual(operations(await download(gateway, 1)), [
+      { d: 'c>', op: 'PUB', subj: 'a', n: 0 },
+      {
+        d: 'g',
+        note: 'nothing of the client is recorded after this, because its bytes cannot be read (verb at byte 11)',
+      },
+    ]);
+    const { status, body } = await ask(gateway, 'POST', '', { session: 1 });
+    assert.deepEqual([status, body['code']], [409, 'not_readable']);
   });
 
   test('of sessions that are not there, captured already, or too many', async () => {

@@ -82,6 +82,10 @@ const REFUSALS = {
     409,
     'the route of this session has inspect: off, so natsgate does not know where its operations begin; set inspect: observe.',
   ],
+  not_readable: [
+    409,
+    'natsgate cannot read what this session says any more; /api/sessions/ID has the place in inspection.stopped.',
+  ],
   already_captured: [409, 'a capture of this session is running; see /api/captures.'],
   too_many_captures: [
     503,
