@@ -112,6 +112,8 @@ test('every reference leads somewhere', () => {
 
 test('answers are as their schemas say', async () => {
   await using client = await RawClient.open(gateway.port);
+  // A session that cannot be read any more is not recorded.
+  await captured();
   client.send(
     frame(Opcode.binary, 'CONNECT {"verbose":false,"user":"a","name":"n"}\r\nSUB a.b q 1\r\nNONSENSE\r\n'),
   );
@@ -132,7 +134,8 @@ test('answers are as their schemas say', async () => {
   const level = JSON.stringify({ level: 'silent' });
   assert.equal((await documented('PUT', '/api/log', '/api/log', { body: level }))['level'], 'silent');
   await documented('PUT', '/api/log', '/api/log', { body: JSON.stringify({ level: 'info' }) });
-  await captured();
+  const refused = await documented('POST', '/api/captures', '/api/captures', { body: '{"session":1}' });
+  assert.equal(refused['code'], 'not_readable');
   await documented('POST', '/api/sessions/{id}/kick', '/api/sessions/1/kick');
   client.send(closeFrame(1008));
   await gateway.log.ended();
