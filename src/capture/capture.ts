@@ -2,6 +2,7 @@ import type { CapturesConfig } from '../config/config.ts';
 import type { Inspector } from '../inspect/inspector.ts';
 import type { SessionFacts } from '../session/session-contract.ts';
 import { Allowance } from './allowance.ts';
+import { inOneLine } from './event.ts';
 import type { CaptureHeader } from './format.ts';
 import { Recording } from './recording.ts';
 
@@ -104,7 +105,7 @@ export class Capture {
       payloads: 'masked',
       route,
       ...(origin === undefined ? {} : { origin }),
-      ...(user === undefined ? {} : { user: user.replaceAll(/[\r\n]/g, ' ') }),
+      ...(user === undefined ? {} : { user: inOneLine(user) }),
       client,
       ...(server === undefined ? {} : { server }),
     };
@@ -118,8 +119,8 @@ export class Capture {
     if (server === undefined) return undefined;
     const { name, version, clientId: cid } = server;
     return {
-      ...(name === undefined ? {} : { name }),
-      ...(version === undefined ? {} : { version }),
+      ...(name === undefined ? {} : { name: inOneLine(name) }),
+      ...(version === undefined ? {} : { version: inOneLine(version) }),
       ...(cid === undefined ? {} : { cid }),
     };
   }

@@ -7,6 +7,10 @@ import { ARGUMENT_KEYS, type OperationEvent } from './format.ts';
 const MAX_HEADER_NAMES = 32;
 const MAX_NAME_CHARACTERS = 64;
 const INBOX = '_INBOX.';
+/** In a subject, or in a sentence, where quotes may be around it. */
+const INBOXES = /_INBOX\.\S*[^\s"']/g;
+/** A line that goes on with the value before it has none. */
+const HEADER_NAME = /^[\w!#$%&'*+.^`|~-]+(?=:)/;
 const INBOX_CHARACTERS = 8;
 const SECRETS: ReadonlySet<string> = new Set([...CREDENTIAL_FIELDS, 'proxy_sig']);
 const HIDDEN = '***';
@@ -21,7 +25,7 @@ export function eventOf(operation: Operation): Omit<OperationEvent, 't' | 'd'> {
   const event: Record<string, unknown> = { op: row.name };
   if (row.usage === undefined) {
     if (verb === VERB.CONNECT) event['text'] = withoutSecrets(bytesOf(operation));
-    else if (!row.ignoresText) event['text'] = inOneLine(operation.read(operation.text, 'utf8'));
+    else if (!row.ignoresText) event['text'] = freeText(operation.read(operation.text, 'utf8'));
     return event as OperationEvent;
   }
   for (const name of row.all) {
@@ -30,13 +34,17 @@ export function eventOf(operation: Operation): Omit<OperationEvent, 't' | 'd'> {
     const text = operation.read(span, 'utf8');
     if (name === 'size') event['n'] = operation.payloadBytes;
     else if (name === 'headerSize') event['hb'] = operation.headerBytes;
-    else if (name === 'subject' || name === 'reply') event[ARGUMENT_KEYS[name]] = shortInbox(text);
+    else if (name === 'subject' || name === 'reply') event[ARGUMENT_KEYS[name]] = withShortInboxes(text);
     else if (name !== 'max') event[ARGUMENT_KEYS[name]] = text;
     else if (Number.isSafeInteger(Number(text)) && Number(text) >= 0) event['max'] = Number(text);
   }
   if (row.hasHeaders) Object.assign(event, headersOf(operation));
   return event as OperationEvent;
 }
+
+/** What the file format takes as a text, with inboxes that nobody can use. */
+export const freeText = (text: string): string => withShortInboxes(inOneLine(text));
+export const inOneLine = (text: string): string => text.replaceAll(/[\r\n]/g, ' ');
 
 /** The JSON of a CONNECT: what logs in is hidden, and fields that nats-server does not know are left out. */
 export function withoutSecrets(argument: Buffer): string {
@@ -47,27 +55,23 @@ export function withoutSecrets(argument: Buffer): string {
 }
 
 /** Who knows an inbox can answer in place of somebody else. The end of each token is what differs. */
-const shortInbox = (subject: string): string =>
-  subject.startsWith(INBOX)
-    ? INBOX +
-      subject
-        .slice(INBOX.length)
-        .split('.')
-        .map((token) => token.slice(-INBOX_CHARACTERS))
-        .join('.')
-    : subject;
+const withShortInboxes = (text: string): string =>
+  text.includes(INBOX) ? text.replaceAll(INBOXES, shortInbox) : text;
+const shortInbox = (inbox: string): string =>
+  inbox
+    .split('.')
+    .map((token) => token.slice(-INBOX_CHARACTERS))
+    .join('.');
 
 function headersOf({ bytes, line, headerBytes, isSplit }: Operation): Pick<OperationEvent, 'hn' | 'st'> {
   if (isSplit || line.end + headerBytes > bytes.length) return {};
-  const [first = '', ...lines] = bytes
-    .toString('utf8', line.end, line.end + headerBytes)
-    .split('\r\n', MAX_HEADER_NAMES + 1);
+  const [block = ''] = bytes.toString('utf8', line.end, line.end + headerBytes).split('\r\n\r\n', 1);
+  const [first = '', ...lines] = block.split('\r\n', MAX_HEADER_NAMES + 1);
   const hn = lines
-    .filter((one) => one.indexOf(':') > 0)
-    .map((one) => inOneLine(one.slice(0, Math.min(one.indexOf(':'), MAX_NAME_CHARACTERS))));
+    .map((one) => HEADER_NAME.exec(one)?.[0].slice(0, MAX_NAME_CHARACTERS))
+    .filter((name) => name !== undefined);
   const st = /^NATS\/1\.0 (\d{3})/.exec(first)?.[1];
   return { ...(hn.length === 0 ? {} : { hn }), ...(st === undefined ? {} : { st }) };
 }
 
 const bytesOf = ({ bytes, text }: Operation): Buffer => bytes.subarray(text.start, text.end);
-const inOneLine = (text: string): string => text.replaceAll(/[\r\n]/g, ' ');

@@ -4,7 +4,7 @@ import type { Operation } from '../nats/operation.ts';
 import { type Direction, rowOf, VERB } from '../nats/operations.ts';
 import type { ParseError } from '../nats/protocol.ts';
 import type { Allowance } from './allowance.ts';
-import { eventOf, withoutSecrets } from './event.ts';
+import { eventOf, freeText, withoutSecrets } from './event.ts';
 import type {
   CapturedVerdict,
   CaptureEnd,
@@ -190,5 +190,5 @@ function writtenEvent(t: number, d: Way, line: string): OperationEvent {
   const [op = ''] = line.trim().split(' ', 1);
   const text = line.slice(op.length + 1).trim();
   const isConnect = op === rowOf(VERB.CONNECT).name;
-  return { t, d, op, text: isConnect ? withoutSecrets(Buffer.from(text)) : text };
+  return { t, d, op, text: isConnect ? withoutSecrets(Buffer.from(text)) : freeText(text) };
 }

@@ -201,6 +201,19 @@ test('a capture that waits passes over sessions of routes without inspection', a
   assert.deepEqual([row?.['state'], row?.['session']], ['recording', 2]);
 });
 
+test('a server whose name has a line break leaves the file readable', async () => {
+  const greeting =
+    'INFO {"server_id":"S","server_name":"n\\r\\n1","version":"2\\n.15","max_payload":1024} \r\n';
+  await using upstream = await FakeUpstream.start({ greeting });
+  await using gateway = await startTestGateway(upstream.port, { inspect: 'observe' });
+  await using client = await RawClient.open(gateway.port);
+  await ask(gateway, 'POST', '', { session: 1 });
+  await leave(client, gateway);
+  const [header] = await download(gateway, 1);
+  assert.ok(header !== undefined && 'kind' in header);
+  assert.deepEqual(header.server, { name: 'n  1', version: '2 .15' });
+});
+
 describe('no capture', () => {
   test('without inspection: a sentence says why', async () => {
     await using upstream = await FakeUpstream.start();
