@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { open, rename, rm, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
@@ -22,7 +23,7 @@ const MAX_EXPORT_BYTES = 4 * 1024 ** 3;
  */
 export async function captureExport({ file, to, version }: CaptureExport, io: CheckOutput): Promise<number> {
   const target = to ?? `${file.replace(/\.ndjson$/, '')}.pcapng`;
-  const partial = `${target}.part`;
+  const partial = `${target}.${randomUUID()}.part`;
   try {
     if (await isSameFile(file, target))
       throw new CaptureError('it would be overwritten; give --to another name');
@@ -39,8 +40,8 @@ export async function captureExport({ file, to, version }: CaptureExport, io: Ch
 }
 
 async function write(target: string, file: string, application: string): Promise<void> {
-  // What is in a capture is for those alone who may see it.
-  const output = await open(target, 'w', 0o600);
+  // What is in a capture is for those alone who may see it, so nothing that is there already is written to.
+  const output = await open(target, 'wx', 0o600);
   try {
     let bytes = 0;
     for await (const block of pcapngOf(readCapture(createReadStream(file)), { application })) {

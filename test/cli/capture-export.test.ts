@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { lstat, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { END, EVERYTHING, fileOf, HEADER, pcapng } from '../capture/support.ts';
@@ -33,6 +33,26 @@ test('capture export --to: another file, which is replaced', async () => {
   assert.equal((await natsgate(['capture', 'export', file, '--to', target])).code, 0);
   assert.equal((await readFile(target)).toString('hex', 0, 4), SECTION_HEADER);
   assert.deepEqual((await readdir(folder.path)).toSorted(), ['one', 'two']);
+});
+
+test('capture export: nothing is written through a file or link that somebody has put there', async () => {
+  await using folder = await temporaryFolder();
+  const file = join(folder.path, 'one');
+  const other = join(folder.path, 'other');
+  await writeFile(file, fileOf(HEADER, END));
+  await writeFile(other, 'before');
+  await symlink(other, join(folder.path, 'one.pcapng'));
+  await symlink(other, join(folder.path, 'one.pcapng.part'));
+  assert.equal((await natsgate(['capture', 'export', file])).code, 0);
+  assert.equal(await readFile(other, 'utf8'), 'before');
+  const written = await lstat(join(folder.path, 'one.pcapng'));
+  assert.deepEqual([written.isFile(), written.mode & 0o777], [true, 0o600]);
+  assert.deepEqual((await readdir(folder.path)).toSorted(), [
+    'one',
+    'one.pcapng',
+    'one.pcapng.part',
+    'other',
+  ]);
 });
 
 test('capture export: what cannot be read is one line, and leaves nothing', async () => {
