@@ -3,6 +3,7 @@ import type { Tap } from '../inspect/tap.ts';
 import type { Operation } from '../nats/operation.ts';
 import { type Direction, rowOf, VERB } from '../nats/operations.ts';
 import type { ParseError } from '../nats/protocol.ts';
+import { printableJson } from '../printable.ts';
 import type { Allowance } from './allowance.ts';
 import { eventOf, freeText, withoutSecrets } from './event.ts';
 import type {
@@ -21,6 +22,8 @@ const VERDICT_WORDS = { replace: 'replaced', drop: 'dropped', end: 'ended' } as 
 /** Overwritten lines are cut off when they are this many, so that each costs next to nothing. */
 const CUT_LINES = 1024;
 
+/** Of a line in memory, beside its characters. */
+const LINE_BYTES = 40;
 /** Times its bytes: the JSON of a CONNECT can be made so that it is slow to read. */
 const CONNECT_COST = 16;
 /** A line that is no operation. */
@@ -97,7 +100,7 @@ export class Recording implements Tap {
 
   /** The capture so far, or all of it. */
   text(header: CaptureHeader): string {
-    const lines = [JSON.stringify(header)];
+    const lines = [printableJson(JSON.stringify(header))];
     if (this.#overwritten > 0)
       lines.push(noteLine(0, `${this.#overwritten} operations before this were overwritten`));
     for (let at = this.#first; at < this.#lines.length; at++) lines.push(this.#lines[at] as string);
@@ -158,9 +161,10 @@ export class Recording implements Tap {
     return noteLine(this.#aboveSince, `${this.#above} operations were not recorded: ${most}`);
   }
 
-  #keep(line: string): void {
+  #keep(json: string): void {
+    const line = printableJson(json);
     this.#lines.push(line);
-    this.bytes += line.length + 1;
+    this.bytes += bytesOf(line);
     while (this.bytes > this.#mostBytes && this.#first < this.#lines.length - 1) this.#overwrite();
     if (this.#first < CUT_LINES || this.#first < this.#lines.length / 2) return;
     this.#lines = this.#lines.slice(this.#first);
@@ -169,7 +173,7 @@ export class Recording implements Tap {
 
   #overwrite(): void {
     const line = this.#lines[this.#first] as string;
-    this.bytes -= line.length + 1;
+    this.bytes -= bytesOf(line);
     this.#lines[this.#first++] = '';
     if (NOTE.test(line)) return;
     this.#overwritten++;
@@ -180,6 +184,10 @@ export class Recording implements Tap {
     return Math.round((this.#nowMs() - this.#startedMs) * 1000);
   }
 }
+
+/** In memory: V8 has one byte for each character, or two for each when one of them is beyond Latin-1. */
+const bytesOf = (line: string): number =>
+  LINE_BYTES + (Buffer.byteLength(line) === line.length ? line.length : 2 * line.length);
 
 function noteLine(t: number, note: string): string {
   const event: GatewayEvent = { t, d: 'g', note };

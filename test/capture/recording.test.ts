@@ -131,6 +131,28 @@ test('a line about what was not recorded is no operation when it is overwritten'
   assert.equal(recording.operations, kept + recording.lost);
 });
 
+test('the file has no character that a terminal obeys', async () => {
+  const { recording, session } = recorded();
+  session.toUpstream(Buffer.from('PUB a\u009b31m\u202eb 0\r\n\r\n'));
+  const text = recording.text({ ...HEADER, user: 'a\u009bb' });
+  assert.match(text, /^[\x20-\x7e\n]*$/);
+  assert.deepEqual(
+    (await recordsOf(recording)).flatMap((record) => ('subj' in record ? [record.subj] : [])),
+    ['a\u009b31m\u202eb'],
+  );
+});
+
+test('a line counts as what it takes in memory, not as its characters', () => {
+  const short = recorded();
+  short.session.toUpstream(Buffer.from(PUB));
+  const line = short.recording.text(HEADER).split('\n')[1] ?? '';
+  assert.equal(short.recording.bytes, line.length + 40);
+  const wide = recorded('observe', { mostBytes: 64 * 1024 });
+  for (let n = 0; n < 100; n++) wide.session.toUpstream(Buffer.from(`PUB ${'ä'.repeat(1000)} 0\r\n\r\n`));
+  assert.ok(wide.recording.bytes <= 64 * 1024);
+  assert.ok(wide.recording.operations - wide.recording.lost < 33);
+});
+
 test('while nobody records, messages are read in runs again', () => {
   const { inspector } = Inspected.connected('observe');
   const { fastScan } = inspector.down;
