@@ -24,7 +24,8 @@ export function listed(value: unknown, path: Path, preset: unknown, written: Wri
       at: place.where,
     };
   }
-  const isNone = value === undefined || preset === undefined;
+  // Of the defaults only auto reads as undefined; any other is of a section that is absent.
+  const isNone = preset === undefined || (value === undefined && preset !== 'auto');
   const own = Array.isArray(preset) ? preset.map(String) : String(preset);
   return { value: isNone ? null : own, isDefault: true, at: undefined };
 }

@@ -62,6 +62,14 @@ test('every key with its value; what was written has its place, the rest is mark
   assert.equal(keys.get('routes[/b].limits.frameBytes')?.inherited, false);
 });
 
+test('a default of auto is auto, not null, which reads as no limit', async () => {
+  await using gateway = await ReloadableGateway.start(upstream.port, { limits: {} });
+  const keys = await keysOf(gateway);
+  for (const key of ['limits.sessions', 'limits.memory'])
+    assert.deepEqual(keys.get(key), { value: 'auto', default: true, inherited: false, at: null });
+  assert.equal(keys.get('auth.webhook.timeout')?.value, null);
+});
+
 test('what runs, not what the file says: neither a refused configuration nor what waits for a restart', async () => {
   await using gateway = await ReloadableGateway.start(
     upstream.port,

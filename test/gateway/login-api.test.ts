@@ -89,6 +89,17 @@ describe('login by cookie', () => {
     assert.match(login.cookie, /HttpOnly/);
   });
 
+  test('a token with + and a line end logs in as curl sends it, by --data-urlencode or -d as JSON', async () => {
+    const token = 'canary+token/of+base64+for+the+admin+port==';
+    await using gateway = await startTestGateway(upstream.port, { admin: { token } });
+    const headers = { 'Content-Type': 'application/x-www-form-urlencoded' };
+    const send = async (body: string) => post(gateway.adminPort, '/api/login', { headers, body });
+    for (const end of ['', '\n', '\r\n'])
+      assert.equal((await send(`token=${encodeURIComponent(token + end)}`)).status, 303);
+    assert.equal((await send(JSON.stringify({ token: `${token}\n` }))).status, 200);
+    assert.equal((await send(`token=${encodeURIComponent(`${token}\n\n`)}`)).code, 'wrong_token');
+  });
+
   test('a cookie of another process, a made-up one and one of another port open nothing', async () => {
     await using gateway = await withToken();
     await using other = await withToken();

@@ -27,8 +27,10 @@ async function logIn(exchange: Exchange, access: Access, log: Log): Promise<Resp
     const text = 'set admin.tls: outside of loopback the token and the cookie could be read by others.';
     return refuse(exchange, 403, 'tls_required', text);
   }
-  const isForm = FORM.test(exchange.req.header('content-type') ?? '');
-  const given = tokenIn(await exchange.req.text(), isForm);
+  const body = await exchange.req.text();
+  // curl -d says form of whatever it sends.
+  const isForm = FORM.test(exchange.req.header('content-type') ?? '') && !body.trimStart().startsWith('{');
+  const given = tokenIn(body, isForm);
   if (given === undefined) {
     const text = 'send {"token": "…"} as JSON, or token=… as a form.';
     return refuse(exchange, 400, 'body', text);
@@ -70,9 +72,8 @@ function logOut(
   return exchange.body(null, 204);
 }
 
-/** undefined: there is none. */
+/** Without the line end that a file has after it; undefined: there is none. */
 function tokenIn(body: string, isForm: boolean): string | undefined {
-  if (isForm) return new URLSearchParams(body).get('token') ?? undefined;
-  const { token } = parseSafely(body) ?? {};
-  return typeof token === 'string' ? token : undefined;
+  const token = isForm ? new URLSearchParams(body).get('token') : parseSafely(body)?.['token'];
+  return typeof token === 'string' ? token.replace(/\r?\n$/, '') : undefined;
 }
