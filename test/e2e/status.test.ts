@@ -126,9 +126,11 @@ test('where a token is needed the page shows nothing until it has been given, an
   await tab.getByText('0 sessions').waitFor();
   for (const name of ['Sessions', 'Handshakes', 'Configuration']) {
     await tab.getByRole('link', { name, exact: true }).click();
-    await tab.getByText(`curl -s '${url}api/`).waitFor();
+    await tab.getByText(`curl -s -H "Authorization: Bearer $TOKEN" '${url}api/`).waitFor();
     assert.ok(!(await tab.content()).includes('canary'), name);
   }
+  await tab.reload();
+  await tab.getByText('curl -s -H "Authorization: Bearer $TOKEN"').waitFor();
 });
 
 test('without script a login works, too', async () => {
@@ -221,10 +223,10 @@ test('the configuration is shown with the line of each key, and without secrets'
   const row = (key: string) => tab.locator('tbody tr', { has: tab.getByText(key, { exact: true }) });
   await row('limits.sessions').getByText('77', { exact: true }).waitFor();
   await row('limits.sessions').getByText('natsgate.yaml:').waitFor();
+  assert.equal(await row('listen.hosts').count(), 0);
+  await tab.getByLabel('defaults, too').check();
   await row('listen.hosts').getByText('none').waitFor();
   assert.ok(!(await tab.content()).includes('canary'));
-  await tab.getByLabel('defaults, too').uncheck();
-  await row('listen.hosts').waitFor({ state: 'detached' });
 });
 
 test('nothing is wider than a phone, in any view', async () => {

@@ -1,3 +1,5 @@
+import { rememberLoginNeeded } from './login-needed.ts';
+
 /** What the API answers, as far as the page shows it. */
 
 export type BothWays = { readonly toUpstream: number; readonly toClient: number };
@@ -61,6 +63,7 @@ export async function ask<T>(path: string, init: RequestInit = {}): Promise<Answ
   try {
     const response = await fetch(path, { signal: AbortSignal.timeout(ANSWER_MS), ...init });
     if (response.ok) return { ok: true, value: (await response.json()) as T };
+    if (response.status === 401) rememberLoginNeeded();
     const problem = (await response.json()) as { readonly detail?: string };
     return { ok: false, status: response.status, sentence: problem.detail ?? response.statusText };
   } catch {

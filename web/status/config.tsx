@@ -6,7 +6,7 @@ import { Below, useReading } from './shown-reading.tsx';
 
 const PATH = '/api/config';
 const sought = signal('');
-const withDefaults = signal(true);
+const withDefaults = signal(false);
 
 /** Every key of what runs: its value, and where it was written. */
 export function Config(): VNode {

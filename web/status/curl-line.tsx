@@ -1,14 +1,9 @@
 import type { VNode } from 'preact';
+import { loginNeeded } from './login-needed.ts';
 
-/** What to type to get the same at a terminal. `needsToken`: it is refused without. */
-export function CurlLine({
-  path,
-  needsToken = false,
-}: {
-  readonly path: string;
-  readonly needsToken?: boolean;
-}): VNode {
-  const token = needsToken ? '-H "Authorization: Bearer $TOKEN" ' : '';
+/** What to type to get the same at a terminal. */
+export function CurlLine({ path }: { readonly path: string }): VNode {
+  const token = loginNeeded.value ? '-H "Authorization: Bearer $TOKEN" ' : '';
   const line = `curl -s ${token}'${location.origin}${path}'`;
   return (
     <p class="curl">

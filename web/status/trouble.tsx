@@ -14,7 +14,7 @@ export function Trouble({ trouble, isStale }: { readonly trouble: Why; readonly 
       {trouble.status === 401 && (
         <>
           <Login />
-          <CurlLine path="/api/status" needsToken />
+          <CurlLine path="/api/status" />
         </>
       )}
     </section>
