@@ -3,6 +3,7 @@ import type { CaptureMatch, CaptureRow } from './capture/capture.ts';
 import type { CaptureRefusal } from './capture/captures.ts';
 import { pcapngOf } from './capture/export.ts';
 import { readCapture } from './capture/ndjson.ts';
+import type { RouteConfig } from './config/config.ts';
 import { foreignText } from './log.ts';
 import type { Parts } from './parts.ts';
 
@@ -20,9 +21,11 @@ const BYTES_AT_ONCE = 64 * 1024;
  */
 export class CaptureControl {
   readonly #parts: Parts;
+  readonly #routes: () => readonly RouteConfig[];
 
-  constructor(parts: Parts) {
+  constructor(parts: Parts, routes: () => readonly RouteConfig[]) {
     this.#parts = parts;
+    this.#routes = routes;
   }
 
   rows(): readonly CaptureRow[] {
@@ -34,7 +37,7 @@ export class CaptureControl {
     const id = 'session' in match ? match.session : undefined;
     const facts = id === undefined ? undefined : sessions.get(id)?.facts;
     const inspector = id === undefined ? undefined : inspected.inspectorOf(id);
-    const started = captures.start(match, facts, inspector);
+    const started = neverFits(match, this.#routes()) ?? captures.start(match, facts, inspector);
     if (typeof started !== 'string')
       log.info({ capture: started.id, ...logged(match), client: by }, 'capture started by the API');
     return started;
@@ -65,6 +68,14 @@ export class CaptureControl {
     if (isDone) this.#parts.log.info({ capture, client: by }, `capture ${what} by the API`);
     return isDone;
   }
+}
+
+/** Why no session that begins could fit; undefined: one could, or an open one is named. */
+function neverFits(match: CaptureMatch, routes: readonly RouteConfig[]): CaptureRefusal | undefined {
+  if ('session' in match) return undefined;
+  const read = routes.filter(({ inspect }) => inspect !== 'off');
+  if (read.length === 0) return 'inspect_off';
+  return match.user !== undefined && read.every(({ auth }) => auth === undefined) ? 'no_auth' : undefined;
 }
 
 /** A part at a time, so that sessions go on meanwhile; undefined: it is too large. */

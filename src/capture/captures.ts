@@ -10,6 +10,7 @@ const MOST_KEPT = 100;
 export type CaptureRefusal =
   | 'no_session'
   | 'inspect_off'
+  | 'no_auth'
   | 'not_readable'
   | 'already_captured'
   | 'too_many_captures';

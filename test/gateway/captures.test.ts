@@ -3,8 +3,11 @@ import { describe, test } from 'node:test';
 import type { CaptureRecord } from '../../src/capture/format.ts';
 import { readCapture } from '../../src/capture/ndjson.ts';
 import { pieces } from '../capture/support.ts';
+import { keysAt, testAuth, testIssuer } from '../support/auth-config.ts';
+import type { ConfigOverrides } from '../support/config.ts';
 import { FakeUpstream } from '../support/fake-upstream.ts';
 import { startTestGateway, type TestGateway } from '../support/gateway.ts';
+import { Issuer, signingKey } from '../support/issuer.ts';
 import { closeFrame, frame, Opcode, RawClient } from '../support/raw-client.ts';
 import { ReloadableGateway } from '../support/reloadable.ts';
 
@@ -226,6 +229,21 @@ describe('no capture', () => {
     await leave(client, gateway);
   });
 
+  test('for a session to come that can never come: by user without auth, or inspect off in every route', async () => {
+    await using upstream = await FakeUpstream.start();
+    const refusal = async (overrides: ConfigOverrides, match: object) => {
+      await using gateway = await startTestGateway(upstream.port, overrides);
+      const { status, body } = await ask(gateway, 'POST', '', match);
+      return `${status} ${body['code']}`;
+    };
+    assert.equal(await refusal({ inspect: 'observe' }, { user: 'a' }), '409 no_auth');
+    assert.equal(await refusal({ inspect: 'off' }, { origin: ORIGIN }), '409 inspect_off');
+    await using issuer = await Issuer.start(signingKey('one'));
+    const auth = testAuth(testIssuer(keysAt(issuer.url)));
+    assert.equal(await refusal({ inspect: 'off', auth }, { user: 'a' }), '409 inspect_off');
+    assert.equal(await refusal({ inspect: 'observe', auth }, { user: 'a' }), '201 undefined');
+  });
+
   test('of a session that cannot be read: refused, and said in the file of one that was running', async () => {
     await using upstream = await FakeUpstream.start();
     await using gateway = await startTestGateway(upstream.port, { inspect: 'observe' });
@@ -255,8 +273,8 @@ describe('no capture', () => {
     assert.equal(await start({ session: 2 }), 'no_session');
     assert.equal(await start({ session: 1 }), undefined);
     assert.equal(await start({ session: 1 }), 'already_captured');
-    for (let more = 0; more < 7; more++) assert.equal(await start({ user: 'nobody' }), undefined);
-    assert.equal(await start({ user: 'nobody' }), 'too_many_captures');
+    for (let more = 0; more < 7; more++) assert.equal(await start({ address: '192.0.2.1' }), undefined);
+    assert.equal(await start({ address: '192.0.2.1' }), 'too_many_captures');
     await ask(gateway, 'POST', '/1/stop');
     assert.equal(await start({ session: 1 }), undefined);
   });
@@ -285,7 +303,7 @@ describe('no capture', () => {
     await using upstream = await FakeUpstream.start();
     const captures = { maxBytes: 64 * 1024, totalBytes: 128 * 1024 };
     await using gateway = await startTestGateway(upstream.port, { inspect: 'observe', captures });
-    const start = async () => (await ask(gateway, 'POST', '', { user: 'nobody' })).body['code'];
+    const start = async () => (await ask(gateway, 'POST', '', { address: '192.0.2.1' })).body['code'];
     assert.deepEqual(
       [await start(), await start(), await start()],
       [undefined, undefined, 'too_many_captures'],

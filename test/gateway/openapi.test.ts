@@ -157,7 +157,7 @@ test('answers are as their schemas say', async () => {
 
 async function captured(): Promise<void> {
   const { id } = await documented('POST', '/api/captures', '/api/captures', { body: '{"session":1}' });
-  await documented('POST', '/api/captures', '/api/captures', { body: '{"user":"jane"}' });
+  await documented('POST', '/api/captures', '/api/captures', { body: '{"origin":"https://jane.example"}' });
   assert.equal((await documented('GET', '/api/captures'))['captures'].length, 2);
   await documented('POST', '/api/captures/{id}/stop', `/api/captures/${id}/stop`);
   assert.match(

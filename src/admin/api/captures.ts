@@ -80,7 +80,11 @@ const REFUSALS = {
   no_session: [404, 'it has ended, or never was; see /api/sessions.'],
   inspect_off: [
     409,
-    'the route of this session has inspect: off, so natsgate does not know where its operations begin; set inspect: observe.',
+    'the route of this session, or every route, has inspect: off, so natsgate does not know where operations begin; set inspect: observe.',
+  ],
+  no_auth: [
+    409,
+    'no route with inspection has auth, so no user of a session is known; name its origin or address, or the session.',
   ],
   not_readable: [
     409,

@@ -124,7 +124,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     problems: {
       400: ['body'],
       404: ['no_session'],
-      409: ['inspect_off', 'not_readable', 'already_captured'],
+      409: ['inspect_off', 'no_auth', 'not_readable', 'already_captured'],
       503: ['too_many_captures'],
     },
   },
