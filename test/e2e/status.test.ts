@@ -130,7 +130,10 @@ test('where a token is needed the page shows nothing until it has been given, an
     assert.ok(!(await tab.content()).includes('canary'), name);
   }
   await tab.reload();
-  await tab.getByText('curl -s -H "Authorization: Bearer $TOKEN"').waitFor();
+  await tab.getByText('The same with curl: curl -s -H "Authorization: Bearer $TOKEN"').waitFor();
+  await tab.getByRole('button', { name: 'Log out' }).click();
+  await tab.getByRole('alert').getByText('A token is needed').waitFor();
+  assert.equal(await tab.getByRole('link', { name: 'Sessions' }).count(), 0);
 });
 
 test('without script a login works, too', async () => {

@@ -58,10 +58,11 @@ export type Answer<T> = { readonly ok: true; readonly value: T } | ({ readonly o
 /** Longer than the deadlines of the admin port. */
 const ANSWER_MS = 15_000;
 
-/** One request to the API. Never rejects. */
+/** One request to the API. Never rejects. `T` is undefined where the API answers without a body. */
 export async function ask<T>(path: string, init: RequestInit = {}): Promise<Answer<T>> {
   try {
     const response = await fetch(path, { signal: AbortSignal.timeout(ANSWER_MS), ...init });
+    if (response.status === 204) return { ok: true, value: undefined as T };
     if (response.ok) return { ok: true, value: (await response.json()) as T };
     if (response.status === 401) rememberLoginNeeded();
     const problem = (await response.json()) as { readonly detail?: string };

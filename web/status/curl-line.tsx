@@ -7,8 +7,7 @@ export function CurlLine({ path }: { readonly path: string }): VNode {
   const line = `curl -s ${token}'${location.origin}${path}'`;
   return (
     <p class="curl">
-      <span class="visually-hidden">The same with curl: </span>
-      <code>{line}</code>
+      The same with curl: <code>{line}</code>
     </p>
   );
 }

@@ -14,3 +14,6 @@ export function rememberLoginNeeded(): void {
   localStorage.setItem(KEY, 'yes');
   needed.value = true;
 }
+
+/** The next refusal tells again. */
+export const forgetLoginNeeded = (): void => localStorage.removeItem(KEY);

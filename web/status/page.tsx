@@ -2,6 +2,7 @@ import type { ComponentChildren, VNode } from 'preact';
 import { Config } from './config.tsx';
 import { secondsSince, timeSpan } from './format.ts';
 import { Handshakes } from './handshakes.tsx';
+import { Logout } from './logout.tsx';
 import { Overview } from './overview.tsx';
 import { type Place, place, VIEWS, type View } from './place.ts';
 import { Session } from './session.tsx';
@@ -41,6 +42,7 @@ function Views(): VNode {
           {NAMES[view]}
         </a>
       ))}
+      <Logout />
     </nav>
   );
 }
