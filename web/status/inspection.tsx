@@ -77,6 +77,7 @@ function Subscriptions({ inspection: { subscriptions } }: Props): VNode {
   return (
     <section class="card" aria-label="Subscriptions">
       <h2>Subscriptions: {whole(subscriptions.length)}</h2>
+      <p class="hint">Asked for by the client; the server may have refused some.</p>
       <ul class="subjects">
         {subscriptions.slice(0, MOST_LISTED).map(({ sid, subject, queue }) => (
           <li key={sid}>

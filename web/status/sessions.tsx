@@ -60,7 +60,7 @@ export function Sessions(): VNode {
           ? `A filter is field:text; the fields are ${FILTER_FIELDS.join(', ')}.`
           : `Not a filter: ${unknown.join(' ')}. Write field:text, with one of ${FILTER_FIELDS.join(', ')}.`}
       </p>
-      {list !== undefined && (
+      {list !== undefined && unknown.length === 0 && (
         <>
           <SessionTable
             rows={list.sessions}
