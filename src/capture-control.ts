@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { CaptureFile, CaptureFormat } from './admin/api/captures.ts';
 import type { CaptureMatch, CaptureRow } from './capture/capture.ts';
 import type { CaptureRefusal } from './capture/captures.ts';
 import { pcapngOf } from './capture/export.ts';
@@ -6,9 +7,6 @@ import { readCapture } from './capture/ndjson.ts';
 import type { RouteConfig } from './config/config.ts';
 import { foreignText } from './log.ts';
 import type { Parts } from './parts.ts';
-
-export type CaptureFormat = 'ndjson' | 'pcapng';
-export type CaptureFile = { readonly name: string; readonly bytes: Buffer<ArrayBuffer> };
 
 /** Masked payloads have their length in a pcapng, so a small capture can become a large one. */
 const MAX_PCAPNG_BYTES = 32 * 1024 * 1024;

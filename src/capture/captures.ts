@@ -6,7 +6,7 @@ import { Capture, type CaptureMatch, type CaptureRow } from './capture.ts';
 /** That have ended; the oldest go first. */
 const MOST_KEPT = 100;
 
-/** Why there is no capture. */
+/** Why a capture was not started. */
 export type CaptureRefusal =
   | 'no_session'
   | 'inspect_off'

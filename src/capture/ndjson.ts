@@ -64,7 +64,7 @@ async function* linesOf(chunks: AsyncIterable<Buffer>): AsyncGenerator<string> {
     held.push(chunk.subarray(start));
     heldBytes += chunk.length - start;
     if (heldBytes > MAX_LINE_BYTES)
-      throw new CaptureError(`a line has more than ${MAX_LINE_BYTES} bytes; this is no capture of natsgate`);
+      throw new CaptureError(`a line has more than ${MAX_LINE_BYTES} bytes; this is not a natsgate capture`);
   }
   if (heldBytes > 0) yield Buffer.concat(held).toString();
 }
@@ -85,7 +85,7 @@ function objectOf(line: string): Fields {
 
 function checkHeader(header: Fields): void {
   const { v, kind, session, started, payloads, client, server } = header;
-  if (kind !== 'natsgate-capture') throw new CaptureError('this is no capture of natsgate');
+  if (kind !== 'natsgate-capture') throw new CaptureError('this is not a natsgate capture');
   check(v === 1, 'v', '1; a newer natsgate has written this file');
   check(isText(session), 'session', 'a text');
   check(

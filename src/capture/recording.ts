@@ -26,7 +26,7 @@ const CUT_LINES = 1024;
 const LINE_BYTES = 40;
 /** Times its bytes: the JSON of a CONNECT can be made so that it is slow to read. */
 const CONNECT_COST = 16;
-/** A line that is no operation. */
+/** A line that does not record an operation. */
 const NOTE = /^\{"t":\d+,"d":"g"/;
 const LF = 0x0a;
 

@@ -63,5 +63,5 @@ function sentence(error: unknown): string {
   if (error instanceof CaptureError) return error.message;
   const { code } = error as NodeJS.ErrnoException;
   if (code === undefined) throw error;
-  return code === 'ENOENT' ? 'there is no such file or folder' : `the file system says ${code}`;
+  return code === 'ENOENT' ? 'the file or folder does not exist' : `the file system says ${code}`;
 }

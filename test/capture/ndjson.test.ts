@@ -24,7 +24,7 @@ test('the last line may have no line feed, and keys that are not known are passe
 
 describe('what is refused, with its line', () => {
   const cases: readonly (readonly [string, readonly object[], RegExp])[] = [
-    ['another file', [{ v: 1 }], /^line 1: this is no capture of natsgate$/],
+    ['another file', [{ v: 1 }], /^line 1: this is not a natsgate capture$/],
     ['a later version', [{ ...HEADER, v: 2 }], /^line 1: v: expected 1; a newer natsgate/],
     ['a time without zone', [{ ...HEADER, started: '2026-11-30' }], /^line 1: started: /],
     ['a name in place of an address', [{ ...HEADER, client: 'host' }], /^line 1: client: expected an IP/],

@@ -65,7 +65,7 @@ test('capture export: what cannot be read is one line, and leaves nothing', asyn
   const same = await natsgate(['capture', 'export', file, '--to', file]);
   assert.match(same.err, /it would be overwritten; give --to another name\n$/);
   const missing = await natsgate(['capture', 'export', join(folder.path, 'none')]);
-  assert.match(missing.err, /: there is no such file or folder\n$/);
+  assert.match(missing.err, /: the file or folder does not exist\n$/);
   assert.deepEqual(await readdir(folder.path), ['one.ndjson']);
 });
 

@@ -74,7 +74,7 @@ const end = (id: number, more: Partial<EndedSession> = {}): EndedSession => ({
   ...more,
 });
 
-test('filters compare whole values; * is any text, and nothing is no value', () => {
+test('filters compare whole values; * is any text, and an empty filter finds those without a value', () => {
   const { ids, list } = setup([
     { user: 'jane', origin: 'https://shop.example' },
     { user: 'janet', origin: 'https://shop.example:8443' },

@@ -6,7 +6,8 @@ import { parseIpAddress } from '../../net/ip-address.ts';
 import { answer, json, refuse } from '../../private-http/answer.ts';
 import type { Exchange, Routes } from '../../private-http/exchange.ts';
 
-type CaptureFile = { readonly name: string; readonly bytes: Buffer<ArrayBuffer> };
+export type CaptureFormat = keyof typeof CONTENT_TYPES;
+export type CaptureFile = { readonly name: string; readonly bytes: Buffer<ArrayBuffer> };
 
 export type CapturesSource = {
   readonly captures: {
@@ -15,7 +16,7 @@ export type CapturesSource = {
     /** False: there is none that could be. */
     stop(id: number, by: string): boolean;
     delete(id: number, by: string): boolean;
-    download(id: number, as: 'ndjson' | 'pcapng', by: string): Promise<CaptureFile | 'too_large' | undefined>;
+    download(id: number, as: CaptureFormat, by: string): Promise<CaptureFile | 'too_large' | undefined>;
   };
 };
 

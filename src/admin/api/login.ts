@@ -20,7 +20,7 @@ export function addLogin(routes: Routes, access: () => Access, log: Log, onLogou
 async function logIn(exchange: Exchange, access: Access, log: Log): Promise<Response> {
   const { token, logins, isLoopback, isSecure } = access;
   if (token === undefined) {
-    const text = 'there is no admin.tokenFile, and on loopback nothing here needs a login.';
+    const text = 'admin.tokenFile is not set: on loopback no login is needed.';
     return isLoopback ? refuse(exchange, 409, 'no_token', text) : tokenRequired(exchange);
   }
   if (!isLoopback && !isSecure) {

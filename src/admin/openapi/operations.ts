@@ -17,7 +17,8 @@ const LEVEL = word(...LOG_LEVELS);
 const LEVELS = object({ level: LEVEL, configured: LEVEL });
 const FILTER: Schema = {
   type: 'string',
-  description: 'The whole value, of at most 256 characters; * is any text, nothing is no value.',
+  description:
+    'The whole value must match. * matches any text, an empty filter matches sessions without a value. At most 256 characters.',
 };
 
 /** Every route below /api, by its method and path; a path has its parameters in braces. */
