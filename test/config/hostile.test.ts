@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { load, type Outcome, REQUIRED } from './support.ts';
+import { load, REQUIRED } from './support.ts';
 
 /** How many texts the property below tries. */
 const RUNS = Number(process.env['FUZZ_RUNS'] ?? 400);
@@ -190,35 +190,15 @@ const texts = fc.oneof(
   fc.uint8Array({ maxLength: 300 }),
 );
 
-/** CPU time of this process that `work` took. */
-async function cpuMs(work: () => Promise<unknown>): Promise<number> {
-  const begin = process.cpuUsage();
-  await work();
-  const { user, system } = process.cpuUsage(begin);
-  return (user + system) / 1000;
-}
-
-/** A right file of the length of the longest texts above. */
-const CONTROL = `${REQUIRED}x-list:\n${'- some words\n'.repeat(12_000)}`;
-
-test('any bytes end in a result or in positions, and none takes much longer than a right file', async () => {
-  await load(CONTROL);
-  const controlMs = await cpuMs(() => load(CONTROL));
+test('any bytes end in a result or in positions', async () => {
   await fc.assert(
     fc.asyncProperty(texts, async (content) => {
-      let outcome: Outcome | undefined;
-      const ms = await cpuMs(async () => {
-        outcome = await load(content);
-      });
-      assert.ok(outcome !== undefined);
-      const { config, problems, text: lines } = outcome;
+      const { config, problems, text: lines } = await load(content);
       assert.equal(config === undefined, problems.length > 0);
       for (const line of lines) {
         assert.match(line, /^gateway\.yaml:\d+:\d+: [^\n]*$/);
         assert.ok(Buffer.byteLength(line) < 1000, line);
       }
-      // What takes quadratic time takes hundreds of times as long.
-      assert.ok(ms < 10 * controlMs, `${ms} ms; a right file takes ${controlMs} ms`);
     }),
     { numRuns: RUNS },
   );
