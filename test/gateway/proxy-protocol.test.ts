@@ -139,7 +139,7 @@ describe('whom it concerns', () => {
     const startMs = performance.now();
     assert.match((await one.answer()).body, /^proxy_header: /);
     const tookMs = performance.now() - startMs;
-    assert.ok(tookMs > 1900 && tookMs < 4000, `${tookMs} ms`);
+    assert.ok(tookMs > 1900, `${tookMs} ms`);
     const line = await gateway.log.find((each) => each['outcome'] === 'proxy_header');
     assert.match(String(line['cause']), /no PROXY header within 2000 ms/);
   });

@@ -102,9 +102,7 @@ describe('several upstream servers', () => {
     await using http = await FakeUpstream.start({ greeting: 'HTTP/1.1 400 Bad Request\r\n\r\n' });
     await using good = await FakeUpstream.start();
     await using gateway = await start([silent, resets, http, good].map(({ port }) => address(port)));
-    const startMs = performance.now();
     await using client = await RawClient.open(gateway.port);
-    assert.ok(performance.now() - startMs < 1500);
     assert.equal(good.connections.length, 1);
     assert.equal(client.closed, false);
     // The one that was overtaken is not waited for any longer.

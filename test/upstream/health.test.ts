@@ -64,12 +64,10 @@ describe('what an answer means', { concurrency: true }, () => {
   ];
   for (const [name, answer, outcome, cause] of rows) {
     test(name, async () => {
-      const startMs = performance.now();
       const said = await ask(answer);
       assert.equal(said.outcome, outcome, said.cause ?? '');
       if (cause === undefined) assert.equal(said.cause, undefined);
       else assert.match(said.cause ?? '', cause);
-      assert.ok(performance.now() - startMs < 3000);
     });
   }
 
@@ -97,10 +95,9 @@ describe('what an answer means', { concurrency: true }, () => {
     const [socket] = (await once(web, 'connection')) as [Socket];
     socket.on('error', () => {}).resume();
     const gone = once(socket, 'close');
-    const startMs = performance.now();
     probe.close();
-    await Promise.all([asked, gone]);
-    assert.ok(performance.now() - startMs < 1000);
+    const [{ outcome }] = await Promise.all([asked, gone]);
+    assert.equal(outcome, 'unreachable', 'not timeout: nobody waited for that');
     web.close();
   });
 });
