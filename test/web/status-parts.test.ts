@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { HANDSHAKE_OUTCOMES } from '../../src/handshake-outcome.ts';
-import type { InstanceStatus } from '../../web/status/api.ts';
+import type { InstanceStatus } from '../../src/status/instance.ts';
 import { perSecond, timeSpan, utc } from '../../web/status/format.ts';
 import { History, KEPT_MS } from '../../web/status/history.ts';
 import { OUTCOME_KINDS, outcomeClass, sentenceOf } from '../../web/status/outcomes.ts';

@@ -49,7 +49,7 @@ export async function actOnServer(action: 'stop' | 'start'): Promise<void> {
 /** Follows the dev server's events, while the page is visible: a browser has few connections for one host. */
 export function followDevServer(events: DevEvents): void {
   let source: EventSource | undefined;
-  let retry: number | undefined;
+  let retry: ReturnType<typeof setTimeout> | undefined;
   let lastId = '';
   let hasEnded = false;
   const close = () => {

@@ -28,7 +28,7 @@ export class MessageList {
   /** Between press and release nothing may move, or the click would hit nothing. */
   #isPressed = false;
   #format: PayloadFormat = 'json';
-  #timer: number | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor() {
     this.#hold.addEventListener('click', () => this.#holds(this.#held === undefined ? 'button' : undefined));

@@ -25,7 +25,7 @@ export class Publishing {
   readonly #answer = new FormAnswer('publish-answer', 'publish-subject');
   /** Since the form last changed. */
   #sent = 0;
-  #timer: number | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(options: PublishingOptions) {
     this.#options = options;

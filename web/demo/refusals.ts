@@ -10,7 +10,11 @@ const PATIENCE_MS = 1_000;
 export type Refusal = { readonly address: string; readonly outcome: string; readonly status: number };
 
 type Explanation = { readonly outcome: string; readonly status: number; readonly atMs: number };
-type Waiting = { readonly address: string; readonly startedAtMs: number; readonly timer: number };
+type Waiting = {
+  readonly address: string;
+  readonly startedAtMs: number;
+  readonly timer: ReturnType<typeof setTimeout>;
+};
 
 /**
  * Why handshakes of this page failed. A browser keeps the gateway's answer to itself, but the dev server tells the

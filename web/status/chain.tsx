@@ -1,6 +1,6 @@
 import type { ComponentChildren, VNode } from 'preact';
+import type { InstanceStatus } from '../../src/status/instance.ts';
 import { visible } from '../shared/visible.ts';
-import type { InstanceStatus, ServerStatus } from './api.ts';
 import { bytesPerSecond, perSecond, secondsSince, timeSpan, whole } from './format.ts';
 import type { Point } from './history.ts';
 import { outcomeClass } from './outcomes.ts';
@@ -98,7 +98,7 @@ function Refusals({ handshakes }: { readonly handshakes: Readonly<Record<string,
   );
 }
 
-function Server({ server }: { readonly server: ServerStatus }): VNode {
+function Server({ server }: { readonly server: InstanceStatus['upstreamServers'][number] }): VNode {
   const { name, state, sessions, lastError, lastErrorAt } = server;
   const ago = lastErrorAt === undefined ? '' : `${timeSpan(secondsSince(lastErrorAt))} ago: `;
   return (

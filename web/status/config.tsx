@@ -1,16 +1,18 @@
 import { signal } from '@preact/signals';
 import type { VNode } from 'preact';
+import type { RunningConfiguration } from '../../src/config/running-configuration.ts';
 import { visible } from '../shared/visible.ts';
-import type { ConfigKey, RunningConfig } from './api.ts';
 import { Below, useReading } from './shown-reading.tsx';
 
 const PATH = '/api/config';
+type ConfigKey = RunningConfiguration['keys'][number];
+
 const sought = signal('');
 const withDefaults = signal(false);
 
 /** Every key of what runs: its value, and where it was written. */
 export function Config(): VNode {
-  const read = useReading<RunningConfig>(PATH);
+  const read = useReading<RunningConfiguration>(PATH);
   const text = sought.value.trim().toLowerCase();
   const rows = (read.value?.keys ?? []).filter(
     ({ key, default: isDefault }) => key.toLowerCase().includes(text) && (withDefaults.value || !isDefault),

@@ -1,7 +1,8 @@
 import { signal } from '@preact/signals';
 import type { VNode } from 'preact';
+import type { HandshakeRow } from '../../src/status/recent-handshakes.ts';
+import type { HandshakeList } from '../../src/status.ts';
 import { visible } from '../shared/visible.ts';
-import type { HandshakeRow } from './api.ts';
 import { secondsSince, timeSpan, utc } from './format.ts';
 import { OUTCOME_KINDS, type OutcomeKind, outcomeClass } from './outcomes.ts';
 import { Below, useReading } from './shown-reading.tsx';
@@ -13,7 +14,7 @@ const withAccepted = signal(false);
 
 /** Why was this handshake refused: the last ones, each with what to change. */
 export function Handshakes(): VNode {
-  const read = useReading<{ readonly handshakes: readonly HandshakeRow[] }>(PATH);
+  const read = useReading<HandshakeList>(PATH);
   const all = read.value?.handshakes ?? [];
   const rows = withAccepted.value ? all : all.filter(({ outcome }) => outcome !== 'accepted');
   return (

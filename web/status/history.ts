@@ -1,4 +1,4 @@
-import type { InstanceStatus } from './api.ts';
+import type { InstanceStatus } from '../../src/status/instance.ts';
 import { outcomeClass } from './outcomes.ts';
 
 /** How much happened a second between two readings; of `sessions`, how many there were. */

@@ -1,7 +1,7 @@
 import type { VNode } from 'preact';
+import type { InspectionFacts as Inspection } from '../../src/inspect/inspection-facts.ts';
 import { byteSize } from '../shared/byte-size.ts';
 import { visible } from '../shared/visible.ts';
-import type { Inspection, SessionDetail } from './api.ts';
 import { Facts } from './facts.tsx';
 import { whole } from './format.ts';
 
@@ -12,10 +12,9 @@ const MOST_LISTED = 200;
 export function InspectionFacts({
   inspection,
 }: {
-  readonly inspection: SessionDetail['inspection'];
-}): VNode | null {
-  if (inspection === undefined) return null;
-  if (inspection.level === 'off')
+  readonly inspection: Inspection | { readonly level: 'off' };
+}): VNode {
+  if (!('operations' in inspection))
     return (
       <section class="card" aria-label="NATS">
         <h2>NATS</h2>

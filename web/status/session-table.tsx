@@ -1,8 +1,10 @@
 import type { ComponentChildren, VNode } from 'preact';
+import type { SessionList } from '../../src/status.ts';
 import { byteSize } from '../shared/byte-size.ts';
 import { visible } from '../shared/visible.ts';
-import type { SessionRow } from './api.ts';
 import { timeSpan, utc } from './format.ts';
+
+type SessionRow = SessionList['sessions'][number];
 
 type Column = {
   readonly name: string;
@@ -30,7 +32,7 @@ const OPEN: readonly Column[] = [
     name: 'Waiting',
     sort: 'buffered',
     isNumber: true,
-    of: ({ buffered }) => byteSize((buffered?.toUpstream ?? 0) + (buffered?.toClient ?? 0)),
+    of: (row) => row.state === 'open' && byteSize(row.buffered.toUpstream + row.buffered.toClient),
   },
 ];
 
@@ -38,9 +40,9 @@ const ENDED: readonly Column[] = [
   ...SHARED,
   {
     name: 'Ended',
-    of: ({ endedAt }) => endedAt !== undefined && <time dateTime={endedAt}>{utc(endedAt).slice(11)}</time>,
+    of: (row) => row.state === 'ended' && <time dateTime={row.endedAt}>{utc(row.endedAt).slice(11)}</time>,
   },
-  { name: 'Reason', of: ({ code, reason }) => <code>{`${code ?? ''} ${reason ?? ''}`}</code> },
+  { name: 'Reason', of: (row) => row.state === 'ended' && <code>{`${row.code} ${row.reason}`}</code> },
 ];
 
 export type SessionTableProps = {

@@ -1,7 +1,7 @@
 import type { VNode } from 'preact';
+import type { SessionDetail } from '../../src/status.ts';
 import { byteSize } from '../shared/byte-size.ts';
 import { visible } from '../shared/visible.ts';
-import type { SessionDetail } from './api.ts';
 import { Facts } from './facts.tsx';
 import { timeSpan, utc } from './format.ts';
 import { InspectionFacts } from './inspection.tsx';
@@ -32,7 +32,7 @@ export function Session({ id }: { readonly id: number }): VNode {
               <h2>Handshake</h2>
               <Steps times={session.handshake} />
             </section>
-            <InspectionFacts inspection={session.inspection} />
+            {session.state === 'open' && <InspectionFacts inspection={session.inspection} />}
           </div>
         </>
       )}
@@ -41,15 +41,15 @@ export function Session({ id }: { readonly id: number }): VNode {
   );
 }
 
-function End({ session }: { readonly session: SessionDetail }): VNode {
-  const { code, endedAt, hint, reason = '', serverError } = session;
+function End({ session }: { readonly session: SessionDetail & { readonly state: 'ended' } }): VNode {
+  const { code, endedAt, hint, reason, serverError } = session;
   return (
     <div class="end">
       <p>
         <code>
           {code} {reason}
         </code>{' '}
-        {endedAt !== undefined && <time dateTime={endedAt}>{utc(endedAt)}</time>}
+        <time dateTime={endedAt}>{utc(endedAt)}</time>
       </p>
       <p>{sentenceOf(reason)}</p>
       {serverError !== undefined && (
@@ -63,7 +63,8 @@ function End({ session }: { readonly session: SessionDetail }): VNode {
 }
 
 function Who({ session }: { readonly session: SessionDetail }): VNode {
-  const { buffered, bytes, natsClientId, seconds, startedAt } = session;
+  const { bytes, natsClientId, seconds, startedAt } = session;
+  const open = session.state === 'open' ? session : undefined;
   const text = (value: string | undefined) => value && visible(value);
   return (
     <section class="card" aria-label="Who">
@@ -73,7 +74,7 @@ function Who({ session }: { readonly session: SessionDetail }): VNode {
           ['user', text(session.user)],
           ['tenant', text(session.tenant)],
           ['role', text(session.role)],
-          ['login until', session.loginEndsAt && utc(session.loginEndsAt)],
+          ['login until', open?.loginEndsAt && utc(open.loginEndsAt)],
           ['origin', text(session.origin)],
           ['client', session.client],
           ['route', session.route],
@@ -83,9 +84,9 @@ function Who({ session }: { readonly session: SessionDetail }): VNode {
           ['age', timeSpan(seconds)],
           ['↑ to the server', byteSize(bytes.toUpstream)],
           ['↓ to the client', byteSize(bytes.toClient)],
-          ['waiting for the server', buffered && byteSize(buffered.toUpstream)],
-          ['waiting for the client', buffered && byteSize(buffered.toClient)],
-          ['ending', session.ending],
+          ['waiting for the server', open && byteSize(open.buffered.toUpstream)],
+          ['waiting for the client', open && byteSize(open.buffered.toClient)],
+          ['ending', open?.ending],
         ]}
       />
     </section>

@@ -1,6 +1,6 @@
 import { signal } from '@preact/signals';
 import type { VNode } from 'preact';
-import type { SessionList } from './api.ts';
+import type { SessionList } from '../../src/status.ts';
 import { whole } from './format.ts';
 import { FILTER_FIELDS, pathOf, ROWS, type Search } from './session-search.ts';
 import { SessionTable } from './session-table.tsx';

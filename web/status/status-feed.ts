@@ -1,5 +1,5 @@
 import { type ReadonlySignal, signal } from '@preact/signals';
-import type { InstanceStatus } from './api.ts';
+import type { InstanceStatus } from '../../src/status/instance.ts';
 import { History, type Point } from './history.ts';
 import { type Read, type Reading, startReading } from './reading.ts';
 

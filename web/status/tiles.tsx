@@ -1,7 +1,7 @@
 import type { ComponentChildren, VNode } from 'preact';
+import type { InstanceStatus } from '../../src/status/instance.ts';
 import { byteSize } from '../shared/byte-size.ts';
 import { visible } from '../shared/visible.ts';
-import type { InstanceStatus } from './api.ts';
 import { bytesPerSecond, perSecond, secondsSince, timeSpan, utc, whole } from './format.ts';
 import type { Point } from './history.ts';
 import { OUTCOME_KINDS, type OutcomeKind, outcomeClass } from './outcomes.ts';
