@@ -4,7 +4,8 @@ import type { CaptureMatch, CaptureRow } from './capture/capture.ts';
 import type { CaptureRefusal } from './capture/captures.ts';
 import { pcapngOf } from './capture/export.ts';
 import { readCapture } from './capture/ndjson.ts';
-import type { RouteConfig } from './config/config.ts';
+import type { Config, RouteConfig } from './config/config.ts';
+import { routesOf } from './config/routes.ts';
 import { foreignText } from './log.ts';
 import type { Parts } from './parts.ts';
 
@@ -19,25 +20,27 @@ const BYTES_AT_ONCE = 64 * 1024;
  */
 export class CaptureControl {
   readonly #parts: Parts;
-  readonly #routes: () => readonly RouteConfig[];
+  readonly #config: () => Config;
 
-  constructor(parts: Parts, routes: () => readonly RouteConfig[]) {
+  constructor(parts: Parts, config: () => Config) {
     this.#parts = parts;
-    this.#routes = routes;
+    this.#config = config;
   }
 
   rows(): readonly CaptureRow[] {
     return this.#parts.captures.rows();
   }
 
-  start(match: CaptureMatch, by: string): CaptureRow | CaptureRefusal {
+  start(match: CaptureMatch, payloads: boolean, by: string): CaptureRow | CaptureRefusal {
     const { captures, inspected, log, sessions } = this.#parts;
     const id = 'session' in match ? match.session : undefined;
     const facts = id === undefined ? undefined : sessions.get(id)?.facts;
     const inspector = id === undefined ? undefined : inspected.inspectorOf(id);
-    const started = neverFits(match, this.#routes()) ?? captures.start(match, facts, inspector);
+    if (payloads && !this.#config().admin.payloads) return 'payloads_locked';
+    const started =
+      neverFits(match, routesOf(this.#config())) ?? captures.start(match, payloads, facts, inspector);
     if (typeof started !== 'string')
-      log.info({ capture: started.id, ...logged(match), client: by }, 'capture started by the API');
+      log.info({ capture: started.id, ...logged(match), payloads, client: by }, 'capture started by the API');
     return started;
   }
 
@@ -50,8 +53,13 @@ export class CaptureControl {
   }
 
   /** As NDJSON, or as pcapng, which may be too large; undefined: there is none. */
-  async download(id: number, as: CaptureFormat, by: string): Promise<CaptureFile | 'too_large' | undefined> {
+  async download(
+    id: number,
+    as: CaptureFormat,
+    by: string,
+  ): Promise<CaptureFile | 'too_large' | 'payloads_locked' | undefined> {
     const { build, captures } = this.#parts;
+    if (captures.row(id)?.payloads === true && !this.#config().admin.payloads) return 'payloads_locked';
     const file = captures.file(id);
     if (file === undefined) return undefined;
     const ndjson = Buffer.from(file.text);

@@ -90,7 +90,7 @@ export class Gateway implements AdminSource {
     this.#options = options;
     this.log = log;
     this.#parts = new Parts(prepared, options, () => this.status.snapshot());
-    this.captures = new CaptureControl(this.#parts, () => routesOf(this.#runtime.config));
+    this.captures = new CaptureControl(this.#parts, () => this.#runtime.config);
     this.#runtime = new Runtime(prepared, this.#parts);
     this.#parts.recorder.addUpstreams(this.#runtime.upstreamNames);
     this.#opener = new SessionOpener(this.#parts, {

@@ -128,7 +128,7 @@ export class Parts {
     this.admission.configure(admissionLimits);
     this.dialPlaces.resize(budget.extraDials);
     this.overload.configure(budget.bufferBytes, memory);
-    this.captures.configure(config.captures);
+    this.captures.configure(config.captures, config.admin.payloads);
     this.log.configure(config.log);
     this.announced.forget();
   }

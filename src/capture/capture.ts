@@ -15,6 +15,7 @@ export type CaptureRow = {
   readonly id: number;
   readonly state: 'waiting' | 'recording' | 'ended';
   readonly match: CaptureMatch;
+  readonly payloads: boolean;
   readonly session: number | undefined;
   readonly startedAt: string;
   readonly bytes: number;
@@ -28,6 +29,7 @@ export type CaptureRow = {
 export class Capture {
   readonly id: number;
   readonly match: CaptureMatch;
+  readonly payloads: boolean;
   readonly #deadline: NodeJS.Timeout;
   readonly #limits: CapturesConfig;
   #startedAt = new Date();
@@ -38,10 +40,17 @@ export class Capture {
   #server: CaptureHeader['server'];
   #reason: string | undefined;
 
-  constructor(id: number, match: CaptureMatch, limits: CapturesConfig, onTime: () => void) {
+  constructor(
+    id: number,
+    match: CaptureMatch,
+    payloads: boolean,
+    limits: CapturesConfig,
+    onTime: () => void,
+  ) {
     this.id = id;
     this.#limits = limits;
     this.match = match;
+    this.payloads = payloads;
     this.#deadline = setTimeout(onTime, limits.maxMs).unref();
   }
 
@@ -63,7 +72,7 @@ export class Capture {
     this.#facts = facts;
     this.#inspector = inspector;
     const { concurrent, maxBytes } = this.#limits;
-    this.#recording = new Recording(maxBytes, new Allowance(concurrent));
+    this.#recording = new Recording(maxBytes, new Allowance(concurrent), this.payloads);
     inspector.watch(this.#recording);
   }
 
@@ -82,6 +91,7 @@ export class Capture {
       id: this.id,
       state: this.state,
       match: this.match,
+      payloads: this.payloads,
       session: this.session,
       startedAt: this.#startedAt.toISOString(),
       bytes: this.bytes,
@@ -102,7 +112,7 @@ export class Capture {
       kind: 'natsgate-capture',
       session: String(id),
       started,
-      payloads: 'masked',
+      payloads: this.payloads ? 'full' : 'masked',
       route,
       ...(origin === undefined ? {} : { origin }),
       ...(user === undefined ? {} : { user: inOneLine(user) }),

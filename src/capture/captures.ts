@@ -13,7 +13,8 @@ export type CaptureRefusal =
   | 'no_auth'
   | 'not_readable'
   | 'already_captured'
-  | 'too_many_captures';
+  | 'too_many_captures'
+  | 'payloads_locked';
 
 /**
  * The captures of a gateway, in memory. A capture records one session:
@@ -34,14 +35,17 @@ export class Captures {
     this.#limits = limits;
   }
 
-  /** For captures that start from now on. */
-  configure(limits: CapturesConfig): void {
+  /** For captures that start from now on. `allowsPayloads`: else those with payloads end. */
+  configure(limits: CapturesConfig, allowsPayloads: boolean): void {
     this.#limits = limits;
+    if (allowsPayloads) return;
+    for (const { id, payloads } of this.#all.values()) if (payloads) this.stop(id);
   }
 
-  /** `facts` and `inspector`: of the session that `match` names, if it is open. */
+  /** `payloads`: somebody who may has asked for them. `facts` and `inspector`: of the session that `match` names, if it is open. */
   start(
     match: CaptureMatch,
+    payloads: boolean,
     facts: SessionFacts | undefined,
     inspector: Inspector | undefined,
   ): CaptureRow | CaptureRefusal {
@@ -54,7 +58,9 @@ export class Captures {
       if (inspector.hasStopped) return 'not_readable';
       if (this.#recording.has(match.session)) return 'already_captured';
     }
-    const capture = new Capture(++this.#lastId, match, this.#limits, () => this.#end(capture, 'time'));
+    const capture = new Capture(++this.#lastId, match, payloads, this.#limits, () =>
+      this.#end(capture, 'time'),
+    );
     this.#all.set(capture.id, capture);
     if (facts !== undefined && inspector !== undefined) this.#record(capture, facts, inspector);
     else this.#waiting.push(capture);
@@ -88,6 +94,10 @@ export class Captures {
   delete(id: number): boolean {
     this.stop(id);
     return this.#all.delete(id);
+  }
+
+  row(id: number): CaptureRow | undefined {
+    return this.#all.get(id)?.row();
   }
 
   rows(): readonly CaptureRow[] {

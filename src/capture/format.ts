@@ -9,7 +9,7 @@ export type CaptureHeader = {
   readonly session: string;
   /** ISO 8601 in UTC; `t` of the events counts from it. */
   readonly started: string;
-  /** `full`: events may have `b`; natsgate itself masks. */
+  /** `full`: events may have `b`. */
   readonly payloads: 'masked' | 'full';
   readonly route?: string;
   readonly origin?: string;
@@ -68,7 +68,7 @@ export type OperationEvent = {
   readonly st?: string;
   /** Free text of CONNECT, INFO and -ERR, without secrets. */
   readonly text?: string;
-  /** Headers and payload in base64; only with `payloads: full`. */
+  /** Headers and payload in base64, or the first bytes of them; only with `payloads: full`. */
   readonly b?: string;
   readonly v?: CapturedVerdict;
   /** Why natsgate did so. */

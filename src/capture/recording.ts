@@ -14,6 +14,7 @@ import type {
   OperationEvent,
   Way,
 } from './format.ts';
+import { HeldMessage } from './held-message.ts';
 
 const VERDICT_WORDS = { replace: 'replaced', drop: 'dropped', end: 'ended' } as const satisfies Record<
   Verdict['kind'],
@@ -26,19 +27,27 @@ const CUT_LINES = 1024;
 const LINE_BYTES = 40;
 /** Times its bytes: the JSON of a CONNECT can be made so that it is slow to read. */
 const CONNECT_COST = 16;
+/** Of each message; and the part of a ring that one may take, since base64 and JSON make it longer. */
+const MAX_PAYLOAD_BYTES = 64 * 1024;
+const PAYLOAD_SHARE = 1 / 4;
+/** Of the allowance, for each byte: to copy one costs less than to read one of a line. */
+const PAYLOAD_COST = 1 / 8;
 /** A line that does not record an operation. */
 const NOTE = /^\{"t":\d+,"d":"g"/;
 const LF = 0x0a;
 
 /**
- * What one session says, as lines of a capture: a ring, which keeps the newest lines. It never waits, and knows no payload
- * and no credential. What is above its allowance is counted, and costs next to nothing.
+ * What one session says, as lines of a capture: a ring, which keeps the newest lines. It never waits, and knows no
+ * credential; payloads only where `payload` is set. A message with its payload is written when that is whole. What is above its allowance is counted, and costs next to nothing.
  */
 export class Recording implements Tap {
   readonly #mostBytes: number;
   readonly #allowance: Allowance;
   readonly #nowMs: () => number;
   readonly #startedMs: number;
+  readonly #mostPayloadBytes: number;
+  readonly payload: Tap['payload'];
+  readonly #held: Partial<Record<Direction, HeldMessage | undefined>> = {};
   #lines: string[] = [];
   /** The oldest that is kept. */
   #first = 0;
@@ -53,11 +62,13 @@ export class Recording implements Tap {
   /** Operations that newer ones have overwritten, or that were above the allowance. */
   lost = 0;
 
-  constructor(mostBytes: number, allowance: Allowance, nowMs = () => performance.now()) {
+  constructor(mostBytes: number, allowance: Allowance, hasPayloads = false, nowMs = () => performance.now()) {
     this.#mostBytes = mostBytes;
     this.#allowance = allowance;
     this.#nowMs = nowMs;
     this.#startedMs = nowMs();
+    this.#mostPayloadBytes = Math.min(MAX_PAYLOAD_BYTES, mostBytes * PAYLOAD_SHARE);
+    this.payload = hasPayloads ? (direction, piece) => this.#hold(direction, piece) : undefined;
   }
 
   beginRead(): boolean {
@@ -86,6 +97,7 @@ export class Recording implements Tap {
 
   stopped(direction: Direction, { problem, offset }: ParseError): void {
     if (this.#end !== undefined) return;
+    this.#release(direction);
     this.#tellAbove();
     const side = direction === 'to_upstream' ? 'client' : 'server';
     const what = `nothing of the ${side} is recorded after this, because its bytes cannot be read`;
@@ -94,6 +106,8 @@ export class Recording implements Tap {
 
   /** Nothing is recorded after this. */
   finish(reason: string): void {
+    this.#release('to_upstream');
+    this.#release('to_client');
     const { operations, lost } = this;
     this.#end ??= { t: this.#micros(), end: { reason, operations, lost } };
   }
@@ -111,14 +125,33 @@ export class Recording implements Tap {
 
   #saw(way: Way, operation: Operation, verdict: Verdict | undefined): void {
     this.#seenInRead++;
-    const { headerBytes, line, verb } = operation;
-    const t = this.#admit(verb === VERB.CONNECT ? line.length * CONNECT_COST : line.length + headerBytes);
+    const { headerBytes, line, payloadBytes, verb } = operation;
+    const keepsPayload = this.payload !== undefined && payloadBytes > 0 && verdict?.kind !== 'end';
+    const kept = keepsPayload ? Math.min(payloadBytes, this.#mostPayloadBytes) : 0;
+    const cost = verb === VERB.CONNECT ? line.length * CONNECT_COST : line.length + headerBytes;
+    const t = this.#admit(cost + kept * PAYLOAD_COST);
     if (t === undefined) return;
-    const event = eventOf(operation);
-    if (verdict === undefined) return this.#keep(JSON.stringify({ t, d: way, ...event }));
-    const note = verdict.kind === 'end' ? verdict.expected : undefined;
-    const v = VERDICT_WORDS[verdict.kind];
-    this.#keep(JSON.stringify({ t, d: way, ...event, v, ...(note === undefined ? {} : { note }) }));
+    const note = verdict?.kind === 'end' ? verdict.expected : undefined;
+    const event = {
+      d: way,
+      ...eventOf(operation),
+      ...(verdict === undefined ? {} : { v: VERDICT_WORDS[verdict.kind] }),
+      ...(note === undefined ? {} : { note }),
+    };
+    if (!keepsPayload) return this.#keep(JSON.stringify({ t, ...event }));
+    this.#held[way === 'c>' ? 'to_upstream' : 'to_client'] = new HeldMessage(event, payloadBytes, kept);
+  }
+
+  /** Of a message that is not recorded nothing is held. */
+  #hold(direction: Direction, piece: Buffer): void {
+    if (this.#held[direction]?.add(piece) === true) this.#release(direction);
+  }
+
+  #release(direction: Direction): void {
+    const message = this.#held[direction];
+    if (message === undefined) return;
+    this.#held[direction] = undefined;
+    this.#keep(JSON.stringify(message.event(this.#micros())));
   }
 
   /** CONNECT, INFO or -ERR, each with its line end: natsgate writes nothing else. */

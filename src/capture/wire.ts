@@ -22,7 +22,10 @@ function lineOf(event: OperationEvent, row: OperationRow): string {
 }
 
 function payloadOf({ n = 0, hb = 0, hn = [], st, b }: OperationEvent): Buffer {
-  if (b !== undefined) return Buffer.from(b, 'base64');
+  if (b !== undefined) {
+    const kept = Buffer.from(b, 'base64');
+    return Buffer.concat([kept, Buffer.alloc(n - kept.length, FILLER)]);
+  }
   return Buffer.concat([headerBlock(hb, hn, st), Buffer.alloc(n - hb, FILLER)]);
 }
 

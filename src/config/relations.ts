@@ -3,6 +3,7 @@ import type { Path } from './path.ts';
 import type { Report } from './problems.ts';
 import { isInherited } from './routes.ts';
 import type { Values } from './schema.ts';
+import { checkAdmin } from './sections/admin.ts';
 import { checkAuth } from './sections/auth-check.ts';
 import { checkCaptures } from './sections/captures.ts';
 import type { Check } from './sections/check.ts';
@@ -27,6 +28,7 @@ export function checkRelations(values: Values, written: Written, report: Report)
     values.routes.map(({ path }) => path),
     top,
   );
+  checkAdmin(values.admin, top);
   checkTimeouts(values.timeouts, top);
   checkDrain(values.drain, values.timeouts.close, top);
   checkCaptures(values.captures, top);

@@ -158,6 +158,9 @@ export class Inspector implements Inspection, ClientReader, ServerReader {
   watch(tap: Tap | undefined): void {
     this.#tap = tap;
     this.#tapSeesAll = tap !== undefined;
+    const payload = tap?.payload;
+    this.up.onPayload = payload && ((piece) => payload('to_upstream', piece));
+    this.down.onPayload = payload && ((piece) => payload('to_client', piece));
     this.#chooseReaders();
   }
 

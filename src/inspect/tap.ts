@@ -11,6 +11,11 @@ export type Tap = {
   endRead(operations: number): void;
   fromClient(operation: Operation, verdict: Verdict | undefined): void;
   fromServer(operation: Operation, verdict: Verdict | undefined): void;
+  /**
+   * Where there is one, it gets the payload of each operation after it, headers included, in pieces that are only valid
+   * during the call. The first may be the rest of a message that the tap has not seen.
+   */
+  readonly payload?: ((direction: Direction, piece: Buffer) => void) | undefined;
   /** Lines of natsgate for the client alone. */
   inserted(lines: Buffer): void;
   /** Nothing more of this direction will be seen. */

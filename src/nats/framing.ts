@@ -41,6 +41,11 @@ export class Framing {
     return this.#headerSeen;
   }
 
+  /** Bytes of the payload that are still to come; 0 outside of one. */
+  get payloadLeft(): number {
+    return this.#left;
+  }
+
   beginPayload(bytes: number, headerBytes: number): void {
     this.#state = PAYLOAD;
     this.#left = bytes;

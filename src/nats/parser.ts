@@ -20,7 +20,8 @@ import { MAX_CONTROL_LINE_BYTES, MAX_SERVER_LINE_BYTES, type ParseError, shown }
  * - HMSG of a client is refused; the server takes it by oversight, as a message of no bytes.
  * - The JSON of CONNECT and INFO is not looked at here: `connect.ts` does that for an enforcer.
  *
- * Payloads are counted, never looked at and never copied; of the bytes at most one incomplete control line is kept.
+ * Payloads are counted, never copied, and looked at by `onPayload` alone; of the bytes at most one incomplete control
+ * line is kept.
  */
 
 /** A shorter piece holds no whole message. */
@@ -58,6 +59,11 @@ export class NatsParser {
    * memory must go on for 32 bytes after each piece.
    */
   fastScan: FastScan | undefined;
+  /**
+   * Gets payloads in pieces as they come, headers included; a piece is only valid during the call. Of the messages that
+   * `fastScan` reads it gets none, but perhaps the rest of the last.
+   */
+  onPayload: ((piece: Buffer) => void) | undefined;
   /** As in the options. */
   reportMessages: boolean;
   /** Set once, by the first thing that cannot be read; nothing is read after that. */
@@ -120,6 +126,8 @@ export class NatsParser {
     let pos = start;
     for (;;) {
       if (!framing.isAtLine) {
+        if (this.onPayload !== undefined && framing.payloadLeft > 0)
+          this.onPayload(bytes.subarray(pos, Math.min(end, pos + framing.payloadLeft)));
         pos = framing.advance(bytes, pos, end);
         if (framing.wrong !== undefined) return this.#wrongPayload(bytes, start, pos, end);
         if (!framing.isAtLine) return pos;

@@ -47,10 +47,10 @@ describe('what is refused, with its line', () => {
     ['a header name of two', [HEADER, { ...PUB, op: 'HPUB', hb: 2, hn: ['a: b'] }], /^line 2: hn: /],
     ['a payload in a masked capture', [HEADER, { ...PUB, b: 'YWJj' }], /^line 2: b: expected none/],
     [
-      'a payload of another length',
+      'a payload of more bytes than it has',
       [
         { ...HEADER, payloads: 'full' },
-        { ...PUB, b: 'YWI=' },
+        { ...PUB, b: 'YWJjZGVm' },
       ],
       /^line 2: b: expected n bytes/,
     ],

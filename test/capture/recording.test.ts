@@ -17,10 +17,10 @@ const recordsOf = (recording: Recording): Promise<CaptureRecord[]> =>
 /** A session that is recorded, by a clock that goes on only when the test says so. */
 function recorded(
   level: 'observe' | 'enforce' = 'observe',
-  { mostBytes = 4 * 1024 * 1024, concurrent = 8 } = {},
+  { mostBytes = 4 * 1024 * 1024, concurrent = 8, payloads = false } = {},
 ) {
   const clock = { nowMs: 1000 };
-  const recording = new Recording(mostBytes, new Allowance(concurrent), () => clock.nowMs);
+  const recording = new Recording(mostBytes, new Allowance(concurrent), payloads, () => clock.nowMs);
   const session = Inspected.connected(level);
   session.inspector.watch(recording);
   return { clock, recording, session };
@@ -162,4 +162,67 @@ test('while nobody records, messages are read in runs again', () => {
   inspector.watch(undefined);
   assert.deepEqual([inspector.up.fastScan, inspector.down.fastScan], [fastScan, fastScan]);
   assert.deepEqual([inspector.up.reportMessages, inspector.down.reportMessages], [false, false]);
+});
+
+const messages = async (recording: Recording): Promise<unknown[]> =>
+  (await recordsWithPayloads(recording)).flatMap((record) =>
+    'op' in record ? [[record.op, record.b && Buffer.from(record.b, 'base64').toString(), record.note]] : [],
+  );
+const recordsWithPayloads = (recording: Recording): Promise<CaptureRecord[]> =>
+  Array.fromAsync(readCapture(pieces(Buffer.from(recording.text({ ...HEADER, payloads: 'full' })))));
+
+test('with payloads: of both sides, headers included, however the bytes are cut', async () => {
+  const up = Buffer.from('PUB a 5\r\nhello\r\nHPUB b 12 14\r\nNATS/1.0\r\n\r\nhi\r\nPUB c 0\r\n\r\nPING\r\n');
+  const down = Buffer.from('MSG a 1 7\r\nPUB x 1\r\nPONG\r\n');
+  for (const level of ['observe', 'enforce'] as const)
+    for (let cut = 1; cut < up.length; cut++) {
+      const { recording, session } = recorded(level, { payloads: true });
+      session.toUpstream(up, [cut]).toClient(down, [cut % down.length]);
+      recording.finish('stopped');
+      assert.deepEqual(await messages(recording), [
+        ['PUB', 'hello', undefined],
+        ['HPUB', 'NATS/1.0\r\n\r\nhi', undefined],
+        ['PUB', undefined, undefined],
+        ['PING', undefined, undefined],
+        ['MSG', 'PUB x 1', undefined],
+        ['PONG', undefined, undefined],
+      ]);
+    }
+});
+
+test('with payloads: a long one is cut and says so, and so is one that did not end; the ring keeps its limit', async () => {
+  const { recording, session } = recorded('observe', { payloads: true, mostBytes: 64 * 1024 });
+  const most = 16 * 1024;
+  const large = Buffer.from(`PUB a ${most + 1}\r\n${'x'.repeat(most)}y\r\n`);
+  session.toUpstream(large, [100, 9000]).toUpstream(Buffer.from('PUB b 5\r\nhe'));
+  recording.finish('stopped');
+  assert.deepEqual(await messages(recording), [
+    ['PUB', 'x'.repeat(most), `of ${most + 1} bytes the first ${most} are recorded`],
+    ['PUB', 'he', 'of 5 bytes the first 2 are recorded'],
+  ]);
+  const ring = recorded('observe', { payloads: true, mostBytes: 64 * 1024 });
+  for (let n = 0; n < 20; n++) ring.session.toUpstream(large);
+  assert.ok(ring.recording.bytes <= 64 * 1024);
+});
+
+test('with payloads: nothing of a message that began before, or that is above the allowance', () => {
+  const { clock, recording, session } = recorded('observe', { payloads: true });
+  session.inspector.watch(undefined);
+  session.toUpstream(Buffer.from('PUB before 4\r\nCA'));
+  session.inspector.watch(recording);
+  session.toUpstream(Buffer.from('NA\r\n'));
+  clock.nowMs += 100;
+  session.toUpstream(Buffer.from(PUB.repeat(ALLOWED)));
+  session.toUpstream(Buffer.from('PUB above 4\r\nCA')).toUpstream(Buffer.from('NA\r\n'));
+  recording.finish('stopped');
+  assert.deepEqual([recording.operations, recording.lost], [ALLOWED + 1, 1]);
+  assert.ok(!recording.text(HEADER).includes('"b":'));
+});
+
+test('without payloads nothing gets the bytes of one', () => {
+  const { session } = recorded();
+  assert.deepEqual(
+    [session.inspector.up.onPayload, session.inspector.down.onPayload],
+    [undefined, undefined],
+  );
 });

@@ -15,6 +15,7 @@ test('operations as bytes', () => {
     [{ op: 'UNSUB', sid: '1', max: 2 }, 'UNSUB 1 2\r\n'],
     [{ op: 'PUB', subj: 'ä', n: 3 }, 'PUB ä 3\r\n...\r\n'],
     [{ op: 'PUB', subj: 'a', reply: 'r', n: 3, b: 'YWJj' }, 'PUB a r 3\r\nabc\r\n'],
+    [{ op: 'PUB', subj: 'a', n: 5, b: 'YWJj' }, 'PUB a 5\r\nabc..\r\n'],
     [{ ...HPUB, hb: 12, n: 13 }, 'HPUB a 12 13\r\nNATS/1.0\r\n\r\n.\r\n'],
     [{ ...HPUB, hb: 16, n: 16, st: '503' }, 'HPUB a 16 16\r\nNATS/1.0 503\r\n\r\n\r\n'],
     [{ ...HPUB, hb: 20, n: 20, hn: ['X', 'Y'] }, 'HPUB a 20 20\r\nNATS/1.0\r\nX:\r\nY:\r\n\r\n\r\n'],

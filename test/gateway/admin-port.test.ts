@@ -69,6 +69,7 @@ class Admin implements AsyncDisposable {
       token: undefined,
       tls: undefined,
       page: true,
+      payloads: false,
     };
     this.server = new AdminServer(config, source, { ...DEADLINES, ...deadlines });
   }

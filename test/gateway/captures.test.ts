@@ -23,16 +23,22 @@ async function ask(
   method: string,
   path: string,
   body?: unknown,
+  headers: Readonly<Record<string, string>> = {},
 ): Promise<Answer> {
   const response = await fetch(`http://127.0.0.1:${gateway.adminPort}/api/captures${path}`, {
     method,
+    headers,
     ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
   });
   return { status: response.status, body: (await response.json()) as Answer['body'] };
 }
 
-async function download(gateway: TestGateway, id: number): Promise<CaptureRecord[]> {
-  const response = await fetch(`http://127.0.0.1:${gateway.adminPort}/api/captures/${id}/file`);
+async function download(
+  gateway: Pick<TestGateway, 'adminPort'>,
+  id: number,
+  headers = {},
+): Promise<CaptureRecord[]> {
+  const response = await fetch(`http://127.0.0.1:${gateway.adminPort}/api/captures/${id}/file`, { headers });
   assert.equal(response.status, 200);
   assert.match(
     response.headers.get('content-disposition') ?? '',
@@ -330,5 +336,80 @@ describe('no capture', () => {
       ['DELETE', '/9'],
     ] as const)
       assert.deepEqual((await ask(gateway, method, path)).body['code'], 'no_capture', path);
+  });
+});
+
+describe('payloads', () => {
+  const token = 'admin-0123456789abcdef';
+  const headers = { Authorization: `Bearer ${token}` };
+  const message = `HPUB a 19 ${19 + CANARY.length}\r\nNATS/1.0\r\nX: yz\r\n\r\n${CANARY}\r\n`;
+
+  test('only with all three locks open: configuration, token, and the request', async () => {
+    const cases = [
+      [{ admin: { payloads: false, token } }, true, '403 payloads_locked'],
+      [{ admin: { payloads: true, token } }, true, '201 undefined'],
+      [{ admin: { payloads: true, token } }, false, '201 undefined'],
+    ] as const;
+    for (const [overrides, payloads, expected] of cases) {
+      await using upstream = await FakeUpstream.start();
+      await using gateway = await startTestGateway(upstream.port, { inspect: 'observe', ...overrides });
+      await using client = await RawClient.open(gateway.port);
+      const { status, body } = await ask(gateway, 'POST', '', { session: 1, payloads }, headers);
+      assert.equal(`${status} ${body['code']}`, expected);
+      if (status !== 201) continue;
+      say(client, `${CONNECT}${message}`);
+      await (await upstream.connection()).until((one) => one.received.includes(message));
+      await leave(client, gateway);
+      const records = await download(gateway, 1, headers);
+      const [connect, hpub] = operations(records) as readonly Record<string, unknown>[];
+      assert.doesNotMatch(JSON.stringify(connect), /CANARY/);
+      const b = Buffer.from(`NATS/1.0\r\nX: yz\r\n\r\n${CANARY}`).toString('base64');
+      assert.equal(hpub?.['b'], payloads ? b : undefined);
+      assert.deepEqual((records[0] as { payloads: string }).payloads, payloads ? 'full' : 'masked');
+      const pcapng = await fetch(`http://127.0.0.1:${gateway.adminPort}/api/captures/1/file?as=pcapng`, {
+        headers,
+      });
+      const bytes = Buffer.from(await pcapng.arrayBuffer());
+      assert.equal(bytes.includes(message), payloads);
+      const started = gateway.log.lines.find(({ message: text }) => text === 'capture started by the API');
+      assert.equal(started?.['payloads'], payloads);
+    }
+    await using upstream = await FakeUpstream.start();
+    await using gateway = await startTestGateway(upstream.port, { admin: { payloads: true, token } });
+    for (const payloads of [1, 'true', null])
+      assert.equal((await ask(gateway, 'POST', '', { session: 1, payloads }, headers)).status, 400);
+  });
+
+  test('a reload that takes them back ends their captures, and hands out no file of them', async () => {
+    await using upstream = await FakeUpstream.start();
+    const settings = { inspect: 'observe', admin: { address: '127.0.0.1:0', tokenFile: 'token' } };
+    const open = { ...settings, admin: { ...settings.admin, payloads: true } };
+    await using gateway = await ReloadableGateway.start(upstream.port, open, { token });
+    await using _client = await RawClient.open(gateway.port);
+    assert.equal((await ask(gateway, 'POST', '', { session: 1, payloads: true }, headers)).status, 201);
+    assert.equal(
+      (await fetch(`http://127.0.0.1:${gateway.adminPort}/api/captures/1/file`, { headers })).status,
+      200,
+    );
+    await gateway.write(settings, { token });
+    await gateway.gateway.reload('api');
+    const [row] = (await ask(gateway, 'GET', '', undefined, headers)).body['captures'] as readonly object[];
+    assert.deepEqual(
+      { ...row, startedAt: '', bytes: 0 },
+      {
+        id: 1,
+        state: 'ended',
+        match: { session: 1 },
+        payloads: true,
+        session: 1,
+        startedAt: '',
+        bytes: 0,
+        operations: 0,
+        lost: 0,
+        reason: 'stopped',
+      },
+    );
+    const { status, body } = await ask(gateway, 'GET', '/1/file', undefined, headers);
+    assert.deepEqual([status, body['code']], [403, 'payloads_locked']);
   });
 });

@@ -32,6 +32,7 @@ export function testConfig(upstreamPort: number, overrides: ConfigOverrides = {}
       token: undefined,
       tls: undefined,
       page: true,
+      payloads: false,
       ...overrides.admin,
     },
     origins: { allow: ['https://app.example.com'], missing: 'allow', opaque: 'deny', ...overrides.origins },

@@ -12,25 +12,30 @@ export type CaptureFile = { readonly name: string; readonly bytes: Buffer<ArrayB
 export type CapturesSource = {
   readonly captures: {
     rows(): readonly CaptureRow[];
-    start(match: CaptureMatch, by: string): CaptureRow | CaptureRefusal;
+    /** `payloads`: asked for. */
+    start(match: CaptureMatch, payloads: boolean, by: string): CaptureRow | CaptureRefusal;
     /** False: there is none that could be. */
     stop(id: number, by: string): boolean;
     delete(id: number, by: string): boolean;
-    download(id: number, as: CaptureFormat, by: string): Promise<CaptureFile | 'too_large' | undefined>;
+    download(
+      id: number,
+      as: CaptureFormat,
+      by: string,
+    ): Promise<CaptureFile | 'too_large' | 'payloads_locked' | undefined>;
   };
 };
 
 const CAPTURE = '/api/captures/:id{[1-9][0-9]{0,14}}';
 const EXAMPLE =
-  'send {"session": 17}, or for the next session that begins {"user": …, "origin": …, "address": …}.';
+  'send {"session": 17}, or for the next session that begins {"user": …, "origin": …, "address": …}; "payloads": true beside them where admin.payloads allows it.';
 
 /** What sessions say, recorded: /api/captures, and one of them. */
 export function addCaptures(routes: Routes, { captures }: CapturesSource): void {
   routes.get('/api/captures', (exchange) => json(exchange, { captures: captures.rows() }));
   routes.post('/api/captures', async (exchange) => {
-    const match = readMatch(await exchange.req.text());
-    if (match === undefined) return refuse(exchange, 400, 'body', EXAMPLE);
-    const started = captures.start(match, addressOf(exchange));
+    const asked = readAsked(await exchange.req.text());
+    if (asked === undefined) return refuse(exchange, 400, 'body', EXAMPLE);
+    const started = captures.start(asked.match, asked.payloads, addressOf(exchange));
     return typeof started === 'string'
       ? refused(exchange, started)
       : json(exchange, started, { status: 201 });
@@ -55,6 +60,7 @@ async function download(exchange: Exchange, captures: CapturesSource['captures']
   if (as !== 'ndjson' && as !== 'pcapng') return refuse(exchange, 400, 'as', 'ndjson or pcapng.');
   const file = await captures.download(idOf(exchange), as, addressOf(exchange));
   if (file === undefined) return noCapture(exchange, 'nothing was recorded yet, or it never was');
+  if (file === 'payloads_locked') return refused(exchange, file);
   if (file === 'too_large') {
     const text = 'as pcapng it has more than 32 MiB; get it as ndjson, and use natsgate capture export.';
     return refuse(exchange, 413, 'too_large', text);
@@ -65,8 +71,16 @@ async function download(exchange: Exchange, captures: CapturesSource['captures']
   });
 }
 
-function readMatch(body: string): CaptureMatch | undefined {
-  const { session, user, origin, address, ...others } = parseSafely(body) ?? { others: body };
+type Asked = { readonly match: CaptureMatch; readonly payloads: boolean };
+
+function readAsked(body: string): Asked | undefined {
+  const { payloads = false, ...written } = parseSafely(body) ?? { others: body };
+  const match = readMatch(written);
+  return match === undefined || typeof payloads !== 'boolean' ? undefined : { match, payloads };
+}
+
+function readMatch(written: Readonly<Record<string, unknown>>): CaptureMatch | undefined {
+  const { session, user, origin, address, ...others } = written;
   if (Object.keys(others).length > 0) return undefined;
   const texts = Object.entries({ user, origin, address }).filter(([, value]) => value !== undefined);
   if (session !== undefined)
@@ -92,6 +106,10 @@ const REFUSALS = {
     'natsgate cannot read what this session says any more; /api/sessions/ID has the place in inspection.stopped.',
   ],
   already_captured: [409, 'a capture of this session is running; see /api/captures.'],
+  payloads_locked: [
+    403,
+    'payloads are recorded and shown only with admin.payloads: on and admin.tokenFile in the configuration.',
+  ],
   too_many_captures: [
     503,
     'as many captures wait or run as captures.concurrent and captures.totalBytes allow; stop one.',

@@ -120,10 +120,11 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   },
   'POST /api/captures': {
     summary: 'Record a session, or the next one that begins and fits',
-    body: ref('CaptureMatch'),
+    body: ref('CaptureStart'),
     answers: { 201: ref('Capture') },
     problems: {
       400: ['body'],
+      403: ['payloads_locked'],
       404: ['no_session'],
       409: ['inspect_off', 'no_auth', 'not_readable', 'already_captured'],
       503: ['too_many_captures'],
@@ -138,7 +139,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     summary: 'What was recorded, as NDJSON or as pcapng for Wireshark',
     query: { as: word('ndjson', 'pcapng') },
     answers: { 200: ['application/x-ndjson', 'application/x-pcapng'] },
-    problems: { 400: ['as'], 404: ['no_capture'], 413: ['too_large'] },
+    problems: { 400: ['as'], 403: ['payloads_locked'], 404: ['no_capture'], 413: ['too_large'] },
   },
   'DELETE /api/captures/{id}': {
     summary: 'Delete a capture',

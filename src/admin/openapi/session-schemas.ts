@@ -75,11 +75,16 @@ export const SESSION_SCHEMAS: Readonly<Record<string, Schema>> = {
   ),
   Kick: object({ ended: COUNT }, { until: TIME }),
   CaptureMatch: either(object({ session: COUNT }), object({}, { user: TEXT, origin: TEXT, address: TEXT })),
+  CaptureStart: either(
+    object({ session: COUNT }, { payloads: FLAG }),
+    object({}, { user: TEXT, origin: TEXT, address: TEXT, payloads: FLAG }),
+  ),
   Capture: object(
     {
       id: COUNT,
       state: word('waiting', 'recording', 'ended'),
       match: ref('CaptureMatch'),
+      payloads: FLAG,
       startedAt: TIME,
       bytes: COUNT,
       operations: COUNT,

@@ -11,7 +11,7 @@ import {
 import { loadTls, type TlsMaterial, type TlsSection } from '../tls-files.ts';
 import { hostName } from '../urls.ts';
 import { fileName } from '../values.ts';
-import type { Files } from './check.ts';
+import type { Check, Files } from './check.ts';
 
 const MAX_TOKEN_BYTES = 4096;
 /** Fewer characters can be guessed by trying. */
@@ -37,6 +37,10 @@ export const admin = section(
     ),
     hosts: list('Further host names that admin requests may carry in Host.', hostName),
     tls,
+    payloads: words('Whether captures may have payloads, where one is asked for with them.', 'off', [
+      'on',
+      'off',
+    ]),
     page: words('Whether browsers that open the port get the status page.', 'on', ['on', 'off']),
   },
   'address',
@@ -50,22 +54,37 @@ export type AdminTls = NonNullable<Values['tls']> & {
   readonly material: () => TlsMaterial;
 };
 
-export type AdminConfig = Omit<Values, 'tokenFile' | 'page' | 'tls'> & {
+export type AdminConfig = Omit<Values, 'tokenFile' | 'page' | 'payloads' | 'tls'> & {
   readonly page: boolean;
+  /** By configuration and token; the third lock is the tick of who asks for them. */
+  readonly payloads: boolean;
   /** The token itself. Never log it. */
   readonly token: string | undefined;
   readonly tls: AdminTls | undefined;
 };
 
 export const adminConfig = async (
-  { tokenFile, page, ...values }: Values,
+  { tokenFile, page, payloads, ...values }: Values,
   files: Files,
-): Promise<AdminConfig> => ({
-  ...values,
-  page: page === 'on',
-  token: await tokenIn(tokenFile, files),
-  tls: values.tls && (await loadTls('admin', { ...values.tls, minVersion: 'TLSv1.2' }, files)),
-});
+): Promise<AdminConfig> => {
+  const token = await tokenIn(tokenFile, files);
+  return {
+    ...values,
+    page: page === 'on',
+    payloads: payloads === 'on' && token !== undefined,
+    token,
+    tls: values.tls && (await loadTls('admin', { ...values.tls, minVersion: 'TLSv1.2' }, files)),
+  };
+};
+
+export function checkAdmin({ payloads, tokenFile }: Values, { problem }: Check): void {
+  if (payloads === 'off' || tokenFile !== undefined) return;
+  problem(
+    'payloads_without_token',
+    ['admin', 'payloads'],
+    'payloads may be recorded, and no token is asked for; write admin.tokenFile, too',
+  );
+}
 
 async function tokenIn(
   name: string | undefined,
