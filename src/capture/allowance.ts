@@ -27,6 +27,11 @@ export class Allowance {
       this.#left = this.operations;
       this.#bytesLeft = this.operations * BYTES_EACH;
     }
+    return this.hasLeft;
+  }
+
+  /** As `isLeft` said last, without what was taken since. */
+  get hasLeft(): boolean {
     return this.#left > 0 && this.#bytesLeft > 0;
   }
 

@@ -81,7 +81,7 @@ export class Capture {
     this.#reason = reason;
     this.#recording?.finish(reason);
     this.#server = this.#knownServer();
-    this.#inspector?.watch(undefined);
+    if (this.#recording !== undefined) this.#inspector?.unwatch(this.#recording);
     this.#inspector = undefined;
   }
 

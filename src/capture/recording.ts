@@ -35,6 +35,7 @@ const PAYLOAD_COST = 1 / 8;
 /** A line that does not record an operation. */
 const NOTE = /^\{"t":\d+,"d":"g"/;
 const LF = 0x0a;
+const PAUSED: Readonly<Record<Direction, string>> = { to_upstream: 'the client', to_client: 'the server' };
 
 /**
  * What one session says, as lines of a capture: a ring, which keeps the newest lines. It never waits, and knows no
@@ -57,6 +58,8 @@ export class Recording implements Tap {
   #aboveSince = 0;
   #seenInRead = 0;
   #end: CaptureEnd | undefined;
+  /** Directions that are paused, since when. */
+  readonly #pauses = new Map<Direction, number>();
   bytes = 0;
   operations = 0;
   /** Operations that newer ones have overwritten, or that were above the allowance. */
@@ -74,6 +77,10 @@ export class Recording implements Tap {
   beginRead(): boolean {
     this.#seenInRead = 0;
     return this.#allowance.isLeft(this.#micros());
+  }
+
+  get wantsMore(): boolean {
+    return this.#allowance.hasLeft;
   }
 
   endRead(operations: number): void {
@@ -102,6 +109,27 @@ export class Recording implements Tap {
     const side = direction === 'to_upstream' ? 'client' : 'server';
     const what = `nothing of the ${side} is recorded after this, because its bytes cannot be read`;
     this.#keep(noteLine(this.#micros(), `${what} (${problem} at byte ${offset})`));
+  }
+
+  paused(direction: Direction): void {
+    this.#pauses.set(direction, this.#micros());
+    this.#note(`${PAUSED[direction]} is not read: the other side takes no more bytes`);
+  }
+
+  resumed(direction: Direction): void {
+    const since = this.#pauses.get(direction);
+    this.#pauses.delete(direction);
+    const after = since === undefined ? '' : ` after ${Math.round((this.#micros() - since) / 1000)} ms`;
+    this.#note(`${PAUSED[direction]} is read again${after}`);
+  }
+
+  #note(text: string): void {
+    if (this.#end !== undefined) return;
+    const line = noteLine(this.#micros(), text);
+    // A side can be slow many times a second.
+    if (!this.#allowance.take(line.length, this.#micros())) return;
+    this.#tellAbove();
+    this.#keep(line);
   }
 
   /** Nothing is recorded after this. */

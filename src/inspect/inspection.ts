@@ -1,6 +1,7 @@
 import type { CloseReason } from '../close-reason.ts';
 import type { Connect, ConnectChanges } from '../nats/connect.ts';
 import type { Operation } from '../nats/operation.ts';
+import type { Direction } from '../nats/operations.ts';
 import type { ParseProblem } from '../nats/protocol.ts';
 
 /** The two sides that an inspection writes to. */
@@ -35,6 +36,9 @@ export interface Inspection {
   insert(line: Buffer): void;
   /** The same for the last line, which may be empty. Nothing is written after it, and it does not wait for the PONG. */
   insertLast(line: Buffer): void;
+  /** The receiver of this direction takes no more bytes, so its sender is not read until `resumed`. */
+  paused(direction: Direction): void;
+  resumed(direction: Direction): void;
   /** A line still waits for its boundary. */
   readonly isWaiting: boolean;
   /** Drops the lines that wait. */

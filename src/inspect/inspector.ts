@@ -16,12 +16,13 @@ import { type InspectionFacts, type InspectionLevel, inspectionFacts } from './i
 import { type InspectionObserver, ObservedFacts } from './observed-facts.ts';
 import type { StreamEditor } from './stream-editor.ts';
 import type { Subscriptions } from './subscriptions.ts';
-import type { Tap } from './tap.ts';
+import { joinedTap, type Tap } from './tap.ts';
 import { type ClientReader, UpstreamStream } from './upstream-stream.ts';
 
 /** Only `level` and `maxLineBytes` are used by `observe`. */
 export type InspectionRules = EnforcementRules & { readonly level: InspectionLevel };
 
+const NO_TAPS: readonly Tap[] = [];
 const UNCHANGED: InfoRules = { connectUrls: 'keep', hide: [] };
 
 /**
@@ -48,6 +49,8 @@ export class Inspector implements Inspection, ClientReader, ServerReader {
   /** The text of the final error of `nats_violation`. */
   #violationText: string | undefined;
   readonly #scan: FastScan | undefined;
+  #taps: readonly Tap[] = NO_TAPS;
+  /** All of them as one; undefined: none. */
   #tap: Tap | undefined;
   /** The tap sees every operation of this read. */
   #tapSeesAll = false;
@@ -152,16 +155,33 @@ export class Inspector implements Inspection, ClientReader, ServerReader {
   }
 
   /**
-   * From the next read on `tap` sees what it asks for; undefined: nobody does. What it sees is not read in runs, but each
-   * message by itself.
+   * From the next read on `tap`, too, sees what it asks for. What it sees is not read in runs, but each message by itself.
    */
-  watch(tap: Tap | undefined): void {
-    this.#tap = tap;
-    this.#tapSeesAll = tap !== undefined;
-    const payload = tap?.payload;
+  watch(tap: Tap): void {
+    this.#useTaps([...this.#taps, tap]);
+  }
+
+  /** `tap` sees nothing more. */
+  unwatch(tap: Tap): void {
+    this.#useTaps(this.#taps.filter((other) => other !== tap));
+  }
+
+  #useTaps(taps: readonly Tap[]): void {
+    this.#taps = taps;
+    this.#tap = joinedTap(taps);
+    this.#tapSeesAll = taps.length > 0;
+    const payload = this.#tap?.payload;
     this.up.onPayload = payload && ((piece) => payload('to_upstream', piece));
     this.down.onPayload = payload && ((piece) => payload('to_client', piece));
     this.#chooseReaders();
+  }
+
+  paused(direction: Direction): void {
+    this.#tap?.paused(direction);
+  }
+
+  resumed(direction: Direction): void {
+    this.#tap?.resumed(direction);
   }
 
   /** A direction could not be read, so a tap would not see it. */
@@ -189,7 +209,7 @@ export class Inspector implements Inspection, ClientReader, ServerReader {
     const understood =
       this.#tap === undefined
         ? parser.parse(piece, 0, piece.length)
-        : this.#readFor(this.#tap, parser, piece);
+        : this.#readFor(this.#tap, direction, parser, piece);
     if (parser.error !== undefined && !hadError) {
       this.#observer.onParserStop(direction, parser.error);
       this.#tap?.stopped(direction, parser.error);
@@ -202,16 +222,18 @@ export class Inspector implements Inspection, ClientReader, ServerReader {
     return understood;
   }
 
-  #readFor(tap: Tap, parser: NatsParser, piece: Buffer): number {
-    const seesAll = tap.beginRead();
-    if (seesAll !== this.#tapSeesAll) {
-      this.#tapSeesAll = seesAll;
-      this.#chooseReaders();
-    }
+  #readFor(tap: Tap, direction: Direction, parser: NatsParser, piece: Buffer): number {
+    this.#letSeeAll(tap.beginRead(direction, piece.length));
     const before = totalOf(parser);
     const understood = parser.parse(piece, 0, piece.length);
     tap.endRead(totalOf(parser) - before);
     return understood;
+  }
+
+  #letSeeAll(seesAll: boolean): void {
+    if (seesAll === this.#tapSeesAll) return;
+    this.#tapSeesAll = seesAll;
+    this.#chooseReaders();
   }
 
   /** Before CONNECT an enforcer must see every message, afterwards only where a policy needs it. */
@@ -228,15 +250,22 @@ export class Inspector implements Inspection, ClientReader, ServerReader {
     if (operation.verb === VERB.PING) this.#facts.sawPing();
     const verdict = this.#enforcer?.judge(operation, this.#facts);
     if (verdict === undefined || verdict.kind === 'replace') this.#facts.sawPassing(operation);
-    this.#tap?.fromClient(operation, verdict);
+    this.#tellFromClient(operation, verdict);
     return this.#carryOut(this.#toUpstream.editor, operation, verdict);
+  }
+
+  #tellFromClient(operation: Operation, verdict: Verdict | undefined): void {
+    const tap = this.#tap;
+    if (tap === undefined) return;
+    tap.fromClient(operation, verdict);
+    if (!tap.wantsMore) this.#letSeeAll(false);
   }
 
   #onConnect(operation: Operation): Refusal | undefined {
     // To read one costs up to a millisecond, and a client can send any number.
     if ((this.up.counts[VERB.CONNECT] ?? 0) > 1) {
       const verdict = violation('one CONNECT only');
-      this.#tap?.fromClient(operation, this.#enforcer && verdict);
+      this.#tellFromClient(operation, this.#enforcer && verdict);
       return this.#carryOut(this.#toUpstream.editor, operation, verdict);
     }
     const { bytes, text } = operation;
@@ -244,7 +273,7 @@ export class Inspector implements Inspection, ClientReader, ServerReader {
     this.#facts.sawConnect(reading);
     const verdict = this.#enforcer?.judgeConnect(reading, this.#facts);
     this.#chooseReaders();
-    this.#tap?.fromClient(operation, verdict);
+    this.#tellFromClient(operation, verdict);
     return this.#carryOut(this.#toUpstream.editor, operation, verdict);
   }
 
@@ -257,7 +286,11 @@ export class Inspector implements Inspection, ClientReader, ServerReader {
       verdict = this.#enforcer?.judgeInfo(line);
     } else if (operation.verb === VERB.PONG) this.#facts.sawPong();
     else if (operation.verb === VERB.ERR) this.#facts.sawError(operation);
-    this.#tap?.fromServer(operation, verdict);
+    const tap = this.#tap;
+    if (tap !== undefined) {
+      tap.fromServer(operation, verdict);
+      if (!tap.wantsMore) this.#letSeeAll(false);
+    }
     return this.#carryOut(this.#toClient.editor, operation, verdict);
   }
 

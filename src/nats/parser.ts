@@ -55,8 +55,8 @@ export class NatsParser {
   /** Bytes of payloads whose control line was complete, headers included. */
   payloadBytes = 0;
   /**
-   * From the next piece on this reads whole runs of messages, where they lie in its memory. None of these is reported. The
-   * memory must go on for 32 bytes after each piece.
+   * This reads whole runs of messages, where they lie in its memory. None of these is reported. The memory must go on for
+   * 32 bytes after each piece. It may be set, but not taken away, while an operation is reported.
    */
   fastScan: FastScan | undefined;
   /**
@@ -122,7 +122,8 @@ export class NatsParser {
 
   #read(bytes: Buffer, start: number, end: number): number {
     const framing = this.#framing;
-    const scan = this.fastScan?.memory === bytes.buffer ? this.fastScan : undefined;
+    const given = this.fastScan;
+    let scan = given?.memory === bytes.buffer ? given : undefined;
     let pos = start;
     for (;;) {
       if (!framing.isAtLine) {
@@ -150,6 +151,7 @@ export class NatsParser {
       }
       pos = next;
       if (framing.isAtLine) this.lastBoundary = pos;
+      if (this.fastScan !== given) scan = this.fastScan?.memory === bytes.buffer ? this.fastScan : undefined;
     }
   }
 

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import type { BufferPool } from '../bytes/buffer-pool.ts';
 import { SocketWriter } from '../bytes/socket-writer.ts';
 import type { SessionSides } from '../inspect/inspection.ts';
+import type { Direction } from '../nats/operations.ts';
 import type { ByteSocket } from '../websocket/byte-socket.ts';
 import type { Reader, ReadTurns } from './read-turns.ts';
 
@@ -33,8 +34,9 @@ type PipeParts = {
 export type PipeOwner = {
   /** A ping should follow the bytes that have gone to the client. */
   onMark(): void;
-  /** A side takes no more bytes for now. */
-  onStall(): void;
+  /** The receiver of this direction takes no more bytes for now, until `onFlow`. */
+  onStall(direction: Direction): void;
+  onFlow(direction: Direction): void;
 };
 
 /**
@@ -110,7 +112,7 @@ export class Pipe implements SessionSides, Reader {
     this.#parts.traffic.clientPauses++;
     this.#parts.traffic.clientsPausedNow++;
     this.client.pause();
-    this.#owner.onStall();
+    this.#owner.onStall('to_upstream');
   }
 
   #hold(before: number, now: number): number {
@@ -143,6 +145,7 @@ export class Pipe implements SessionSides, Reader {
     this.upstreamStalledSinceMs = undefined;
     this.#parts.traffic.clientsPausedNow--;
     if (this.#open) this.client.resume();
+    this.#owner.onFlow('to_upstream');
   }
 
   /** Nothing waits for the upstream any more, or it is gone. */
@@ -169,7 +172,7 @@ export class Pipe implements SessionSides, Reader {
     this.#parts.traffic.upstreamPauses++;
     this.#parts.traffic.upstreamsPausedNow++;
     this.upstream.socket.pause();
-    this.#owner.onStall();
+    this.#owner.onStall('to_client');
   }
 
   #mark(): void {
@@ -192,6 +195,7 @@ export class Pipe implements SessionSides, Reader {
     this.clientStalledSinceMs = undefined;
     this.#parts.traffic.upstreamsPausedNow--;
     if (this.#open) this.upstream.socket.resume();
+    this.#owner.onFlow('to_client');
   }
 
   /** Nothing more is taken from the client; the other direction goes on. */

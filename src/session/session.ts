@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import { own, type SocketOwner, type SocketWriter } from '../bytes/socket-writer.ts';
 import type { CloseReason } from '../close-reason.ts';
 import type { Inspection } from '../inspect/inspection.ts';
+import type { Direction } from '../nats/operations.ts';
 import type { ByteSocket, ByteSocketOwner, ClientEnd } from '../websocket/byte-socket.ts';
 import { Deadlines, type DeadlinesOwner } from './deadlines.ts';
 import { Ending } from './ending.ts';
@@ -188,8 +189,13 @@ export class Session implements ByteSocketOwner, SocketOwner, PipeOwner, Deadlin
     this.#client.ping();
   }
 
-  onStall(): void {
+  onStall(direction: Direction): void {
     this.#deadlines.watchSides();
+    this.inspection?.paused(direction);
+  }
+
+  onFlow(direction: Direction): void {
+    this.inspection?.resumed(direction);
   }
 
   waitsSinceMs(side: Side): number | undefined {

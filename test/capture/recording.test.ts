@@ -93,6 +93,44 @@ test('above the allowance messages are read in runs again, in both directions, a
   }
 });
 
+test('in the middle of a read, too, what is above the allowance is read in runs', () => {
+  for (const level of ['observe', 'enforce'] as const) {
+    const { recording, session } = recorded(level);
+    const { up, down } = session.inspector;
+    session.toUpstream(Buffer.from(PUB.repeat(ALLOWED + 500)));
+    assert.ok(up.fastScan !== undefined && down.fastScan !== undefined);
+    assert.equal(session.up, PUB.repeat(ALLOWED + 500));
+    assert.deepEqual([recording.operations, recording.lost], [ALLOWED + 500, 500]);
+  }
+});
+
+test('two recordings of one session see the same, and one that ends leaves the other', () => {
+  const { clock, recording, session } = recorded();
+  const small = new Recording(1024 * 1024, new Allowance(100), false, () => clock.nowMs);
+  session.inspector.watch(small);
+  session.toUpstream(Buffer.from(`${PUB.repeat(1000)}PING\r\n`));
+  assert.deepEqual([recording.operations, recording.lost], [1001, 0]);
+  assert.deepEqual([small.operations, small.lost], [1001, 1001 - 160]);
+  session.inspector.unwatch(small);
+  session.toUpstream(Buffer.from(PUB));
+  assert.deepEqual([recording.operations, small.operations], [1002, 1001]);
+});
+
+test('pauses are lines without an operation, with how long they were', async () => {
+  const { clock, recording, session } = recorded();
+  session.inspector.paused('to_upstream');
+  clock.nowMs += 31;
+  session.inspector.resumed('to_upstream');
+  session.inspector.paused('to_client');
+  const notes = (await recordsOf(recording)).flatMap((record) => ('note' in record ? [record.note] : []));
+  assert.deepEqual(notes, [
+    'the client is not read: the other side takes no more bytes',
+    'the client is read again after 31 ms',
+    'the server is not read: the other side takes no more bytes',
+  ]);
+  assert.deepEqual([recording.operations, recording.lost], [0, 0]);
+});
+
 test('a file says what was above the allowance also when nothing came after it', async () => {
   const { recording, session } = recorded();
   session.toUpstream(Buffer.from(PUB.repeat(ALLOWED + 1)));
@@ -157,9 +195,10 @@ test('while nobody records, messages are read in runs again', () => {
   const { inspector } = Inspected.connected('observe');
   const { fastScan } = inspector.down;
   assert.ok(fastScan !== undefined);
-  inspector.watch(new Recording(1024, new Allowance(8)));
+  const recording = new Recording(1024, new Allowance(8));
+  inspector.watch(recording);
   assert.deepEqual([inspector.up.fastScan, inspector.down.fastScan], [undefined, undefined]);
-  inspector.watch(undefined);
+  inspector.unwatch(recording);
   assert.deepEqual([inspector.up.fastScan, inspector.down.fastScan], [fastScan, fastScan]);
   assert.deepEqual([inspector.up.reportMessages, inspector.down.reportMessages], [false, false]);
 });
@@ -207,7 +246,7 @@ test('with payloads: a long one is cut and says so, and so is one that did not e
 
 test('with payloads: nothing of a message that began before, or that is above the allowance', () => {
   const { clock, recording, session } = recorded('observe', { payloads: true });
-  session.inspector.watch(undefined);
+  session.inspector.unwatch(recording);
   session.toUpstream(Buffer.from('PUB before 4\r\nCA'));
   session.inspector.watch(recording);
   session.toUpstream(Buffer.from('NA\r\n'));

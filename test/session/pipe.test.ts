@@ -41,7 +41,7 @@ async function piped() {
   const pool = new BufferPool({ slots: 4, poison: true });
   const traffic = new Traffic();
   const wheel = { nowMs: 7000, tick: 1 };
-  const seen = { held: 0, marks: 0, stalls: 0 };
+  const seen = { held: 0, marks: 0, stalls: 0, flows: 0 };
   const turns = { isOver: false, mustWait: (): boolean => turns.isOver };
   const held = {
     hold(bytes: number): void {
@@ -51,7 +51,11 @@ async function piped() {
       seen.held -= bytes;
     },
   };
-  const owner = { onMark: () => void seen.marks++, onStall: () => void seen.stalls++ };
+  const owner = {
+    onMark: () => void seen.marks++,
+    onStall: () => void seen.stalls++,
+    onFlow: () => void seen.flows++,
+  };
   const pipe = new Pipe(
     client,
     pair.near,
@@ -80,7 +84,7 @@ test('bytes are counted in their direction, for the session and for all', async 
   pipe.writeToClient(Buffer.alloc(3));
   assert.deepEqual([pipe.bytesToUpstream, pipe.bytesToClient], [110, 33]);
   assert.deepEqual({ ...traffic }, { bytesToUpstream: 110, bytesToClient: 33, ...NONE_PAUSED });
-  assert.deepEqual(seen, { held: 0, marks: 0, stalls: 0 });
+  assert.deepEqual(seen, { held: 0, marks: 0, stalls: 0, flows: 0 });
   assert.deepEqual([pipe.holdsForClient, pipe.heldBytes], [false, 0]);
 });
 
@@ -97,13 +101,13 @@ test('a client that takes no more pauses the upstream once, until it has taken a
   assert.equal(pipe.upstreamStalledSinceMs, undefined);
   assert.equal(pipe.upstream.socket.isPaused(), true);
   assert.deepEqual([pipe.holdsForClient, pipe.heldBytes], [true, 800]);
-  assert.deepEqual(seen, { held: 800, marks: 0, stalls: 1 });
+  assert.deepEqual(seen, { held: 800, marks: 0, stalls: 1, flows: 0 });
   assert.deepEqual([traffic.upstreamPauses, traffic.upstreamsPausedNow], [1, 1]);
   for (let times = 0; times < 2; times++) {
     pipe.clientDrained();
     assert.equal(pipe.clientStalledSinceMs, undefined);
     assert.equal(pipe.upstream.socket.isPaused(), false);
-    assert.deepEqual([pipe.heldBytes, seen.held], [0, 0]);
+    assert.deepEqual([pipe.heldBytes, seen.held, seen.flows], [0, 0, 1]);
     assert.deepEqual([traffic.upstreamPauses, traffic.upstreamsPausedNow], [1, 0]);
   }
 });
