@@ -8,6 +8,7 @@ import { readMemory } from './cgroup.ts';
 import { type Flags, isCommand, readArguments, unknownCommand } from './cli/arguments.ts';
 import type { CommandName } from './cli/commands.ts';
 import { helpPage } from './cli/help.ts';
+import { paint } from './cli/paint.ts';
 import { FileReader } from './config/files.ts';
 import type { ConfigSource } from './config/load.ts';
 import { duration } from './config/values.ts';
@@ -28,8 +29,9 @@ import type { ProcessReading } from './snapshot.ts';
  */
 const files = new FileReader();
 const MOST_PAGE_BYTES = 1024 * 1024;
-const complain = (line: string): void => void process.stderr.write(`${printable(line)}\n`);
-const say = (line: string): void => void process.stdout.write(`${printable(line)}\n`);
+const complain = (line: string): void =>
+  void process.stderr.write(`${paint(printable(line), process.stderr)}\n`);
+const say = (line: string): void => void process.stdout.write(`${paint(printable(line), process.stdout)}\n`);
 
 async function main(args: string[]): Promise<number> {
   const parsed = readArguments(args);
@@ -50,9 +52,11 @@ async function main(args: string[]): Promise<number> {
     case 'probe':
       return runProbe(operand, flags);
     case 'auth':
-      return runAuth(operand, flags);
+      return runAuth(flags);
     case 'capture':
-      return runCapture(operands, flags);
+      return runCapture(operands[1], flags);
+    case 'completion':
+      return runCompletion(operand);
     case 'dev':
       return runDev();
     case 'help':
@@ -62,7 +66,7 @@ async function main(args: string[]): Promise<number> {
 }
 
 function help(command: CommandName | undefined): number {
-  process.stdout.write(helpPage(command));
+  for (const line of helpPage(command).trimEnd().split('\n')) say(line);
   return 0;
 }
 
@@ -76,24 +80,28 @@ async function runCheck(file: string | undefined, flags: Flags): Promise<number>
     return wrongUsage('check takes one file, FILE or --config FILE', 'check');
   const { check } = await import('./cli/check.ts');
   const source = sourceOf(file === undefined ? flags : { ...flags, config: file });
-  const { json, quiet, strict } = flags;
-  const options = { fileDescriptorLimit: await readDescriptorLimit(), readMemory, json, quiet, strict };
+  const { json, quiet, strict, dial } = flags;
+  const options = { fileDescriptorLimit: await readDescriptorLimit(), readMemory, json, quiet, strict, dial };
   return check(source, { out: say, err: complain }, options);
 }
 
-async function runAuth(word: string | undefined, flags: Flags): Promise<number> {
+async function runAuth(flags: Flags): Promise<number> {
   const { 'token-file': tokenFile, route } = flags;
-  if (word !== 'try') return wrongUsage('auth wants the word try after it', 'auth');
   if (tokenFile === undefined) return wrongUsage('auth try wants --token-file', 'auth');
   const { authTry } = await import('./cli/auth-try.ts');
   return authTry(sourceOf(flags), { tokenFile, route }, { out: say, err: complain });
 }
 
-async function runCapture([word, file]: readonly string[], { to }: Flags): Promise<number> {
-  if (word !== 'export') return wrongUsage('capture wants the word export after it', 'capture');
+async function runCapture(file: string | undefined, { to }: Flags): Promise<number> {
   if (file === undefined) return wrongUsage('capture export wants a file', 'capture');
   const { captureExport } = await import('./cli/capture-export.ts');
   return captureExport({ file, to, version: version() }, { out: say, err: complain });
+}
+
+async function runCompletion(shell = ''): Promise<number> {
+  const { completion } = await import('./cli/completion.ts');
+  process.stdout.write(completion(shell));
+  return 0;
 }
 
 const sourceOf = (flags: Flags): ConfigSource => ({
@@ -110,9 +118,8 @@ async function runProbe(operand: string | undefined, flags: Flags): Promise<numb
   const { probe, probeUrl, readAuthorities } = await import('./cli/probe.ts');
   const url = probeUrl(operand);
   if ('problem' in url) return wrongUsage(url.problem, 'probe');
-  const { origin: [origin] = [], timeout = '5', ca, 'server-name': serverName } = flags;
-  // A number alone is in seconds.
-  const time = duration('10ms', '10m', '5s').read(/^[\d.]+$/.test(timeout) ? `${timeout}s` : timeout);
+  const { origin: [origin] = [], timeout = '5s', ca, 'server-name': serverName } = flags;
+  const time = duration('10ms', '10m', '5s').read(timeout);
   if (!time.ok) return wrongUsage(`--timeout: ${time.what}; write ${time.write}`, 'probe');
   const authorities = ca === undefined ? undefined : await readAuthorities(ca, files);
   if (typeof authorities === 'object') return wrongUsage(authorities.problem, 'probe');

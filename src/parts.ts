@@ -91,7 +91,7 @@ export class Parts {
     this.overload = new Overload(this.sessions, this.pool, log);
     this.overload.configure(prepared.budget.bufferBytes, prepared.memory);
     this.captures = new Captures(prepared.config.captures);
-    this.announced = new AnnouncedWarnings(log);
+    this.announced = new AnnouncedWarnings((fields, text) => log.warn(fields, text));
     this.metrics = new Metrics(prepared.serverTls !== undefined, takeSnapshot);
     this.recorder = new Recorder(this.counters, this.metrics, new SessionLog(log), this);
     this.rechecks = new Rechecks({ wheel: this.wheel, onFault: (error) => this.recorder.faulted(error) });

@@ -1,7 +1,14 @@
 import { parseArgs } from 'node:util';
 import { nearest } from '../config/suggest.ts';
 import { quote } from '../config/text.ts';
-import { COMMANDS, type CommandName, OPTIONS, type OptionName, OTHER_NAMES } from './commands.ts';
+import {
+  COMMANDS,
+  type Command,
+  type CommandName,
+  OPTIONS,
+  type OptionName,
+  OTHER_NAMES,
+} from './commands.ts';
 
 const strictly = (args: readonly string[]) =>
   parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true });
@@ -49,13 +56,18 @@ export function readArguments(written: readonly string[]): Arguments {
 function withCommand(flags: Flags, [word, ...operands]: readonly string[]): Arguments {
   if (word !== undefined && !isCommand(word)) return { problem: unknownCommand(word) };
   const command = word ?? 'serve';
-  const { options, operands: most } = COMMANDS[command];
+  const { options, operands: most, words = [] }: Command = COMMANDS[command];
   // These two are asked about a command, not of it.
   if (flags.help === true || flags.version === true) return { command: word, flags, operands };
   const excess = operands[most];
   if (excess !== undefined) {
     const hint = looksLikeFile(excess) ? ` (a file is written --config ${quote(excess)})` : '';
     return { problem: `unexpected argument ${quote(excess)}${hint}`, command };
+  }
+  const [first] = operands;
+  if (words.length > 0 && (first === undefined || !words.includes(first))) {
+    const wanted = `${command} wants ${words.join(' or ')} after it`;
+    return { problem: first === undefined ? wanted : `${wanted}, not ${quote(first)}`, command };
   }
   const known: readonly string[] = options;
   const stray = Object.keys(flags).find((name) => !known.includes(name));

@@ -6,6 +6,7 @@ import { counted } from '../config/text.ts';
 import { addressText } from '../net/host.ts';
 import { type Machine, type Prepared, prepare } from '../prepare.ts';
 import { printableJson } from '../printable.ts';
+import { type Dials, dialAll } from './dial.ts';
 
 export type CheckOutput = { out(line: string): void; err(line: string): void };
 
@@ -16,6 +17,8 @@ export type CheckOptions = Machine & {
   readonly quiet?: boolean | undefined;
   /** A warning fails the check. */
   readonly strict?: boolean | undefined;
+  /** Connects to the servers, too; one that does not answer fails the check. */
+  readonly dial?: boolean | undefined;
 };
 
 /**
@@ -26,10 +29,9 @@ export type CheckOptions = Machine & {
 export async function check(
   source: ConfigSource,
   io: CheckOutput,
-  { json = false, quiet = false, strict = false, ...machine }: CheckOptions = {},
+  { json = false, quiet = false, strict = false, dial = false, ...machine }: CheckOptions = {},
 ): Promise<number> {
   const loaded = await loadConfig(source);
-  const { warnings } = loaded;
   let prepared: Prepared | undefined;
   let problems: readonly Problem[] = [];
   if (!loaded.ok) problems = loaded.problems;
@@ -40,10 +42,22 @@ export async function check(
       problems = [{ code: 'start', where: '', key: '', text: (error as Error).message }];
     }
   }
-  const code = problems.length === 0 && !(strict && warnings.length > 0) ? 0 : 1;
+  const { dials, warnings: announced }: Dials =
+    prepared !== undefined && dial ? await dialAll(prepared) : NO_DIALS;
+  const warnings = [...loaded.warnings, ...announced];
+  const unanswered = dials.filter(({ ok }) => !ok).length;
+  const failed = problems.length > 0 || unanswered > 0 || (strict && warnings.length > 0);
+  const code = failed ? 1 : 0;
   const advice = prepared === undefined ? [] : recommendations(prepared.config);
   if (json) {
-    const verdict = { valid: prepared !== undefined, problems, warnings, advice };
+    const valid = prepared !== undefined;
+    const verdict = {
+      valid,
+      problems: problems.map(withPlace),
+      warnings: warnings.map(withPlace),
+      advice,
+      ...(dial ? { dials } : {}),
+    };
     for (const line of printableJson(JSON.stringify(verdict, undefined, 2)).split('\n')) io.out(line);
     return code;
   }
@@ -63,11 +77,24 @@ export async function check(
     );
     if (ends.length > 0) io.out(`  expires    ${ends.join(', ')}`);
   }
+  for (const { server, address, ok, text } of dials) {
+    const line = `${server}${address === undefined ? '' : ` (${address})`}: ${text}`;
+    if (!ok) io.err(`dial failed: ${line}`);
+    else if (!quiet) io.out(`dial: ${line}`);
+  }
   for (const warning of warnings) io.err(`warning: ${formatProblem(warning)}`);
   if (strict && warnings.length > 0)
     io.err(`natsgate: ${counted(warnings.length, 'warning')} in the configuration`);
   if (!quiet) for (const one of advice) io.out(`advice: ${one}`);
   return code;
+}
+
+const NO_DIALS: Dials = { dials: [], warnings: [] };
+
+/** `where` is also in parts, for programs, if it is a place in a file. */
+function withPlace(problem: Problem): object {
+  const [, file, line, column] = /^(.+):(\d+):(\d+)$/.exec(problem.where) ?? [];
+  return file === undefined ? problem : { ...problem, file, line: Number(line), column: Number(column) };
 }
 
 /** What the gateway will do, in a few lines and without any secret. */

@@ -6,6 +6,8 @@ export type Option = {
   readonly multiple?: boolean;
   /** The placeholder of the value in a help page. */
   readonly value?: string;
+  /** The values that there are, where they are few. */
+  readonly words?: readonly string[];
   readonly says: string;
 };
 
@@ -42,17 +44,20 @@ export const OPTIONS = {
   'log-level': {
     type: 'string',
     value: 'LEVEL',
+    words: ['debug', 'info', 'warn', 'error', 'silent'],
     says: 'debug, info, warn, error or silent (NATSGATE_LOG_LEVEL)',
   },
   'log-format': {
     type: 'string',
     value: 'FORMAT',
+    words: ['auto', 'json', 'text'],
     says: 'text, json, or auto: text at a terminal (NATSGATE_LOG_FORMAT)',
   },
   json: { type: 'boolean', says: 'print the result as one JSON object' },
   quiet: { type: 'boolean', says: 'print problems and warnings only' },
   strict: { type: 'boolean', says: 'count warnings as problems' },
-  timeout: { type: 'string', value: 'TIME', says: 'for all of it together, 500ms, 5s or 5; default 5s' },
+  dial: { type: 'boolean', says: 'also connect to every address of every nats-server, up to its INFO' },
+  timeout: { type: 'string', value: 'TIME', says: 'for all of it together, such as 500ms or 5s; default 5s' },
   ca: { type: 'string', value: 'FILE', says: 'trust the authorities in this PEM file, and no others' },
   'server-name': {
     type: 'string',
@@ -80,6 +85,8 @@ export type Command = {
   readonly says?: Readonly<Partial<Record<OptionName, string>>>;
   /** Most arguments behind the command that are no options. */
   readonly operands: number;
+  /** The first of them, where it is one of a few words. */
+  readonly words?: readonly string[];
   /** What the help page says before the options, a paragraph each. */
   readonly about: readonly string[];
   readonly examples: readonly string[];
@@ -122,13 +129,20 @@ export const COMMANDS = {
   check: {
     usage: 'natsgate check [FILE] [options]',
     summary: 'validate the configuration; every problem with its place and what to write',
-    options: [...GATEWAY, 'json', 'quiet', 'strict'],
+    options: [...GATEWAY, 'json', 'quiet', 'strict', 'dial'],
     operands: 1,
-    about: ['FILE is the same as --config FILE. Without problems it prints what the gateway would do.'],
-    examples: ['natsgate check natsgate.yaml', 'natsgate check natsgate.yaml --quiet --strict   # in CI'],
+    about: [
+      'FILE is the same as --config FILE. Without problems it prints what the gateway would do.',
+      'With --dial it looks up each name of upstream, connects to each address, and waits for INFO and TLS.',
+    ],
+    examples: [
+      'natsgate check natsgate.yaml',
+      'natsgate check natsgate.yaml --quiet --strict   # in CI',
+      'natsgate check natsgate.yaml --dial             # on the machine where it will run',
+    ],
     exitCodes: [
       ['0', 'valid, perhaps with warnings'],
-      ['1', 'problems, or warnings with --strict'],
+      ['1', 'problems; with --strict also warnings, with --dial an address without a nats-server'],
       ['2', 'wrong usage'],
     ],
   },
@@ -154,6 +168,7 @@ export const COMMANDS = {
     summary: 'say who a client with this token is, and how it would log in to nats-server',
     options: ['config', 'token-file', 'route'],
     operands: 1,
+    words: ['try'],
     about: [
       'It asks for keys, and the webhook, as the gateway does, and dials no nats-server. It prints no secret.',
       'A route is named by its host and path, as in the log.',
@@ -173,6 +188,7 @@ export const COMMANDS = {
     summary: 'write a capture of a session as pcapng, for Wireshark',
     options: ['to'],
     operands: 2,
+    words: ['export'],
     about: [
       'FILE is a capture of natsgate (NDJSON). IP and TCP in the result are made up, a connection for each side.',
       'A Wireshark without a NATS dissector needs examples/wireshark/natsgate.lua.',
@@ -199,6 +215,25 @@ export const COMMANDS = {
     exitCodes: [
       ['0', 'ended by Ctrl-C, SIGTERM, or its terminal'],
       ['1', 'could not start'],
+      ['2', 'wrong usage'],
+    ],
+  },
+  completion: {
+    usage: 'natsgate completion bash|zsh',
+    summary: 'print a script by which the shell completes commands and options',
+    options: [],
+    operands: 1,
+    words: ['bash', 'zsh'],
+    about: [
+      'For this shell alone: source <(natsgate completion bash), or zsh. For good: write it to a file as below;',
+      'zsh reads files called _natsgate from the folders of its fpath.',
+    ],
+    examples: [
+      'natsgate completion bash > ~/.local/share/bash-completion/completions/natsgate',
+      'natsgate completion zsh > ~/.zfunc/_natsgate',
+    ],
+    exitCodes: [
+      ['0', 'printed'],
       ['2', 'wrong usage'],
     ],
   },

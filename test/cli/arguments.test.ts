@@ -53,6 +53,9 @@ describe('arguments', () => {
       'check',
     ],
     [['check', '--timeout', '5s'], 'check takes no --timeout', 'check'],
+    [['auth'], 'auth wants try after it', 'auth'],
+    [['capture', 'a.ndjson'], 'capture wants export after it, not "a.ndjson"', 'capture'],
+    [['completion', 'fish'], 'completion wants bash or zsh after it, not "fish"', 'completion'],
     [['--json'], 'serve takes no --json', 'serve'],
     [['dev', '--listen', ':1'], 'dev takes no --listen', 'dev'],
     [

@@ -125,7 +125,7 @@ test('a route has its own rules', async () => {
 
 test('wrong usage, and what cannot be read', async () => {
   for (const [args, said] of [
-    [['auth'], /^natsgate: auth wants the word try after it; see natsgate auth --help\n$/],
+    [['auth'], /^natsgate: auth wants try after it; see natsgate auth --help\n$/],
     [['auth', 'try'], /^natsgate: auth try wants --token-file; see/],
   ] as const) {
     const { code, err } = await natsgate([...args]);

@@ -71,7 +71,7 @@ test('capture export: what cannot be read is one line, and leaves nothing', asyn
 
 test('capture: wrong usage', async () => {
   const cases: readonly (readonly [readonly string[], RegExp])[] = [
-    [['capture'], /^natsgate: capture wants the word export after it; see natsgate capture --help\n$/],
+    [['capture'], /^natsgate: capture wants export after it; see natsgate capture --help\n$/],
     [['capture', 'export'], /^natsgate: capture export wants a file; see/],
     [['capture', 'export', 'a', 'b'], /^natsgate: unexpected argument "b"/],
   ];

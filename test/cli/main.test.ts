@@ -5,6 +5,8 @@ import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { stripVTControlCharacters, styleText } from 'node:util';
+import { completion } from '../../src/cli/completion.ts';
 import { helpPage } from '../../src/cli/help.ts';
 import { FakeUpstream } from '../support/fake-upstream.ts';
 import { startTestGateway } from '../support/gateway.ts';
@@ -15,6 +17,8 @@ import { temporaryFolder } from '../support/temporary-folder.ts';
 const VERSION = (
   JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
 ).version;
+
+const FORCED = { validateStream: false };
 
 describe('usage', { concurrency: 2 }, () => {
   test('the version: by option, by its letters, by command', async () => {
@@ -33,6 +37,25 @@ describe('usage', { concurrency: 2 }, () => {
     const page = await natsgate(['help', 'probe']);
     assert.deepEqual(page, { code: 0, out: helpPage('probe'), err: '' });
     assert.deepEqual(await natsgate(['probe', '--help']), page);
+  });
+
+  test('colours at a terminal, unless NO_COLOR is set; what a file holds brings none of its own', async () => {
+    const args = ['check', '--origin', 'http://localhost:1', '--upstream', '\u001b[5mx'];
+    const plain = await natsgate(args);
+    const coloured = await natsgate(args, { FORCE_COLOR: '1' });
+    assert.equal(stripVTControlCharacters(coloured.err), plain.err);
+    assert.ok(
+      coloured.err.trim().endsWith(styleText('red', plain.err.trim().split('\n').at(-1) ?? '', FORCED)),
+      coloured.err,
+    );
+    assert.ok(!coloured.err.includes('[5m'));
+    assert.equal((await natsgate(args, { FORCE_COLOR: '0' })).err, plain.err);
+    const help = await natsgate(['help', 'check'], { FORCE_COLOR: '1' });
+    assert.ok(help.out.includes(styleText('bold', 'Exit codes', FORCED)));
+  });
+
+  test('a completion script is printed as it is', async () => {
+    assert.deepEqual(await natsgate(['completion', 'zsh']), { code: 0, out: completion('zsh'), err: '' });
   });
 
   test('wrong usage: exit 2, one line that says where there is help', async () => {

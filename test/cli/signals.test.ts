@@ -152,7 +152,7 @@ describe('a start that is interrupted', { concurrency: 2 }, () => {
   test('a command that holds nothing ends at once, with the code of the signal', async () => {
     await using silent = await FakeUpstream.start({ greeting: '' });
     for (const signal of ['SIGTERM', 'SIGHUP'] as const) {
-      await using probe = new Program([BIN, 'probe', `ws://127.0.0.1:${silent.port}`, '--timeout', '60']);
+      await using probe = new Program([BIN, 'probe', `ws://127.0.0.1:${silent.port}`, '--timeout', '60s']);
       const connection = await silent.connection(silent.connections.length);
       probe.child.kill(signal);
       assert.deepEqual(await probe.exited, [128 + NUMBERS[signal], null]);

@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { type CheckOptions, check } from '../../src/cli/check.ts';
 import type { ConfigSource } from '../../src/config/load.ts';
+import { FakeUpstream } from '../support/fake-upstream.ts';
+import { freePort } from '../support/free-port.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { selfSigned } from './self-signed.ts';
 import { REQUIRED } from './support.ts';
@@ -196,10 +198,16 @@ test('--json is one object with problems, warnings and advice', async () => {
   assert.deepEqual([bad.code, bad.err], [1, []]);
   const { problems, warnings, ...rest } = JSON.parse(bad.out.join('\n'));
   assert.deepEqual(rest, { valid: false, advice: [] });
-  assert.deepEqual(
-    problems.map(({ code, where, key }: { code: string; where: string; key: string }) => [code, where, key]),
-    [['same_port', 'gateway.yaml:3:8', 'admin']],
-  );
+  const [{ text, ...problem }] = problems;
+  assert.deepEqual(problem, {
+    code: 'same_port',
+    where: 'gateway.yaml:3:8',
+    key: 'admin',
+    file: 'gateway.yaml',
+    line: 3,
+    column: 8,
+  });
+  assert.equal(typeof text, 'string');
   assert.equal(warnings.length, 1);
   const good = await run(`${REQUIRED}listen: {trustedProxies: 10.0.0.0/8}\n`, {}, { json: true });
   const parsed = JSON.parse(good.out.join('\n'));
@@ -215,6 +223,75 @@ test('--quiet says warnings alone, --strict makes them fail', async () => {
   assert.deepEqual(strict.err.slice(1), ['natsgate: 1 warning in the configuration']);
   assert.equal((await run(WARNED, {}, { json: true, strict: true })).code, 1);
   assert.equal((await run(REQUIRED, {}, { strict: true })).code, 0);
+});
+
+test('a problem of a flag has no place in a file', async () => {
+  const { out } = await run(undefined, { origin: ['self'] }, { json: true });
+  const [problem] = JSON.parse(out.join('\n')).problems;
+  assert.deepEqual(Object.keys(problem), ['code', 'where', 'key', 'text']);
+});
+
+/** Times differ from run to run. */
+const untimed = (line: string): string => line.replace(/ in [\d.]+ ms/g, '');
+
+test('--dial says how far each address got, and warns of what its INFO announces', async () => {
+  const info = {
+    server_id: 'S',
+    server_name: 'n0',
+    version: '2.11.4',
+    max_payload: 1,
+    connect_urls: ['10.0.0.1:4222'],
+  };
+  await using good = await FakeUpstream.start({ greeting: `INFO ${JSON.stringify(info)}\r\n` });
+  await using web = await FakeUpstream.start({ greeting: 'HTTP/1.1 400 Bad Request\r\n\r\n' });
+  const closed = await freePort();
+  const servers = `[127.0.0.1:${good.port}, 127.0.0.1:${web.port}, 127.0.0.1:${closed}, nats.invalid]`;
+  const config = (list: string, more = ''): string =>
+    `origins: https://a.example\nupstream: ${list}\n${more}`;
+  const { code, out, err } = await run(config(servers), {}, { dial: true });
+  assert.equal(code, 1);
+  assert.deepEqual(out.filter((line) => line.startsWith('dial')).map(untimed), [
+    `dial: 127.0.0.1:${good.port}: TCP, INFO: nats-server 2.11.4 n0`,
+  ]);
+  assert.deepEqual(err.slice(0, 2).map(untimed), [
+    `dial failed: 127.0.0.1:${web.port}: TCP, then: the first bytes are not a NATS INFO line`,
+    `dial failed: 127.0.0.1:${closed}: TCP: nothing listens there (ECONNREFUSED)`,
+  ]);
+  assert.match(err[2] ?? '', /^dial failed: nats\.invalid:4222: DNS: the name nats\.invalid (is not|cannot)/);
+  assert.match(err[3] ?? '', /^warning: upstream: nats-server announces addresses of its cluster/);
+  assert.equal(err.length, 4);
+  const quiet = await run(
+    config(`127.0.0.1:${good.port}`, 'info: {connectUrls: drop}\n'),
+    {},
+    { dial: true, quiet: true },
+  );
+  assert.deepEqual(quiet, { code: 0, out: [], err: [] });
+  const json = await run(config(`127.0.0.1:${closed}`), {}, { dial: true, json: true });
+  const { valid, dials } = JSON.parse(json.out.join('\n'));
+  const text = 'TCP: nothing listens there (ECONNREFUSED)';
+  assert.deepEqual(
+    [json.code, valid, dials],
+    [1, true, [{ server: `127.0.0.1:${closed}`, ok: false, text }]],
+  );
+});
+
+test('--dial names the address of a name, and TLS', async () => {
+  await using upstream = await FakeUpstream.start();
+  await using plain = await FakeUpstream.start();
+  const content = `origins: https://a.example\nupstream: localhost:${upstream.port}\nroutes: [{path: /a, upstream: {servers: 127.0.0.1:${plain.port}, tls: {mode: first}}}]\n`;
+  const { err, out } = await run(content, {}, { dial: true });
+  assert.ok(
+    out.some((line) =>
+      line.startsWith(`dial: localhost:${upstream.port} (127.0.0.1:${upstream.port}): TCP in`),
+    ),
+    out.join('\n'),
+  );
+  assert.ok(
+    err.some((line) =>
+      /^dial failed: 127.*: TCP in .*, then: it answered our TLS handshake in clear/.test(line),
+    ),
+    err.join('\n'),
+  );
 });
 
 test('when the certificates of each kind of file expire', async () => {

@@ -1,18 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { InspectLevel, RouteConfig } from '../../src/config/config.ts';
-import { createLog } from '../../src/log.ts';
 import { NO_INFO } from '../../src/nats/info.ts';
 import { AnnouncedWarnings } from '../../src/upstream/announced.ts';
-import { LogCapture } from '../support/gateway.ts';
 
 const route = (inspect: InspectLevel, maxFrameBytes = 8_388_608): RouteConfig =>
   ({ inspect, limits: { maxFrameBytes } }) as RouteConfig;
 
 function warnings(): { readonly of: AnnouncedWarnings; readonly lines: () => number } {
-  const log = new LogCapture();
-  const of = new AnnouncedWarnings(createLog({ level: 'debug', format: 'json' }, log));
-  return { of, lines: () => log.lines.length };
+  let lines = 0;
+  const of = new AnnouncedWarnings(() => lines++);
+  return { of, lines: () => lines };
 }
 
 test('a server that is dialled for every session is warned of once, and again under another configuration', () => {
