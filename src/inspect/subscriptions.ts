@@ -1,5 +1,6 @@
 import type { Operation, Span } from '../nats/operation.ts';
 import { VERB } from '../nats/operations.ts';
+import { SubjectTokens } from '../nats/subject.ts';
 
 export type Subscription = { readonly subject: string; readonly queue: string | undefined };
 
@@ -13,8 +14,8 @@ const ENTRY_BYTES = 128;
 const MAX_SID_BYTES = 256;
 /** Characters of a subject that are kept for the live view. */
 const MAX_SUBJECT_CHARACTERS = 256;
-const DOT = 0x2e;
-const GREATER = 0x3e;
+/** Of the subscription that is looked at. */
+const tokens = new SubjectTokens();
 
 /** What the lists of several sessions take together. */
 export type KeptBytes = { bytes: number };
@@ -76,7 +77,7 @@ export class Subscriptions {
       return;
     }
     // The server answers `Invalid Subject` and goes on.
-    if (this.#bySid.has(sid) || !isPattern(bytes, subject)) return;
+    if (this.#bySid.has(sid) || !tokens.read(bytes, subject.start, subject.end).isPattern) return;
     const textOf = (part: Span): string => operation.read(part, 'utf8', MAX_SUBJECT_CHARACTERS);
     const subscription = {
       subject: textOf(subject),
@@ -94,18 +95,6 @@ export class Subscriptions {
 
 /** Latin-1 keeps each byte, so two sids never become the same text by a replacement character. */
 const sidOf = (operation: Operation): string => operation.read(operation.sid, 'latin1', MAX_SID_BYTES + 1);
-
-/** No empty token, and `>` as the last one only. */
-function isPattern(bytes: Buffer, { start, end }: Span): boolean {
-  let tokenStart = start;
-  for (let at = start; at <= end; at++) {
-    if (at < end && bytes[at] !== DOT) continue;
-    if (at === tokenStart) return false;
-    if (at < end && at === tokenStart + 1 && bytes[tokenStart] === GREATER) return false;
-    tokenStart = at + 1;
-  }
-  return true;
-}
 
 /** An upper bound: text beyond Latin-1 takes two bytes for each character. */
 const bytesOf = (sid: string, { subject, queue = '' }: Subscription): number =>
