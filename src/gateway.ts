@@ -1,4 +1,5 @@
 import { AdminServer, type AdminSource } from './admin/admin-server.ts';
+import type { TriedRequest } from './admin/api/handshake-trial.ts';
 import type { MetricsText } from './admin/metrics-page.ts';
 import type { Kicked } from './auth/kicked.ts';
 import { CaptureControl } from './capture-control.ts';
@@ -18,6 +19,7 @@ import { Runtime } from './runtime.ts';
 import type { GatewayState } from './snapshot.ts';
 import { logReady, logWarnings } from './start-lines.ts';
 import { Status } from './status.ts';
+import { type HandshakeTrial, tryHandshake } from './try-handshake.ts';
 
 export type GatewayOptions = Machine &
   PartsOptions & {
@@ -242,6 +244,10 @@ export class Gateway implements AdminSource {
 
   kickUser(who: Kicked, forMs: number): Promise<KickReport | undefined> {
     return kickUser(who, forMs, this.#parts);
+  }
+
+  tryHandshake(asked: TriedRequest): Promise<HandshakeTrial> {
+    return tryHandshake(asked, this.#opener, this.#runtime, this.address.port);
   }
 
   // What is seen from outside

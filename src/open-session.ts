@@ -6,7 +6,12 @@ import { DEFAULT_ROUTE } from './config/routes.ts';
 import type { Refusal } from './handshake-outcome.ts';
 import { LinkedList } from './linked-list.ts';
 import type { AdmissionSlot } from './listener/admission.ts';
-import type { HandshakeFacts, PendingHandshake } from './listener/pending-handshake.ts';
+import type {
+  HandshakeFacts,
+  PendingHandshake,
+  RefusalFacts,
+  WaitingHandshake,
+} from './listener/pending-handshake.ts';
 import type { Login } from './nats/login.ts';
 import { headerLines } from './net/raw-headers.ts';
 import type { Parts } from './parts.ts';
@@ -19,10 +24,12 @@ import { DialError } from './upstream/dial-error.ts';
 import type { ByteSocket } from './websocket/byte-socket.ts';
 
 /** One opening handshake, and what it has got so far. What no session takes over is given back at the end. */
-type HandshakeContext = {
-  readonly pending: PendingHandshake;
+type HandshakeContext<Pending extends WaitingHandshake = WaitingHandshake> = {
+  readonly pending: Pending;
   /** As it was configured when the handshake began. */
   readonly route: Route;
+  /** undefined: it is not only tried. */
+  readonly trial: Trial | undefined;
   slot: AdmissionSlot | undefined;
   /** undefined: nobody was asked, or without a token is let in as well. */
   grant: Grant | undefined;
@@ -32,16 +39,20 @@ type HandshakeContext = {
   login: Login | undefined;
   upstream: Upstream | undefined;
 };
+type Handshake = HandshakeContext<PendingHandshake>;
+
+/** A handshake without a client: it takes no place and uses up no rate. */
+export type Trial = { readonly asksWebhook: boolean };
 
 /** The handshake ends here. All but the outcome is for the log, never for the client. */
 type Refused = {
   readonly outcome: Refusal;
   /** undefined: one of ours. */
   readonly retryAfterSeconds?: number | undefined;
-} & Pick<HandshakeFacts, 'cause' | 'detail'>;
+} & RefusalFacts;
 
 /** undefined: the next step follows, unless the client has left or has its answer. */
-type Step = (handshake: HandshakeContext) => Promise<Refused | undefined> | Refused | undefined;
+type Step<Context> = (handshake: Context) => Promise<Refused | undefined> | Refused | undefined;
 
 /** The state of the gateway, read anew at each call. */
 export type GatewayNow = { runtime(): Runtime; isDraining(): boolean };
@@ -57,19 +68,22 @@ export class SessionOpener {
   readonly #parts: Parts;
   readonly #now: GatewayNow;
   /** Handshakes that are not answered yet. */
-  readonly #waiting = new LinkedList<PendingHandshake>();
+  readonly #waiting = new LinkedList<WaitingHandshake>();
   #closed = false;
 
-  readonly #steps: readonly Step[] = [
+  /** All that is known without a server. */
+  readonly #judging: readonly Step<HandshakeContext>[] = [
     (handshake) => this.#admit(handshake),
     (handshake) => this.#authorize(handshake),
+  ];
+  readonly #steps: readonly Step<Handshake>[] = [
+    ...this.#judging,
     (handshake) => this.#dial(handshake),
     (handshake) => this.#accept(handshake),
   ];
   /** For a page that only asks: what an upgrade would be answered, up to the dial. */
-  readonly #explaining: readonly Step[] = [
-    (handshake) => this.#admit(handshake),
-    (handshake) => this.#authorize(handshake),
+  readonly #explaining: readonly Step<Handshake>[] = [
+    ...this.#judging,
     (handshake) => this.#explain(handshake),
   ];
 
@@ -79,13 +93,35 @@ export class SessionOpener {
   }
 
   /** Resolves when the handshake is answered. Never rejects. */
-  async open(pending: PendingHandshake): Promise<void> {
+  open(pending: PendingHandshake): Promise<unknown> {
+    return this.#lead(pending, pending.facts.asks === undefined ? this.#steps : this.#explaining);
+  }
+
+  /**
+   * Resolves with what is granted to a handshake that passed the rules, up to the dial; undefined when it was refused, as
+   * `pending` was told. Never rejects.
+   */
+  async judge(pending: WaitingHandshake, trial: Trial): Promise<{ readonly grant?: Grant } | undefined> {
+    const { grant } = (await this.#lead(pending, this.#judging, trial)) ?? {};
+    if (pending.signal.aborted) return undefined;
+    return grant === undefined ? {} : { grant };
+  }
+
+  async #lead<Pending extends WaitingHandshake>(
+    pending: Pending,
+    steps: readonly Step<HandshakeContext<Pending>>[],
+    trial?: Trial,
+  ): Promise<HandshakeContext<Pending> | undefined> {
     const route = this.#now.runtime().route(pending.facts.route ?? DEFAULT_ROUTE);
     // Rules and routes change in one turn, so this must not happen. If it does, only this client is refused.
-    if (route === undefined) return pending.refuse('no_route');
-    const handshake: HandshakeContext = {
+    if (route === undefined) {
+      pending.refuse('no_route');
+      return undefined;
+    }
+    const handshake: HandshakeContext<Pending> = {
       pending,
       route,
+      trial,
       slot: undefined,
       grant: undefined,
       recheck: undefined,
@@ -94,7 +130,7 @@ export class SessionOpener {
     };
     const link = this.#waiting.add(pending);
     try {
-      for (const step of pending.facts.asks === undefined ? this.#steps : this.#explaining) {
+      for (const step of steps) {
         const verdict = step(handshake);
         // Most steps do not wait, and each wait costs a turn of the microtask queue.
         const refused = verdict instanceof Promise ? await verdict : verdict;
@@ -112,6 +148,7 @@ export class SessionOpener {
       handshake.upstream?.socket.destroy();
       handshake.slot?.release();
     }
+    return handshake;
   }
 
   /** Refuses every handshake from now on, and those that wait. */
@@ -122,11 +159,18 @@ export class SessionOpener {
 
   #admit(handshake: HandshakeContext): Refused | undefined {
     if (this.#closed) return { outcome: 'draining' };
-    const { pending, route } = handshake;
+    const { pending, route, trial } = handshake;
     const { name, limits } = route.config;
-    const verdict = this.#parts.admission.admit(pending.facts.clientAddress, name, limits.sessions);
-    if (!verdict.admitted) return verdict;
-    handshake.slot = verdict.slot;
+    const { admission } = this.#parts;
+    const { clientAddress } = pending.facts;
+    if (trial !== undefined) {
+      const outcome = admission.refusal(clientAddress, name, limits.sessions);
+      if (outcome !== undefined) return { outcome };
+    } else {
+      const verdict = admission.admit(clientAddress, name, limits.sessions);
+      if (!verdict.admitted) return verdict;
+      handshake.slot = verdict.slot;
+    }
     pending.admittedUs = pending.microseconds;
     return undefined;
   }
@@ -144,30 +188,32 @@ export class SessionOpener {
     authorizer: Authorizer | undefined,
     handshake: HandshakeContext,
   ): Promise<Refused | undefined> {
-    const { pending, route } = handshake;
+    const { pending, route, trial } = handshake;
     const { config } = route;
     const { rawHeaders, url: target = '' } = pending.request;
+    const asksWebhook = trial?.asksWebhook !== false;
     const { clientAddress: address, origin, secure: tls = false } = pending.facts;
     const client = { route: config.name, address, origin, tls };
     const request = { target, header: (name: string) => headerLines(rawHeaders, name), client };
     try {
       const beganAtMs = performance.now();
-      const granted = await authorizer?.authorize(request, pending.signal);
+      const granted = await authorizer?.authorize(request, pending.signal, asksWebhook);
       if (granted?.detail === 'verified')
         this.#parts.recorder.verified((performance.now() - beganAtMs) / 1000);
-      if (this.#isKicked(granted?.grant)) throw new NotGranted('kicked');
       handshake.grant = granted?.grant;
+      if (this.#isKicked(handshake.grant)) throw new NotGranted('kicked');
       handshake.recheck = granted?.recheck;
-      // Before the login, which costs a key and signatures where it is minted.
       this.#countIdentity(handshake);
-      handshake.login = loginFor(config.connect.login, request, granted);
+      // Without an answer of the webhook the login may be another one.
+      if (asksWebhook) handshake.login = loginFor(config.connect.login, request, granted);
       if (granted !== undefined) this.#countVerdict(handshake, granted.detail);
       pending.authorizedUs = pending.microseconds;
     } catch (error) {
       if (error instanceof NotGranted) {
         const { outcome, detail, reason: cause, retryAfterSeconds } = error;
         this.#countVerdict(handshake, detail);
-        return { outcome, detail, retryAfterSeconds, ...(cause === undefined ? {} : { cause }) };
+        const who = whoOf(handshake);
+        return { outcome, detail, retryAfterSeconds, ...who, ...(cause === undefined ? {} : { cause }) };
       }
       // After an abort the client has its answer already.
       if (!pending.signal.aborted) throw error;
@@ -175,14 +221,14 @@ export class SessionOpener {
     return undefined;
   }
 
-  /** Of handshakes alone: alerts look at these, and a page may ask as often as it likes. */
-  #countVerdict({ pending }: HandshakeContext, detail: AuthDetail | GrantedDetail): void {
-    if (pending.facts.asks === undefined) this.#parts.recorder.authorized(detail);
+  /** Of handshakes alone: alerts look at these, and who only asks may do it as often as they like. */
+  #countVerdict({ pending, trial }: HandshakeContext, detail: AuthDetail | GrantedDetail): void {
+    if (pending.facts.asks === undefined && trial === undefined) this.#parts.recorder.authorized(detail);
   }
 
   /** From now on the handshake, and then its session, count to who the client is. @throws NotGranted: too many do. */
   #countIdentity({ grant, slot }: HandshakeContext): void {
-    if (grant === undefined || slot === undefined) return;
+    if (grant === undefined) return;
     const refusal = this.#parts.admission.identify(slot, identityKey(grant.identity));
     if (refusal !== undefined) throw new NotGranted('identity', undefined, refusal);
   }
@@ -191,7 +237,7 @@ export class SessionOpener {
     return grant !== undefined && this.#parts.kicked.has(grant.identity, Date.now());
   }
 
-  async #dial(handshake: HandshakeContext): Promise<Refused | undefined> {
+  async #dial(handshake: Handshake): Promise<Refused | undefined> {
     const { pending, route } = handshake;
     const context = dialContext(route.config.upstream, route.tls, clientOf(pending.facts));
     try {
@@ -205,17 +251,17 @@ export class SessionOpener {
     return undefined;
   }
 
-  #explain({ pending, grant }: HandshakeContext): undefined {
+  #explain({ pending, grant }: Handshake): undefined {
     // Whether it was remembered is nothing to a page.
     const detail: GrantedDetail = grant === undefined ? 'anonymous' : 'verified';
     pending.explain({ detail, expiresAtMs: grant?.expiresAtMs });
   }
 
   /** Answers 101 and starts the session in the same turn. */
-  #accept(handshake: HandshakeContext): Refused | undefined {
+  #accept(handshake: Handshake): Refused | undefined {
     const { grant, pending, route } = handshake;
     // Its user may have been kicked while it was dialled for.
-    if (this.#isKicked(grant)) return { outcome: 'forbidden', detail: 'kicked' };
+    if (this.#isKicked(grant)) return { outcome: 'forbidden', detail: 'kicked', ...whoOf(handshake) };
     pending.accept(() => {
       const engine = route.compression?.engineFor(pending.request) ?? route.engine;
       engine.upgrade(pending.request, pending.socket, (client) => this.#begin(handshake, client));
@@ -225,7 +271,7 @@ export class SessionOpener {
     return undefined;
   }
 
-  #begin(handshake: HandshakeContext, client: ByteSocket): void {
+  #begin(handshake: Handshake, client: ByteSocket): void {
     const { grant, login, pending, recheck, route, slot, upstream } = handshake;
     if (slot === undefined || upstream === undefined)
       throw new Error('a session needs a slot and an upstream');
@@ -267,6 +313,11 @@ export class SessionOpener {
     this.#parts.rechecks.add(session, asked, authorizer?.recheckMs ?? 0, authorizerOf);
   }
 }
+
+const whoOf = ({ grant }: Pick<HandshakeContext, 'grant'>): RefusalFacts => ({
+  user: grant?.identity.user,
+  tenant: grant?.identity.tenant,
+});
 
 const loginOf = ({ identity: { user, tenant }, endsAtMs, name, role }: Grant) => ({
   user,

@@ -1,4 +1,4 @@
-import { AUTH_DETAILS, isAuthDetail } from './auth/details.ts';
+import { AUTH_DETAILS, isAuthDetail, refusalHint } from './auth/details.ts';
 import { CLOSE_REASONS, type LogLevelOfEnd } from './close-reason.ts';
 import { DEFAULT_ROUTE } from './config/routes.ts';
 import { HANDSHAKE_OUTCOMES, type Refusal } from './handshake-outcome.ts';
@@ -44,7 +44,7 @@ export class SessionLog {
   handshakeRefused(outcome: Refusal, facts: HandshakeFacts): void {
     const suppressed = this.#limiter.pass(facts.detail ?? outcome, this.#nowMs());
     if (suppressed === undefined) return;
-    const { status, sentence } = HANDSHAKE_OUTCOMES[outcome];
+    const { status } = HANDSHAKE_OUTCOMES[outcome];
     this.#log[levelOf(outcome, facts.detail)](
       {
         outcome,
@@ -52,10 +52,11 @@ export class SessionLog {
         status,
         client: facts.clientAddress,
         ...originField(facts.origin),
+        ...userFields(facts),
         ...routeField(facts.route),
         ...(facts.cause === undefined ? {} : { cause: foreignText(facts.cause, MAX_CAUSE_CHARACTERS) }),
         ...suppressedField(suppressed),
-        hint: sentence,
+        hint: refusalHint(outcome, facts.detail),
       },
       'handshake refused',
     );
@@ -216,7 +217,11 @@ const suppressedField = (suppressed: number): { suppressed?: number } =>
 const routeField = (route: string | undefined): { route?: string } =>
   route === undefined || route === DEFAULT_ROUTE ? {} : { route };
 
-const userFields = ({ user, tenant, role }: SessionFacts): Readonly<Record<string, string>> => ({
+const userFields = ({
+  user,
+  tenant,
+  role,
+}: Pick<SessionFacts, 'user' | 'tenant' | 'role'>): Readonly<Record<string, string>> => ({
   ...(user === undefined ? {} : { user: foreignText(user) }),
   ...(tenant === undefined ? {} : { tenant: foreignText(tenant) }),
   ...(role === undefined ? {} : { role: foreignText(role) }),

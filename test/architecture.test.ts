@@ -50,7 +50,7 @@ const LAYERS: readonly RegExp[] = [
   /^status\//,
   /^status\.ts$/,
   /^admin\//,
-  /^(open-session|parts|prepare|recorder|runtime|drain|kick|rechecks|session-inspector|start-lines|capture-control|gateway)\.ts$/,
+  /^(open-session|parts|prepare|recorder|runtime|drain|kick|rechecks|session-inspector|start-lines|capture-control|try-handshake|gateway)\.ts$/,
   /^(cli|dev)\//,
   /^main\.ts$/,
 ];

@@ -12,6 +12,7 @@ const PAGES: readonly (readonly [path: string, says: string])[] = [
   ['/api/sessions', 'who is connected; ?state=ended: who was; ?sort=, ?user= and more: docs/operations.md'],
   ['/api/sessions/ID', 'one of them, with its handshake and what inspection saw'],
   ['/api/handshakes', 'what the last 200 handshakes were answered, and what took how long'],
+  ['/api/handshakes/try', 'POST {"origin": "…", "path": "/"}: what that handshake would be answered'],
   ['/api/captures', 'what was recorded of sessions; POST {"session": ID}: record one'],
   ['/api/captures/ID/file', 'one of them, as NDJSON; ?as=pcapng: for Wireshark'],
   ['/api/captures/ID/stop', 'POST: stop it; DELETE /api/captures/ID: delete it'],

@@ -79,8 +79,12 @@ export class Authorizer {
     this.#webhook?.close();
   }
 
-  /** @throws NotGranted, or the signal's reason when it aborts first. */
-  async authorize(request: AuthRequest, signal: AbortSignal): Promise<Granted> {
+  /**
+   * `asksWebhook`: false for what its own token says of the client alone.
+   *
+   * @throws NotGranted, or the signal's reason when it aborts first.
+   */
+  async authorize(request: AuthRequest, signal: AbortSignal, asksWebhook = true): Promise<Granted> {
     const credential = findCredential(this.#config.from, request);
     if (credential === undefined) {
       if (this.#config.required) throw new NotGranted('token_missing');
@@ -89,7 +93,7 @@ export class Authorizer {
     const { value: token } = credential;
     if (token === '' || token.length > MAX_TOKEN_BYTES) throw new NotGranted('token_malformed');
     const byToken = this.#config.issuers.length === 0 ? undefined : await this.#byToken(token, signal);
-    if (this.#webhook === undefined || this.#config.webhook === undefined)
+    if (this.#webhook === undefined || this.#config.webhook === undefined || !asksWebhook)
       return { detail: 'anonymous', grant: undefined, token, ...byToken };
     const { headers, recheckMs } = this.#config.webhook;
     const question = questionOf(request, credential, headers);

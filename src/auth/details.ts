@@ -3,9 +3,14 @@
  * metric label of the same name. Words may be added, never renamed.
  */
 import type { LogLevelOfEnd } from '../close-reason.ts';
-import type { Refusal } from '../handshake-outcome.ts';
+import { HANDSHAKE_OUTCOMES, type Refusal } from '../handshake-outcome.ts';
 
-type DetailRow = { readonly outcome: Refusal; readonly level: LogLevelOfEnd };
+type DetailRow = {
+  readonly outcome: Refusal;
+  readonly level: LogLevelOfEnd;
+  /** What to do, for operators; undefined: what the sentence of the outcome says. */
+  readonly hint?: string;
+};
 
 export const AUTH_DETAILS = {
   token_missing: { outcome: 'unauthenticated', level: 'info' },
@@ -28,7 +33,11 @@ export const AUTH_DETAILS = {
   webhook_error: { outcome: 'authorizer_unavailable', level: 'warn' },
   webhook_timeout: { outcome: 'authorizer_unavailable', level: 'warn' },
   webhook_bad_answer: { outcome: 'authorizer_unavailable', level: 'warn' },
-  kicked: { outcome: 'forbidden', level: 'info' },
+  kicked: {
+    outcome: 'forbidden',
+    level: 'info',
+    hint: 'An operator has ended the sessions of this user, who stays out for the time of that kick (POST /api/sessions/kick). The login itself is good.',
+  },
   /** Or `too_many_handshakes`. */
   identity: { outcome: 'too_many_sessions', level: 'info' },
   authorizer_busy: { outcome: 'authorizer_unavailable', level: 'warn' },
@@ -46,6 +55,13 @@ export const verdictOf = (detail: AuthDetail | GrantedDetail): 'granted' | 'refu
   if (!isAuthDetail(detail)) return 'granted';
   return AUTH_DETAILS[detail].outcome === 'authorizer_unavailable' ? 'unavailable' : 'refused';
 };
+
+/** What to do about a refusal, for those who run the gateway. */
+export function refusalHint(outcome: Refusal, detail: string | undefined): string {
+  const row: DetailRow | undefined =
+    detail !== undefined && isAuthDetail(detail) ? AUTH_DETAILS[detail] : undefined;
+  return row?.hint ?? HANDSHAKE_OUTCOMES[outcome].sentence;
+}
 
 export const isAuthDetail = (text: string): text is AuthDetail => Object.hasOwn(AUTH_DETAILS, text);
 

@@ -123,9 +123,7 @@ export class Admission {
   admit(address: string, route = '', routeCap = 0): AdmissionVerdict {
     const key = addressKey(address);
     const nowMs = this.#nowMs();
-    const ofRoute = this.#population.perRoute.get(route) ?? 0;
-    const isFull = routeCap > 0 && ofRoute >= routeCap;
-    const outcome = this.#refusal(key, nowMs, isFull);
+    const outcome = this.#refusal(key, nowMs, this.#isFullOf(route, routeCap));
     if (outcome !== undefined) return { admitted: false, outcome };
     this.#rate.take(nowMs);
     this.#population.addresses.take(key, nowMs);
@@ -133,12 +131,21 @@ export class Admission {
     return { admitted: true, slot: new AdmissionSlot(this.#population, key, route) };
   }
 
-  /** Counts the slot, which has no identity yet, to this one, or says why not. */
-  identify(slot: AdmissionSlot, identity: string): QuotaRefusal | undefined {
+  /** What `admit` would refuse now; nothing is taken, and nothing counted. */
+  refusal(address: string, route: string, routeCap: number): AdmissionRefusal | undefined {
+    return this.#refusal(addressKey(address), this.#nowMs(), this.#isFullOf(route, routeCap));
+  }
+
+  /** Counts the slot, which has no identity yet, to this one, or says why not. Without a slot it only says. */
+  identify(slot: AdmissionSlot | undefined, identity: string): QuotaRefusal | undefined {
     const nowMs = this.#nowMs();
     const refusal = this.#population.identities.refusal(identity, nowMs);
-    if (refusal === undefined) slot.identify(identity, nowMs);
+    if (refusal === undefined) slot?.identify(identity, nowMs);
     return refusal;
+  }
+
+  #isFullOf(route: string, cap: number): boolean {
+    return cap > 0 && (this.#population.perRoute.get(route) ?? 0) >= cap;
   }
 
   /** What concerns one address comes first: it tells that client more than "full" does. */

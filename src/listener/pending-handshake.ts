@@ -24,9 +24,26 @@ export type HandshakeFacts = {
   readonly cause?: string;
   /** What the outcome alone does not say: a word of a closed list, for the log. */
   readonly detail?: string;
+  /** Who was refused after it was known who it is: text of a token. */
+  readonly user?: string | undefined;
+  readonly tenant?: string | undefined;
   /** No upgrade, but a page that asks what one would be answered. It ends before the dial, by `explain`. */
   readonly asks?: { readonly origin: string | undefined };
 };
+
+/** A handshake that waits for its answer; what the steps up to the dial need of it. */
+export type WaitingHandshake = { -readonly [Mark in keyof HandshakeMarks]: number } & {
+  readonly request: Pick<IncomingMessage, 'rawHeaders' | 'url'>;
+  readonly facts: HandshakeFacts;
+  /** Aborts when the handshake has its answer. */
+  readonly signal: AbortSignal;
+  /** Since the connection was accepted, for a mark: whole, and never 0. */
+  readonly microseconds: number;
+  refuse(outcome: Refusal, more?: RefusalFacts, retryAfterSeconds?: number): void;
+};
+
+/** What a refusal adds. */
+export type RefusalFacts = Pick<HandshakeFacts, 'cause' | 'detail' | 'user' | 'tenant'>;
 
 /** Told once for each opening handshake, when it has been answered or abandoned. */
 export type HandshakeObserver = {
@@ -41,11 +58,11 @@ export type HandshakeObserver = {
  *
  * The socket is nobody else's until `accept` has returned.
  */
-export class PendingHandshake implements HandshakeMarks {
+export class PendingHandshake implements WaitingHandshake {
   readonly request: IncomingMessage;
   readonly socket: Socket;
   readonly facts: HandshakeFacts;
-  readonly requestUs: number;
+  requestUs: number;
   /** Set by those who take the steps, as the others. */
   admittedUs = 0;
   authorizedUs = 0;
@@ -85,11 +102,7 @@ export class PendingHandshake implements HandshakeMarks {
    * Answers with the refusal's status and sentence, once; later calls do nothing. `more`: see HandshakeFacts.
    * `retryAfterSeconds`: for answers that have Retry-After, in place of our own.
    */
-  refuse(
-    outcome: Refusal,
-    more: Pick<HandshakeFacts, 'cause' | 'detail'> = {},
-    retryAfterSeconds?: number,
-  ): void {
+  refuse(outcome: Refusal, more: RefusalFacts = {}, retryAfterSeconds?: number): void {
     if (!this.#settle()) return;
     const { asks } = this.facts;
     if (outcome === 'client_abort') this.socket.destroy();

@@ -19,7 +19,8 @@ type Identity = NonNullable<LoginClient['identity']>;
 
 /**
  * A user of NATS for each session: a key made for it, and a JWT signed by a signing key of the account. What the user
- * may do is in the role of that key; its name and its tags say who it is. `account`: public key.
+ * may do is in the role of that key; its name and its tags say who it is. `account`: public key. Both cost a part of a
+ * millisecond, so they are made when CONNECT is written, and not for handshakes that end before.
  */
 export function mintLogin(seed: Buffer, account: string, tags: Tags): LoginReading<LoginSource> {
   const reading = readSeed(seed);
@@ -42,33 +43,39 @@ function loginOf(mint: Mint, { identity, endsAtMs }: LoginClient): Login | 'unus
   if (identity === undefined) return NOBODY;
   const values = Object.values(mint.tags).map((template) => filled(template, identity));
   if (![identity.user, ...values].every(isLiteralToken)) return 'unusable';
-  const user = newUserKey();
-  const jwt = userJwt(mint, user.publicKey, identity.user, values, endsAtMs);
   const { account, signer } = mint;
+  const name = identity.user;
+  let made: Made | undefined;
   return {
     kind: 'mint',
-    who: user.publicKey,
+    who: undefined,
     isOfClient: false,
-    fields: (nonce) => ({ ...WITHOUT_LOGIN, jwt, ...signed(user, nonce) }),
+    fields(nonce) {
+      made ??= userOf(mint, name, values, endsAtMs);
+      return { ...WITHOUT_LOGIN, jwt: made.jwt, ...signed(made.user, nonce) };
+    },
     hint: `nats-server refused a user of account ${account} that ${signer.publicKey} has signed; compare both with the account, which must have that signing key, with a role. The log of nats-server says more`,
   };
 }
 
+type Made = { readonly user: NkeySigner; readonly jwt: string };
+
 /** The server refuses a user of a role that has permissions or limits of its own. */
-function userJwt(
+function userOf(
   { signer, account, tags }: Mint,
-  subject: string,
   name: string,
   values: readonly string[],
   endsAtMs: number | undefined,
-): string {
+): Made {
+  const user = newUserKey();
   const expiresAt = endsAtMs === undefined ? undefined : Math.ceil(endsAtMs / 1000);
   const nats = {
     type: 'user',
     issuer_account: account,
     tags: Object.keys(tags).map((tag, index) => `${tag}:${values[index]}`),
   };
-  return signJwt(signer, { subject, name, expiresAt, nats }, Date.now());
+  const jwt = signJwt(signer, { subject: user.publicKey, name, expiresAt, nats }, Date.now());
+  return { user, jwt };
 }
 
 /** A client that is let in without a token: the server decides what it may do. */

@@ -62,8 +62,10 @@ function configurationOf({ configuration }: Snapshot) {
 
 function routeStatus({ routes, running }: Snapshot) {
   const sessions = new Map(routes.map((route) => [route.name, route.sessions]));
-  return routesOf(running.config).map(({ name, inspect }) => ({
+  return routesOf(running.config).map(({ name, host, path, inspect }) => ({
     name,
+    host,
+    path,
     inspect,
     sessions: sessions.get(name) ?? 0,
   }));

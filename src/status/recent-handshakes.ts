@@ -1,4 +1,5 @@
-import { HANDSHAKE_OUTCOMES, type HandshakeOutcome } from '../handshake-outcome.ts';
+import { refusalHint } from '../auth/details.ts';
+import type { HandshakeOutcome } from '../handshake-outcome.ts';
 import { type HandshakeMarks, stepsMs } from '../handshake-steps.ts';
 import type { HandshakeFacts } from '../listener/pending-handshake.ts';
 import { foreignText, MAX_FOREIGN_CHARACTERS } from '../log.ts';
@@ -35,6 +36,8 @@ export class RecentHandshakes {
     place.cause = cutText(facts.cause, MAX_CAUSE_CHARACTERS);
     place.client = facts.clientAddress;
     place.origin = cutText(facts.origin, MAX_FOREIGN_CHARACTERS);
+    place.user = facts.user;
+    place.tenant = facts.tenant;
     place.route = facts.route;
     place.totalUs = Math.round(seconds * 1e6);
     place.requestUs = marks.requestUs;
@@ -58,6 +61,8 @@ class Place implements HandshakeMarks {
   cause: string | undefined;
   client = '';
   origin: string | undefined;
+  user: string | undefined;
+  tenant: string | undefined;
   route: string | undefined;
   totalUs = 0;
   requestUs = 0;
@@ -68,18 +73,20 @@ class Place implements HandshakeMarks {
 
 /** As the log has it. */
 function rowOf(place: Place) {
-  const { atMs, cause, client, detail, origin, outcome, route, totalUs } = place;
+  const { atMs, cause, client, detail, origin, outcome, route, tenant, totalUs, user } = place;
   return {
     at: isoTime(atMs),
     outcome,
     detail,
     client,
     origin: origin === undefined ? undefined : foreignText(origin),
+    user: user === undefined ? undefined : foreignText(user),
+    tenant: tenant === undefined ? undefined : foreignText(tenant),
     route,
     ms: totalUs / 1000,
     steps: stepsMs(place, totalUs),
     cause: cause === undefined ? undefined : foreignText(cause, MAX_CAUSE_CHARACTERS),
-    hint: outcome === 'accepted' ? undefined : HANDSHAKE_OUTCOMES[outcome].sentence,
+    hint: outcome === 'accepted' ? undefined : refusalHint(outcome, detail),
   };
 }
 

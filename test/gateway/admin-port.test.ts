@@ -53,6 +53,7 @@ class Admin implements AsyncDisposable {
       logConfig: LOG,
       pageFile: () => Promise.resolve(undefined),
       asksWho: false,
+      tryHandshake: () => Promise.resolve({}),
       kickSession: () => undefined,
       kickUser: () => Promise.resolve(undefined),
       captures: {

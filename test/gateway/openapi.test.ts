@@ -142,12 +142,15 @@ test('answers are as their schemas say', async () => {
   assert.equal((await documented('GET', '/api/sessions/{id}', '/api/sessions/1'))['state'], 'ended');
   assert.equal((await documented('GET', '/api/sessions', '/api/sessions?state=ended'))['sessions'].length, 1);
   assert.equal((await documented('GET', '/api/handshakes'))['handshakes'].length, 2);
+  for (const body of ['{}', '{"origin":"https://evil.example"}'])
+    await documented('POST', '/api/handshakes/try', '/api/handshakes/try', { body });
   await documented('GET', '/api/log');
   await documented('GET', '/api/openapi.json');
   for (const [method, path, at, code] of [
     ['GET', '/api/sessions', '/api/sessions?usr=x', 'query'],
     ['GET', '/api/sessions/{id}', '/api/sessions/99', 'no_session'],
     ['POST', '/api/sessions/kick', '/api/sessions/kick', 'body'],
+    ['POST', '/api/handshakes/try', '/api/handshakes/try', 'body'],
     ['POST', '/api/reload', '/api/reload', 'no_source'],
     ['DELETE', '/api/captures/{id}', '/api/captures/1', 'no_capture'],
     ['POST', '/api/login', '/api/login', 'no_token'],

@@ -222,9 +222,9 @@ test('routes that inherit the upstream share its pool; a swap of its certificate
     [['default', 2]],
   );
   assert.deepEqual(routes, [
-    { name: 'default', inspect: 'off', sessions: 0 },
-    { name: '/a', inspect: 'off', sessions: 1 },
-    { name: '/b', inspect: 'off', sessions: 1 },
+    { name: 'default', host: undefined, path: '/', inspect: 'off', sessions: 0 },
+    { name: '/a', host: undefined, path: '/a', inspect: 'off', sessions: 1 },
+    { name: '/b', host: undefined, path: '/b', inspect: 'off', sessions: 1 },
   ]);
 });
 

@@ -37,7 +37,7 @@ test('/api/status: the process, its machine and its limits', async () => {
   assert.deepEqual(Object.keys(status['eventLoop']), ['utilization', 'delayP99Seconds']);
   assert.match(status['startedAt'], ISO);
   assert.equal(status['engineFallback'], false);
-  assert.deepEqual(status['routes'], [{ name: 'default', inspect: 'observe', sessions: 0 }]);
+  assert.deepEqual(status['routes'], [{ name: 'default', path: '/', inspect: 'observe', sessions: 0 }]);
   assert.deepEqual(status['certificates'], []);
   assert.match(status['configuration'].lastSuccessAt, ISO);
 });

@@ -25,13 +25,12 @@ const usable = (one: Login | 'unusable'): Login => (one === 'unusable' ? assert.
 
 test('a minted JWT says who the user is, and has no permissions or limits of its own', () => {
   const tags: Tags = { tenant: [{ value: 'tenant' }], team: ['web-', { value: 'user' }] };
-  const { who, fields, isOfClient } = usable(login(tags));
+  const { fields, isOfClient } = usable(login(tags));
   const { jwt, sig, ...others } = fields('nonce');
-  const { jti, iat, ...claims } = claimsOfJwt(jwt ?? '') ?? {};
+  const { jti, iat, sub, ...claims } = claimsOfJwt(jwt ?? '') ?? {};
   assert.deepEqual(claims, {
     iss: signerOf(seed).publicKey,
     name: 'alice',
-    sub: who,
     exp: Math.ceil(ENDS_AT_MS / 1000),
     nats: {
       type: 'user',
@@ -40,6 +39,7 @@ test('a minted JWT says who the user is, and has no permissions or limits of its
       version: 2,
     },
   });
+  assert.match(String(sub), /^U[A-Z2-7]{55}$/);
   assert.match(String(jti), /^[\w-]{22}$/);
   assert.ok(Math.abs(Number(iat) - Date.now() / 1000) < 60);
   assert.match(sig ?? '', /^[\w-]{86}$/);
@@ -48,7 +48,8 @@ test('a minted JWT says who the user is, and has no permissions or limits of its
   // Another server has another nonce, and the same user.
   const again = fields('another');
   assert.deepEqual([again.jwt, again.sig === sig], [jwt, false]);
-  assert.notEqual(usable(login()).who, who);
+  const other = usable(login()).fields('nonce');
+  assert.notEqual(claimsOfJwt(other.jwt ?? '')?.['sub'], sub);
 });
 
 test('a session without an end has a JWT without one', () => {

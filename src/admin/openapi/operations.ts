@@ -61,6 +61,23 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     summary: 'What the last handshakes were answered, and how long their steps took, in milliseconds',
     answers: { 200: ref('Handshakes') },
   },
+  'POST /api/handshakes/try': {
+    summary: 'What a handshake would be answered, up to the dial, by the rules and limits of now',
+    body: object(
+      {},
+      {
+        origin: TEXT,
+        path: TEXT,
+        host: TEXT,
+        headers: { type: 'object', additionalProperties: either(TEXT, list(TEXT)) },
+        address: TEXT,
+        secure: FLAG,
+        webhook: FLAG,
+      },
+    ),
+    answers: { 200: ref('HandshakeTrial') },
+    problems: { 400: ['body'] },
+  },
   'GET /api/events': {
     summary: 'Server-Sent Events: each second one event `second`, whose data is a Second',
     query: { after: { type: 'integer', description: 'The id of an event: continues after it.' } },

@@ -18,6 +18,8 @@ import {
 
 const STEPS = object({ request: NUMBER }, { admit: NUMBER, authorize: NUMBER, dial: NUMBER, accept: NUMBER });
 const HANDSHAKE = object({ ms: NUMBER, steps: STEPS });
+const OUTCOME = word(...Object.keys(HANDSHAKE_OUTCOMES));
+const TRIED = word('passed', 'refused', 'not_reached');
 const REASON = word(...Object.keys(CLOSE_REASONS));
 
 const WHO = { id: COUNT, startedAt: TIME, seconds: NUMBER, client: TEXT, route: TEXT, upstream: TEXT };
@@ -70,8 +72,32 @@ export const SESSION_SCHEMAS: Readonly<Record<string, Schema>> = {
   ),
   Handshakes: object({ handshakes: list(ref('Handshake')) }),
   Handshake: object(
-    { at: TIME, outcome: word(...Object.keys(HANDSHAKE_OUTCOMES)), client: TEXT, ms: NUMBER, steps: STEPS },
-    { detail: TEXT, origin: TEXT, route: TEXT, cause: TEXT, hint: TEXT },
+    { at: TIME, outcome: OUTCOME, client: TEXT, ms: NUMBER, steps: STEPS },
+    { detail: TEXT, origin: TEXT, user: TEXT, tenant: TEXT, route: TEXT, cause: TEXT, hint: TEXT },
+  ),
+  HandshakeTrial: object(
+    {
+      outcome: OUTCOME,
+      status: COUNT,
+      client: TEXT,
+      steps: object({
+        request: TRIED,
+        admit: TRIED,
+        authorize: either(TRIED, word('webhook_not_asked')),
+        dial: word('not_tried', 'not_reached'),
+      }),
+    },
+    {
+      detail: TEXT,
+      cause: TEXT,
+      hint: TEXT,
+      route: TEXT,
+      user: TEXT,
+      tenant: TEXT,
+      role: TEXT,
+      loginEndsAt: TIME,
+      servers: list(object({ name: TEXT, state: TEXT })),
+    },
   ),
   Kick: object({ ended: COUNT }, { until: TIME }),
   CaptureMatch: either(object({ session: COUNT }), object({}, { user: TEXT, origin: TEXT, address: TEXT })),

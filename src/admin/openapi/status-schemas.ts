@@ -57,7 +57,12 @@ export const STATUS_SCHEMAS: Readonly<Record<string, Schema>> = {
           { lastError: TEXT, lastErrorAt: TIME },
         ),
       ),
-      routes: list(object({ name: TEXT, inspect: word('off', 'observe', 'enforce'), sessions: COUNT })),
+      routes: list(
+        object(
+          { name: TEXT, path: TEXT, inspect: word('off', 'observe', 'enforce'), sessions: COUNT },
+          { host: TEXT },
+        ),
+      ),
       sessions: object({
         active: COUNT,
         limit: COUNT,
