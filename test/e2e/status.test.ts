@@ -150,7 +150,7 @@ test('without script a login works, too', async () => {
   await visitor.page.getByText('0 of 1000').waitFor();
 });
 
-test('"why was this handshake refused?" in two clicks', async () => {
+test('"why was this handshake refused?" in two clicks, and what would be answered now in a third', async () => {
   await refused('https://forgotten.example');
   await using visitor = await visit();
   const { page: tab, complaints } = visitor;
@@ -159,6 +159,21 @@ test('"why was this handshake refused?" in two clicks', async () => {
   const row = tab.locator('.handshakes li', { hasText: 'https://forgotten.example' }).first();
   await row.getByText('Add it to origins in the configuration.').waitFor();
   await row.getByText('request read').waitFor();
+  // The third click: is it still so?
+  await row.getByRole('button', { name: 'What would it be answered now?' }).click();
+  const trial = tab.locator('#try');
+  await trial.getByText('It would be refused: 403 origin_not_listed').waitFor();
+  await trial.getByText('✕ refused here').waitFor();
+  assert.equal(await trial.getByLabel('Origin', { exact: true }).inputValue(), 'https://forgotten.example');
+  assert.equal(await trial.getByLabel('Address').inputValue(), '127.0.0.1');
+  await trial.getByLabel('Origin', { exact: true }).fill('https://app.example.com');
+  await trial.getByLabel('More header lines').fill('X-Any: thing\nno line');
+  await trial.getByRole('button', { name: 'Try it' }).click();
+  await trial.getByText('Write each header line as Name: value.').waitFor();
+  await trial.getByLabel('More header lines').fill('X-Any: thing');
+  await trial.getByLabel('More header lines').press('Tab');
+  await trial.getByLabel('Address').press('Enter');
+  await trial.getByText('Nothing refuses it before a server is dialled: 101 accepted').waitFor();
   assert.deepEqual(complaints, []);
 });
 

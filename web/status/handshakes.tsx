@@ -4,6 +4,7 @@ import type { HandshakeRow } from '../../src/status/recent-handshakes.ts';
 import type { HandshakeList } from '../../src/status.ts';
 import { visible } from '../shared/visible.ts';
 import { secondsSince, timeSpan, utc } from './format.ts';
+import { TryHandshake, tryAgain } from './handshake-trial.tsx';
 import { OUTCOME_KINDS, type OutcomeKind, outcomeClass } from './outcomes.ts';
 import { Below, useReading } from './shown-reading.tsx';
 import { Steps } from './steps.tsx';
@@ -40,13 +41,14 @@ export function Handshakes(): VNode {
           <Row key={`${row.at} ${row.ms} ${row.client} ${row.outcome}`} row={row} />
         ))}
       </ol>
+      <TryHandshake />
       <Below read={read} path={PATH} />
     </section>
   );
 }
 
 function Row({ row }: { readonly row: HandshakeRow }): VNode {
-  const { at, cause, client, detail, hint, origin, outcome, route } = row;
+  const { at, cause, client, detail, hint, origin, outcome, route, user } = row;
   const kind: OutcomeKind = outcomeClass(outcome);
   return (
     <li>
@@ -59,6 +61,7 @@ function Row({ row }: { readonly row: HandshakeRow }): VNode {
             <span aria-hidden="true">{kind === 'accepted' ? '●' : '✕'}</span> <code>{outcome}</code>
           </span>
           <span>{origin === undefined ? 'no Origin' : visible(origin)}</span>
+          {user !== undefined && <span>{visible(user)}</span>}
           <span class="quiet">{client}</span>
         </summary>
         <p>
@@ -73,6 +76,9 @@ function Row({ row }: { readonly row: HandshakeRow }): VNode {
         </p>
         {cause !== undefined && <p class="last-error">{visible(cause)}</p>}
         <Steps times={row} />
+        <button type="button" class="small" onClick={() => tryAgain(row)}>
+          What would it be answered now?
+        </button>
       </details>
     </li>
   );
