@@ -109,7 +109,7 @@ export const CLOSE_REASONS = {
     level: 'warn',
     finalError: RETURN_ERROR,
     sentence:
-      'Too many control frames (100 in 10 s beside answers to our pings) or too many tiny pieces of one message.',
+      'Too many control frames (100 in 10 s beside answers to our pings) or too many tiny pieces of one message; or more than rates allows.',
   },
   slow_consumer: {
     code: 1008,

@@ -2,14 +2,20 @@ import { AUTH_DETAILS, type AuthDetail, GRANTED_DETAILS, type GrantedDetail } fr
 import { KEY_FETCH_OUTCOMES } from './auth/jwks.ts';
 import { WEBHOOK_OUTCOMES } from './auth/webhook.ts';
 import { CLOSE_REASONS, type CloseReason } from './close-reason.ts';
+import type { RateLimit } from './config/config.ts';
 import { HANDSHAKE_OUTCOMES, type HandshakeOutcome, type OutcomeClass } from './handshake-outcome.ts';
 import { SERVER_ERROR_KINDS } from './inspect/server-errors.ts';
 import { DROP_REASONS } from './listener/pending.ts';
 import { TLS_OUTCOMES } from './listener/tls-outcome.ts';
 import { PARSE_PROBLEMS } from './nats/protocol.ts';
 import { Traffic } from './session/pipe.ts';
+import type { EndedSession } from './session/session-contract.ts';
 import { CONNECT_OUTCOMES, type ConnectOutcome } from './upstream/connect-outcome.ts';
 import { CompressionCounts } from './websocket/compression.ts';
+
+/** What follows when a limit of `rates` is exceeded. */
+const RATE_ACTIONS = ['delay', 'close'] as const;
+export type RateAction = (typeof RATE_ACTIONS)[number];
 
 /** RFC 6455 §7.4 and the IANA registry; application codes are folded, anything else is `other`. */
 const CLOSE_CODES = [1000, 1001, 1002, 1003, 1005, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014];
@@ -56,6 +62,15 @@ export class Counters {
   readonly webhookRequests = zeros(WEBHOOK_OUTCOMES);
   /** Connections that were closed unanswered. */
   readonly droppedConnections = zeros(DROP_REASONS);
+  /** Times that a limit of `rates` was exceeded, by what followed. */
+  readonly rateLimits = {
+    session: byRateKind(),
+    identity: byRateKind(),
+    origin: byRateKind(),
+    toClient: byRateKind(),
+  };
+  /** How long sessions were not read from because of such limits; delays that are over. */
+  readonly delaySeconds = zeros<RateLimit['per']>(['session', 'identity', 'origin', 'toClient']);
   /** Sessions that were cut at the deadline of a drain. */
   drainCuts = 0;
   /** -ERR lines of servers in inspected sessions. */
@@ -79,12 +94,12 @@ export class Counters {
   }
 
   /** `code`: the close code of the session; 1006 when no close frame travelled. */
-  sessionEnded(reason: CloseReason, code: number): void {
+  sessionEnded({ code, rateLimit, reason }: Pick<EndedSession, 'code' | 'rateLimit' | 'reason'>): void {
     this.ends[reason]++;
     const label = closeCodeLabel(code);
     if (reason === 'client_closed') add(this.closeFrames.received, label);
     if (code !== 1006) add(this.closeFrames.sent, label);
-    const rejection = rejectionOf(reason, code);
+    const rejection = rateLimit === undefined ? rejectionOf(reason, code) : undefined;
     if (rejection !== undefined) this.rejections[rejection]++;
   }
 
@@ -180,6 +195,8 @@ const namesOf = <Name extends string>(table: Readonly<Record<Name, unknown>>): r
 
 const zeros = <Name extends string>(names: readonly Name[]): Record<Name, number> =>
   Object.fromEntries(names.map((name) => [name, 0])) as Record<Name, number>;
+
+const byRateKind = () => ({ messages: zeros(RATE_ACTIONS), bytes: zeros(RATE_ACTIONS) });
 
 function add(counts: Record<string, number>, name: string): void {
   counts[name] = (counts[name] ?? 0) + 1;

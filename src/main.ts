@@ -1,6 +1,7 @@
 // Before all others: from here on signals are heard.
 import './signals.ts';
 
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { getHeapStatistics } from 'node:v8';
 import { readMemory } from './cgroup.ts';
@@ -13,7 +14,6 @@ import type { ConfigSource } from './config/load.ts';
 import { duration } from './config/values.ts';
 import { readDescriptorLimit } from './descriptor-limit.ts';
 import type { Gateway } from './gateway.ts';
-import { pageFile, version } from './package-files.ts';
 import { printable } from './printable.ts';
 import { type EndSignals, endAtOnce, endSignals, exitCodeOf } from './signals.ts';
 import type { ProcessReading } from './snapshot.ts';
@@ -22,13 +22,13 @@ import type { ProcessReading } from './snapshot.ts';
  * The process edge: arguments, environment and exit codes; with signals.ts nothing else touches `process`.
  *
  * Signals: SIGHUP reloads; SIGTERM, SIGINT, SIGQUIT and SIGUSR2 drain; SIGUSR1 does nothing.
- * Exit codes: 0 done, or drained on a signal · 1 could not start, a check or probe failed · 2 wrong usage, or a replay
- * that cannot be ·
+ * Exit codes: 0 done, or drained on a signal · 1 could not start, a check or probe failed · 2 wrong usage ·
  * 70 a fault inside the gateway · 128 + signal when a second signal cut the drain short.
  *
  * A command imports what it needs when it runs: a probe and `--version` are quick, and load no gateway.
  */
 const files = new FileReader();
+const MOST_PAGE_BYTES = 1024 * 1024;
 const complain = (line: string): void =>
   void process.stderr.write(`${paint(printable(line), process.stderr)}\n`);
 const say = (line: string): void => void process.stdout.write(`${paint(printable(line), process.stdout)}\n`);
@@ -40,7 +40,7 @@ async function main(args: string[]): Promise<number> {
   const [operand] = operands;
   if (flags.help === true && command !== 'help') return help(command);
   if (flags.version === true || command === 'version') {
-    say(`natsgate ${await version(files)}`);
+    say(`natsgate ${version()}`);
     return 0;
   }
   switch (command) {
@@ -55,8 +55,6 @@ async function main(args: string[]): Promise<number> {
       return runAuth(flags);
     case 'capture':
       return runCapture(operands[1], flags);
-    case 'replay':
-      return runReplay(operand, flags);
     case 'completion':
       return runCompletion(operand);
     case 'dev':
@@ -97,22 +95,13 @@ async function runAuth(flags: Flags): Promise<number> {
 async function runCapture(file: string | undefined, { to }: Flags): Promise<number> {
   if (file === undefined) return wrongUsage('capture export wants a file', 'capture');
   const { captureExport } = await import('./cli/capture-export.ts');
-  return captureExport({ file, to, version: await version(files) }, { out: say, err: complain });
+  return captureExport({ file, to, version: version() }, { out: say, err: complain });
 }
 
 async function runCompletion(shell = ''): Promise<number> {
   const { completion } = await import('./cli/completion.ts');
   process.stdout.write(completion(shell));
   return 0;
-}
-
-async function runReplay(file: string | undefined, flags: Flags): Promise<number> {
-  const { to, speed, as, ca, yes = false, 'allow-admin': allowAdmin = false } = flags;
-  if (file === undefined) return wrongUsage('replay wants a file', 'replay');
-  if (to === undefined) return wrongUsage('replay wants --to, such as --to nats://127.0.0.1:4222', 'replay');
-  const { replayFile } = await import('./cli/replay.ts');
-  const options = { file, to, speed, creds: as, ca, yes, allowAdmin };
-  return replayFile(options, { out: say, err: complain }, files);
 }
 
 const sourceOf = (flags: Flags): ConfigSource => ({
@@ -161,8 +150,8 @@ async function runServe(flags: Flags): Promise<number> {
     fileDescriptorLimit: await readDescriptorLimit(),
     readMemory,
     readProcess,
-    pageFile: pageFile(files),
-    version: await version(files),
+    pageFile,
+    version: version(),
     nodeVersion: process.versions.node,
   });
   const started = await Promise.race([starting, ends.first]);
@@ -212,12 +201,6 @@ async function runDev(): Promise<number> {
     );
     return 1;
   }
-  const about = {
-    readProcess,
-    pageFile: pageFile(files),
-    version: await version(files),
-    nodeVersion: process.versions.node,
-  };
   const interrupted = new AbortController();
   void ends.first.then(() => interrupted.abort());
   try {
@@ -228,7 +211,7 @@ async function runDev(): Promise<number> {
       print: (text) => void process.stdout.write(text),
       colours: process.stdout.isTTY && wantsColour(),
       signal: interrupted.signal,
-      about,
+      about: { readProcess, pageFile, version: version(), nodeVersion: process.versions.node },
     });
     return await untilEnded(
       ends,
@@ -257,6 +240,19 @@ async function untilEnded(
   });
   await Promise.race([end(signal), stopped]);
   return code;
+}
+
+/** Of the status page, whose folder is one above both `src/` and `dist/`, too. */
+async function pageFile(name: string): Promise<Buffer<ArrayBuffer> | undefined> {
+  const path = fileURLToPath(new URL(`../dist/web/status/${name}`, import.meta.url));
+  const file = await files.read(path, MOST_PAGE_BYTES);
+  return file.ok ? Buffer.from(file.bytes) : undefined;
+}
+
+/** From package.json, which lies one folder above both `src/` and `dist/`. */
+function version(): string {
+  const file = fileURLToPath(new URL('../package.json', import.meta.url));
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
 }
 
 /** process.exit waits for each thread, also for one that a mount keeps; when another program takes our place, nobody waits. */

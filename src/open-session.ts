@@ -294,7 +294,9 @@ export class SessionOpener {
     const tls = pending.facts.secure === true;
     const of = { facts, login, route: route.config, server: upstream.server, tls };
     const inspector = inspectorFor(of, this.#parts, this.#now.runtime);
-    const session = new Session(facts, client, upstream.socket, route.sessionParts, inspector);
+    const identity = grant && identityKey(grant.identity);
+    const rates = route.rates?.forSession({ identity, origin: facts.origin });
+    const session = new Session(facts, client, upstream.socket, route.sessionParts, inspector, rates);
     if (inspector !== undefined) inspected.add(facts.id, inspector);
     captures.sessionBegan(facts, inspector);
     slot.accepted();

@@ -108,6 +108,8 @@ export class Parts {
   readonly sessionObserver: SessionObserver = {
     onFault: (error) => this.recorder.faulted(error),
     onPingAnswered: (seconds) => this.recorder.pingAnswered(seconds),
+    onRateLimited: (limit, action) => this.recorder.rateLimited(limit, action),
+    onDelayed: (limit, seconds) => this.recorder.delayed(limit, seconds),
     onEnded: (session) => {
       this.sessions.delete(session.facts.id);
       this.inspected.remove(session.facts.id);

@@ -2,7 +2,8 @@ import type { Metrics } from './admin/metrics.ts';
 import type { AuthDetail, GrantedDetail } from './auth/details.ts';
 import type { KeyFetchOutcome } from './auth/jwks.ts';
 import type { WebhookOutcome } from './auth/webhook.ts';
-import type { Counters } from './counters.ts';
+import type { RateLimit } from './config/config.ts';
+import type { Counters, RateAction } from './counters.ts';
 import { HANDSHAKE_OUTCOMES, type HandshakeOutcome } from './handshake-outcome.ts';
 import type { HandshakeMarks } from './handshake-steps.ts';
 import type { InspectionLevel } from './inspect/inspection-facts.ts';
@@ -99,6 +100,16 @@ export class Recorder {
     this.#durations.pingAnswered(seconds);
   }
 
+  /** A limit of `rates` was exceeded. */
+  rateLimited({ per, kind }: RateLimit, action: RateAction): void {
+    this.#counters.rateLimits[per][kind][action]++;
+  }
+
+  /** Reading from a session was delayed for this time. */
+  delayed({ per }: RateLimit, seconds: number): void {
+    this.#counters.delaySeconds[per] += seconds;
+  }
+
   /** A login of ours, which is no fault of the client. */
   ownLoginRefused(session: SessionFacts, hint: string): void {
     this.#counters.ownLoginsRefused++;
@@ -106,7 +117,7 @@ export class Recorder {
   }
 
   sessionEnded(session: EndedSession): void {
-    this.#counters.sessionEnded(session.reason, session.code);
+    this.#counters.sessionEnded(session);
     this.#durations.sessionEnded(session.reason, session.seconds);
     this.#log.sessionEnded(session);
     this.#last.ended.add(session, Date.now());

@@ -1,10 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
 import { Authorizer } from './auth/authorizer.ts';
 import type { Budget, MemoryLimit } from './budget.ts';
-import type { AuthConfig, Config, RouteConfig, UpstreamConfig } from './config/config.ts';
+import type { AuthConfig, Config, RatesConfig, RouteConfig, UpstreamConfig } from './config/config.ts';
 import { routesOf } from './config/routes.ts';
 import type { Parts } from './parts.ts';
 import { isCutThrough, type Prepared } from './prepare.ts';
+import { Rates } from './rates/session-rates.ts';
 import type { SessionParts } from './session/session-contract.ts';
 import type { Running, ServerSnapshot } from './snapshot.ts';
 import { dialContext } from './upstream/dial-context.ts';
@@ -27,6 +28,8 @@ export type Route = {
   readonly upstreams: UpstreamPool;
   /** undefined: nobody is asked who they are. */
   readonly authorizer: Authorizer | undefined;
+  /** undefined: clients may be as fast as they can. */
+  readonly rates: Rates | undefined;
   readonly sessionParts: SessionParts;
 };
 
@@ -52,6 +55,8 @@ export class Runtime implements Running {
   readonly #pools = new Map<string, Pool>();
   /** Routes that inherit `auth` share what is remembered of tokens. */
   readonly #authorizers = new Map<AuthConfig, Authorizer>();
+  /** Routes that inherit `rates` count together. */
+  readonly #rates = new Map<RatesConfig, Rates>();
 
   /** Nothing of it runs before `start`. */
   constructor(prepared: Prepared, parts: Parts, before?: Runtime) {
@@ -154,6 +159,7 @@ export class Runtime implements Running {
         : undefined,
       upstreams,
       authorizer: config.auth && this.#authorizerOf(config.auth),
+      rates: config.rates && this.#ratesOf(config.rates),
       sessionParts: { pool, wheel, limits, traffic, observer, held, queues, turns },
     };
   }
@@ -162,6 +168,12 @@ export class Runtime implements Running {
     const authorizer = this.#authorizers.get(config) ?? new Authorizer(config, this.#parts);
     this.#authorizers.set(config, authorizer);
     return authorizer;
+  }
+
+  #ratesOf(config: RatesConfig): Rates {
+    const rates = this.#rates.get(config) ?? new Rates(config);
+    this.#rates.set(config, rates);
+    return rates;
   }
 
   #poolFor({ name, upstream: config }: RouteConfig, runtime: Runtime | undefined): Pool {

@@ -1,5 +1,6 @@
 import { AUTH_DETAILS, isAuthDetail, refusalHint } from './auth/details.ts';
 import { CLOSE_REASONS, type LogLevelOfEnd } from './close-reason.ts';
+import type { RateLimit } from './config/config.ts';
 import { DEFAULT_ROUTE } from './config/routes.ts';
 import { HANDSHAKE_OUTCOMES, type Refusal } from './handshake-outcome.ts';
 import type { HandshakeFacts } from './listener/pending-handshake.ts';
@@ -193,6 +194,7 @@ export class SessionLog {
         ...(session.serverError === undefined
           ? {}
           : { serverError: foreignText(withoutNames(session.serverError)) }),
+        ...(session.rateLimit === undefined ? {} : { limit: limitName(session.rateLimit) }),
         ...suppressedField(suppressed),
         ...(session.hint === undefined ? {} : { hint: session.hint }),
       },
@@ -200,6 +202,9 @@ export class SessionLog {
     );
   }
 }
+
+/** The key of the configuration that a session has exceeded. */
+export const limitName = ({ per, kind }: RateLimit): string => `rates.${per}.${kind}`;
 
 function levelOf(outcome: Refusal, detail: string | undefined): LogLevelOfEnd {
   if (detail !== undefined && isAuthDetail(detail)) return AUTH_DETAILS[detail].level;

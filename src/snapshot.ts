@@ -99,6 +99,8 @@ export type Snapshot = Omit<StatusNow, 'reloader'> &
     };
     /** Bytes that wait to be written to each side. */
     readonly buffered: { readonly client: number; readonly upstream: number };
+    /** Sessions that are not read from now because of `rates`. */
+    readonly delayed: number;
     readonly traffic: Traffic;
     readonly inspection: InspectionNumbers;
     readonly routes: readonly RouteSnapshot[];
@@ -111,7 +113,7 @@ export function snapshotOf(parts: StatusParts, { reloader, ...now }: StatusNow):
   const { startedAtMs } = parts;
   const { config, budget } = now.running;
   const [oldest] = sessions;
-  const { buffered, byRoute } = overSessions(sessions);
+  const { buffered, byRoute, delayed } = overSessions(sessions);
   return {
     ...now,
     admission,
@@ -135,6 +137,7 @@ export function snapshotOf(parts: StatusParts, { reloader, ...now }: StatusNow):
       oldestStartSeconds: oldest && (performance.timeOrigin + oldest.startedAtMs) / 1000,
     },
     buffered,
+    delayed,
     traffic: counters.traffic,
     keysAgeSeconds: keySets.oldestSeconds,
     inspection: parts.inspected.numbers(),
@@ -150,12 +153,14 @@ export function snapshotOf(parts: StatusParts, { reloader, ...now }: StatusNow):
 function overSessions(sessions: Iterable<Session>) {
   const buffered = { client: 0, upstream: 0 };
   const byRoute = new Map<string, number>();
-  for (const { bufferedBytes, facts } of sessions) {
+  let delayed = 0;
+  for (const { bufferedBytes, delay, facts } of sessions) {
+    if (delay !== undefined) delayed++;
     buffered.client += bufferedBytes.client;
     buffered.upstream += bufferedBytes.upstream;
     byRoute.set(facts.route, (byRoute.get(facts.route) ?? 0) + 1);
   }
-  return { buffered, byRoute };
+  return { buffered, byRoute, delayed };
 }
 
 const reloadsOf = (reloader: Reloader | undefined, startedAtMs: number) => ({

@@ -14,7 +14,7 @@ test('every outcome and every reason is counted once, and was 0 before', () => {
   }
   for (const reason of Object.keys(CLOSE_REASONS) as CloseReason[]) {
     assert.equal(counters.ends[reason], 0);
-    counters.sessionEnded(reason, 1006);
+    counters.sessionEnded({ reason, code: 1006 });
     assert.equal(counters.ends[reason], 1);
   }
   const classes = Object.values(counters.routes.get('default')?.handshakes ?? {});
@@ -34,7 +34,7 @@ test('close codes: one frame there, or there and back; those of applications are
     ['upstream_closed', 1001],
     ['client_gone', 1006],
   ];
-  for (const [reason, code] of ends) counters.sessionEnded(reason, code);
+  for (const [reason, code] of ends) counters.sessionEnded({ reason, code });
   const positive = (counts: Readonly<Record<string, number>>) =>
     Object.entries(counts).filter(([, count]) => count > 0);
   const ofClients = [

@@ -18,6 +18,7 @@ import type { InfoConfig, InspectLevel } from './sections/inspect.ts';
 import type { LimitsConfig } from './sections/limits.ts';
 import type { ListenConfig } from './sections/listen.ts';
 import type { OriginsConfig } from './sections/origins.ts';
+import type { RatesConfig } from './sections/rates.ts';
 import type { RouteConfig } from './sections/route.ts';
 import type { TimeoutsConfig } from './sections/timeouts.ts';
 import type { UpstreamConfig } from './sections/upstream.ts';
@@ -34,6 +35,7 @@ export type { InfoConfig, InspectLevel } from './sections/inspect.ts';
 export type { LimitsConfig } from './sections/limits.ts';
 export type { ListenAddress, ListenConfig, ServerTls, TlsMaterial } from './sections/listen.ts';
 export type { OriginsConfig } from './sections/origins.ts';
+export type { RateLimit, RatesConfig } from './sections/rates.ts';
 export type { RouteConfig } from './sections/route.ts';
 export type { TimeoutsConfig } from './sections/timeouts.ts';
 export type { UpstreamConfig, UpstreamServer, UpstreamTls } from './sections/upstream.ts';
@@ -52,6 +54,8 @@ export type Config = {
   readonly inspect: InspectLevel;
   readonly info: InfoConfig;
   readonly limits: LimitsConfig;
+  /** Absent: clients may be as fast as they can. */
+  readonly rates?: RatesConfig;
   readonly timeouts: TimeoutsConfig;
   readonly drain: DrainConfig;
   readonly captures: CapturesConfig;

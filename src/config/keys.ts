@@ -4,7 +4,7 @@
  */
 import * as z from 'zod';
 import { listenAddress } from './urls.ts';
-import { choice, count, duration, isOff, size, type ValueParser } from './values.ts';
+import { choice, count, duration, isOff, perSecond, size, type ValueParser } from './values.ts';
 import { isMap } from './written.ts';
 
 /** Lets editors accept a variable, whose value they cannot know. */
@@ -184,6 +184,19 @@ export function numberOrAuto(description: string, most: number) {
   return preset(description, count(1, most, 'auto'), 'auto', {
     type: ['integer', 'string'],
     ...integers(1, most, 'auto'),
+  });
+}
+
+/** Messages or bytes a second; `off`, the default, is 0. */
+export function rate(description: string, of: 'messages' | 'bytes') {
+  const amount = of === 'messages' ? count(1, 1e9) : size('1B', '1024GiB', '1MiB');
+  const number = of === 'messages' ? '[1-9][0-9]*' : '(0|[1-9][0-9]*)([.][0-9]+)?(B|KiB|MiB|GiB)';
+  return preset(description, perSecond(amount, of === 'messages' ? '200' : '1MiB'), 'off', {
+    type: ['string', 'integer', 'boolean'],
+    minimum: 0,
+    maximum: 0,
+    not: { const: true },
+    pattern: `^${number}/s$|^(${OFF})$|${VARIABLE}`,
   });
 }
 

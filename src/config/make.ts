@@ -12,6 +12,7 @@ import { drainConfig } from './sections/drain.ts';
 import { infoConfig, inspectLevel } from './sections/inspect.ts';
 import { limitsConfig, routeLimitsConfig } from './sections/limits.ts';
 import { listenConfig } from './sections/listen.ts';
+import { ratesConfig } from './sections/rates.ts';
 import { type RouteValues, routeName } from './sections/route.ts';
 import { timeoutsConfig } from './sections/timeouts.ts';
 import { upstreamConfig } from './sections/upstream.ts';
@@ -19,7 +20,7 @@ import { upstreamConfig } from './sections/upstream.ts';
 /** `inherits`: the route with this number has this section of the top. What is wrong with a file is in the report. */
 export async function makeConfig(
   values: Values,
-  inherits: (route: number, section: 'upstream' | 'connect' | 'auth') => boolean,
+  inherits: (route: number, section: 'upstream' | 'connect' | 'auth' | 'rates') => boolean,
   filesAt: (below: Path) => Files,
 ): Promise<Config> {
   const { concurrency } = values.compression;
@@ -34,11 +35,13 @@ export async function makeConfig(
   const upstream = await upstreamConfig(values.upstream, files);
   const connect = await connectConfig(values.connect, files);
   const auth = await authConfig(values.auth, files);
+  const rates = ratesConfig(values.rates);
   const admin = await adminConfig(values.admin, files);
   const routes: Config['routes'][number][] = [];
   for (const [index, route] of values.routes.entries()) {
     const own = filesAt(['routes', index]);
     const asked = inherits(index, 'auth') ? auth : await authConfig(route.auth, own);
+    const limited = inherits(index, 'rates') ? rates : ratesConfig(route.rates);
     routes.push({
       name: routeName(route),
       host: route.host,
@@ -49,6 +52,7 @@ export async function makeConfig(
       connect: inherits(index, 'connect') ? connect : await connectConfig(route.connect, own),
       ...(asked === undefined ? {} : { auth: asked }),
       limits: routeLimitsConfig(route.limits),
+      ...(limited === undefined ? {} : { rates: limited }),
     });
   }
   return frozen<Config>({
@@ -60,6 +64,7 @@ export async function makeConfig(
     connect,
     ...(auth === undefined ? {} : { auth }),
     limits: limitsConfig(values.limits),
+    ...(rates === undefined ? {} : { rates }),
     timeouts: timeoutsConfig(values.timeouts),
     drain: drainConfig(values.drain),
     captures: capturesConfig(values.captures),
@@ -70,7 +75,7 @@ export async function makeConfig(
 
 type Served = Pick<
   RouteValues,
-  'origins' | 'upstream' | 'connect' | 'auth' | 'compression' | 'inspect' | 'info'
+  'origins' | 'upstream' | 'connect' | 'auth' | 'compression' | 'inspect' | 'info' | 'rates'
 >;
 
 function frozen<T>(value: T): T {

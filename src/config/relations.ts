@@ -14,6 +14,7 @@ import { checkInspect } from './sections/inspect.ts';
 import { checkFrameBytes, checkLimits } from './sections/limits.ts';
 import { checkListen } from './sections/listen.ts';
 import { checkOrigins } from './sections/origins.ts';
+import { checkRates } from './sections/rates.ts';
 import { checkRoutePlace, type RouteValues } from './sections/route.ts';
 import { checkTimeouts } from './sections/timeouts.ts';
 import { checkUpstream } from './sections/upstream.ts';
@@ -47,7 +48,16 @@ export function checkRelations(values: Values, written: Written, report: Report)
 
 type Served = Pick<
   RouteValues,
-  'host' | 'subprotocols' | 'origins' | 'upstream' | 'connect' | 'auth' | 'inspect' | 'info' | 'compression'
+  | 'host'
+  | 'subprotocols'
+  | 'origins'
+  | 'upstream'
+  | 'connect'
+  | 'auth'
+  | 'inspect'
+  | 'info'
+  | 'compression'
+  | 'rates'
 > & {
   readonly limits: Pick<RouteValues['limits'], 'frameBytes' | 'sentFrameBytes'>;
 };
@@ -59,6 +69,7 @@ function checkServed({ listen, timeouts }: Values, route: Served, check: Check):
   checkConnect(route.connect, route, check);
   checkAuth(route.auth, { ...route, handshakeMs: timeouts.handshake }, check);
   checkInspect(route, check);
+  checkRates(route.rates, route.auth !== undefined, check);
   checkCompression(route.compression, route.limits, check);
   checkFrameBytes(route.limits, route.upstream.servers[0]?.opaque === true, check);
 }

@@ -12,6 +12,7 @@ import { limits } from './sections/limits.ts';
 import { listen } from './sections/listen.ts';
 import { log } from './sections/log.ts';
 import { origins } from './sections/origins.ts';
+import { rates } from './sections/rates.ts';
 import { route } from './sections/route.ts';
 import { timeouts } from './sections/timeouts.ts';
 import { upstream } from './sections/upstream.ts';
@@ -33,6 +34,7 @@ export const schema = z.strictObject({
   inspect,
   info,
   limits,
+  rates,
   timeouts,
   drain,
   captures,

@@ -92,6 +92,18 @@ export function count(least: number, most: number, ...words: Word[]): ValueParse
   });
 }
 
+/** `200/s` or `1MiB/s`: what `amount` reads, a second. `off` is 0. */
+export function perSecond(amount: ValueParser<number | undefined>, example: string): ValueParser<number> {
+  const expected = `off or ${amount.expected.replace(/, such as .*/, '')} a second, such as ${example}/s`;
+  return parser(expected, (text, refuse) => {
+    if (isOff(text) || text === '0') return right(0);
+    const [, number = ''] = /^(.*)\/s$/.exec(text) ?? [];
+    if (number === '') return refuse('no_rate', 'is not a rate', `${example}/s`);
+    const read = amount.read(number);
+    return read.ok ? right(read.value ?? 0) : read;
+  });
+}
+
 /** One of a few words. Where `off` or `on` is one, no, false, yes and true mean the same. */
 export function choice<const T extends string>(words: readonly T[]): ValueParser<T> {
   const expected = words.length === 2 ? words.join(' or ') : `one of ${words.join(', ')}`;

@@ -49,6 +49,8 @@ export interface Inspection {
   lameDuckInfo(): Buffer | undefined;
   /** For `upstream_closed`: the code that the server's last -ERR asks for. */
   readonly closeCode: number | undefined;
+  /** That the client has published so far. */
+  readonly messagesToUpstream: number;
   readonly lastError: string | undefined;
   readonly hint: string | undefined;
 }

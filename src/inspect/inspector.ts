@@ -142,6 +142,11 @@ export class Inspector implements Inspection, ClientReader, ServerReader {
     return this.#facts.closeCode;
   }
 
+  get messagesToUpstream(): number {
+    const { counts } = this.up;
+    return (counts[VERB.PUB] ?? 0) + (counts[VERB.HPUB] ?? 0);
+  }
+
   get lastError(): string | undefined {
     return this.#facts.lastError?.text;
   }

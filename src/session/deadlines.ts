@@ -2,6 +2,7 @@ import type { CloseReason } from '../close-reason.ts';
 import { type TimerWheel, WheelEntry } from '../timer-wheel.ts';
 import { Liveness, type LivenessLimits } from './liveness.ts';
 import type { Pipe } from './pipe.ts';
+import type { Throttle } from './throttle.ts';
 import { type Waiting, Waits, type WaitsParts } from './waits.ts';
 
 /** When the upstream is silent for this long, TCP keepalive checks whether it is still there. */
@@ -27,6 +28,8 @@ export class Deadlines extends WheelEntry {
   readonly #liveness: Liveness;
   /** Made when bytes wait for a side for the first time. */
   #waits: Waits | undefined;
+  /** undefined: the session has no rates. */
+  throttle: Throttle | undefined;
   /** 0: the session is open. */
   endMs = 0;
   #isStopped = false;
@@ -61,7 +64,11 @@ export class Deadlines extends WheelEntry {
     const dueMs = this.#isOpen
       ? this.#liveness.dueAtMs(nowMs, this.#pipe.client.assemblingSinceMs)
       : this.endMs;
-    const nextMs = Math.min(dueMs, this.#waits?.lookAtMs ?? Number.POSITIVE_INFINITY);
+    const nextMs = Math.min(
+      dueMs,
+      this.#waits?.lookAtMs ?? Number.POSITIVE_INFINITY,
+      (this.#isOpen ? this.throttle?.dueAtMs : undefined) ?? Number.POSITIVE_INFINITY,
+    );
     wheel.schedule(this, Math.max(0, nextMs - nowMs));
   }
 
@@ -104,6 +111,7 @@ export class Deadlines extends WheelEntry {
       const { nowMs } = this.#parts.wheel;
       const waits = this.#waits;
       if (waits !== undefined && nowMs >= waits.lookAtMs) waits.look();
+      if (this.#isOpen) this.throttle?.look();
       if (this.#isOpen) this.#checkLiveness(nowMs);
       else if (nowMs >= this.endMs) return this.#owner.onEndOverdue();
     } catch (error) {
@@ -113,7 +121,7 @@ export class Deadlines extends WheelEntry {
   }
 
   #checkLiveness(nowMs: number): void {
-    const isReading = this.#pipe.upstreamStalledSinceMs === undefined;
+    const isReading = this.#pipe.isReadingClient;
     const { assemblingSinceMs } = this.#pipe.client;
     const expired = this.#liveness.expiredReason(nowMs, { isReading, assemblingSinceMs });
     if (expired !== undefined) this.#owner.end(expired);

@@ -5,6 +5,7 @@ import type { SessionSides } from '../inspect/inspection.ts';
 import type { Direction } from '../nats/operations.ts';
 import type { ByteSocket } from '../websocket/byte-socket.ts';
 import type { Reader, ReadTurns } from './read-turns.ts';
+import type { Side } from './waits.ts';
 
 /**
  * Payload bytes and pauses of all sessions together. These are plain numbers, read at scrape time, because a metrics
@@ -78,6 +79,9 @@ export class Pipe implements SessionSides, Reader {
   #heldForClient = 0;
   #open = true;
   #openToUpstream = true;
+  /** The side must not be read for now, whatever the other one takes. */
+  #clientDelayed = false;
+  #upstreamDelayed = false;
 
   constructor(client: ByteSocket, upstream: Socket, parts: PipeParts, owner: PipeOwner) {
     this.client = client;
@@ -88,9 +92,45 @@ export class Pipe implements SessionSides, Reader {
 
   /** Its turn has come: both sides are read on, unless bytes wait for the other. */
   readOn(): void {
-    if (!this.#open) return;
-    if (this.upstreamStalledSinceMs === undefined) this.client.resume();
-    if (this.clientStalledSinceMs === undefined) this.upstream.socket.resume();
+    this.#readClient();
+    this.readUpstream();
+  }
+
+  #readClient(): void {
+    if (this.#open && this.isReadingClient) this.client.resume();
+  }
+
+  /** If the client takes it. */
+  readUpstream(): void {
+    if (this.#open && this.clientTakes && !this.#upstreamDelayed) this.upstream.socket.resume();
+  }
+
+  get isReadingClient(): boolean {
+    return this.upstreamStalledSinceMs === undefined && !this.#clientDelayed;
+  }
+
+  /** Nothing more is read from the side, until `endDelay`. */
+  delay(side: Side): void {
+    this.#setDelayed(side, true);
+    if (side === 'client') this.client.pause();
+    else this.upstream.socket.pause();
+  }
+
+  endDelay(side: Side): void {
+    this.#setDelayed(side, false);
+    this.readOn();
+  }
+
+  /** Reads a delayed side, until `delay` is called again. */
+  peek(side: Side): void {
+    this.#setDelayed(side, false);
+    this.readOn();
+    this.#setDelayed(side, true);
+  }
+
+  #setDelayed(side: Side, isDelayed: boolean): void {
+    if (side === 'client') this.#clientDelayed = isDelayed;
+    else this.#upstreamDelayed = isDelayed;
   }
 
   /** From the client. The chunk goes back to the pool when the kernel has it. */
@@ -144,7 +184,7 @@ export class Pipe implements SessionSides, Reader {
     if (this.upstreamStalledSinceMs === undefined) return;
     this.upstreamStalledSinceMs = undefined;
     this.#parts.traffic.clientsPausedNow--;
-    if (this.#open) this.client.resume();
+    this.#readClient();
     this.#owner.onFlow('to_upstream');
   }
 
@@ -194,7 +234,7 @@ export class Pipe implements SessionSides, Reader {
     if (this.clientStalledSinceMs === undefined) return;
     this.clientStalledSinceMs = undefined;
     this.#parts.traffic.upstreamsPausedNow--;
-    if (this.#open) this.upstream.socket.resume();
+    this.readUpstream();
     this.#owner.onFlow('to_client');
   }
 

@@ -2,6 +2,7 @@
 import type { Socket } from 'node:net';
 import type { BufferPool } from '../bytes/buffer-pool.ts';
 import type { CloseReason } from '../close-reason.ts';
+import type { RateLimit } from '../config/config.ts';
 import type { HandshakeMarks } from '../handshake-steps.ts';
 import type { TimerWheel } from '../timer-wheel.ts';
 import type { LivenessLimits } from './liveness.ts';
@@ -62,6 +63,10 @@ export type SessionObserver = {
   /** A fault of the gateway. The session ends as internal_error, the others go on. */
   onFault(error: unknown): void;
   onPingAnswered(seconds: number): void;
+  /** A limit of `rates` was exceeded: this is what follows. */
+  onRateLimited(limit: RateLimit, action: 'delay' | 'close'): void;
+  /** A delay is over, after this many seconds. */
+  onDelayed(limit: RateLimit, seconds: number): void;
   /** Exactly once, when both sockets are gone and nothing of the session is left. */
   onEnded(session: EndedSession): void;
 };
@@ -78,4 +83,6 @@ export type EndedSession = {
   readonly serverError: string | undefined;
   /** What to change on the server, where inspection knows it. */
   readonly hint: string | undefined;
+  /** The limit of `rates` that ended the session. */
+  readonly rateLimit?: RateLimit | undefined;
 };

@@ -1,14 +1,17 @@
 import type { Socket } from 'node:net';
 import { own, type SocketOwner, type SocketWriter } from '../bytes/socket-writer.ts';
 import type { CloseReason } from '../close-reason.ts';
+import type { RateLimit } from '../config/config.ts';
 import type { Inspection } from '../inspect/inspection.ts';
 import type { Direction } from '../nats/operations.ts';
+import type { SessionRates } from '../rates/session-rates.ts';
 import type { ByteSocket, ByteSocketOwner, ClientEnd } from '../websocket/byte-socket.ts';
 import { Deadlines, type DeadlinesOwner } from './deadlines.ts';
 import { Ending } from './ending.ts';
 import type { Holder } from './overload.ts';
 import { Pipe, type PipeOwner } from './pipe.ts';
 import type { SessionFacts, SessionParts, UpstreamSide } from './session-contract.ts';
+import { Throttle, type ThrottleOwner } from './throttle.ts';
 import type { Side } from './waits.ts';
 
 /**
@@ -20,13 +23,17 @@ import type { Side } from './waits.ts';
  *
  * The first event decides the reason. What follows is a consequence, and does not change it.
  */
-export class Session implements ByteSocketOwner, SocketOwner, PipeOwner, DeadlinesOwner, Holder {
+export class Session
+  implements ByteSocketOwner, SocketOwner, PipeOwner, DeadlinesOwner, ThrottleOwner, Holder
+{
   readonly facts: SessionFacts;
   readonly startedAtMs = performance.now();
   readonly inspection: Inspection | undefined;
   readonly #pipe: Pipe;
   readonly #deadlines: Deadlines;
   readonly #parts: SessionParts;
+  /** undefined: the session may be as fast as it can. */
+  readonly #throttle: Throttle | undefined;
   #clientOpen = true;
   #upstreamOpen = true;
   /** undefined: the session is open. */
@@ -38,12 +45,15 @@ export class Session implements ByteSocketOwner, SocketOwner, PipeOwner, Deadlin
     upstream: Socket,
     parts: SessionParts,
     inspection?: Inspection,
+    rates?: SessionRates,
   ) {
     this.facts = facts;
     this.inspection = inspection;
     this.#pipe = new Pipe(client, upstream, parts, this);
     this.#deadlines = new Deadlines(this.#pipe, parts, this, facts.loginEndsAtMs);
     this.#parts = parts;
+    this.#throttle = rates && new Throttle(rates, this.#pipe, parts.wheel, this);
+    this.#deadlines.throttle = this.#throttle;
     inspection?.start(this.#pipe);
   }
 
@@ -62,7 +72,7 @@ export class Session implements ByteSocketOwner, SocketOwner, PipeOwner, Deadlin
     this.#endAsInspected();
     if (rest.length > 0) this.onUpstreamBytes(rest);
     if (upstream.destroyed) this.socketClosed();
-    else if (this.#pipe.clientTakes) upstream.resume();
+    else this.#pipe.readUpstream();
     this.#deadlines.reschedule();
   }
 
@@ -89,15 +99,23 @@ export class Session implements ByteSocketOwner, SocketOwner, PipeOwner, Deadlin
     return { client: this.#client.bufferedBytes, upstream: this.#pipe.upstream.socket.writableLength };
   }
 
+  /** The limit of `rates` for which it is not read from now, and for how long already. */
+  get delay(): Throttle['delay'] {
+    return this.#throttle?.delay;
+  }
+
   // From the client: ByteSocketOwner
 
   onBytes(chunk: Buffer): void {
     try {
+      // Afterwards the chunk may be somebody else's.
+      const { length } = chunk;
       if (this.inspection === undefined) this.#pipe.writeToUpstream(chunk);
       else {
         this.inspection.toUpstream(chunk);
         this.#endAsInspected();
       }
+      this.#throttle?.readClient(length, this.inspection?.messagesToUpstream ?? 0);
     } catch (error) {
       this.onFault(error);
     }
@@ -143,12 +161,14 @@ export class Session implements ByteSocketOwner, SocketOwner, PipeOwner, Deadlin
       const { inspection } = this;
       if (inspection === undefined) {
         this.#pipe.writeToClient(chunk);
+        this.#throttle?.readUpstream(chunk.length);
         return;
       }
       if (this.#ending?.isClosing === true) return;
       inspection.toClient(chunk);
       if (!inspection.isWaiting) this.#ending?.stopAwaiting();
       this.#endAsInspected();
+      this.#throttle?.readUpstream(chunk.length);
     } catch (error) {
       this.onFault(error);
     }
@@ -238,6 +258,20 @@ export class Session implements ByteSocketOwner, SocketOwner, PipeOwner, Deadlin
     pipe.forgetHeld();
   }
 
+  // Faster than its rates: ThrottleOwner
+
+  onThrottle(): void {
+    this.#deadlines.reschedule();
+  }
+
+  onRateLimited(limit: RateLimit, action: 'delay' | 'close'): void {
+    this.#parts.observer.onRateLimited(limit, action);
+  }
+
+  onDelayed(limit: RateLimit, seconds: number): void {
+    this.#parts.observer.onDelayed(limit, seconds);
+  }
+
   // The login
 
   /** Milliseconds since the epoch: the login ends then; undefined: never. */
@@ -280,6 +314,7 @@ export class Session implements ByteSocketOwner, SocketOwner, PipeOwner, Deadlin
       limits: this.#parts.limits,
     });
     this.#ending = ending;
+    this.#throttle?.stop();
     ending.begin(this.#clientOpen && this.#upstreamOpen);
     return ending;
   }
@@ -324,6 +359,7 @@ export class Session implements ByteSocketOwner, SocketOwner, PipeOwner, Deadlin
       bytesToClient: this.#pipe.bytesToClient,
       serverError: this.inspection?.lastError,
       hint: this.inspection?.hint,
+      rateLimit: this.#throttle?.endedBy,
     });
   }
 }

@@ -2,7 +2,7 @@ import { stepsMs } from '../handshake-steps.ts';
 import { foreignText } from '../log.ts';
 import type { Session } from '../session/session.ts';
 import type { SessionFacts } from '../session/session-contract.ts';
-import { withoutNames } from '../session-log.ts';
+import { limitName, withoutNames } from '../session-log.ts';
 import type { Ended } from './ended-sessions.ts';
 import { isoTime } from './iso-time.ts';
 
@@ -21,6 +21,7 @@ export function openRow(session: Session) {
     loginEndsAt: isoTime(session.loginEndsAtMs),
     bytes: { toUpstream: session.bytesToUpstream, toClient: session.bytesToClient },
     buffered: { toUpstream: bufferedBytes.upstream, toClient: bufferedBytes.client },
+    rateLimited: delayOf(session),
     ending: session.reason,
   };
 }
@@ -38,10 +39,14 @@ export function endedRow({ session, endedAtMs }: Ended) {
     bytes: { toUpstream: bytesToUpstream, toClient: bytesToClient },
     reason,
     code,
+    limit: session.rateLimit && limitName(session.rateLimit),
     serverError: serverError === undefined ? undefined : foreignText(withoutNames(serverError)),
     hint,
   };
 }
+
+/** The limit for which it is not read from now, and since when; undefined: it is read. */
+const delayOf = ({ delay }: Session) => delay && { limit: limitName(delay.limit), seconds: delay.seconds };
 
 const whoOf = ({
   clientAddress,

@@ -99,6 +99,8 @@ async function session(upstream: FakeUpstream): Promise<{
     observer: {
       onFault: (error) => faults.push(error),
       onPingAnswered: (seconds) => answered.push(seconds),
+      onRateLimited: () => {},
+      onDelayed: () => {},
       onEnded: resolve,
     },
   });

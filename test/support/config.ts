@@ -1,7 +1,7 @@
 import type { Config, EngineName } from '../../src/config/config.ts';
 
-type Parts = Omit<Config, 'auth'>;
-export type ConfigOverrides = Pick<Config, 'auth'> & {
+type Parts = Omit<Config, 'auth' | 'rates'>;
+export type ConfigOverrides = Pick<Config, 'auth' | 'rates'> & {
   readonly [Part in keyof Parts]?: Parts[Part] extends string | readonly unknown[]
     ? Parts[Part]
     : Partial<Parts[Part]>;
@@ -96,6 +96,7 @@ export function testConfig(upstreamPort: number, overrides: ConfigOverrides = {}
       ...overrides.captures,
     },
     log: { level: 'debug', format: 'json', ...overrides.log },
+    ...(overrides.rates === undefined ? {} : { rates: overrides.rates }),
     routes: overrides.routes ?? [],
   };
 }

@@ -25,7 +25,12 @@ const REASON = word(...Object.keys(CLOSE_REASONS));
 const WHO = { id: COUNT, startedAt: TIME, seconds: NUMBER, client: TEXT, route: TEXT, upstream: TEXT };
 const MORE = { origin: TEXT, user: TEXT, tenant: TEXT, role: TEXT, natsClientId: COUNT };
 const OPEN = { ...WHO, state: word('open'), bytes: bothWays(COUNT), buffered: bothWays(COUNT) };
-const MORE_OPEN = { ...MORE, loginEndsAt: TIME, ending: REASON };
+const MORE_OPEN = {
+  ...MORE,
+  loginEndsAt: TIME,
+  rateLimited: object({ limit: TEXT, seconds: NUMBER }),
+  ending: REASON,
+};
 const ENDED = {
   ...WHO,
   state: word('ended'),
@@ -34,7 +39,7 @@ const ENDED = {
   reason: REASON,
   code: COUNT,
 };
-const MORE_ENDED = { ...MORE, serverError: TEXT, hint: TEXT };
+const MORE_ENDED = { ...MORE, limit: TEXT, serverError: TEXT, hint: TEXT };
 
 const STOPPED = object({ problem: TEXT, offset: COUNT, expected: TEXT, found: TEXT });
 

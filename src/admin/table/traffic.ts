@@ -47,6 +47,30 @@ export const TRAFFIC_METRICS: readonly Metric[] = [
     samples: ({ traffic }) => by('side', { client: traffic.clientPauses, upstream: traffic.upstreamPauses }),
   },
   {
+    name: 'natsgate_rate_limited_total',
+    kind: 'counter',
+    help: 'Times that a limit of rates was exceeded, by what followed.',
+    labels: ['scope', 'kind', 'action'],
+    samples: ({ counters }) =>
+      Object.entries(counters.rateLimits).flatMap(([scope, kinds]) =>
+        Object.entries(kinds).flatMap(([kind, actions]) => by('action', actions, { scope, kind })),
+      ),
+  },
+  {
+    name: 'natsgate_rate_delay_seconds_total',
+    kind: 'counter',
+    help: 'How long sessions were not read from because of a limit of rates; delays that are over.',
+    labels: ['scope'],
+    samples: ({ counters }) => by('scope', counters.delaySeconds),
+  },
+  {
+    name: 'natsgate_rate_delayed_sessions',
+    kind: 'gauge',
+    help: 'Sessions not read from now because of a limit of rates.',
+    labels: [],
+    samples: ({ delayed }) => one(delayed),
+  },
+  {
     name: 'natsgate_buffered_bytes',
     kind: 'gauge',
     help: 'Bytes waiting in the process to be written to this side.',

@@ -4,6 +4,7 @@ import { publicAddress } from '../urls.ts';
 import { choice } from '../values.ts';
 import type { Check } from './check.ts';
 import { type ConnectValues, changesConnect } from './connect.ts';
+import { countsMessages, type RatesValues } from './rates.ts';
 
 /** What of INFO may be kept from clients. */
 const HIDEABLE_FIELDS = ['host', 'port', 'cluster', 'server_name', 'git_commit', 'go', 'ip'] as const;
@@ -39,6 +40,7 @@ export type Inspected = {
   readonly inspect: ValuesOf<typeof inspect>;
   readonly info: Info;
   readonly connect: ConnectValues;
+  readonly rates: RatesValues;
   readonly auth?:
     | {
         readonly expiry: { readonly end: 'on' | 'off' };
@@ -70,11 +72,12 @@ const announces = ({ auth }: Inspected): boolean =>
   auth?.expiry.end === 'on' || (auth?.webhook?.recheck ?? 0) > 0;
 
 /** The keys that need `enforce`. INFO of a server that speaks TLS with us would tell clients of that TLS. */
-function needsOf({ info, connect, upstream }: Inspected) {
+function needsOf({ info, connect, rates, upstream }: Inspected) {
   const rewrites = connectUrlsOf(info.connectUrls) !== 'keep' || info.hide.length > 0;
   return [
     { key: 'upstream.proxySeedFile', what: 'sign CONNECT', is: upstream.proxySeedFile !== undefined },
     { key: 'connect', what: 'write CONNECT', is: changesConnect(connect) },
+    { key: 'rates', what: 'count messages', is: countsMessages(rates) },
     { key: 'info', what: 'rewrite INFO', is: rewrites },
     { key: 'upstream.tls.mode', what: 'rewrite INFO', is: upstream.tls.mode !== 'off' },
   ].filter(({ is }) => is);
@@ -112,7 +115,10 @@ function checkLevel(values: Inspected, { problem }: Check): void {
 }
 
 /** Keys about NATS mean nothing for bytes that are not read. */
-function checkOpaque({ inspect: level, connect, upstream }: Inspected, { problem, isWritten }: Check): void {
+function checkOpaque(
+  { inspect: level, connect, rates, upstream }: Inspected,
+  { problem, isWritten }: Check,
+): void {
   if (!upstream.servers.every(({ opaque }) => opaque)) {
     problem(
       'mixed_servers',
@@ -127,6 +133,7 @@ function checkOpaque({ inspect: level, connect, upstream }: Inspected, { problem
     [['info', 'hide'], isWritten(['info', 'hide'])],
     [['upstream', 'proxySeedFile'], upstream.proxySeedFile !== undefined],
     [['connect'], changesConnect(connect)],
+    [['rates'], countsMessages(rates)],
     [['upstream', 'tls', 'mode'], upstream.tls.mode === 'after-info'],
   ];
   const text =

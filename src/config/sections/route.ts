@@ -8,6 +8,7 @@ import { type ConnectConfig, connect } from './connect.ts';
 import { type InfoConfig, type InspectLevel, info, inspect } from './inspect.ts';
 import { type RouteLimits, routeLimits } from './limits.ts';
 import { origins } from './origins.ts';
+import { type RatesConfig, rates } from './rates.ts';
 import { type UpstreamConfig, upstream } from './upstream.ts';
 
 const EXPECTED = 'its keys, at least path or host, such as path: /mqtt';
@@ -31,6 +32,7 @@ export const route = z.strictObject(
     inspect,
     info,
     limits: routeLimits,
+    rates,
   },
   { error: (issue) => (issue.code === 'unrecognized_keys' ? undefined : EXPECTED) },
 );
@@ -52,6 +54,8 @@ export type RouteConfig = Pick<RouteValues, 'host' | 'path' | 'subprotocols' | '
   readonly inspect: InspectLevel;
   readonly info: InfoConfig;
   readonly limits: RouteLimits;
+  /** Absent: clients may be as fast as they can. */
+  readonly rates?: RatesConfig;
 };
 
 /** Host and path as written. A path begins with a slash, so no two routes have the same name. */
