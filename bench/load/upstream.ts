@@ -114,6 +114,10 @@ const methods = {
     for (const socket of sockets) bytes += socket.bytesWritten - socket.writableLength;
     return bytes;
   },
+  /** By the sink, since its mode was set. */
+  received(): number {
+    return received;
+  },
   connections(): number {
     return sockets.size;
   },
