@@ -1,7 +1,6 @@
 // Before all others: from here on signals are heard.
 import './signals.ts';
 
-import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { getHeapStatistics } from 'node:v8';
 import { readMemory } from './cgroup.ts';
@@ -14,6 +13,7 @@ import type { ConfigSource } from './config/load.ts';
 import { duration } from './config/values.ts';
 import { readDescriptorLimit } from './descriptor-limit.ts';
 import type { Gateway } from './gateway.ts';
+import { pageFile, version } from './package-files.ts';
 import { printable } from './printable.ts';
 import { type EndSignals, endAtOnce, endSignals, exitCodeOf } from './signals.ts';
 import type { ProcessReading } from './snapshot.ts';
@@ -28,7 +28,6 @@ import type { ProcessReading } from './snapshot.ts';
  * A command imports what it needs when it runs: a probe and `--version` are quick, and load no gateway.
  */
 const files = new FileReader();
-const MOST_PAGE_BYTES = 1024 * 1024;
 const complain = (line: string): void =>
   void process.stderr.write(`${paint(printable(line), process.stderr)}\n`);
 const say = (line: string): void => void process.stdout.write(`${paint(printable(line), process.stdout)}\n`);
@@ -40,7 +39,7 @@ async function main(args: string[]): Promise<number> {
   const [operand] = operands;
   if (flags.help === true && command !== 'help') return help(command);
   if (flags.version === true || command === 'version') {
-    say(`natsgate ${version()}`);
+    say(`natsgate ${await version(files)}`);
     return 0;
   }
   switch (command) {
@@ -95,7 +94,7 @@ async function runAuth(flags: Flags): Promise<number> {
 async function runCapture(file: string | undefined, { to }: Flags): Promise<number> {
   if (file === undefined) return wrongUsage('capture export wants a file', 'capture');
   const { captureExport } = await import('./cli/capture-export.ts');
-  return captureExport({ file, to, version: version() }, { out: say, err: complain });
+  return captureExport({ file, to, version: await version(files) }, { out: say, err: complain });
 }
 
 async function runCompletion(shell = ''): Promise<number> {
@@ -150,8 +149,8 @@ async function runServe(flags: Flags): Promise<number> {
     fileDescriptorLimit: await readDescriptorLimit(),
     readMemory,
     readProcess,
-    pageFile,
-    version: version(),
+    pageFile: pageFile(files),
+    version: await version(files),
     nodeVersion: process.versions.node,
   });
   const started = await Promise.race([starting, ends.first]);
@@ -201,6 +200,12 @@ async function runDev(): Promise<number> {
     );
     return 1;
   }
+  const about = {
+    readProcess,
+    pageFile: pageFile(files),
+    version: await version(files),
+    nodeVersion: process.versions.node,
+  };
   const interrupted = new AbortController();
   void ends.first.then(() => interrupted.abort());
   try {
@@ -211,7 +216,7 @@ async function runDev(): Promise<number> {
       print: (text) => void process.stdout.write(text),
       colours: process.stdout.isTTY && wantsColour(),
       signal: interrupted.signal,
-      about: { readProcess, pageFile, version: version(), nodeVersion: process.versions.node },
+      about,
     });
     return await untilEnded(
       ends,
@@ -240,19 +245,6 @@ async function untilEnded(
   });
   await Promise.race([end(signal), stopped]);
   return code;
-}
-
-/** Of the status page, whose folder is one above both `src/` and `dist/`, too. */
-async function pageFile(name: string): Promise<Buffer<ArrayBuffer> | undefined> {
-  const path = fileURLToPath(new URL(`../dist/web/status/${name}`, import.meta.url));
-  const file = await files.read(path, MOST_PAGE_BYTES);
-  return file.ok ? Buffer.from(file.bytes) : undefined;
-}
-
-/** From package.json, which lies one folder above both `src/` and `dist/`. */
-function version(): string {
-  const file = fileURLToPath(new URL('../package.json', import.meta.url));
-  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
 }
 
 /** process.exit waits for each thread, also for one that a mount keeps; when another program takes our place, nobody waits. */

@@ -50,8 +50,8 @@ const LAYERS: readonly RegExp[] = [
   /^status\//,
   /^status\.ts$/,
   /^admin\//,
-  /^(open-session|parts|prepare|recorder|runtime|drain|kick|rechecks|session-inspector|start-lines|capture-control|try-handshake|gateway)\.ts$/,
-  /^(cli|dev)\//,
+  /^(open-session|parts|prepare|recorder|runtime|drain|kick|rechecks|session-inspector|start-lines|capture-control|try-handshake|gateway|package-files)\.ts$/,
+  /^((cli|dev)\/|library\.ts$)/,
   /^main\.ts$/,
 ];
 

@@ -110,6 +110,8 @@ test('the published package', { timeout: 240_000 }, async (t) => {
       'package.json',
       'bin/natsgate.js',
       'dist/natsgate.js',
+      'dist/library.js',
+      'dist/library.d.ts',
       'dist/web/demo/index.html',
       'dist/web/demo/demo.js',
       'dist/web/status/index.html',
@@ -147,4 +149,42 @@ test('the published package', { timeout: 240_000 }, async (t) => {
     assert.equal(help.code, 0);
     assert.match(help.stdout, /natsgate dev/);
   });
+
+  await t.test('is a library that starts a gateway: the example of docs/library.md', async () => {
+    const [, example = ''] =
+      /```js\n(.*?)```/s.exec(await readFile(join(installed, 'docs', 'library.md'), 'utf8')) ?? [];
+    const program = example.replace('127.0.0.1:8080', "127.0.0.1:0', admin: '127.0.0.1:0");
+    const file = join(folder.path, 'app.mjs');
+    await writeFile(file, `${program}\nawait gateway.close();\nprocess.exit();\n`);
+    const { code, stdout, stderr } = await run(process.execPath, file);
+    assert.deepEqual([code, stderr], [0, '']);
+    assert.match(stdout, /^browsers connect to ws:\/\/127\.0\.0\.1:\d+$/m);
+    assert.match(stdout, /"message":"stopped"/);
+  });
+
+  await t.test(
+    'has types that a strict program without the types of Node accepts, and a mistake fails',
+    async () => {
+      const compilerOptions = { strict: true, noEmit: true, module: 'nodenext', target: 'es2022', types: [] };
+      await writeFile(
+        join(folder.path, 'tsconfig.json'),
+        JSON.stringify({ compilerOptions, files: ['app.mts'] }),
+      );
+      const program = `import { ConfigurationError, startGateway, type Configuration, type RunningGateway } from 'natsgate';
+      const configuration: Configuration = { origins: ['https://a.example'], upstream: { servers: 'nats://n', order: 'first' } };
+      const gateway: RunningGateway = await startGateway(configuration, { log: { write: (line: string) => line.length } });
+      const port: number = gateway.address.port + gateway.adminAddress.port + gateway.sessions;
+      await gateway.drain();
+      await using other = await startGateway('natsgate.yaml', { env: { PORT: String(port) } });
+      await other.close();
+      export const keys = (error: unknown) => error instanceof ConfigurationError ? error.problems.map(({ key }) => key) : [];\n`;
+      const compile = async (text: string): Promise<Ended> => {
+        await writeFile(join(folder.path, 'app.mts'), text);
+        return run(join(root, 'node_modules', '.bin', 'tsc'), '-p', folder.path);
+      };
+      assert.deepEqual(await compile(program), { code: 0, stdout: '', stderr: '' });
+      const wrong = await compile(program.replace("'first'", "'nearest'"));
+      assert.match(wrong.stdout, /app\.mts\(2,\d+\): error .*Type '"nearest"' is not assignable/s);
+    },
+  );
 });

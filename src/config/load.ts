@@ -24,6 +24,8 @@ import { Written } from './written.ts';
 export type ConfigSource = {
   /** From --config; otherwise NATSGATE_CONFIG names the file, and without either there is none. */
   readonly file?: string;
+  /** A whole configuration, YAML or JSON, in place of a file. */
+  readonly text?: string;
   readonly flags: ConfigFlags;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Groups of the process: a secret that one of them may read is not open to others. */
@@ -66,8 +68,11 @@ async function load(
   report: Report,
 ): Promise<Pick<ValidConfig, 'config' | 'settings'> | undefined> {
   const { groups = [], reader = new FileReader() } = source;
-  const file = source.file ?? setVariable(source.env, 'NATSGATE_CONFIG');
-  const written = file === undefined ? new Written() : await readFile(file, source, reader, report);
+  const { text } = source;
+  const file = text === undefined ? (source.file ?? setVariable(source.env, 'NATSGATE_CONFIG')) : undefined;
+  let written: Written | undefined;
+  if (text !== undefined) written = readDocument('configuration', text, source.env, report);
+  else written = file === undefined ? new Written() : await readFile(file, source, reader, report);
   if (written === undefined) return undefined;
   applyOverrides(written, source.flags, source.env);
   for (const [name, text] of unknownVariables(source.env, written.variables))

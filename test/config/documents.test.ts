@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { configurationTypeText } from '../../scripts/configuration-type.ts';
 import { configJsonSchemaText } from '../../src/config/json-schema.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { load, REQUIRED } from './support.ts';
@@ -55,6 +56,10 @@ const REQUIRED_KEYS = ['origins.allow', 'upstream.servers'];
 
 test('docs/config.schema.json is what scripts/write-schema.ts writes', () => {
   assert.equal(jsonSchemaText, configJsonSchemaText());
+});
+
+test('the type of a configuration is what scripts/write-schema.ts writes', () => {
+  assert.equal(read('src/config/configuration.ts'), configurationTypeText());
 });
 
 test('the JSON Schema has the defaults of the schema, and the keys without are known', async () => {

@@ -1,0 +1,538 @@
+// Written by scripts/write-schema.ts.
+
+/** The keys of the configuration file; docs/configuration.md explains them. */
+export type Configuration = {
+  /** The public side. */
+  readonly listen?: string | number | {
+    /** Where WebSocket clients connect. Default: `"0.0.0.0:8080"`. */
+    readonly address?: string | number;
+    /** TLS on the public address; without it, plain WebSocket. */
+    readonly tls?: {
+      /** Certificate chain in PEM form, the certificate of the server first. */
+      readonly certFile: string;
+      /** Private key of the certificate in PEM form, without passphrase. */
+      readonly keyFile: string;
+      /** When given, clients must present a certificate signed by one of these. */
+      readonly clientCaFile?: string;
+      /** Oldest TLS version that is spoken. Default: `"TLSv1.2"`. */
+      readonly minVersion?: 'TLSv1.2' | 'TLSv1.3';
+    } | null;
+    /** Networks whose X-Forwarded-* headers are believed. Default: `[]`. */
+    readonly trustedProxies?: string | readonly string[] | null;
+    /** Networks whose connections must begin with a PROXY header. Default: `[]`. */
+    readonly proxyProtocol?: string | readonly string[] | null;
+    /** Names under which browsers reach the gateway, for the origin self. Default: `[]`. */
+    readonly hosts?: string | readonly string[] | null;
+    /** Path that says whether the gateway is ready, for load balancers. */
+    readonly health?: string;
+  } | null;
+  /** The private side. */
+  readonly admin?: string | number | {
+    /** Where metrics, health and the API are served. Default: `"127.0.0.1:8081"`. */
+    readonly address?: string | number;
+    /** File with the token for what changes state or shows traffic, outside loopback. */
+    readonly tokenFile?: string;
+    /** Further host names that admin requests may carry in Host. Default: `[]`. */
+    readonly hosts?: string | readonly string[] | null;
+    /** TLS on the admin address; without it, plain HTTP. */
+    readonly tls?: {
+      /** Certificate chain in PEM form, the certificate of the server first. */
+      readonly certFile: string;
+      /** Private key of the certificate in PEM form, without passphrase. */
+      readonly keyFile: string;
+    } | null;
+    /** Whether captures may have payloads, where one is asked for with them. Default: `"off"`. */
+    readonly payloads?: 'on' | 'off' | false | 'false' | 'no' | true | 'true' | 'yes';
+    /** Whether browsers that open the port get the status page. Default: `"on"`. */
+    readonly page?: 'on' | 'off' | false | 'false' | 'no' | true | 'true' | 'yes';
+  } | null;
+  /** Who may connect. */
+  readonly origins: string | readonly string[] | null | {
+    /** Pages that may connect: origins, one-label wildcards, self, localhost, or * in quotes. */
+    readonly allow: string | readonly string[] | null;
+    /** Requests without Origin: programs send none, browsers always do. Default: `"deny"`. */
+    readonly missing?: 'deny' | 'allow';
+    /** Requests with Origin null: sandboxed frames, file and data pages. Default: `"deny"`. */
+    readonly opaque?: 'deny' | 'allow';
+  } | null;
+  /** Where the bytes go. */
+  readonly upstream: string | readonly string[] | null | {
+    /** nats-servers, each for any session: nats://host[:port]. */
+    readonly servers: string | readonly string[] | null;
+    /** Which server gets a new session. Default: `"random"`. */
+    readonly order?: 'random' | 'first' | 'least-sessions';
+    /** Longest wait for one connection. Default: `"1s"`. */
+    readonly connectTimeout?: string;
+    /** Longest wait for all attempts together, up to INFO. Default: `"1.8s"`. */
+    readonly dialTimeout?: string;
+    /** TLS to nats-server. */
+    readonly tls?: {
+      /** TLS to nats-server: never, after its INFO, or before it. Default: `"off"`. */
+      readonly mode?: 'off' | 'after-info' | 'first' | false | 'false' | 'no';
+      /** Authorities that may have signed the certificate of the server. */
+      readonly caFile?: string;
+      /** Certificate chain of the gateway, for servers that ask for one. */
+      readonly certFile?: string;
+      /** Private key of that certificate in PEM form, without passphrase. */
+      readonly keyFile?: string;
+      /** Name in the certificate, where it is not the host of the URL. */
+      readonly serverName?: string;
+      /** Oldest TLS version that is spoken. Default: `"TLSv1.2"`. */
+      readonly minVersion?: 'TLSv1.2' | 'TLSv1.3';
+    } | null;
+    /** Send the client address to nats-server in a PROXY header. Default: `"off"`. */
+    readonly proxyProtocol?: 'off' | 'v1' | 'v2' | false | 'false' | 'no';
+    /** Checks of the monitoring port. */
+    readonly health?: {
+      /** Where to ask for the health of servers: one for all, or one for each. Default: `[]`. */
+      readonly url?: string | readonly string[] | null;
+      /** How often each server is asked, with a jitter of 10 %. Default: `"5s"`. */
+      readonly interval?: string;
+    } | null;
+    /** What /readyz follows. Default: `"process"`. */
+    readonly readiness?: 'process' | 'upstream';
+    /** File with the nkey seed that signs every CONNECT (proxy_sig). */
+    readonly proxySeedFile?: string;
+  } | null;
+  /** What CONNECT says to nats-server in the name of clients. */
+  readonly connect?: {
+    /** Who logs in: each client by itself, or the gateway for it. Default: `"none"`. */
+    readonly kind?: 'none' | 'user' | 'token' | 'jwt' | 'creds' | 'nkey' | 'webhook' | 'mint' | 'sentinel';
+    /** Name of the user, for kind user. */
+    readonly user?: string;
+    /** File with the password of that user. */
+    readonly passwordFile?: string;
+    /** Cookie with the name of the user, for kind user. */
+    readonly userCookie?: string;
+    /** Cookie with the password of the user, for kind user. */
+    readonly passwordCookie?: string;
+    /** File with the token of the server, for kind token. */
+    readonly tokenFile?: string;
+    /** Cookie with the token, for kind token or sentinel. */
+    readonly tokenCookie?: string;
+    /** File with the bearer JWT of a user, for kind sentinel. */
+    readonly sentinelFile?: string;
+    /** Cookie with a user JWT, for kind jwt. */
+    readonly jwtCookie?: string;
+    /** Credentials file with user JWT and seed, for kind creds. */
+    readonly credsFile?: string;
+    /** File with the nkey seed of a user, or of a signing key for kind mint. */
+    readonly seedFile?: string;
+    /** Public key of the account whose users are made, for kind mint. */
+    readonly account?: string;
+    /** Tags of these users by name. */
+    readonly tags?: { readonly [name: string]: string } | null;
+    /** What becomes of credentials that a client writes; auto: keep for kind none, else drop. Default: `"auto"`. */
+    readonly clientCredentials?: 'auto' | 'keep' | 'drop' | 'refuse';
+    /** Template of the name that nats-server shows of a connection. */
+    readonly name?: string;
+    /** Lets a cookie be beside origins.missing: allow. Default: `"off"`. */
+    readonly cookieWithoutOrigin?: 'on' | 'off' | false | 'false' | 'no' | true | 'true' | 'yes';
+    /** Lets a cookie be beside origins with a wildcard. Default: `"off"`. */
+    readonly cookieFromWildcards?: 'on' | 'off' | false | 'false' | 'no' | true | 'true' | 'yes';
+  } | null;
+  /** Who may connect; without it, nobody is asked. */
+  readonly auth?: false | 'off' | 'no' | 'false' | {
+    /** Whether a client without a token is refused. Default: `"on"`. */
+    readonly required?: 'on' | 'off' | false | 'false' | 'no' | true | 'true' | 'yes';
+    /** Where tokens are looked for; the first that is there decides. */
+    readonly from: readonly ({
+      /** Name of the cookie with the token. */
+      readonly cookie?: string;
+      /** authorization: the token after Bearer, for programs. */
+      readonly header?: string;
+      /** natsgate.bearer: an offered subprotocol natsgate.bearer.TOKEN, the token in base64url; never confirmed. */
+      readonly subprotocol?: string;
+      /** Name of the parameter in the URL with the token. */
+      readonly query?: string;
+    })[];
+    /** Whose tokens count. */
+    readonly jwt?: readonly ({
+      /** The claim iss, compared as it is. */
+      readonly issuer: string;
+      /** One of these is in the claim aud; any: not asked. */
+      readonly audience: string | readonly string[] | null;
+      /** Algorithms of signatures that count. Default: `[]`. */
+      readonly algorithms?: string | readonly string[] | null;
+      /** What signatures are verified with. */
+      readonly keys: {
+        /** Where the issuer publishes its keys (JWKS). */
+        readonly url?: string;
+        /** File with a key set (JWKS). */
+        readonly file?: string;
+        /** File with a shared secret of at least 32 bytes. */
+        readonly secretFile?: string;
+        /** How often keys are fetched, with a jitter of 10 %. Default: `"10m"`. */
+        readonly refresh?: string;
+        /** Keys are used so much longer while they cannot be fetched. Default: `"1h"`. */
+        readonly staleFor?: string | number;
+        /** Least time between two fetches, whatever asks for them. Default: `"30s"`. */
+        readonly cooldown?: string;
+        /** Longest wait for the answer. Default: `"2s"`. */
+        readonly timeout?: string;
+      } | null;
+      /** What else a token must say. */
+      readonly require?: {
+        /** The header typ. */
+        readonly typ?: string;
+        /** Claims by path, with the value that each must have. */
+        readonly claims?: { readonly [name: string]: string } | null;
+      } | null;
+      /** By how much clocks may differ. Default: `"30s"`. */
+      readonly clockTolerance?: string | number;
+      /** A token issued longer ago (iat) is too old. Default: `"off"`. */
+      readonly maxAge?: string | number | boolean;
+    })[];
+    /** A service of yours that says who a client is. */
+    readonly webhook?: {
+      /** Where it is asked. */
+      readonly url: string;
+      /** Longest wait for the answer, a place to ask included. Default: `"1s"`. */
+      readonly timeout?: string;
+      /** Headers of the request that it gets. Default: `[]`. */
+      readonly headers?: string | readonly string[] | null;
+      /** File with a secret of at least 32 bytes, which signs each question. */
+      readonly secretFile?: string;
+      /** How long the answer to the same question is remembered. Default: `"10s"`. */
+      readonly cache?: string | number | boolean;
+      /** How many questions are under way at once. Default: `64`. */
+      readonly inFlight?: number | string;
+      /** How often it is asked again about open sessions. Default: `"off"`. */
+      readonly recheck?: string | number | boolean;
+    } | null;
+    /** Which claims say who the client is. */
+    readonly identity?: {
+      /** The user. Default: `"sub"`. */
+      readonly user?: string;
+      /** The organisation of the user. */
+      readonly tenant?: string;
+      /** The groups of the user. */
+      readonly groups?: string;
+    } | null;
+    /** What becomes of sessions whose token has expired. */
+    readonly expiry?: {
+      /** Whether they are ended. Default: `"on"`. */
+      readonly end?: 'on' | 'off' | false | 'false' | 'no' | true | 'true' | 'yes';
+      /** How long after its expiry. Default: `"30s"`. */
+      readonly grace?: string | number;
+    } | null;
+    /** Whether a page may ask by fetch why it would be refused. Default: `"off"`. */
+    readonly explain?: 'on' | 'off' | false | 'false' | 'no' | true | 'true' | 'yes';
+    /** Lets a cookie source be beside origins.missing: allow. Default: `"off"`. */
+    readonly cookieWithoutOrigin?: 'on' | 'off' | false | 'false' | 'no' | true | 'true' | 'yes';
+    /** Lets a cookie source be beside origins with a wildcard. Default: `"off"`. */
+    readonly cookieFromWildcards?: 'on' | 'off' | false | 'false' | 'no' | true | 'true' | 'yes';
+  } | null;
+  /** Who reads and writes frames: our own code, or stock ws. Default: `"cut-through"`. */
+  readonly engine?: 'cut-through' | 'buffered';
+  /** permessage-deflate, at the cost of memory and CPU. */
+  readonly compression?: 'on' | 'off' | false | 'false' | 'no' | true | 'true' | 'yes' | {
+    /** Whether clients that offer permessage-deflate get it. Default: `"off"`. */
+    readonly enabled?: 'on' | 'off' | false | 'false' | 'no' | true | 'true' | 'yes';
+    /** Shorter messages towards clients go uncompressed. Default: `"1KiB"`. */
+    readonly threshold?: string | number;
+    /** Compressed sessions at once; the others are served without. Default: `500`. */
+    readonly sessions?: number | string;
+    /** Messages that are compressed or inflated at once. Default: `4`. */
+    readonly concurrency?: number | string;
+  } | null;
+  /** How much of the NATS protocol is read; auto: what the other keys need. Default: `"auto"`. */
+  readonly inspect?: 'auto' | 'off' | 'observe' | 'enforce' | false | 'false' | 'no';
+  /** What of INFO reaches clients. */
+  readonly info?: {
+    /** Addresses to reconnect to that clients get: keep, drop, or a list of host:port. Default: `"keep"`. */
+    readonly connectUrls?: string | readonly string[] | null;
+    /** Fields of INFO that are kept from clients. Default: `[]`. */
+    readonly hide?: string | readonly string[] | null;
+  } | null;
+  /** Caps; each process has its own. */
+  readonly limits?: {
+    /** Sessions at once; auto: 10000, or what descriptors and memory carry. Default: `"auto"`. */
+    readonly sessions?: number | string;
+    /** Memory of this process; auto: the limit of its container. Default: `"auto"`. */
+    readonly memory?: string | number | boolean;
+    /** Sessions at once from one address (IPv6: one /64). Default: `"off"`. */
+    readonly sessionsPerAddress?: number | string | boolean;
+    /** Handshakes that are not answered yet. Default: `512`. */
+    readonly handshakesInFlight?: number | string;
+    /** Handshakes a second; bursts of twice as many pass. Default: `300`. */
+    readonly handshakesPerSecond?: number | string;
+    /** The same for one address (IPv6: one /64). Default: `"off"`. */
+    readonly handshakesPerSecondPerAddress?: number | string | boolean;
+    /** Sessions at once of one identity (user and tenant); needs auth. Default: `"off"`. */
+    readonly sessionsPerIdentity?: number | string | boolean;
+    /** Handshakes a second of one identity; needs auth. Default: `"off"`. */
+    readonly handshakesPerSecondPerIdentity?: number | string | boolean;
+    /** Header fields of one request together. Default: `"8KiB"`. */
+    readonly headBytes?: string | number;
+    /** Lines of header fields of one request. Default: `64`. */
+    readonly headLines?: number | string;
+    /** Largest WebSocket frame of a client. Default: `"8MiB"`. */
+    readonly frameBytes?: string | number;
+    /** Largest WebSocket frame towards a client. Default: `"65535B"`. */
+    readonly sentFrameBytes?: string | number;
+    /** Longest argument of a control line of a client, where lines are read. Default: `"4KiB"`. */
+    readonly controlLineBytes?: string | number;
+    /** Longest life of a session, with a jitter of 10 %. Default: `"off"`. */
+    readonly sessionAge?: string | number | boolean;
+    /** What /readyz follows; capacity: 503 while no session has room. Default: `"process"`. */
+    readonly readiness?: 'process' | 'capacity';
+  } | null;
+  /** Deadlines. */
+  readonly timeouts?: {
+    /** From the accepted connection to its answer, TLS included. Default: `"5s"`. */
+    readonly handshake?: string;
+    /** Interval of WebSocket pings, with a jitter of 10 %. Default: `"25s"`. */
+    readonly ping?: string;
+    /** A client that sent no byte for this time is gone. Default: `"5m"`. */
+    readonly silence?: string;
+    /** A side that makes no progress for this time, while bytes wait for it, is ended. Default: `"30s"`. */
+    readonly stall?: string;
+    /** Wait for the answer to a close frame. Default: `"2s"`. */
+    readonly close?: string;
+  } | null;
+  /** Shutting down. */
+  readonly drain?: {
+    /** New sessions are still accepted for this time after the signal. Default: `"5s"`. */
+    readonly delay?: string | number;
+    /** The open sessions are then closed over this time. Default: `"30s"`. */
+    readonly timeout?: string | number;
+    /** Longest that delay and timeout together may take. Default: `"off"`. */
+    readonly budget?: string | number | boolean;
+  } | null;
+  /** What operators may record of sessions. */
+  readonly captures?: {
+    /** Captures that wait or run at once. Default: `8`. */
+    readonly concurrent?: number | string;
+    /** Of one capture; then its newest operations overwrite the oldest. Default: `"4MiB"`. */
+    readonly bytes?: string | number;
+    /** Longest time from its start to its end. Default: `"10m"`. */
+    readonly time?: string;
+    /** Of all captures together; of those that have ended the oldest go. Default: `"64MiB"`. */
+    readonly totalBytes?: string | number;
+  } | null;
+  /** The log on standard output. */
+  readonly log?: {
+    /** Least important line that is written. Default: `"info"`. */
+    readonly level?: 'debug' | 'info' | 'warn' | 'error' | 'silent';
+    /** A JSON object in each line, or text for people; auto: text at a terminal. Default: `"auto"`. */
+    readonly format?: 'auto' | 'json' | 'text';
+  } | null;
+  /** Hosts and paths with their own origins, server or limits. Default: `[]`. */
+  readonly routes?: readonly ({
+    /** Name in Host that requests for this route carry; without it, any. */
+    readonly host?: string;
+    /** Path that requests for this route have, compared as it is. Default: `"/"`. */
+    readonly path?: string;
+    /** Subprotocols that are spoken here; the first that a client offers is confirmed. Default: `[]`. */
+    readonly subprotocols?: string | readonly string[] | null;
+    /** Who may connect. */
+    readonly origins?: string | readonly string[] | null | {
+      /** Pages that may connect: origins, one-label wildcards, self, localhost, or * in quotes. */
+      readonly allow?: string | readonly string[] | null;
+      /** Requests without Origin: programs send none, browsers always do. */
+      readonly missing?: 'deny' | 'allow';
+      /** Requests with Origin null: sandboxed frames, file and data pages. */
+      readonly opaque?: 'deny' | 'allow';
+    } | null;
+    /** Where the bytes go. */
+    readonly upstream?: string | readonly string[] | null | {
+      /** nats-servers, each for any session: nats://host[:port]. */
+      readonly servers?: string | readonly string[] | null;
+      /** Which server gets a new session. */
+      readonly order?: 'random' | 'first' | 'least-sessions';
+      /** Longest wait for one connection. */
+      readonly connectTimeout?: string;
+      /** Longest wait for all attempts together, up to INFO. */
+      readonly dialTimeout?: string;
+      /** TLS to nats-server. */
+      readonly tls?: {
+        /** TLS to nats-server: never, after its INFO, or before it. */
+        readonly mode?: 'off' | 'after-info' | 'first' | false | 'false' | 'no';
+        /** Authorities that may have signed the certificate of the server. */
+        readonly caFile?: string;
+        /** Certificate chain of the gateway, for servers that ask for one. */
+        readonly certFile?: string;
+        /** Private key of that certificate in PEM form, without passphrase. */
+        readonly keyFile?: string;
+        /** Name in the certificate, where it is not the host of the URL. */
+        readonly serverName?: string;
+        /** Oldest TLS version that is spoken. */
+        readonly minVersion?: 'TLSv1.2' | 'TLSv1.3';
+      } | null;
+      /** Send the client address to nats-server in a PROXY header. */
+      readonly proxyProtocol?: 'off' | 'v1' | 'v2' | false | 'false' | 'no';
+      /** Checks of the monitoring port. */
+      readonly health?: {
+        /** Where to ask for the health of servers: one for all, or one for each. */
+        readonly url?: string | readonly string[] | null;
+        /** How often each server is asked, with a jitter of 10 %. */
+        readonly interval?: string;
+      } | null;
+      /** What /readyz follows. */
+      readonly readiness?: 'process' | 'upstream';
+      /** File with the nkey seed that signs every CONNECT (proxy_sig). */
+      readonly proxySeedFile?: string;
+    } | null;
+    /** What CONNECT says to nats-server in the name of clients. */
+    readonly connect?: {
+      /** Who logs in: each client by itself, or the gateway for it. */
+      readonly kind?: 'none' | 'user' | 'token' | 'jwt' | 'creds' | 'nkey' | 'webhook' | 'mint' | 'sentinel';
+      /** Name of the user, for kind user. */
+      readonly user?: string;
+      /** File with the password of that user. */
+      readonly passwordFile?: string;
+      /** Cookie with the name of the user, for kind user. */
+      readonly userCookie?: string;
+      /** Cookie with the password of the user, for kind user. */
+      readonly passwordCookie?: string;
+      /** File with the token of the server, for kind token. */
+      readonly tokenFile?: string;
+      /** Cookie with the token, for kind token or sentinel. */
+      readonly tokenCookie?: string;
+      /** File with the bearer JWT of a user, for kind sentinel. */
+      readonly sentinelFile?: string;
+      /** Cookie with a user JWT, for kind jwt. */
+      readonly jwtCookie?: string;
+      /** Credentials file with user JWT and seed, for kind creds. */
+      readonly credsFile?: string;
+      /** File with the nkey seed of a user, or of a signing key for kind mint. */
+      readonly seedFile?: string;
+      /** Public key of the account whose users are made, for kind mint. */
+      readonly account?: string;
+      /** Tags of these users by name. */
+      readonly tags?: { readonly [name: string]: string } | null;
+      /** What becomes of credentials that a client writes; auto: keep for kind none, else drop. */
+      readonly clientCredentials?: 'auto' | 'keep' | 'drop' | 'refuse';
+      /** Template of the name that nats-server shows of a connection. */
+      readonly name?: string;
+      /** Lets a cookie be beside origins.missing: allow. */
+      readonly cookieWithoutOrigin?: 'on' | 'off' | false | 'false' | 'no' | true | 'true' | 'yes';
+      /** Lets a cookie be beside origins with a wildcard. */
+      readonly cookieFromWildcards?: 'on' | 'off' | false | 'false' | 'no' | true | 'true' | 'yes';
+    } | null;
+    /** Who may connect; without it, nobody is asked. */
+    readonly auth?: false | 'off' | 'no' | 'false' | {
+      /** Whether a client without a token is refused. */
+      readonly required?: 'on' | 'off' | false | 'false' | 'no' | true | 'true' | 'yes';
+      /** Where tokens are looked for; the first that is there decides. */
+      readonly from?: readonly ({
+        /** Name of the cookie with the token. */
+        readonly cookie?: string;
+        /** authorization: the token after Bearer, for programs. */
+        readonly header?: string;
+        /** natsgate.bearer: an offered subprotocol natsgate.bearer.TOKEN, the token in base64url; never confirmed. */
+        readonly subprotocol?: string;
+        /** Name of the parameter in the URL with the token. */
+        readonly query?: string;
+      })[];
+      /** Whose tokens count. */
+      readonly jwt?: readonly ({
+        /** The claim iss, compared as it is. */
+        readonly issuer?: string;
+        /** One of these is in the claim aud; any: not asked. */
+        readonly audience?: string | readonly string[] | null;
+        /** Algorithms of signatures that count. */
+        readonly algorithms?: string | readonly string[] | null;
+        /** What signatures are verified with. */
+        readonly keys?: {
+          /** Where the issuer publishes its keys (JWKS). */
+          readonly url?: string;
+          /** File with a key set (JWKS). */
+          readonly file?: string;
+          /** File with a shared secret of at least 32 bytes. */
+          readonly secretFile?: string;
+          /** How often keys are fetched, with a jitter of 10 %. */
+          readonly refresh?: string;
+          /** Keys are used so much longer while they cannot be fetched. */
+          readonly staleFor?: string | number;
+          /** Least time between two fetches, whatever asks for them. */
+          readonly cooldown?: string;
+          /** Longest wait for the answer. */
+          readonly timeout?: string;
+        } | null;
+        /** What else a token must say. */
+        readonly require?: {
+          /** The header typ. */
+          readonly typ?: string;
+          /** Claims by path, with the value that each must have. */
+          readonly claims?: { readonly [name: string]: string } | null;
+        } | null;
+        /** By how much clocks may differ. */
+        readonly clockTolerance?: string | number;
+        /** A token issued longer ago (iat) is too old. */
+        readonly maxAge?: string | number | boolean;
+      })[];
+      /** A service of yours that says who a client is. */
+      readonly webhook?: {
+        /** Where it is asked. */
+        readonly url?: string;
+        /** Longest wait for the answer, a place to ask included. */
+        readonly timeout?: string;
+        /** Headers of the request that it gets. */
+        readonly headers?: string | readonly string[] | null;
+        /** File with a secret of at least 32 bytes, which signs each question. */
+        readonly secretFile?: string;
+        /** How long the answer to the same question is remembered. */
+        readonly cache?: string | number | boolean;
+        /** How many questions are under way at once. */
+        readonly inFlight?: number | string;
+        /** How often it is asked again about open sessions. */
+        readonly recheck?: string | number | boolean;
+      } | null;
+      /** Which claims say who the client is. */
+      readonly identity?: {
+        /** The user. */
+        readonly user?: string;
+        /** The organisation of the user. */
+        readonly tenant?: string;
+        /** The groups of the user. */
+        readonly groups?: string;
+      } | null;
+      /** What becomes of sessions whose token has expired. */
+      readonly expiry?: {
+        /** Whether they are ended. */
+        readonly end?: 'on' | 'off' | false | 'false' | 'no' | true | 'true' | 'yes';
+        /** How long after its expiry. */
+        readonly grace?: string | number;
+      } | null;
+      /** Whether a page may ask by fetch why it would be refused. */
+      readonly explain?: 'on' | 'off' | false | 'false' | 'no' | true | 'true' | 'yes';
+      /** Lets a cookie source be beside origins.missing: allow. */
+      readonly cookieWithoutOrigin?: 'on' | 'off' | false | 'false' | 'no' | true | 'true' | 'yes';
+      /** Lets a cookie source be beside origins with a wildcard. */
+      readonly cookieFromWildcards?: 'on' | 'off' | false | 'false' | 'no' | true | 'true' | 'yes';
+    } | null;
+    /** As at the top; sessions counts those of this route. */
+    readonly compression?: 'on' | 'off' | false | 'false' | 'no' | true | 'true' | 'yes' | {
+      /** Whether clients that offer permessage-deflate get it. */
+      readonly enabled?: 'on' | 'off' | false | 'false' | 'no' | true | 'true' | 'yes';
+      /** Shorter messages towards clients go uncompressed. */
+      readonly threshold?: string | number;
+      /** Compressed sessions at once; the others are served without. */
+      readonly sessions?: number | string;
+    } | null;
+    /** How much of the NATS protocol is read; auto: what the other keys need. */
+    readonly inspect?: 'auto' | 'off' | 'observe' | 'enforce' | false | 'false' | 'no';
+    /** What of INFO reaches clients. */
+    readonly info?: {
+      /** Addresses to reconnect to that clients get: keep, drop, or a list of host:port. */
+      readonly connectUrls?: string | readonly string[] | null;
+      /** Fields of INFO that are kept from clients. */
+      readonly hide?: string | readonly string[] | null;
+    } | null;
+    /** Caps of this route. */
+    readonly limits?: {
+      /** Sessions of this route at once, within limits.sessions at the top. */
+      readonly sessions?: number | string | boolean;
+      /** Largest WebSocket frame of a client. */
+      readonly frameBytes?: string | number;
+      /** Largest WebSocket frame towards a client. */
+      readonly sentFrameBytes?: string | number;
+      /** Longest argument of a control line of a client, where lines are read. */
+      readonly controlLineBytes?: string | number;
+      /** Longest life of a session, with a jitter of 10 %. */
+      readonly sessionAge?: string | number | boolean;
+    } | null;
+  })[] | null;
+};
