@@ -22,7 +22,8 @@ import type { ProcessReading } from './snapshot.ts';
  * The process edge: arguments, environment and exit codes; with signals.ts nothing else touches `process`.
  *
  * Signals: SIGHUP reloads; SIGTERM, SIGINT, SIGQUIT and SIGUSR2 drain; SIGUSR1 does nothing.
- * Exit codes: 0 done, or drained on a signal · 1 could not start, a check or probe failed · 2 wrong usage ·
+ * Exit codes: 0 done, or drained on a signal · 1 could not start, a check or probe failed · 2 wrong usage, or a replay
+ * that cannot be ·
  * 70 a fault inside the gateway · 128 + signal when a second signal cut the drain short.
  *
  * A command imports what it needs when it runs: a probe and `--version` are quick, and load no gateway.
@@ -54,6 +55,8 @@ async function main(args: string[]): Promise<number> {
       return runAuth(flags);
     case 'capture':
       return runCapture(operands[1], flags);
+    case 'replay':
+      return runReplay(operand, flags);
     case 'completion':
       return runCompletion(operand);
     case 'dev':
@@ -101,6 +104,15 @@ async function runCompletion(shell = ''): Promise<number> {
   const { completion } = await import('./cli/completion.ts');
   process.stdout.write(completion(shell));
   return 0;
+}
+
+async function runReplay(file: string | undefined, flags: Flags): Promise<number> {
+  const { to, speed, as, ca, yes = false, 'allow-admin': allowAdmin = false } = flags;
+  if (file === undefined) return wrongUsage('replay wants a file', 'replay');
+  if (to === undefined) return wrongUsage('replay wants --to, such as --to nats://127.0.0.1:4222', 'replay');
+  const { replayFile } = await import('./cli/replay.ts');
+  const options = { file, to, speed, creds: as, ca, yes, allowAdmin };
+  return replayFile(options, { out: say, err: complain }, files);
 }
 
 const sourceOf = (flags: Flags): ConfigSource => ({

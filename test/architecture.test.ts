@@ -46,6 +46,7 @@ const LAYERS: readonly RegExp[] = [
   /^inspect\//,
   /^session\//,
   /^capture\//,
+  /^replay\//,
   /^(counters|snapshot|session-log)\.ts$/,
   /^status\//,
   /^status\.ts$/,

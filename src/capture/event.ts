@@ -57,7 +57,7 @@ export function withoutSecrets(argument: Buffer): string {
 /** Who knows an inbox can answer in place of somebody else. The end of each token is what differs. */
 const withShortInboxes = (text: string): string =>
   text.includes(INBOX) ? text.replaceAll(INBOXES, shortInbox) : text;
-const shortInbox = (inbox: string): string =>
+export const shortInbox = (inbox: string): string =>
   inbox
     .split('.')
     .map((token) => token.slice(-INBOX_CHARACTERS))

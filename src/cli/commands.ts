@@ -70,7 +70,15 @@ export const OPTIONS = {
     value: 'NAME',
     says: 'route that the client would use; without it, the keys at the top',
   },
-  to: { type: 'string', value: 'FILE', says: 'file to write; default: the name of FILE with .pcapng' },
+  to: { type: 'string', value: 'TARGET', says: 'file to write; default: the name of FILE with .pcapng' },
+  speed: { type: 'string', value: 'N', says: 'times as fast as it was, such as 10, or max; default 1' },
+  as: {
+    type: 'string',
+    value: 'FILE',
+    says: 'credentials to log in with, as nsc generate creds prints them',
+  },
+  yes: { type: 'boolean', says: 'also to a server that is not on this machine' },
+  'allow-admin': { type: 'boolean', says: 'also what deletes, purges or updates streams, or is for $SYS' },
   version: { type: 'boolean', short: 'v', says: 'print the version; also -V' },
   help: { type: 'boolean', short: 'h', says: 'print help, also of one command' },
 } as const satisfies Record<string, Option>;
@@ -201,6 +209,27 @@ export const COMMANDS = {
       ['0', 'written'],
       ['1', 'the capture cannot be read, or nothing be written; one line says why'],
       ['2', 'wrong usage'],
+    ],
+  },
+  replay: {
+    usage: 'natsgate replay FILE --to URL [options]',
+    summary: 'send a captured session to a nats-server, and compare the answers',
+    options: ['to', 'speed', 'as', 'ca', 'yes', 'allow-admin'],
+    says: { to: 'nats-server, nats://host:4222, or tls://host:4222' },
+    operands: 1,
+    about: [
+      'FILE is a capture of natsgate (NDJSON). It logs in by itself, with --as or without credentials.',
+      'Operations wait for answers as they did, else for their time. Compared: deliveries, -ERR lines.',
+      'Payloads that were not recorded are dots. For JetStream, record with payloads.',
+    ],
+    examples: [
+      'natsgate replay session.ndjson --to nats://127.0.0.1:4222',
+      'natsgate replay session.ndjson --to tls://test.example.com --as user.creds --speed max --yes',
+    ],
+    exitCodes: [
+      ['0', 'the same answers'],
+      ['1', 'other answers; each difference is a line'],
+      ['2', 'wrong usage, or it cannot be replayed; one line says why'],
     ],
   },
   dev: {

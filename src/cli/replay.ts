@@ -1,0 +1,188 @@
+import { randomBytes } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { CaptureError, readCapture } from '../capture/ndjson.ts';
+import type { FileReader } from '../config/files.ts';
+import { quote } from '../config/text.ts';
+import { upstreamUrl } from '../config/urls.ts';
+import { credsLogin, type Login } from '../nats/login.ts';
+import { isLoopback } from '../net/host.ts';
+import { parseWrittenAuthority } from '../net/written-authority.ts';
+import { type Comparison, type Pair, totalOf } from '../replay/comparison.ts';
+import { LoginRefused, type ReplayReport, replay } from '../replay/replay.ts';
+import { type Examples, type Survey, surveyOf } from '../replay/survey.ts';
+import { DialError } from '../upstream/dial-error.ts';
+import { type TlsClient, tlsClient } from '../upstream/start-tls.ts';
+import type { CheckOutput } from './check.ts';
+import { readAuthorities } from './probe.ts';
+
+export type ReplayFlags = {
+  readonly file: string;
+  readonly to: string;
+  readonly speed: string | undefined;
+  readonly creds: string | undefined;
+  readonly ca: string | undefined;
+  readonly yes: boolean;
+  readonly allowAdmin: boolean;
+};
+
+const MAX_CREDS_BYTES = 64 * 1024;
+const MOST_SPEED = 1000;
+const MOST_LINES = 20;
+const LABEL_WIDTH = 22;
+const NUMBER_WIDTH = 14;
+
+/** Why nothing was replayed: one sentence without a full stop. */
+class CannotReplay extends Error {}
+
+/**
+ * `natsgate replay`: sends what the client of a capture sent, and says where the answers differ. Resolves with the exit
+ * code: 0 none does, 1 some do, 2 it cannot be replayed. All of the file is read before anything is sent.
+ */
+export async function replayFile(flags: ReplayFlags, io: CheckOutput, files: FileReader): Promise<number> {
+  const { file } = flags;
+  try {
+    const target = { ...(await targetOf(flags, files)), login: await loginOf(flags.creds, files) };
+    const speed = speedOf(flags.speed);
+    const records = () => readCapture(createReadStream(file));
+    const survey = await surveyOf(records());
+    refuse(survey, flags.allowAdmin);
+    const nonce = randomBytes(6).toString('hex');
+    const options = { ...target, connect: survey.connect, speed, nonce };
+    return tell(survey, await replay(records(), survey, options), io);
+  } catch (error) {
+    io.err(`natsgate replay: ${sentence(error, file)}`);
+    return 2;
+  }
+}
+
+async function targetOf({ to, yes, ca }: ReplayFlags, files: FileReader) {
+  const isTls = /^tls:\/\//i.test(to);
+  const url = upstreamUrl.read(isTls ? to.replace(/^tls/i, 'nats') : to);
+  if (!url.ok) throw new CannotReplay(`--to: ${url.what}; write nats://host:4222 or tls://host:4222`);
+  const server = url.value;
+  if (server.opaque === true) throw new CannotReplay('--to: write nats://host:4222 or tls://host:4222');
+  const host = parseWrittenAuthority(server.name)?.host;
+  if (!yes && (host === undefined || !isLoopback(host)))
+    throw new CannotReplay(`${quote(server.host)} is not this machine; to send to it, add --yes`);
+  return { server, tls: isTls ? await tlsOf(ca, files) : undefined };
+}
+
+async function tlsOf(caFile: string | undefined, files: FileReader): Promise<TlsClient> {
+  const authorities = caFile === undefined ? undefined : await readAuthorities(caFile, files);
+  if (typeof authorities === 'object') throw new CannotReplay(authorities.problem);
+  const pem = authorities === undefined ? {} : { ca: authorities, allowPartialTrustChain: true };
+  return tlsClient({
+    mode: 'after-info',
+    minVersion: 'TLSv1.2',
+    caFile,
+    certFile: undefined,
+    keyFile: undefined,
+    serverName: undefined,
+    material: () => ({ pem, chainEndsAt: undefined, authoritiesEndAt: undefined }),
+  });
+}
+
+async function loginOf(creds: string | undefined, files: FileReader): Promise<Login | undefined> {
+  if (creds === undefined) return undefined;
+  const found = await files.read(creds, MAX_CREDS_BYTES);
+  if (!found.ok) throw new CannotReplay(`--as: ${quote(creds)}: ${found.what}`);
+  const reading = credsLogin(found.bytes, Date.now());
+  if (!reading.ok) throw new CannotReplay(`--as: ${quote(creds)}: ${reading.problem}`);
+  return reading.login;
+}
+
+function speedOf(text = '1'): number {
+  if (text === 'max') return Number.POSITIVE_INFINITY;
+  const speed = /^\d+(\.\d+)?$/.test(text) ? Number(text) : 0;
+  if (speed > 0 && speed <= MOST_SPEED) return speed;
+  throw new CannotReplay(`--speed: write max, or a number up to ${MOST_SPEED}`);
+}
+
+function refuse({ administrative, bodiless }: Survey, allowAdmin: boolean): void {
+  if (administrative.operations > 0 && !allowAdmin)
+    throw new CannotReplay(
+      `${examples(administrative)} would change what others have on the server; to send it, add --allow-admin`,
+    );
+  if (bodiless.operations > 0)
+    throw new CannotReplay(
+      `${examples(bodiless)} asked JetStream for something, and the capture does not have what; record with payloads (admin.payloads: on, and "payloads": true in POST /api/captures)`,
+    );
+}
+
+const examples = ({ operations, subjects }: Examples): string =>
+  `${count(operations, 'operation')}, such as ${[...subjects].join(' and ')},`;
+const count = (number: number, what: string): string => `${number} ${what}${number === 1 ? '' : 's'}`;
+
+function tell(survey: Survey, report: ReplayReport, io: CheckOutput): number {
+  const { comparison, sent, seconds, target } = report;
+  const of = `${sent} of ${survey.operations} operations of session ${survey.session}`;
+  io.out(`replayed ${of} to ${target} in ${seconds.toFixed(1)} s`);
+  io.out(row('', 'recorded', 'replayed'));
+  for (const [label, rows] of [
+    ['deliveries', comparison.deliveries],
+    ['-ERR', comparison.errors],
+  ] as const)
+    io.out(row(label, String(totalOf(rows, 'recorded')), String(totalOf(rows, 'replayed'))));
+  for (const part of ['p50', 'p99'] as const)
+    io.out(
+      row(`reply ${part}`, latency(comparison, 'recorded', part), latency(comparison, 'replayed', part)),
+    );
+  for (const note of notesOf(survey, report)) io.out(`note: ${note}`);
+  const differences = differencesOf(report, survey);
+  for (const line of differences.slice(0, MOST_LINES)) io.out(`difference: ${line}`);
+  if (differences.length > MOST_LINES) io.out(`and ${differences.length - MOST_LINES} more`);
+  io.out(differences.length === 0 ? 'the same answers' : count(differences.length, 'difference'));
+  return differences.length === 0 ? 0 : 1;
+}
+
+const row = (label: string, recorded: string, replayed: string): string =>
+  `${label.padEnd(LABEL_WIDTH)}${recorded.padStart(NUMBER_WIDTH)}${replayed.padStart(NUMBER_WIDTH)}`;
+
+function latency(comparison: Comparison, side: keyof Pair, part: 'p50' | 'p99'): string {
+  const found = comparison.latency(side)?.[part];
+  return found === undefined ? '-' : `${found.toFixed(1)} ms`;
+}
+
+function differencesOf({ comparison, sent, wasClosed }: ReplayReport, { operations }: Survey): string[] {
+  const lines = (rows: ReadonlyMap<string, Pair>, of: (name: string) => string): string[] =>
+    [...rows]
+      .filter(([, { recorded, replayed }]) => recorded !== replayed)
+      .map(([name, { recorded, replayed }]) => `${of(name)}: recorded ${recorded}, replayed ${replayed}`)
+      .toSorted();
+  return [
+    ...lines(comparison.errors, (text) => `-ERR ${text}`),
+    ...lines(comparison.deliveries, (subject) => `deliveries of ${subject}`),
+    ...(wasClosed
+      ? [`the server closed the connection, with ${count(operations - sent, 'operation')} still to send`]
+      : []),
+  ];
+}
+
+function notesOf(
+  { lost, isCut, otherDeliveries, maskedHeaders }: Survey,
+  { missed }: ReplayReport,
+): string[] {
+  return [
+    ...(lost > 0 ? [`the capture has lost ${count(lost, 'operation')}, so the counts may differ`] : []),
+    ...(isCut ? ['the file was cut, or its capture was running'] : []),
+    ...(otherDeliveries > 0
+      ? [`not compared: ${otherDeliveries} deliveries of subscriptions older than the capture`]
+      : []),
+    ...(maskedHeaders > 0
+      ? [
+          `header values of ${count(maskedHeaders, 'message')} were not recorded: they went with others, and without those for JetStream (Nats-…)`,
+        ]
+      : []),
+    ...(missed > 0 ? [`${count(missed, 'answer')} did not come before what had followed`] : []),
+  ];
+}
+
+function sentence(error: unknown, file: string): string {
+  if (error instanceof CannotReplay || error instanceof DialError) return error.message;
+  if (error instanceof CaptureError) return `${quote(file)}: ${error.message}`;
+  if (error instanceof LoginRefused) return `nats-server refused the login: ${error.message}`;
+  const { code, syscall } = error as NodeJS.ErrnoException;
+  if (code === undefined) throw error;
+  if (syscall === 'getaddrinfo') return `the host of --to is not known (${code})`;
+  return `${quote(file)}: ${code === 'ENOENT' ? 'the file does not exist' : `the file system says ${code}`}`;
+}
