@@ -278,6 +278,47 @@ export type Configuration = {
     /** What /readyz follows; capacity: 503 while no session has room. Default: `"process"`. */
     readonly readiness?: 'process' | 'capacity';
   } | null;
+  /** How fast clients may be; each process counts for itself. */
+  readonly rates?: {
+    /** What one session may send. */
+    readonly session?: {
+      /** Messages a second that clients publish. Default: `"off"`. */
+      readonly messages?: string | number | boolean;
+      /** Bytes a second. Default: `"off"`. */
+      readonly bytes?: string | number | boolean;
+      /** Of how much time the messages or bytes may come at once. Default: `"5s"`. */
+      readonly burst?: string | number;
+    } | null;
+    /** What all sessions of one identity may send together; needs auth. */
+    readonly identity?: {
+      /** Messages a second that clients publish. Default: `"off"`. */
+      readonly messages?: string | number | boolean;
+      /** Bytes a second. Default: `"off"`. */
+      readonly bytes?: string | number | boolean;
+      /** Of how much time the messages or bytes may come at once. Default: `"5s"`. */
+      readonly burst?: string | number;
+    } | null;
+    /** What all sessions from one origin may send together. */
+    readonly origin?: {
+      /** Messages a second that clients publish. Default: `"off"`. */
+      readonly messages?: string | number | boolean;
+      /** Bytes a second. Default: `"off"`. */
+      readonly bytes?: string | number | boolean;
+      /** Of how much time the messages or bytes may come at once. Default: `"5s"`. */
+      readonly burst?: string | number;
+    } | null;
+    /** What one session may receive. */
+    readonly toClient?: {
+      /** Bytes a second. Default: `"off"`. */
+      readonly bytes?: string | number | boolean;
+      /** Of how much time the messages or bytes may come at once. Default: `"5s"`. */
+      readonly burst?: string | number;
+    } | null;
+    /** What follows: the client is read from later, or its session ends. Default: `"delay"`. */
+    readonly exceeded?: 'delay' | 'close';
+    /** Longest delay without a break; then the session ends. Default: `"5s"`. */
+    readonly maxDelay?: string;
+  } | null;
   /** Deadlines. */
   readonly timeouts?: {
     /** From the accepted connection to its answer, TLS included. Default: `"5s"`. */
@@ -533,6 +574,47 @@ export type Configuration = {
       readonly controlLineBytes?: string | number;
       /** Longest life of a session, with a jitter of 10 %. */
       readonly sessionAge?: string | number | boolean;
+    } | null;
+    /** How fast clients may be; each process counts for itself. */
+    readonly rates?: {
+      /** What one session may send. */
+      readonly session?: {
+        /** Messages a second that clients publish. */
+        readonly messages?: string | number | boolean;
+        /** Bytes a second. */
+        readonly bytes?: string | number | boolean;
+        /** Of how much time the messages or bytes may come at once. */
+        readonly burst?: string | number;
+      } | null;
+      /** What all sessions of one identity may send together; needs auth. */
+      readonly identity?: {
+        /** Messages a second that clients publish. */
+        readonly messages?: string | number | boolean;
+        /** Bytes a second. */
+        readonly bytes?: string | number | boolean;
+        /** Of how much time the messages or bytes may come at once. */
+        readonly burst?: string | number;
+      } | null;
+      /** What all sessions from one origin may send together. */
+      readonly origin?: {
+        /** Messages a second that clients publish. */
+        readonly messages?: string | number | boolean;
+        /** Bytes a second. */
+        readonly bytes?: string | number | boolean;
+        /** Of how much time the messages or bytes may come at once. */
+        readonly burst?: string | number;
+      } | null;
+      /** What one session may receive. */
+      readonly toClient?: {
+        /** Bytes a second. */
+        readonly bytes?: string | number | boolean;
+        /** Of how much time the messages or bytes may come at once. */
+        readonly burst?: string | number;
+      } | null;
+      /** What follows: the client is read from later, or its session ends. */
+      readonly exceeded?: 'delay' | 'close';
+      /** Longest delay without a break; then the session ends. */
+      readonly maxDelay?: string;
     } | null;
   })[] | null;
 };
