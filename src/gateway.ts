@@ -20,6 +20,7 @@ import type { GatewayState } from './snapshot.ts';
 import { logReady, logWarnings } from './start-lines.ts';
 import { Status } from './status.ts';
 import { type HandshakeTrial, tryHandshake } from './try-handshake.ts';
+import { WatchControl } from './watch-control.ts';
 
 export type GatewayOptions = Machine &
   PartsOptions & {
@@ -80,6 +81,7 @@ export class Gateway implements AdminSource {
   readonly #reloader: Reloader | undefined;
   readonly status: Status;
   readonly captures: CaptureControl;
+  readonly watches: WatchControl;
   #state: GatewayState = 'starting';
   #address: ListenAddress | undefined;
   #adminAddress: ListenAddress | undefined;
@@ -93,6 +95,7 @@ export class Gateway implements AdminSource {
     this.log = log;
     this.#parts = new Parts(prepared, options, () => this.status.snapshot());
     this.captures = new CaptureControl(this.#parts, () => this.#runtime.config);
+    this.watches = new WatchControl(this.#parts);
     this.#runtime = new Runtime(prepared, this.#parts);
     this.#parts.recorder.addUpstreams(this.#runtime.upstreamNames);
     this.#opener = new SessionOpener(this.#parts, {

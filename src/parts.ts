@@ -9,6 +9,7 @@ import { Counters } from './counters.ts';
 import { EventLoop } from './event-loop.ts';
 import { InspectionTotals } from './inspect/inspection-totals.ts';
 import { Admission } from './listener/admission.ts';
+import { Watches } from './live/watches.ts';
 import type { Log } from './log.ts';
 import { SendQueues } from './net/send-queues.ts';
 import { Places } from './places.ts';
@@ -57,6 +58,7 @@ export class Parts {
   readonly frames = new FrameCounters();
   readonly inspected = new InspectionTotals();
   readonly captures: Captures;
+  readonly watches = new Watches();
   readonly loop = new EventLoop();
   readonly wheel: TimerWheel;
   readonly pool: BufferPool;
@@ -115,6 +117,7 @@ export class Parts {
       this.inspected.remove(session.facts.id);
       this.rechecks.remove(session.facts.id);
       this.captures.sessionEnded(session.facts.id, session.reason);
+      this.watches.sessionEnded(session.facts.id, session.reason, session.code);
       this.recorder.sessionEnded(session);
     },
   };
@@ -145,6 +148,7 @@ export class Parts {
     this.wheel.stop();
     this.overload.stop();
     this.captures.close();
+    this.watches.close();
     this.keySets.close();
     this.metrics.close();
     this.loop.close();

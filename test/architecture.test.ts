@@ -47,11 +47,12 @@ const LAYERS: readonly RegExp[] = [
   /^session\//,
   /^capture\//,
   /^replay\//,
+  /^live\//,
   /^(counters|snapshot|session-log)\.ts$/,
   /^status\//,
   /^status\.ts$/,
   /^admin\//,
-  /^(open-session|parts|prepare|recorder|runtime|drain|kick|rechecks|session-inspector|start-lines|capture-control|try-handshake|gateway|package-files)\.ts$/,
+  /^(open-session|parts|prepare|recorder|runtime|drain|kick|rechecks|session-inspector|start-lines|capture-control|try-handshake|watch-control|gateway|package-files)\.ts$/,
   /^((cli|dev)\/|library\.ts$)/,
   /^main\.ts$/,
 ];

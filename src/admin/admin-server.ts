@@ -13,6 +13,7 @@ import { addKicks, type KickSource } from './api/kick.ts';
 import { addLog, type LogSource } from './api/log.ts';
 import { addLogin } from './api/login.ts';
 import { addOpenApi } from './api/openapi.ts';
+import { OPERATIONS, Operations, type OperationsSource } from './api/operations.ts';
 import { addReload, type ReloadSource } from './api/reload.ts';
 import { addSessions, type SessionsSource } from './api/sessions.ts';
 import { Logins } from './logins.ts';
@@ -22,7 +23,7 @@ import { addStatusPage, type StatusPageSource } from './status-page.ts';
 import { TokenGuesses } from './token-guesses.ts';
 
 /** Connections of the admin port at a time, each one descriptor. */
-export const ADMIN_CONNECTIONS = 48;
+export const ADMIN_CONNECTIONS = 64;
 const PROBES = ['/livez', '/readyz', '/healthz'];
 
 /** What the pages show, and what the API does; read at each request. */
@@ -34,6 +35,7 @@ export type AdminSource = InstanceSource &
   ConfigSource &
   CapturesSource &
   EventsSource &
+  OperationsSource &
   LogSource &
   ReloadSource & {
     /** Why new sessions should go elsewhere; shown by /readyz. undefined: they are welcome. */
@@ -51,6 +53,7 @@ export class AdminServer {
   readonly #logins = new Logins();
   readonly #guesses: TokenGuesses;
   readonly #events: Events;
+  readonly #operations: Operations;
   #scrapeAwaited: (() => void) | undefined;
   #loopback = true;
 
@@ -59,13 +62,14 @@ export class AdminServer {
     this.#config = config;
     this.#source = source;
     this.#events = new Events(source);
+    this.#operations = new Operations(source);
     this.#guesses = new TokenGuesses(source.log);
     this.#metricsPage = new MetricsPage((openMetrics) => source.metrics(openMetrics));
     this.#server = new PrivateServer({
       hosts: () => this.#config.hosts,
       maxConnections: ADMIN_CONNECTIONS,
       brief: PROBES,
-      streams: [EVENTS],
+      streams: [EVENTS, OPERATIONS],
       hostless: [...PROBES, '/metrics'],
       tls: config.tls,
       deadlines,
@@ -86,14 +90,19 @@ export class AdminServer {
     // Who has seen the old token must not stay.
     if (config.token !== this.#config.token) {
       this.#logins.endAll();
-      this.#events.endAll();
+      this.#endStreams();
     }
     this.#config = config;
   }
 
   close(): Promise<void> {
-    this.#events.endAll();
+    this.#endStreams();
     return this.#server.close();
+  }
+
+  #endStreams(): void {
+    this.#events.endAll();
+    this.#operations.endAll();
   }
 
   /** Connections that were ended without their answer. */
@@ -141,7 +150,7 @@ export class AdminServer {
     const { routes } = this.#server;
     const source = this.#source;
     const access = (): Access => this.#access;
-    addLogin(routes, access, source.log, () => this.#events.endAll());
+    addLogin(routes, access, source.log, () => this.#endStreams());
     guardApi(routes, access);
     addInstance(routes, source);
     addSessions(routes, source);
@@ -149,6 +158,7 @@ export class AdminServer {
     addKicks(routes, source);
     addConfig(routes, source);
     this.#events.addTo(routes);
+    this.#operations.addTo(routes);
     addLog(routes, source);
     addReload(routes, source);
     addCaptures(routes, source);

@@ -11,6 +11,7 @@ const PAGES: readonly (readonly [path: string, says: string])[] = [
   ['/api/reload', 'POST: read the configuration again'],
   ['/api/sessions', 'who is connected; ?state=ended: who was; ?sort=, ?user= and more: docs/operations.md'],
   ['/api/sessions/ID', 'one of them, with its handshake and what inspection saw'],
+  ['/api/sessions/ID/operations', 'what it says, while it says it, as Server-Sent Events'],
   ['/api/handshakes', 'what the last 200 handshakes were answered, and what took how long'],
   ['/api/handshakes/try', 'POST {"origin": "…", "path": "/"}: what that handshake would be answered'],
   ['/api/captures', 'what was recorded of sessions; POST {"session": ID}: record one'],
@@ -25,7 +26,7 @@ const PAGES: readonly (readonly [path: string, says: string])[] = [
 ];
 
 export const asText = (): string =>
-  `natsgate admin port\n\n${PAGES.map(([path, says]) => `${path.padEnd(24)}${says}\n`).join('')}`;
+  `natsgate admin port\n\n${PAGES.map(([path, says]) => `${path.padEnd(30)}${says}\n`).join('')}`;
 
 /** For a browser, which asks for HTML: the same with links. */
 export const asHtml = (): string => {

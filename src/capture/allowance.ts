@@ -15,9 +15,9 @@ export class Allowance {
   #bytesLeft = 0;
   #endMicros = 0;
 
-  /** `concurrent`: recordings that may run at once. */
-  constructor(concurrent: number) {
-    this.operations = Math.min(MOST_OPERATIONS, Math.floor(MOST_OF_ALL / concurrent));
+  /** `concurrent`: recordings that may run at once. `most`: of one of them. */
+  constructor(concurrent: number, most = MOST_OPERATIONS) {
+    this.operations = Math.min(most, Math.floor(MOST_OF_ALL / concurrent));
   }
 
   /** Whether one more operation may be written. */

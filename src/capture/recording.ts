@@ -1,32 +1,19 @@
 import type { Verdict } from '../inspect/inspection.ts';
 import type { Tap } from '../inspect/tap.ts';
 import type { Operation } from '../nats/operation.ts';
-import { type Direction, rowOf, VERB } from '../nats/operations.ts';
+import type { Direction } from '../nats/operations.ts';
 import type { ParseError } from '../nats/protocol.ts';
 import { printableJson } from '../printable.ts';
 import type { Allowance } from './allowance.ts';
-import { eventOf, freeText, withoutSecrets } from './event.ts';
-import type {
-  CapturedVerdict,
-  CaptureEnd,
-  CaptureHeader,
-  GatewayEvent,
-  OperationEvent,
-  Way,
-} from './format.ts';
+import { costOf, eventOf, pauseNote, stopNote, writtenEvent } from './event.ts';
+import type { CaptureEnd, CaptureHeader, GatewayEvent, Way } from './format.ts';
 import { HeldMessage } from './held-message.ts';
 
-const VERDICT_WORDS = { replace: 'replaced', drop: 'dropped', end: 'ended' } as const satisfies Record<
-  Verdict['kind'],
-  CapturedVerdict
->;
 /** Overwritten lines are cut off when they are this many, so that each costs next to nothing. */
 const CUT_LINES = 1024;
 
 /** Of a line in memory, beside its characters. */
 const LINE_BYTES = 40;
-/** Times its bytes: the JSON of a CONNECT can be made so that it is slow to read. */
-const CONNECT_COST = 16;
 /** Of each message; and the part of a ring that one may take, since base64 and JSON make it longer. */
 const MAX_PAYLOAD_BYTES = 64 * 1024;
 const PAYLOAD_SHARE = 1 / 4;
@@ -35,7 +22,6 @@ const PAYLOAD_COST = 1 / 8;
 /** A line that does not record an operation. */
 const NOTE = /^\{"t":\d+,"d":"g"/;
 const LF = 0x0a;
-const PAUSED: Readonly<Record<Direction, string>> = { to_upstream: 'the client', to_client: 'the server' };
 
 /**
  * What one session says, as lines of a capture: a ring, which keeps the newest lines. It never waits, and knows no
@@ -102,25 +88,23 @@ export class Recording implements Tap {
     this.#wrote('>c', lines);
   }
 
-  stopped(direction: Direction, { problem, offset }: ParseError): void {
+  stopped(direction: Direction, error: ParseError): void {
     if (this.#end !== undefined) return;
     this.#release(direction);
     this.#tellAbove();
-    const side = direction === 'to_upstream' ? 'client' : 'server';
-    const what = `nothing of the ${side} is recorded after this, because its bytes cannot be read`;
-    this.#keep(noteLine(this.#micros(), `${what} (${problem} at byte ${offset})`));
+    this.#keep(noteLine(this.#micros(), stopNote(direction, error)));
   }
 
   paused(direction: Direction): void {
     this.#pauses.set(direction, this.#micros());
-    this.#note(`${PAUSED[direction]} is not read: the other side takes no more bytes`);
+    this.#note(pauseNote(direction));
   }
 
   resumed(direction: Direction): void {
     const since = this.#pauses.get(direction);
     this.#pauses.delete(direction);
-    const after = since === undefined ? '' : ` after ${Math.round((this.#micros() - since) / 1000)} ms`;
-    this.#note(`${PAUSED[direction]} is read again${after}`);
+    // It began before the recording.
+    if (since !== undefined) this.#note(pauseNote(direction, Math.round((this.#micros() - since) / 1000)));
   }
 
   #note(text: string): void {
@@ -153,19 +137,12 @@ export class Recording implements Tap {
 
   #saw(way: Way, operation: Operation, verdict: Verdict | undefined): void {
     this.#seenInRead++;
-    const { headerBytes, line, payloadBytes, verb } = operation;
+    const { payloadBytes } = operation;
     const keepsPayload = this.payload !== undefined && payloadBytes > 0 && verdict?.kind !== 'end';
     const kept = keepsPayload ? Math.min(payloadBytes, this.#mostPayloadBytes) : 0;
-    const cost = verb === VERB.CONNECT ? line.length * CONNECT_COST : line.length + headerBytes;
-    const t = this.#admit(cost + kept * PAYLOAD_COST);
+    const t = this.#admit(costOf(operation) + kept * PAYLOAD_COST);
     if (t === undefined) return;
-    const note = verdict?.kind === 'end' ? verdict.expected : undefined;
-    const event = {
-      d: way,
-      ...eventOf(operation),
-      ...(verdict === undefined ? {} : { v: VERDICT_WORDS[verdict.kind] }),
-      ...(note === undefined ? {} : { note }),
-    };
+    const event = { d: way, ...eventOf(operation, verdict) };
     if (!keepsPayload) return this.#keep(JSON.stringify({ t, ...event }));
     this.#held[way === 'c>' ? 'to_upstream' : 'to_client'] = new HeldMessage(event, payloadBytes, kept);
   }
@@ -188,7 +165,7 @@ export class Recording implements Tap {
       const end = lines.indexOf(LF, start) + 1 || lines.length;
       const t = this.#admit(end - start);
       if (t !== undefined)
-        this.#keep(JSON.stringify(writtenEvent(t, way, lines.toString('utf8', start, end))));
+        this.#keep(JSON.stringify({ t, d: way, ...writtenEvent(lines.toString('utf8', start, end)) }));
       start = end;
     }
   }
@@ -253,11 +230,4 @@ const bytesOf = (line: string): number =>
 function noteLine(t: number, note: string): string {
   const event: GatewayEvent = { t, d: 'g', note };
   return JSON.stringify(event);
-}
-
-function writtenEvent(t: number, d: Way, line: string): OperationEvent {
-  const [op = ''] = line.trim().split(' ', 1);
-  const text = line.slice(op.length + 1).trim();
-  const isConnect = op === rowOf(VERB.CONNECT).name;
-  return { t, d, op, text: isConnect ? withoutSecrets(Buffer.from(text)) : freeText(text) };
 }

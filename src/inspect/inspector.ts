@@ -194,6 +194,11 @@ export class Inspector implements Inspection, ClientReader, ServerReader {
     return this.up.error !== undefined || this.down.error !== undefined;
   }
 
+  /** Bytes of the server that were read, and wait for the rest of their line. */
+  get unsentBytes(): number {
+    return this.#enforcer === undefined ? 0 : this.down.heldBytes;
+  }
+
   facts(): InspectionFacts {
     return inspectionFacts(this.#rules.level, this.#facts, this.up, this.down);
   }

@@ -38,11 +38,16 @@ export const ANSWER_HEADERS = {
 
 /**
  * `silent`: no byte has come; those of a TLS handshake do not count. `request`: not all of its head and body. `brief`: its answer is short and made at once.
- * `answering`: it takes one of the places of long answers, or with `streaming` of those that last. `lingering`: its answer
+ * `answering`: it takes one of the places of long answers, or with `streaming` and `watching` of those that last. `lingering`: its answer
  * has been written.
  */
 export type Phase = 'silent' | 'request' | 'brief' | LongPhase | 'lingering';
-export type LongPhase = 'answering' | 'streaming';
+export type LongPhase = 'answering' | 'streaming' | 'watching';
+
+/** It goes on for as long as its reader stays. */
+const isLasting = (phase: Phase): boolean => phase === 'streaming' || phase === 'watching';
+
+export const isLong = (phase: Phase): boolean => phase === 'answering' || isLasting(phase);
 
 export type ConnectionObserver = {
   /** The head is whole: `connection` can be given to an HTTP server, which reads it, the declared body, and no more. */
@@ -80,8 +85,8 @@ export class Connection extends Duplex {
     else this.#awaitFirstByte();
     socket.on('data', (chunk: Buffer) => this.#onData(chunk));
     socket.on('end', () => {
-      // One that has sent its request may be done with writing.
-      if (this.phase === 'silent' || this.phase === 'request') this.destroy();
+      // One that has sent its request may be done with writing, but nobody who listens is.
+      if (this.phase === 'silent' || this.phase === 'request' || isLasting(this.phase)) this.destroy();
     });
     socket.on('error', () => {});
     socket.on('close', () => this.destroy());
@@ -89,9 +94,16 @@ export class Connection extends Duplex {
     this.on('error', () => {});
   }
 
+  /** It has got a place. */
+  begin(phase: LongPhase): void {
+    this.phase = phase;
+    // A reader that leaves must be noticed before something is written for it.
+    if (isLasting(phase)) this.#socket.resume();
+  }
+
   /** A write of the answer waits for the client to read. */
   get isStalled(): boolean {
-    return (this.phase === 'answering' || this.phase === 'streaming') && this.#socket.writableLength > 0;
+    return isLong(this.phase) && this.#socket.writableLength > 0;
   }
 
   /**
@@ -141,6 +153,11 @@ export class Connection extends Duplex {
 
   #onData(chunk: Buffer): void {
     if (this.writableEnded) return;
+    if (isLasting(this.phase)) {
+      // It has nothing more to say; its end is noticed by a write then.
+      this.#socket.pause();
+      return;
+    }
     if (this.#bodyBytes !== undefined) {
       this.#takeBody(chunk);
       return;

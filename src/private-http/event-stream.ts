@@ -1,5 +1,6 @@
 import { refuse } from './answer.ts';
 import type { Exchange } from './exchange.ts';
+import { OpenStream, type StreamBytes } from './open-stream.ts';
 
 /** A connection learns that its client has gone when it writes. */
 const KEEP_ALIVE_MS = 15_000;
@@ -21,8 +22,6 @@ export type EventStreamOptions = {
   onIdle?(): void;
 };
 
-type Bytes = Uint8Array<ArrayBuffer>;
-type Stream = ReadableStreamDefaultController<Bytes>;
 type Kept = { readonly id: number; readonly frame: string; readonly atMs: number };
 
 /**
@@ -37,7 +36,7 @@ export class EventStream {
   readonly #onBusy: () => void;
   readonly #onIdle: () => void;
   /** With the time when each was opened. */
-  readonly #streams = new Map<Stream, number>();
+  readonly #streams = new Map<OpenStream, number>();
   #kept: Kept[] = [];
   #lastId: number;
   #stateFrame = '';
@@ -89,53 +88,37 @@ export class EventStream {
   }
 
   close(): void {
-    for (const stream of this.#streams.keys()) this.#end(stream);
+    for (const stream of this.#streams.keys()) stream.end();
   }
 
-  #open(seen: number): ReadableStream<Bytes> {
-    let opened: Stream;
-    return new ReadableStream<Bytes>(
-      {
-        start: (stream) => {
-          opened = stream;
-          const nowMs = performance.now();
-          const recent = this.#kept.filter(({ atMs }) => nowMs - atMs <= this.#keepMs);
-          // A page that knows a later event than there is knew another run of this program.
-          const missed = recent.filter(({ id }) => id > seen || seen > this.#lastId);
-          const frames = missed.map(({ frame }) => frame).join('');
-          stream.enqueue(Buffer.from(`retry: 1000\n\n${this.#stateFrame}${frames}`));
-          this.#streams.set(stream, nowMs);
-          if (this.#keepAlive !== undefined) return;
-          this.#keepAlive = setInterval(() => this.#keepOpen(), KEEP_ALIVE_MS).unref();
-          this.#onBusy();
-        },
-        cancel: () => this.#forget(opened),
-      },
-      { highWaterMark: this.#maxUnreadBytes, size: (bytes) => bytes.byteLength },
-    );
+  #open(seen: number): ReadableStream<StreamBytes> {
+    const stream = new OpenStream(this.#maxUnreadBytes, () => this.#forget(stream));
+    const nowMs = performance.now();
+    const recent = this.#kept.filter(({ atMs }) => nowMs - atMs <= this.#keepMs);
+    // A page that knows a later event than there is knew another run of this program.
+    const missed = recent.filter(({ id }) => id > seen || seen > this.#lastId);
+    const frames = missed.map(({ frame }) => frame).join('');
+    stream.send(`retry: 1000\n\n${this.#stateFrame}${frames}`);
+    this.#streams.set(stream, nowMs);
+    if (this.#keepAlive === undefined) {
+      this.#keepAlive = setInterval(() => this.#keepOpen(), KEEP_ALIVE_MS).unref();
+      this.#onBusy();
+    }
+    return stream.body;
   }
 
   #keepOpen(): void {
     const nowMs = performance.now();
-    for (const [stream, openedAtMs] of this.#streams) if (nowMs - openedAtMs > MAX_AGE_MS) this.#end(stream);
+    for (const [stream, openedAtMs] of this.#streams) if (nowMs - openedAtMs > MAX_AGE_MS) stream.end();
     this.#send(':\n\n');
   }
 
   #send(frame: string): void {
     const bytes = Buffer.from(frame);
-    for (const stream of this.#streams.keys()) {
-      if ((stream.desiredSize ?? 0) < 0) this.#end(stream);
-      else stream.enqueue(bytes);
-    }
+    for (const stream of this.#streams.keys()) stream.send(bytes);
   }
 
-  /** In order: an error would be one of the server, which has none. */
-  #end(stream: Stream): void {
-    this.#forget(stream);
-    stream.close();
-  }
-
-  #forget(stream: Stream): void {
+  #forget(stream: OpenStream): void {
     if (!this.#streams.delete(stream) || this.#streams.size > 0) return;
     clearInterval(this.#keepAlive);
     this.#keepAlive = undefined;

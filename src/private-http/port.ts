@@ -14,6 +14,7 @@ import {
   type DropReason,
   declaredBytes,
   isBodyFitting,
+  isLong,
   type LongPhase,
   type Phase,
 } from './connection.ts';
@@ -22,8 +23,12 @@ import type { TlsSide } from './tls-side.ts';
 /** Places that no answer which may take long can have: they are for probes and for requests on their way. */
 const BRIEF_PLACES = 8;
 
-/** Places of streams, which last: beside those, so that no number of pages keeps a scraper away. */
+/**
+ * Places of streams, which last: beside those, so that no number of pages keeps a scraper away. `streaming` are for what
+ * each page follows, `watching` for what some of them look at.
+ */
 export const STREAM_PLACES = 8;
+export const WATCH_PLACES = 16;
 
 /** Who goes first when another one comes, the oldest of each: who has its answer, then who has sent no whole request. */
 const GIVES_WAY: Readonly<Record<Phase, number>> = {
@@ -33,6 +38,7 @@ const GIVES_WAY: Readonly<Record<Phase, number>> = {
   brief: 2,
   answering: 3,
   streaming: 3,
+  watching: 3,
 };
 
 /**
@@ -115,16 +121,17 @@ export class PrivatePort {
 
   /** Long answers and streams have fewer places than there are, so there always is one that can go. */
   #makeRoom(): void {
-    const others = [...this.#connections].filter(
-      ({ phase }) => phase !== 'answering' && phase !== 'streaming',
-    );
+    const others = [...this.#connections].filter(({ phase }) => !isLong(phase));
     this.#dropOne(others, 'crowded');
   }
 
   /** A place for a long answer; it is given back with the connection. False: all are taken. */
   #takePlace(connection: Connection, wanted: LongPhase): boolean {
-    const places =
-      wanted === 'streaming' ? STREAM_PLACES : this.#maxConnections - BRIEF_PLACES - STREAM_PLACES;
+    const places = {
+      streaming: STREAM_PLACES,
+      watching: WATCH_PLACES,
+      answering: this.#maxConnections - BRIEF_PLACES - STREAM_PLACES - WATCH_PLACES,
+    }[wanted];
     const others = [...this.#connections].filter(({ phase }) => phase === wanted);
     if (
       others.length >= places &&
@@ -136,7 +143,7 @@ export class PrivatePort {
       this.drops.busy++;
       return false;
     }
-    connection.phase = wanted;
+    connection.begin(wanted);
     return true;
   }
 

@@ -15,7 +15,7 @@ export type PrivateServerOptions = GuardOptions & {
   /** Answered at once and in few bytes, so that they need no place among the long answers. */
   readonly brief: readonly string[];
   /** Their handlers take one of the places of streams, when they know that the client may have it. */
-  readonly streams?: readonly string[];
+  readonly streams?: readonly RegExp[];
   /** Default: nothing is allowed. */
   readonly contentSecurityPolicy?: string;
   /** Default: in clear. */
@@ -48,9 +48,11 @@ export class PrivateServer {
       return next();
     });
     routes.use(guard(options, this.#tls === undefined ? 'http' : 'https'));
-    const placeless = [...brief, ...(options.streams ?? [])];
+    const { streams = [] } = options;
+    const isPlaceless = (path: string): boolean =>
+      brief.includes(path) || streams.some((stream) => stream.test(path));
     routes.use(async (exchange, next) => {
-      if (placeless.includes(exchange.req.path) || exchange.env.takePlace('answering')) return next();
+      if (isPlaceless(exchange.req.path) || exchange.env.takePlace('answering')) return next();
       return refuse(exchange, 503, 'busy', 'too many answers are on their way.', { 'Retry-After': '1' });
     });
     routes.use(

@@ -5,7 +5,7 @@ import type { RateLimit } from '../config/config.ts';
 import type { Inspection } from '../inspect/inspection.ts';
 import type { Direction } from '../nats/operations.ts';
 import type { SessionRates } from '../rates/session-rates.ts';
-import type { ByteSocket, ByteSocketOwner, ClientEnd } from '../websocket/byte-socket.ts';
+import type { ByteSocket, ByteSocketOwner, ClientEnd, FrameWatcher } from '../websocket/byte-socket.ts';
 import { Deadlines, type DeadlinesOwner } from './deadlines.ts';
 import { Ending } from './ending.ts';
 import type { Holder } from './overload.ts';
@@ -92,6 +92,11 @@ export class Session
 
   get bytesToClient(): number {
     return this.#pipe.bytesToClient;
+  }
+
+  /** As `watchFrames` of ByteSocket. */
+  watchFrames(watcher: FrameWatcher | undefined): void {
+    this.#client.watchFrames(watcher);
   }
 
   /** Bytes waiting in this process for a side to take them. */

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { WebSocket } from 'ws';
 import type { BufferPool } from '../bytes/buffer-pool.ts';
 import { own, ownerOf, type SocketOwner, SocketWriter } from '../bytes/socket-writer.ts';
-import type { ByteSocket, ByteSocketOwner, ClientEnd } from './byte-socket.ts';
+import type { ByteSocket, ByteSocketOwner, ClientEnd, FrameWatcher } from './byte-socket.ts';
 import { ControlFrameLimit } from './control-frame-limit.ts';
 import { DeflateGate, type DeflateObserver } from './deflate-gate.ts';
 import type { FrameCounters } from './frame-counters.ts';
@@ -74,6 +74,7 @@ export class BufferedSocket
     const { counters, maxSentFrameBytes, deflate } = this.#parts;
     // After a close frame nothing may follow. ws sends one by itself when a frame breaks a rule.
     if (this.#webSocket.readyState !== WebSocket.OPEN) return true;
+    this.#portions.watcher?.onSent(chunk.length, maxSentFrameBytes);
     let flows = true;
     for (let from = 0; from < chunk.length; from += maxSentFrameBytes) {
       const piece = chunk.subarray(from, from + maxSentFrameBytes);
@@ -120,6 +121,10 @@ export class BufferedSocket
     this.#refuse();
     this.#forgetBegun();
     this.writer.drop();
+  }
+
+  watchFrames(watcher: FrameWatcher | undefined): void {
+    this.#portions.watcher = watcher;
   }
 
   get bufferedBytes(): number {

@@ -46,6 +46,8 @@ export interface ByteSocket {
   close(code: number, reason: string): void;
   /** Drops both directions now, as `drop` of net/tcp-handle.ts. `onClosed` follows. */
   destroy(): void;
+  /** From now on `watcher` learns where messages begin; undefined: nobody does. */
+  watchFrames(watcher: FrameWatcher | undefined): void;
   /** The network socket below; only for looking at it. */
   readonly socket: Socket;
   /** Bytes handed to `write` that the kernel has not taken yet. */
@@ -57,6 +59,14 @@ export interface ByteSocket {
   /** The memory of that message, and of whole messages that wait for their turn. */
   readonly assemblingBytes: number;
 }
+
+/** Follows the borders of messages of one client. */
+export type FrameWatcher = {
+  /** A message of the client begins at this offset of the chunk that `onBytes` brings next. */
+  onFrame(offset: number): void;
+  /** So many bytes have gone to the client, as messages of at most `mostBytes`. */
+  onSent(bytes: number, mostBytes: number): void;
+};
 
 export interface ByteSocketOwner {
   /**

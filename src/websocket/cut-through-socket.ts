@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { type BufferPool, READ_BYTES } from '../bytes/buffer-pool.ts';
 import { readInto } from '../bytes/socket-reads.ts';
 import { own, ownerOf, type SocketOwner, SocketWriter } from '../bytes/socket-writer.ts';
-import type { ByteSocket, ByteSocketOwner, ClientEnd } from './byte-socket.ts';
+import type { ByteSocket, ByteSocketOwner, ClientEnd, FrameWatcher } from './byte-socket.ts';
 import { ControlFrameLimit } from './control-frame-limit.ts';
 import type { FrameCounters } from './frame-counters.ts';
 import { type ControlFrames, FrameReader } from './frame-reader.ts';
@@ -61,6 +61,7 @@ export class CutThroughSocket implements ByteSocket, SocketOwner, ControlFrames 
     const { pool, counters, maxSentFrameBytes } = this.#parts;
     counters.sentBinaryFrames +=
       chunk.length <= maxSentFrameBytes ? 1 : Math.ceil(chunk.length / maxSentFrameBytes);
+    this.#reader.watcher?.onSent(chunk.length, maxSentFrameBytes);
     if (this.socket.writableCorked > 0) return this.#writeFirst(chunk);
     const slot = pool.take();
     const end = putBinaryFrames(pool.bytes, slot, chunk, maxSentFrameBytes);
@@ -107,6 +108,10 @@ export class CutThroughSocket implements ByteSocket, SocketOwner, ControlFrames 
     this.#endTold = true;
     this.#reader.discard();
     this.writer.drop();
+  }
+
+  watchFrames(watcher: FrameWatcher | undefined): void {
+    this.#reader.watcher = watcher;
   }
 
   get bufferedBytes(): number {

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import type { ClientEnd } from './byte-socket.ts';
+import type { ClientEnd, FrameWatcher } from './byte-socket.ts';
 import { opcodeIndex } from './frame-counters.ts';
 import {
   CONTROL,
@@ -70,8 +70,11 @@ export class FrameReader {
   controlFrames = 0;
   /** One more than this ends the stream as `rate_exceeded`. The owner, which knows the time, raises it. */
   controlFramesAllowed = 2 ** 30;
+  watcher: FrameWatcher | undefined;
 
   #discarding = false;
+  /** Where the call of `read` puts its payload. */
+  #out = 0;
   #payloadLeft = 0;
   #key = 0;
   /** First byte of the frame whose payload is being read. */
@@ -103,6 +106,7 @@ export class FrameReader {
     const { bytes } = this.#shared.pool;
     let position = from;
     let end = out;
+    this.#out = out;
     while (position < to && !this.closed && !this.broken) {
       const left = this.#payloadLeft;
       if (left > 0) {
@@ -119,13 +123,13 @@ export class FrameReader {
       } else {
         const second = bytes[position + 1] as number;
         const mask = position + lengthEnd(second);
-        if (this.#header !== undefined || mask + 4 > to) position = this.#readCutHeader(position, to);
+        if (this.#header !== undefined || mask + 4 > to) position = this.#readCutHeader(position, to, end);
         else {
           const first = bytes[position] as number;
           // What nearly every frame is, without a call: the rules have nothing to say of it.
           if (first === WHOLE_BINARY && second >= MASKED && !this.#insideMessage) this.#first = first;
           else this.#judge(first, second);
-          this.#begin(payloadLength(bytes, position), keyAt(bytes, mask));
+          this.#begin(payloadLength(bytes, position), keyAt(bytes, mask), end);
           position = mask + 4;
         }
       }
@@ -134,7 +138,7 @@ export class FrameReader {
   }
 
   /** Byte by byte, and judged as early as ws does it: at the second byte, and when the length is complete. */
-  #readCutHeader(from: number, to: number): number {
+  #readCutHeader(from: number, to: number, end: number): number {
     this.#header ??= Buffer.allocUnsafeSlow(MAX_HEADER_BYTES);
     const header = this.#header;
     let position = from;
@@ -152,7 +156,7 @@ export class FrameReader {
       const length = payloadLength(header, 0);
       if (this.#headerLength === mask) this.#checkLength(length);
       if (this.#headerLength < mask + 4) continue;
-      this.#begin(length, keyAt(header, mask));
+      this.#begin(length, keyAt(header, mask), end);
       this.#header = undefined;
       this.#headerLength = 0;
       return position;
@@ -189,14 +193,15 @@ export class FrameReader {
     }
   }
 
-  /** A header is complete: its payload follows. */
-  #begin(length: number, key: number): void {
+  /** A header is complete: its payload follows, which is put at `end`. */
+  #begin(length: number, key: number, end: number): void {
     this.#checkLength(length);
     if (this.broken) return;
     const opcode = this.#first & 0x0f;
     (this.#shared.counters.clientFrames[opcodeIndex(opcode)] as number)++;
     this.#payloadLeft = length;
     this.#key = key;
+    if (this.watcher !== undefined && opcode === BINARY) this.watcher.onFrame(end - this.#out);
     if (opcode < CLOSE) return;
     this.controlFrames++;
     if (this.controlFrames > this.controlFramesAllowed) this.#refuse({ reason: 'rate_exceeded', code: 1008 });

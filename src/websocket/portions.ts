@@ -1,5 +1,5 @@
 import { READ_BYTES } from '../bytes/buffer-pool.ts';
-import type { ClientEnd } from './byte-socket.ts';
+import type { ClientEnd, FrameWatcher } from './byte-socket.ts';
 
 export type PortionsOwner = {
   /** READ_BYTES at most. */
@@ -36,6 +36,9 @@ export class Portions {
   dueEnd: ClientEnd | undefined;
   /** Nothing is handed on any more. */
   isShut = false;
+  watcher: FrameWatcher | undefined;
+  /** The first message is the rest of one, the beginning of which was handed on. */
+  #isRest = false;
 
   constructor(owner: PortionsOwner) {
     this.#owner = owner;
@@ -119,7 +122,9 @@ export class Portions {
   /** As many messages as fit into a portion, or a part of a longer one. There is one. */
   #take(): Buffer {
     const first = this.#messages[0] as Buffer;
-    if (first.length > READ_BYTES) {
+    if (!this.#isRest) this.watcher?.onFrame(0);
+    this.#isRest = first.length > READ_BYTES;
+    if (this.#isRest) {
       this.#messages[0] = first.subarray(READ_BYTES);
       return this.#taken(first.subarray(0, READ_BYTES));
     }
@@ -127,6 +132,7 @@ export class Portions {
     let count = 1;
     for (let next = this.#messages[count]; next !== undefined; next = this.#messages[++count]) {
       if (length + next.length > READ_BYTES) break;
+      this.watcher?.onFrame(length);
       length += next.length;
     }
     const whole = this.#messages.splice(0, count);

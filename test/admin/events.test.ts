@@ -6,7 +6,7 @@ import { ADMIN_CONNECTIONS } from '../../src/admin/admin-server.ts';
 import { EVENTS, Events, type EventsSource } from '../../src/admin/api/events.ts';
 import { answer } from '../../src/private-http/answer.ts';
 import { DEADLINES } from '../../src/private-http/connection.ts';
-import { STREAM_PLACES } from '../../src/private-http/port.ts';
+import { STREAM_PLACES, WATCH_PLACES } from '../../src/private-http/port.ts';
 import { PrivateServer } from '../../src/private-http/server.ts';
 import { RawClient } from '../support/raw-client.ts';
 
@@ -54,7 +54,7 @@ async function serve(t: TestContext, text = 'x') {
 /** A page that follows, when its stream has begun. */
 async function follow(port: number, headers = ''): Promise<Page> {
   const socket = connect(port, '127.0.0.1').on('error', () => {});
-  socket.write(`GET ${EVENTS} HTTP/1.1\r\nHost: localhost\r\n${headers}\r\n`);
+  socket.write(`GET /api/events HTTP/1.1\r\nHost: localhost\r\n${headers}\r\n`);
   const page = new Page(socket);
   await page.until((text) => text.includes('retry: 1000'));
   return page;
@@ -132,9 +132,11 @@ test('a page that comes back gets what it has missed, one that is new what was i
 
 test('eight pages take no place of a probe or a scraper, nor they theirs; the ninth is refused in a sentence', async (t) => {
   const { port, status, held, server } = await serve(t);
-  const long = Array.from({ length: ADMIN_CONNECTIONS - 2 * STREAM_PLACES }, () => status('/held'));
+  const long = Array.from({ length: ADMIN_CONNECTIONS - 2 * STREAM_PLACES - WATCH_PLACES }, () =>
+    status('/held'),
+  );
   const pages = await Promise.all(Array.from({ length: STREAM_PLACES }, () => follow(port)));
-  const refusal = await fetch(`http://127.0.0.1:${port}${EVENTS}`);
+  const refusal = await fetch(`http://127.0.0.1:${port}/api/events`);
   assert.equal(refusal.status, 503);
   const { code, detail } = (await refusal.json()) as { code: string; detail: string };
   assert.deepEqual([code, detail], ['streams', '8 pages follow the events already; close one.']);

@@ -56,6 +56,7 @@ class Admin implements AsyncDisposable {
       tryHandshake: () => Promise.resolve({}),
       kickSession: () => undefined,
       kickUser: () => Promise.resolve(undefined),
+      watches: { refusal: () => 'no_session', watch: () => undefined },
       captures: {
         rows: () => [],
         start: () => 'no_session',

@@ -12,6 +12,7 @@ const NONE_PAUSED = { clientPauses: 0, upstreamPauses: 0, clientsPausedNow: 0, u
 
 /** A client side that takes what a test lets it take, and records what the pipe asks of it. */
 class Client implements ByteSocket {
+  watchFrames(): void {}
   readonly socket = new Socket();
   readonly asked: string[] = [];
   takes = true;

@@ -17,6 +17,7 @@ import { LogCapture } from '../support/gateway.ts';
 
 /** A client side that records what it is told, and fails where a test wants it to. */
 class ScriptedClient implements ByteSocket {
+  watchFrames(): void {}
   owner: ByteSocketOwner | undefined;
   readonly closes: [number, string][] = [];
   /** Its close frame. */

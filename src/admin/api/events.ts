@@ -4,8 +4,9 @@ import type { Exchange, Routes } from '../../private-http/exchange.ts';
 import { STREAM_PLACES } from '../../private-http/port.ts';
 import type { Status } from '../../status.ts';
 
+const PATH = '/api/events';
 /** Where the stream is: it has places of its own. */
-export const EVENTS = '/api/events';
+export const EVENTS = /^\/api\/events$/;
 
 const MAX_UNREAD_BYTES = 1024 * 1024;
 /** A page that comes back after this has missed what is not sent again. */
@@ -36,7 +37,7 @@ export class Events {
   }
 
   addTo(routes: Routes): void {
-    routes.get(EVENTS, (exchange) => this.#answer(exchange));
+    routes.get(PATH, (exchange) => this.#answer(exchange));
   }
 
   /** Ends all streams. Their pages come back by themselves and are judged again. */

@@ -46,6 +46,17 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     answers: { 200: either(ref('OpenSessionDetail'), ref('EndedSessionDetail')) },
     problems: { 404: ['no_session'] },
   },
+  'GET /api/sessions/{id}/operations': {
+    summary:
+      'Server-Sent Events: what an open session says, while it says it. `watch` begins, the data of `operations` is a list of WatchedEvent, `end` says why nothing follows',
+    query: { after: { type: 'string', description: 'The id of an event: continues after it.' } },
+    answers: { 200: ['text/event-stream'] },
+    problems: {
+      404: ['no_session'],
+      409: ['inspect_off', 'not_readable'],
+      503: ['too_many_watched', 'streams'],
+    },
+  },
   'POST /api/sessions/{id}/kick': {
     summary: 'End a session',
     answers: { 200: ref('Kick') },

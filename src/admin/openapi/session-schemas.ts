@@ -1,3 +1,4 @@
+import { VERDICTS, WAYS } from '../../capture/format.ts';
 import { CLOSE_REASONS } from '../../close-reason.ts';
 import { HANDSHAKE_OUTCOMES } from '../../handshake-outcome.ts';
 import {
@@ -75,6 +76,35 @@ export const SESSION_SCHEMAS: Readonly<Record<string, Schema>> = {
       stopped: object({}, { toUpstream: STOPPED, toClient: STOPPED }),
     },
   ),
+  Watch: object({ session: COUNT, startedAt: TIME, endsAt: TIME }),
+  WatchedEvent: either(
+    object(
+      { t: COUNT, d: word(...WAYS), id: COUNT, op: TEXT },
+      {
+        subj: TEXT,
+        reply: TEXT,
+        queue: TEXT,
+        sid: TEXT,
+        max: COUNT,
+        hb: COUNT,
+        n: COUNT,
+        hn: list(TEXT),
+        st: TEXT,
+        text: TEXT,
+        v: word(...VERDICTS),
+        note: TEXT,
+        f: COUNT,
+        fEnd: COUNT,
+        answers: COUNT,
+        after: COUNT,
+        cause: COUNT,
+        guess: FLAG,
+      },
+    ),
+    object({ t: COUNT, of: COUNT, fEnd: COUNT }),
+    object({ t: COUNT, d: word('g'), note: TEXT }, { missed: COUNT }),
+  ),
+  WatchEnd: object({ reason: TEXT, sentence: TEXT }, { code: COUNT }),
   Handshakes: object({ handshakes: list(ref('Handshake')) }),
   Handshake: object(
     { at: TIME, outcome: OUTCOME, client: TEXT, ms: NUMBER, steps: STEPS },
