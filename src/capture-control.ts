@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { CaptureFile, CaptureFormat } from './admin/api/captures.ts';
+import type { CaptureFile, CaptureFormat, CaptureList } from './admin/api/captures.ts';
 import type { CaptureMatch, CaptureRow } from './capture/capture.ts';
 import type { CaptureRefusal } from './capture/captures.ts';
 import { pcapngOf } from './capture/export.ts';
@@ -27,8 +27,11 @@ export class CaptureControl {
     this.#config = config;
   }
 
-  rows(): readonly CaptureRow[] {
-    return this.#parts.captures.rows();
+  list(): CaptureList {
+    const { admin, captures } = this.#config();
+    const { concurrent, maxBytes: bytes, maxMs, totalBytes } = captures;
+    const limits = { concurrent, bytes, seconds: maxMs / 1000, totalBytes, payloads: admin.payloads };
+    return { limits, captures: this.#parts.captures.rows() };
   }
 
   start(match: CaptureMatch, payloads: boolean, by: string): CaptureRow | CaptureRefusal {

@@ -2,6 +2,7 @@ import { isatty } from 'node:tty';
 import { pino } from 'pino';
 import { asText } from './log-text.ts';
 import { printableJson } from './printable.ts';
+import { RecentLines } from './recent-lines.ts';
 
 /** What shows most comes first. */
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
@@ -16,6 +17,7 @@ export type LogConfig = {
 export type Log = Pick<pino.Logger, 'debug' | 'info' | 'warn' | 'error' | 'isLevelEnabled' | 'level'> & {
   /** Another level or format, from the next line on. */
   configure(config: LogConfig): void;
+  readonly recent: RecentLines;
 };
 
 /** Where lines go. A write never throws, never blocks and never queues without bound. */
@@ -117,8 +119,12 @@ export function createLog(config: LogConfig, destination: LogDestination): Log {
   const isText = ({ format }: LogConfig): boolean =>
     format === 'auto' ? terminal !== undefined : format === 'text';
   let text = isText(config);
+  const recent = new RecentLines();
   const target: LogDestination = {
-    write: (line) => destination.write(text ? asText(line, terminal?.colour) : printableJson(line)),
+    write: (line) => {
+      destination.write(text ? asText(line, terminal?.colour) : printableJson(line));
+      recent.add(line);
+    },
   };
   const logger = pino(
     {
@@ -131,6 +137,7 @@ export function createLog(config: LogConfig, destination: LogDestination): Log {
     target,
   );
   return Object.assign(logger, {
+    recent,
     configure: (next: LogConfig): void => {
       logger.level = next.level;
       text = isText(next);

@@ -160,3 +160,26 @@ test('50 MB of lines to a full disk: the process lives, drops and counts', {
   assert.ok(dropped > 10_000, `${dropped} lines dropped`);
   assert.ok(grown < 48 * 1024 * 1024, `${grown} bytes more`);
 });
+
+test('the last printed lines are kept, as many as may and of a bounded size', () => {
+  const log = createLog({ level: 'info', format: 'text' }, { write: () => {} });
+  log.debug({}, 'not printed');
+  assert.deepEqual([...log.recent.after(0)], []);
+  for (let number = 1; number <= 600; number++) log.info({ number }, 'small');
+  const kept = [...log.recent.after(0)];
+  assert.deepEqual(
+    [kept.length, kept[0]?.number, kept.at(-1)?.number, log.recent.last],
+    [500, 101, 600, 600],
+  );
+  assert.equal((JSON.parse(kept[0]?.line ?? '') as { number: number }).number, 101);
+  assert.deepEqual(
+    [...log.recent.after(598)].map(({ number }) => number),
+    [599, 600],
+  );
+  const text = 'x'.repeat(100_000);
+  for (let number = 1; number <= 5; number++) log.info({ text }, 'large');
+  assert.deepEqual(
+    [...log.recent.after(0)].map(({ number }) => number),
+    [604, 605],
+  );
+});

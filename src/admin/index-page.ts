@@ -8,6 +8,7 @@ const PAGES: readonly (readonly [path: string, says: string])[] = [
   ['/api/events', 'how it does, each second, as Server-Sent Events'],
   ['/api/login', 'POST {"token": "…"}, as JSON or form: a cookie for browsers; /api/logout ends it'],
   ['/api/log', 'the level of the log; PUT {"level": "debug"} sets it until the next reload'],
+  ['/api/log/lines', 'its last lines; ?after=NUMBER: those after one'],
   ['/api/reload', 'POST: read the configuration again'],
   ['/api/sessions', 'who is connected; ?state=ended: who was; ?sort=, ?user= and more: docs/operations.md'],
   ['/api/sessions/ID', 'one of them, with its handshake and what inspection saw'],

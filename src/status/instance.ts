@@ -9,7 +9,7 @@ export type InstanceStatus = ReturnType<typeof instanceStatus>;
 
 /** What is running, without a name of any client. `reading`: undefined where the process says nothing of itself. */
 export function instanceStatus(snapshot: Snapshot, reading: ProcessReading | undefined, meter: RateMeter) {
-  const { build, counters, loop, running, sessions, startedAtMs, traffic } = snapshot;
+  const { buffered, build, counters, loop, overload, running, sessions, startedAtMs, traffic } = snapshot;
   const { active, limit, limitedBy, opened } = sessions;
   const { config, isCutThrough, memoryLimit } = running;
   const bytes = { toUpstream: traffic.bytesToUpstream, toClient: traffic.bytesToClient };
@@ -43,6 +43,12 @@ export function instanceStatus(snapshot: Snapshot, reading: ProcessReading | und
     sessions: { active, limit, limitedBy, opened },
     handshakesInFlight: snapshot.admission.handshakesInFlight,
     bytes,
+    buffered: {
+      toUpstream: buffered.upstream,
+      toClient: buffered.client,
+      heldBytes: overload.heldBytes,
+      limitBytes: Number.isFinite(overload.limitBytes) ? overload.limitBytes : undefined,
+    },
     rates: meter.read({ handshakes, ...bytes }, performance.now()),
     handshakes: positive(counters.handshakes),
     ended: positive(counters.ends),

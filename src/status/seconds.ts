@@ -9,7 +9,7 @@ export type Second = {
   readonly at: string;
   /** How long the time is that this is of. */
   readonly seconds: number;
-  readonly state: string;
+  readonly state: Snapshot['state'];
   readonly ready: boolean;
   readonly sessions: { readonly active: number; readonly opened: number; readonly ended: number };
   readonly handshakes: Readonly<Record<OutcomeClass, number>>;

@@ -58,7 +58,10 @@ class Admin implements AsyncDisposable {
       kickUser: () => Promise.resolve(undefined),
       watches: { refusal: () => 'no_session', watch: () => undefined },
       captures: {
-        rows: () => [],
+        list: () => ({
+          limits: { concurrent: 8, bytes: 1, seconds: 1, totalBytes: 1, payloads: false },
+          captures: [],
+        }),
         start: () => 'no_session',
         stop: () => false,
         delete: () => false,

@@ -193,7 +193,10 @@ describe('a capture', () => {
         '127.0.0.1',
       ]),
     );
-    assert.deepEqual((await ask(gateway, 'GET', '')).body, { captures: [] });
+    assert.deepEqual((await ask(gateway, 'GET', '')).body, {
+      limits: { concurrent: 8, bytes: 4_194_304, seconds: 600, totalBytes: 67_108_864, payloads: false },
+      captures: [],
+    });
   });
 });
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import type { LogLines } from '../../src/admin/api/log.ts';
 import { FakeUpstream } from '../support/fake-upstream.ts';
 import type { LogLine } from '../support/gateway.ts';
 import { ReloadableGateway } from '../support/reloadable.ts';
@@ -43,6 +44,28 @@ test('another level counts at once and until a reload that applies something; ea
     level: 'warn',
     configured: 'warn',
   });
+});
+
+test('the last lines are there, numbered, and those after one', async () => {
+  await using gateway = await ReloadableGateway.start(upstream.port);
+  const lines = async (query = '') =>
+    (await shown(fetch(`http://127.0.0.1:${gateway.adminPort}/api/log/lines${query}`))) as LogLines;
+  const { last, lines: all } = await lines();
+  assert.equal(last, gateway.log.lines.length);
+  assert.deepEqual(
+    all.map(({ number, line }) => [number, line]),
+    gateway.log.lines.map((line, index) => [index + 1, line]),
+  );
+  await put(gateway.adminPort, '{"level": "warn"}');
+  const after = await lines(`?after=${last}`);
+  assert.deepEqual(
+    after.lines.map(({ number, line }) => [number, line['message']]),
+    [[last + 1, 'log level set by the API']],
+  );
+  // Known from another process.
+  assert.equal((await lines('?after=1000')).lines.length, last + 1);
+  const refused = await fetch(`http://127.0.0.1:${gateway.adminPort}/api/log/lines?after=-1`);
+  assert.equal(refused.status, 400);
 });
 
 test('anything else changes nothing', async () => {

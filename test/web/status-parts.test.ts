@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { HANDSHAKE_OUTCOMES } from '../../src/handshake-outcome.ts';
-import type { InstanceStatus } from '../../src/status/instance.ts';
+import type { Second } from '../../src/status/seconds.ts';
 import { perSecond, timeSpan, utc } from '../../web/status/format.ts';
 import { History, KEPT_MS } from '../../web/status/history.ts';
+import { fieldsOf, joined } from '../../web/status/log-lines.ts';
 import { OUTCOME_KINDS, outcomeClass, sentenceOf } from '../../web/status/outcomes.ts';
 import { placeOf } from '../../web/status/place.ts';
 import { pathOf } from '../../web/status/session-search.ts';
@@ -14,14 +15,15 @@ import { builtStatusPage } from '../support/status-page.ts';
 
 const MOST_ZIPPED_BYTES = 150_000;
 
-function statusOf(handshakes: Record<string, number>, toClient = 0, startedAt = 'a'): InstanceStatus {
-  return {
-    startedAt,
-    handshakes,
-    bytes: { toUpstream: 0, toClient },
-    sessions: { active: 3, limit: 10, limitedBy: 'default', opened: 3 },
-  } as unknown as InstanceStatus;
-}
+const second = (atMs: number, accepted = 0, seconds = 1): Second =>
+  ({
+    at: new Date(atMs).toISOString(),
+    seconds,
+    handshakes: { accepted, client_fault: 1, server_fault: 1 },
+    bytes: { toUpstream: 0, toClient: 2000 },
+    buffered: { toUpstream: 1, toClient: 2 },
+    sessions: { active: 3, opened: 3, ended: 0 },
+  }) as unknown as Second;
 
 test('the page weighs little', async () => {
   await using page = await builtStatusPage();
@@ -33,23 +35,32 @@ test('the page weighs little', async () => {
   assert.ok(bytes <= MOST_ZIPPED_BYTES, `${bytes} bytes`);
 });
 
-test('rates are what happened between two readings', () => {
+test('rates are what happened in a second, however long it was', () => {
   const history = new History();
-  history.add(statusOf({ accepted: 10, host: 1 }, 1000), 0);
-  assert.equal(history.points.length, 0);
-  history.add(statusOf({ accepted: 14, host: 2, upstream_refused: 1, client_abort: 9 }, 3000), 2000);
-  const point = { atMs: 2000, sessions: 3, accepted: 2, refused: 1, toUpstream: 0, toClient: 1000 };
+  history.add(second(1000, 4, 2));
+  const point = {
+    atMs: 1000,
+    sessions: 3,
+    accepted: 2,
+    refused: 1,
+    toUpstream: 0,
+    toClient: 1000,
+    buffered: 3,
+  };
   assert.deepEqual(history.points, [point]);
 });
 
-test('another process begins another line, and 15 minutes are kept', () => {
+test('another process begins another line, and 15 minutes are kept, also when a clock is set back', () => {
   const history = new History();
-  for (let second = 0; second <= 1200; second++) history.add(statusOf({ accepted: second }), second * 1000);
+  history.begin('a');
+  for (let at = 0; at <= 1200; at++) history.add(second(at * 1000));
+  history.begin('a');
   assert.equal(history.points.length, KEPT_MS / 1000 + 1);
-  history.add(statusOf({ accepted: 1 }, 0, 'b'), 1_201_000);
+  history.add(second(1_000_000));
+  assert.equal(history.points.at(-1)?.atMs, 1_000_000);
+  assert.equal(history.points.at(-2)?.atMs, 999_000);
+  history.begin('b');
   assert.equal(history.points.length, 0);
-  history.add(statusOf({ accepted: 2 }, 0, 'b'), 1_202_000);
-  assert.equal(history.points[0]?.accepted, 1);
 });
 
 test('every outcome has a kind and a sentence', () => {
@@ -74,6 +85,22 @@ test('times and rates as a person reads them', () => {
   assert.deepEqual(spans, ['0 s', '45 s', '1 min', '3 min 12 s', '5 h 10 min', '3 d 4 h', '1 d']);
   assert.deepEqual([0, 0.44, 12.3, 1204].map(perSecond), ['0/s', '0.4/s', '12/s', '1,204/s']);
   assert.equal(utc('2026-11-30T14:05:12.345Z'), '2026-11-30 14:05:12 UTC');
+});
+
+test('log lines are joined, the newest first, and those of another process replace them', () => {
+  const lines = (...numbers: number[]) => ({
+    last: numbers.at(-1) ?? 0,
+    lines: numbers.map((number) => ({ number, line: { message: `${number}` } })),
+  });
+  const numbersOf = (known: ReturnType<typeof joined>) => known.map(({ number }) => number);
+  const first = joined([], lines(1, 2));
+  assert.deepEqual(numbersOf(first), [2, 1]);
+  assert.equal(joined(first, { last: 2, lines: [] }), first);
+  assert.deepEqual(numbersOf(joined(first, lines(2, 3))), [3, 2, 1]);
+  assert.deepEqual(numbersOf(joined(first, lines(1))), [1]);
+  assert.equal(joined(first, lines(...Array.from({ length: 600 }, (_, index) => index + 3))).length, 500);
+  const line = { level: 'info', time: 'x', message: 'y', user: 'jane', session: 3, steps: { dial: 1 } };
+  assert.equal(fieldsOf(line), 'user=jane session=3 steps={"dial":1}');
 });
 
 test('an address that names no view is the first view', () => {

@@ -1,18 +1,23 @@
 import { signal } from '@preact/signals';
 import type { VNode } from 'preact';
 import type { RunningConfiguration } from '../../src/config/running-configuration.ts';
+import type { Second } from '../../src/status/seconds.ts';
 import { visible } from '../shared/visible.ts';
 import { Below, useReading } from './shown-reading.tsx';
+import { statusNow } from './status-feed.ts';
 
 const PATH = '/api/config';
 type ConfigKey = RunningConfiguration['keys'][number];
 
+/** The hash is read every ten seconds. */
+const isDue = (_: Second, { hash }: RunningConfiguration): boolean =>
+  hash !== statusNow.peek().value?.configuration.hash;
 const sought = signal('');
 const withDefaults = signal(false);
 
 /** Every key of what runs: its value, and where it was written. */
 export function Config(): VNode {
-  const read = useReading<RunningConfiguration>(PATH);
+  const read = useReading<RunningConfiguration>(PATH, isDue);
   const text = sought.value.trim().toLowerCase();
   const rows = (read.value?.keys ?? []).filter(
     ({ key, default: isDefault }) => key.toLowerCase().includes(text) && (withDefaults.value || !isDefault),

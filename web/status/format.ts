@@ -1,4 +1,5 @@
 import { byteSize } from '../shared/byte-size.ts';
+import { nowMs } from './clock.ts';
 
 /** `1,204`. */
 export const whole = (count: number): string => Math.round(count).toLocaleString('en');
@@ -30,8 +31,8 @@ export function timeSpan(seconds: number): string {
   return parts.join(' ');
 }
 
-/** Seconds from a time of the API until now; negative for one that is to come. */
-export const secondsSince = (iso: string): number => (Date.now() - Date.parse(iso)) / 1000;
+/** Seconds from a time of the API until the gateway's now; negative for one that is to come. */
+export const secondsSince = (iso: string): number => (nowMs.value - Date.parse(iso)) / 1000;
 
 /** `2026-11-30 14:05:12 UTC`. */
 export const utc = (iso: string): string => `${iso.slice(0, 10)} ${iso.slice(11, 19)} UTC`;

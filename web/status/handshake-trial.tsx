@@ -36,7 +36,7 @@ const change = (changes: Partial<Fields>): void => {
 
 /** Tries what this handshake had, as far as it is known, with the rules of now. */
 export function tryAgain({ client, origin, route }: HandshakeRow): void {
-  const { path = '/', host = '' } = statusNow().value?.routes.find(({ name }) => name === route) ?? {};
+  const { path = '/', host = '' } = statusNow.value.value?.routes.find(({ name }) => name === route) ?? {};
   change({ origin: origin ?? '', path, host, address: client });
   isOpen.value = true;
   void send();
@@ -68,7 +68,7 @@ async function send(): Promise<void> {
 /** What a handshake would be answered, without a socket. */
 export function TryHandshake(): VNode {
   const { origin, path, host, address, headers, secure, webhook } = fields.value;
-  const isTls = statusNow().value?.tls === true;
+  const isTls = statusNow.value.value?.tls === true;
   return (
     <details
       id="try"

@@ -1,6 +1,7 @@
 import { signal } from '@preact/signals';
 import type { VNode } from 'preact';
 import type { HandshakeRow } from '../../src/status/recent-handshakes.ts';
+import type { Second } from '../../src/status/seconds.ts';
 import type { HandshakeList } from '../../src/status.ts';
 import { visible } from '../shared/visible.ts';
 import { secondsSince, timeSpan, utc } from './format.ts';
@@ -10,12 +11,13 @@ import { Below, useReading } from './shown-reading.tsx';
 import { Steps } from './steps.tsx';
 
 const PATH = '/api/handshakes';
+const isDue = ({ handshakes }: Second): boolean => Object.values(handshakes).some((count) => count > 0);
 /** Whether those that became sessions are shown, too. */
 const withAccepted = signal(false);
 
 /** Why was this handshake refused: the last ones, each with what to change. */
 export function Handshakes(): VNode {
-  const read = useReading<HandshakeList>(PATH);
+  const read = useReading<HandshakeList>(PATH, isDue);
   const all = read.value?.handshakes ?? [];
   const rows = withAccepted.value ? all : all.filter(({ outcome }) => outcome !== 'accepted');
   return (

@@ -1,7 +1,7 @@
 import { signal } from '@preact/signals';
 import type { VNode } from 'preact';
 import { ask } from './api.ts';
-import { readStatusAgain } from './status-feed.ts';
+import { look } from './status-feed.ts';
 
 const refusal = signal('');
 
@@ -33,6 +33,6 @@ function logIn(event: SubmitEvent): void {
       body: JSON.stringify({ token }),
     });
     refusal.value = answer.ok ? '' : answer.sentence;
-    if (answer.ok) readStatusAgain();
+    if (answer.ok) look();
   })();
 }

@@ -6,7 +6,7 @@ import { Tiles } from './tiles.tsx';
 
 /** Is it well, and if not, where on the way: the first view. */
 export function Overview(): VNode | null {
-  const { value: status } = statusNow();
+  const { value: status } = statusNow.value;
   if (status === undefined) return null;
   const points = ratePoints.value;
   return (

@@ -1,7 +1,9 @@
 import type { ComponentChildren, VNode } from 'preact';
+import { Captures } from './captures.tsx';
 import { Config } from './config.tsx';
 import { secondsSince, timeSpan } from './format.ts';
 import { Handshakes } from './handshakes.tsx';
+import { Log } from './log.tsx';
 import { Logout } from './logout.tsx';
 import { Overview } from './overview.tsx';
 import { type Place, place, VIEWS, type View } from './place.ts';
@@ -15,6 +17,8 @@ const NAMES: Readonly<Record<View, string>> = {
   overview: 'Overview',
   sessions: 'Sessions',
   handshakes: 'Handshakes',
+  captures: 'Captures',
+  log: 'Log',
   config: 'Configuration',
 };
 
@@ -24,7 +28,7 @@ export const page = (): VNode => <Page />;
 export const summary = (): VNode => <Summary />;
 
 function Page(): VNode {
-  const { value: status, trouble } = statusNow();
+  const { value: status, trouble } = statusNow.value;
   return (
     <main id="view" tabIndex={-1}>
       {status !== undefined && <Views />}
@@ -55,18 +59,22 @@ function Shown({ place: { view, id } }: { readonly place: Place }): ComponentChi
       return id === undefined ? <Sessions /> : <Session key={id} id={id} />;
     case 'handshakes':
       return <Handshakes />;
+    case 'captures':
+      return <Captures />;
+    case 'log':
+      return <Log />;
     case 'config':
       return <Config />;
   }
 }
 
 function Summary(): ComponentChildren {
-  const { value: status, trouble } = statusNow();
+  const { value: status, trouble } = statusNow.value;
   if (status === undefined) return null;
   const { host, state, startedAt, version } = status;
   return (
     <>
-      <StateMark state={trouble === undefined ? state : 'stale'} />
+      <StateMark state={trouble?.status === 0 ? 'stale' : state} />
       <span>{version === undefined ? host : `${version} · ${host}`}</span>
       <span title={startedAt}>up {timeSpan(secondsSince(startedAt))}</span>
     </>

@@ -3,6 +3,7 @@ import type { SessionList } from '../../src/status.ts';
 import { byteSize } from '../shared/byte-size.ts';
 import { visible } from '../shared/visible.ts';
 import { timeSpan, utc } from './format.ts';
+import { Record } from './record.tsx';
 
 type SessionRow = SessionList['sessions'][number];
 
@@ -34,6 +35,7 @@ const OPEN: readonly Column[] = [
     isNumber: true,
     of: (row) => row.state === 'open' && byteSize(row.buffered.toUpstream + row.buffered.toClient),
   },
+  { name: 'Capture', of: ({ id }) => <Record id={id} /> },
 ];
 
 const ENDED: readonly Column[] = [

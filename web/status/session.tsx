@@ -7,6 +7,7 @@ import { timeSpan, utc } from './format.ts';
 import { InspectionFacts } from './inspection.tsx';
 import { Kick } from './kick.tsx';
 import { sentenceOf } from './outcomes.ts';
+import { Record } from './record.tsx';
 import { Below, useReading } from './shown-reading.tsx';
 import { Steps } from './steps.tsx';
 
@@ -23,7 +24,12 @@ export function Session({ id }: { readonly id: number }): VNode {
       {session !== undefined && (
         <>
           <h2 class="title">
-            Session {id} <small>{session.state}</small> {session.state === 'open' && <Kick id={id} />}
+            Session {id} <small>{session.state}</small>{' '}
+            {session.state === 'open' && (
+              <>
+                <Record id={id} /> <Kick id={id} />
+              </>
+            )}
           </h2>
           {session.state === 'ended' && <End session={session} />}
           <div class="tiles">

@@ -19,6 +19,10 @@ const change = (changes: Partial<Search>): void => {
   search.value = { ...search.value, offset: 0, ...changes };
 };
 
+/** The list begins with the sessions for which most waits. */
+export const showSlowest = (): void =>
+  change({ state: 'open', filter: '', sort: 'buffered', reversed: false });
+
 /** Who is connected, and who was. */
 export function Sessions(): VNode {
   const { state, filter, sort, reversed, offset } = search.value;

@@ -2,15 +2,15 @@ import { signal } from '@preact/signals';
 import type { VNode } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { CurlLine } from './curl-line.tsx';
-import { type Read, startReading } from './reading.ts';
+import { type IsDue, type Read, startReading } from './reading.ts';
 import { Trouble } from './trouble.tsx';
 
-/** What is read from a path for as long as a view shows it. Another path begins anew. */
-export function useReading<T>(path: string): Read<T> {
+/** What is read from a path for as long as a view shows it, when it is due. Another path begins anew. */
+export function useReading<T>(path: string, isDue?: IsDue<T>): Read<T> {
   const [shown] = useState(() => signal<Read<T>>({}));
   useEffect(() => {
     shown.value = {};
-    const reading = startReading<T>(() => path);
+    const reading = startReading<T>(() => path, isDue);
     const unsubscribe = reading.read.subscribe((read) => {
       shown.value = read;
     });
@@ -18,7 +18,7 @@ export function useReading<T>(path: string): Read<T> {
       unsubscribe();
       reading.stop();
     };
-  }, [path, shown]);
+  }, [path, shown, isDue]);
   return shown.value;
 }
 

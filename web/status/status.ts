@@ -6,11 +6,11 @@ import { page, summary } from './page.tsx';
 import { followStatus } from './status-feed.ts';
 
 /*
- * The status page, joined. Everything that it shows comes by GET from the API of the admin port, once a second while
- * somebody looks:
+ * The status page, joined. Everything that it shows comes from the API of the admin port, while somebody looks:
  *
- *   /api/status ─▶ status-feed ─▶ Overview, the head          the hash of the address ─▶ place ─▶ which view
- *   all else    ─▶ reading, by the view that shows it
+ *   /api/events, each second ─▶ status-feed ─▶ Overview, the head     the hash of the address ─▶ place ─▶ which view
+ *   /api/status, when needed ─▶             └▶ the beat of all readings
+ *   all else, when it is due ─▶ reading, by the view that shows it
  */
 bindThemeButton();
 followPlace();

@@ -5,6 +5,7 @@ import { visible } from '../shared/visible.ts';
 import { bytesPerSecond, perSecond, secondsSince, timeSpan, utc, whole } from './format.ts';
 import type { Point } from './history.ts';
 import { OUTCOME_KINDS, type OutcomeKind, outcomeClass } from './outcomes.ts';
+import { showSlowest } from './sessions.tsx';
 import { Sparkline } from './sparkline.tsx';
 import { StateMark } from './state-mark.tsx';
 
@@ -20,6 +21,7 @@ export function Tiles({ status, points }: Parts): VNode {
       <Sessions status={status} points={points} />
       <Handshakes status={status} points={points} />
       <Bytes status={status} points={points} />
+      <Waiting status={status} points={points} />
       <Process status={status} />
       <Configuration status={status} />
       <Certificates status={status} />
@@ -27,10 +29,21 @@ export function Tiles({ status, points }: Parts): VNode {
   );
 }
 
-function Tile({ title, children }: { readonly title: string; readonly children: ComponentChildren }): VNode {
+/** Where there is more of it, said as a question that it answers. */
+type More = { readonly href: string; readonly text: string; onOpen?(): void };
+type TileProps = { readonly title: string; readonly more?: More; readonly children: ComponentChildren };
+
+function Tile({ title, more, children }: TileProps): VNode {
   return (
     <section class="card" aria-label={title}>
-      <h2>{title}</h2>
+      <div class="card-head">
+        <h2>{title}</h2>
+        {more !== undefined && (
+          <a href={more.href} onClick={more.onOpen}>
+            {more.text} →
+          </a>
+        )}
+      </div>
       {children}
     </section>
   );
@@ -39,7 +52,7 @@ function Tile({ title, children }: { readonly title: string; readonly children: 
 function Sessions({ status: { ended, sessions }, points }: Parts): VNode {
   const all = Object.values(ended).reduce((sum, count) => sum + count, 0);
   return (
-    <Tile title="Sessions">
+    <Tile title="Sessions" more={{ href: '#/sessions', text: 'Who is connected?' }}>
       <p class="big">
         {whole(sessions.active)} <small>of {whole(sessions.limit)}</small>
       </p>
@@ -70,7 +83,7 @@ function Handshakes({ status: { handshakes }, points }: Parts): VNode {
   }
   const last = points.at(-1);
   return (
-    <Tile title="Handshakes">
+    <Tile title="Handshakes" more={{ href: '#/handshakes', text: 'Why was one refused?' }}>
       <p class="big">
         {perSecond(last?.accepted ?? 0)} <small>accepted, {perSecond(last?.refused ?? 0)} not</small>
       </p>
@@ -125,6 +138,49 @@ function Bytes({ status: { bytes }, points }: Parts): VNode {
   );
 }
 
+function Waiting({ status: { buffered }, points }: Parts): VNode {
+  const { heldBytes, limitBytes, toClient, toUpstream } = buffered;
+  return (
+    <Tile title="Waiting" more={{ href: '#/sessions', text: 'Who is slow?', onOpen: showSlowest }}>
+      <p class="big">
+        {byteSize(toUpstream + toClient)} <small>for slow clients and servers</small>
+      </p>
+      {limitBytes !== undefined && (
+        <meter
+          min={0}
+          max={limitBytes}
+          high={limitBytes * 0.8}
+          value={heldBytes}
+          aria-label="Memory of what waits, of the most that may"
+        />
+      )}
+      <Sparkline
+        points={points}
+        of={(point) => point.buffered}
+        label="Bytes that waited in the last 15 minutes"
+      />
+      <dl class="facts">
+        <div>
+          <dt>for servers</dt>
+          <dd>{byteSize(toUpstream)}</dd>
+        </div>
+        <div>
+          <dt>for clients</dt>
+          <dd>{byteSize(toClient)}</dd>
+        </div>
+        {limitBytes !== undefined && (
+          <div>
+            <dt>memory for it</dt>
+            <dd>
+              {byteSize(heldBytes)} of {byteSize(limitBytes)}
+            </dd>
+          </div>
+        )}
+      </dl>
+    </Tile>
+  );
+}
+
 function Process({
   status: { engine, engineFallback, eventLoop, memory },
 }: {
@@ -163,7 +219,7 @@ function Process({
 function Configuration({ status: { configuration } }: { readonly status: InstanceStatus }): VNode {
   const { hash, lastReload, restartNeeded } = configuration;
   return (
-    <Tile title="Configuration">
+    <Tile title="Configuration" more={{ href: '#/config', text: 'Every key' }}>
       <p class="big mono">{hash.slice(0, 8)}</p>
       {lastReload === undefined ? (
         <p class="hint">not reloaded since the start</p>

@@ -7,11 +7,20 @@ import { answer, json, refuse } from '../../private-http/answer.ts';
 import type { Exchange, Routes } from '../../private-http/exchange.ts';
 
 export type CaptureFormat = keyof typeof CONTENT_TYPES;
+/** What always applies to a capture. `payloads`: what messages say may be asked for. */
+export type CaptureLimits = {
+  readonly concurrent: number;
+  readonly bytes: number;
+  readonly seconds: number;
+  readonly totalBytes: number;
+  readonly payloads: boolean;
+};
+export type CaptureList = { readonly limits: CaptureLimits; readonly captures: readonly CaptureRow[] };
 export type CaptureFile = { readonly name: string; readonly bytes: Buffer<ArrayBuffer> };
 
 export type CapturesSource = {
   readonly captures: {
-    rows(): readonly CaptureRow[];
+    list(): CaptureList;
     /** `payloads`: asked for. */
     start(match: CaptureMatch, payloads: boolean, by: string): CaptureRow | CaptureRefusal;
     /** False: there is none that could be. */
@@ -31,7 +40,7 @@ const EXAMPLE =
 
 /** What sessions say, recorded: /api/captures, and one of them. */
 export function addCaptures(routes: Routes, { captures }: CapturesSource): void {
-  routes.get('/api/captures', (exchange) => json(exchange, { captures: captures.rows() }));
+  routes.get('/api/captures', (exchange) => json(exchange, captures.list()));
   routes.post('/api/captures', async (exchange) => {
     const asked = readAsked(await exchange.req.text());
     if (asked === undefined) return refuse(exchange, 400, 'body', EXAMPLE);

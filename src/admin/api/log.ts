@@ -11,9 +11,19 @@ export type LogSource = {
 
 type Level = LogConfig['level'];
 
-/** /api/log: the level of the log, which can be another one until the next reload that is applied. */
+export type Levels = { readonly level: Level; readonly configured: Level };
+/** `last`: the number of the newest line. A line is as the log has it in JSON. */
+export type LogLines = {
+  readonly last: number;
+  readonly lines: readonly { readonly number: number; readonly line: Readonly<Record<string, unknown>> }[];
+};
+
+/**
+ * /api/log: the level of the log, which can be another one until the next reload that is applied. /api/log/lines: its
+ * last lines.
+ */
 export function addLog(routes: Routes, source: LogSource): void {
-  const levels = () => ({ level: source.log.level as Level, configured: source.logConfig.level });
+  const levels = (): Levels => ({ level: source.log.level as Level, configured: source.logConfig.level });
   routes.get('/api/log', (exchange) => json(exchange, levels()));
   routes.put('/api/log', async (exchange) => {
     const level = levelIn(await exchange.req.text());
@@ -24,6 +34,21 @@ export function addLog(routes: Routes, source: LogSource): void {
     change(level, source, exchange);
     return json(exchange, levels());
   });
+  routes.get('/api/log/lines', (exchange) => {
+    const after = exchange.req.query('after') ?? '0';
+    if (!/^[0-9]{1,15}$/.test(after))
+      return refuse(exchange, 400, 'after', 'the number of a line, as a whole number.');
+    return json(exchange, linesAfter(source.log, Number(after)));
+  });
+}
+
+function linesAfter({ recent }: Log, after: number): LogLines {
+  // Who knows a later line than there is knew another run of this program.
+  const lines = [...recent.after(after > recent.last ? 0 : after)];
+  return {
+    last: recent.last,
+    lines: lines.map(({ number, line }) => ({ number, line: JSON.parse(line) as Record<string, unknown> })),
+  };
 }
 
 function levelIn(body: string): Level | undefined {

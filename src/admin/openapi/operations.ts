@@ -1,6 +1,6 @@
 import { LOG_LEVELS } from '../../log.ts';
 import { FILTER_FIELDS, SORT_KEYS } from '../../status/session-query.ts';
-import { either, FLAG, list, object, ref, type Schema, TEXT, TIME, word } from './schema.ts';
+import { COUNT, either, FLAG, list, object, ref, type Schema, TEXT, TIME, word } from './schema.ts';
 
 export type Operation = {
   readonly summary: string;
@@ -120,6 +120,17 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     answers: { 200: LEVELS },
     problems: { 400: ['body'] },
   },
+  'GET /api/log/lines': {
+    summary: 'The last lines of the log, at most 500',
+    query: { after: { type: 'integer', minimum: 0, description: 'The number of a line: those after it.' } },
+    answers: {
+      200: object({
+        last: COUNT,
+        lines: list(object({ number: COUNT, line: { type: 'object', additionalProperties: true } })),
+      }),
+    },
+    problems: { 400: ['after'] },
+  },
   'POST /api/reload': {
     summary: 'Read the configuration again; 422 has the same report, of one that was refused',
     answers: { 200: ref('Reload'), 422: ref('Reload') },
@@ -144,7 +155,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   },
   'GET /api/captures': {
     summary: 'What was recorded of sessions',
-    answers: { 200: object({ captures: list(ref('Capture')) }) },
+    answers: { 200: object({ limits: ref('CaptureLimits'), captures: list(ref('Capture')) }) },
   },
   'POST /api/captures': {
     summary: 'Record a session, or the next one that begins and fits',

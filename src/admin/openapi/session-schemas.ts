@@ -140,6 +140,13 @@ export const SESSION_SCHEMAS: Readonly<Record<string, Schema>> = {
     object({ session: COUNT }, { payloads: FLAG }),
     object({}, { user: TEXT, origin: TEXT, address: TEXT, payloads: FLAG }),
   ),
+  CaptureLimits: object({
+    concurrent: COUNT,
+    bytes: COUNT,
+    seconds: NUMBER,
+    totalBytes: COUNT,
+    payloads: FLAG,
+  }),
   Capture: object(
     {
       id: COUNT,

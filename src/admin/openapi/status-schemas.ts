@@ -71,6 +71,7 @@ export const STATUS_SCHEMAS: Readonly<Record<string, Schema>> = {
       }),
       handshakesInFlight: COUNT,
       bytes: bothWays(COUNT),
+      buffered: object({ toUpstream: COUNT, toClient: COUNT, heldBytes: COUNT }, { limitBytes: COUNT }),
       rates: object({ seconds: NUMBER, handshakesPerSecond: NUMBER, bytesPerSecond: bothWays(NUMBER) }),
       handshakes: COUNTS,
       ended: COUNTS,
