@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import {
   type Budget,
@@ -85,5 +86,31 @@ test('descriptors that cost a few sessions of the default are no matter for a wa
   ] as const) {
     const made = budget({ configuredSessions: configured, descriptors });
     assert.equal(budgetWarning(made) !== undefined, low, String(descriptors));
+  }
+});
+
+test('docs/sizing.md: what memory carries is what the gateway computes, within a twentieth', () => {
+  const page = readFileSync(new URL('../docs/sizing.md', import.meta.url), 'utf8');
+  const shapes: readonly Partial<SessionShape>[] = [
+    {},
+    { tls: true },
+    { inspected: true },
+    { tls: true, inspected: true },
+    { compressedSessions: 500 },
+  ];
+  const rows = [...page.matchAll(/^\| (\d+) ([MG])iB ((?:\| [\d,]+ ){5})\|$/gm)];
+  assert.equal(rows.length, 4);
+  for (const [row, amount = '', unit = '', cells = ''] of rows) {
+    const memoryBytes = Number(amount) * (unit === 'G' ? 2 ** 30 : 2 ** 20);
+    const said = cells.match(/[\d,]+/g)?.map((cell) => Number(cell.replace(',', ''))) ?? [];
+    for (const [index, more] of shapes.entries()) {
+      const { sessionsByMemory } = budget({
+        memoryBytes,
+        descriptors: 1_048_576,
+        shape: { ...CLEAR, ...more },
+      });
+      const off = Math.abs((said[index] ?? 0) - sessionsByMemory);
+      assert.ok(off <= sessionsByMemory / 20, `${row}: is ${sessionsByMemory}`);
+    }
   }
 });
