@@ -10,6 +10,7 @@ import { sentenceOf } from './outcomes.ts';
 import { Record } from './record.tsx';
 import { Below, useReading } from './shown-reading.tsx';
 import { Steps } from './steps.tsx';
+import { Timeline } from './timeline.tsx';
 
 /** One session: who it is, how it began, what inspection saw, how it ended. */
 export function Session({ id }: { readonly id: number }): VNode {
@@ -40,6 +41,7 @@ export function Session({ id }: { readonly id: number }): VNode {
             </section>
             {session.state === 'open' && <InspectionFacts inspection={session.inspection} />}
           </div>
+          {session.state === 'open' && <Timeline id={id} reads={session.inspection.level !== 'off'} />}
         </>
       )}
       <Below read={read} path={path} />
