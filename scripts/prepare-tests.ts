@@ -5,6 +5,7 @@ import { findContainerTools } from '../test/support/containers.ts';
 import { findHaproxy } from '../test/support/haproxy.ts';
 import { findHelm } from '../test/support/helm.ts';
 import { findPromtool } from '../test/support/promtool.ts';
+import { findApache, findCaddy, findNginx } from '../test/support/web-proxies.ts';
 
 /**
  * `npm test` begins here: brings what the tests need beyond npm and says what it found, so that no test has to
@@ -25,6 +26,9 @@ for (const find of [
   async () => say(`helm: ${await findHelm()}`),
   async () => say(`containers: ${await findContainerTools()}`),
   async () => say(`HAProxy: ${await findHaproxy()}`),
+  async () => say(`nginx: ${(await findNginx()).command.at(-1)}`),
+  async () => say(`Apache httpd: ${(await findApache()).command.at(-1)}`),
+  async () => say(`Caddy: ${(await findCaddy()).command.at(-1)}`),
 ]) {
   try {
     await find();

@@ -1,11 +1,12 @@
 import { execFile } from 'node:child_process';
-import { chmod, copyFile, glob, readFile, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, readFile, writeFile } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { debianFolder, installDebianPackage, unpackDebianPackage } from '../../src/dev/debian-packages.ts';
 import { findOnPath, messageOf } from '../../src/dev/executables.ts';
 import { defaultCacheDir } from '../../src/dev/nats-server.ts';
+import { ownLoader } from './debian-program.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
 const exec = promisify(execFile);
@@ -119,21 +120,19 @@ async function find(): Promise<Wireshark> {
   throw new Error(`no tshark: install it so that it is on the PATH (${failures.join('; ')})`);
 }
 
-/** With its own libc, which may be newer than the machine's. */
 async function unpacked(root: string): Promise<Wireshark | undefined> {
-  const [loader] = await Array.fromAsync(glob(join(root, 'usr/lib{,64}/ld-linux*.so.*')));
-  const [libraries] = await Array.fromAsync(glob(join(root, 'usr/lib/*-linux-gnu*')));
+  const loader = await ownLoader(root);
   const isThere = await readFile(join(root, 'usr/bin/tshark')).then(
     () => true,
     () => false,
   );
-  if (loader === undefined || libraries === undefined || !isThere) return undefined;
+  if (loader === undefined || !isThere) return undefined;
   return {
-    before: [loader, '--library-path', libraries],
+    before: loader.before,
     folder: join(root, 'usr/bin'),
     env: {
       WIRESHARK_DATA_DIR: join(root, 'usr/share/wireshark'),
-      WIRESHARK_PLUGIN_DIR: join(libraries, 'wireshark/plugins'),
+      WIRESHARK_PLUGIN_DIR: join(loader.libraries, 'wireshark/plugins'),
     },
   };
 }
