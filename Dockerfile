@@ -1,16 +1,17 @@
 # The image of natsgate: one bundled file and a Node to run it; no npm, no shell.
 #
-#   BUILD_IMAGE    has node 26, npm and a shell                        node:26-trixie-slim
-#   RUNTIME_IMAGE  has /nodejs/bin/node and nothing else               distroless nodejs26-debian13:nonroot
+#   docker build -t natsgate:0.1.0 .
 #
-# Both are named by whoever builds, with their digests (name@sha256:...): a tag can change, and which registry you
-# trust is yours to say. VERSION and REVISION become labels.
+# Bases are named by tags here; a release names them by digests (name@sha256:...), since a tag can change. Yours must
+# have: BUILD_IMAGE node 26, npm and a shell; RUNTIME_IMAGE /nodejs/bin/node. VERSION and REVISION become labels.
 #
-#   docker build --build-arg BUILD_IMAGE=... --build-arg RUNTIME_IMAGE=... -t natsgate:0.1.0 .
-ARG BUILD_IMAGE
-ARG RUNTIME_IMAGE
+# The result is the same for every architecture but for RUNTIME_IMAGE, so the build runs on that of the builder:
+#
+#   docker buildx build --platform linux/amd64,linux/arm64 .
+ARG BUILD_IMAGE=docker.io/library/node:26-trixie-slim
+ARG RUNTIME_IMAGE=gcr.io/distroless/nodejs26-debian13:nonroot
 
-FROM ${BUILD_IMAGE} AS build
+FROM --platform=${BUILDPLATFORM} ${BUILD_IMAGE} AS build
 WORKDIR /build
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --ignore-scripts --no-audit --no-fund
@@ -38,5 +39,6 @@ WORKDIR /app
 USER 65532:65532
 # The admin port (8081) is on loopback, inside the container alone, unless --admin says otherwise.
 EXPOSE 8080
+# A drain takes up to 35 s (drain.delay and drain.timeout), and docker stop kills after 10: run it with --stop-timeout 45.
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["/nodejs/bin/node", "--disable-sigusr1", "--disable-proto=delete", "--report-on-fatalerror", "--report-exclude-network", "--report-exclude-env", "--report-filename=stderr", "/app/bin/natsgate.js"]
