@@ -36,9 +36,8 @@ const git = (...args: string[]): string =>
 const read = (name: string): string => readFileSync(join(root, name), 'utf8');
 
 function whatIsUnfinished(): readonly (string | false)[] {
-  const unpublished = ['README.md', 'helm/natsgate/README.md'].filter((page) =>
-    /not on [\w ]+ yet/.test(read(page)),
-  );
+  const pages = ['README.md', 'docs/install.md', 'helm/natsgate/README.md'];
+  const unpublished = pages.filter((page) => /not (published|on [\w ]+) yet/.test(read(page)));
   return [
     ...unpublished.map((page) => `${page} says that something is not published yet`),
     !read('CHANGELOG.md').includes(`\n## ${version}\n`) && `CHANGELOG.md has no section ${version}`,

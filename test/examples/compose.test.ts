@@ -1,29 +1,67 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { promisify } from 'node:util';
 import { parse } from 'yaml';
+import { composeRulesText } from '../../scripts/chart/compose-rules.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { FakeUpstream } from '../support/fake-upstream.ts';
 import { startTestGateway } from '../support/gateway.ts';
+import { CHART } from '../support/helm.ts';
+import { findPromtool } from '../support/promtool.ts';
+
+const exec = promisify(execFile);
 
 type Service = {
+  readonly command?: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
   readonly stop_grace_period: string;
+  readonly volumes?: readonly string[];
+  readonly ports?: readonly string[];
   readonly healthcheck: { readonly test: readonly string[] };
 };
 
-const file = join(import.meta.dirname, '..', '..', 'examples', 'compose', 'compose.yaml');
-const { natsgate } = (parse(readFileSync(file, 'utf8')) as { services: { natsgate: Service } }).services;
+const folder = join(import.meta.dirname, '..', '..', 'examples', 'compose');
+const read = (name: string) => parse(readFileSync(join(folder, name), 'utf8'));
+const { services } = read('compose.yaml') as { services: Readonly<Record<string, Service>> };
+const natsgate = services['natsgate'] ?? assert.fail();
 
-test('compose: the variables are a configuration, and a stop leaves time for its drain', async () => {
-  const loaded = await loadConfig({ flags: {}, env: natsgate.environment });
+test('compose: the file is a configuration, and a stop leaves time for its drain', async () => {
+  const file = join(folder, 'natsgate', 'natsgate.yaml');
+  assert.deepEqual(natsgate.command, ['--config', '/etc/natsgate/natsgate.yaml']);
+  const loaded = await loadConfig({ file, flags: {}, env: natsgate.environment });
   assert.ok(loaded.ok, JSON.stringify(loaded));
   assert.deepEqual(loaded.warnings, []);
+  assert.deepEqual(loaded.config.origins.allow, ['http://localhost:5173']);
   const { delayMs, timeoutMs, budgetMs } = loaded.config.drain;
   const graceMs = Number.parseInt(natsgate.stop_grace_period, 10) * 1000;
   assert.ok(delayMs + timeoutMs <= budgetMs && budgetMs + 5000 <= graceMs);
+});
+
+test('compose: what is mounted is there, and only the gateway and its page are open to others', () => {
+  for (const { volumes = [] } of Object.values(services))
+    for (const volume of volumes) {
+      const [from = ''] = volume.split(':');
+      // Built by `npm run build`.
+      if (!from.startsWith('../../dist/')) assert.ok(existsSync(join(folder, from)), from);
+    }
+  const open = Object.entries(services).flatMap(([name, { ports = [] }]) =>
+    ports.filter((port) => !port.startsWith('127.0.0.1:')).map((port) => `${name} ${port}`),
+  );
+  assert.deepEqual(open, ['natsgate 8080:8080', 'demo 5173:80']);
+});
+
+test('compose: Prometheus asks the gateway by a name that it knows, and has the rules of the dashboard', async () => {
+  const { scrape_configs: jobs } = read('prometheus/prometheus.yml');
+  assert.deepEqual(jobs[0].static_configs[0].targets, ['natsgate:8081']);
+  assert.deepEqual(read('natsgate/natsgate.yaml').admin, { address: '0.0.0.0:8081', hosts: ['natsgate'] });
+  const rules = readFileSync(join(folder, 'prometheus', 'rules.yaml'), 'utf8');
+  assert.equal(rules, composeRulesText(CHART));
+  const promtool = await findPromtool();
+  const { stdout } = await exec(promtool, ['check', 'config', join(folder, 'prometheus', 'prometheus.yml')]);
+  assert.match(stdout, /SUCCESS: \d+ rules found/);
 });
 
 test('compose: the health check is 0 while the gateway is ready, and 1 when it is not or is gone', async () => {
