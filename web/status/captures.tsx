@@ -76,7 +76,9 @@ function Row({ row }: { readonly row: CaptureRow }): VNode {
     <tr>
       <td data-name="Capture">{id}</td>
       <td data-name="State">
-        <StateMark state={state} /> {reason !== undefined && <code>{reason}</code>}
+        <span>
+          <StateMark state={state} /> {reason !== undefined && <code>{reason}</code>}
+        </span>
       </td>
       <td data-name="Of">
         <Of row={row} />
@@ -95,7 +97,7 @@ function Row({ row }: { readonly row: CaptureRow }): VNode {
       </td>
       <td data-name="File">
         {state !== 'waiting' && (
-          <>
+          <span>
             <a href={`${PATH}/${id}/file?as=pcapng`} download>
               pcapng
             </a>{' '}
@@ -103,7 +105,7 @@ function Row({ row }: { readonly row: CaptureRow }): VNode {
               NDJSON
             </a>{' '}
             {payloads && <small class="warn">▲ with payloads</small>}
-          </>
+          </span>
         )}
       </td>
       <td data-name="Actions">
@@ -139,14 +141,14 @@ function Stop({ id }: { readonly id: number }): VNode {
 function Of({ row: { match, session } }: { readonly row: CaptureRow }): VNode {
   const words = Object.entries(match).filter(([name]) => name !== 'session');
   return (
-    <>
+    <span>
       {session !== undefined && <a href={`#/sessions/${session}`}>session {session}</a>}{' '}
       {words.map(([name, value]) => (
         <span key={name} class="mono">
           {name}:{visible(String(value))}{' '}
         </span>
       ))}
-    </>
+    </span>
   );
 }
 
