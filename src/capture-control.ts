@@ -61,16 +61,17 @@ export class CaptureControl {
     as: CaptureFormat,
     by: string,
   ): Promise<CaptureFile | 'too_large' | 'payloads_locked' | undefined> {
-    const { build, captures } = this.#parts;
+    const { build, captureFiles, captures } = this.#parts;
     if (captures.row(id)?.payloads === true && !this.#config().admin.payloads) return 'payloads_locked';
     const file = captures.file(id);
     if (file === undefined) return undefined;
-    const ndjson = Buffer.from(file.text);
+    const ndjson = file.text === undefined ? await captureFiles?.read(file.name) : Buffer.from(file.text);
+    if (ndjson === undefined) return undefined;
     const application = `natsgate ${build.version ?? ''}`.trim();
     const bytes = as === 'ndjson' ? ndjson : await pcapngFrom(ndjson, application);
     if (bytes === undefined) return 'too_large';
     this.#did(true, id, by, 'downloaded');
-    return { name: `${file.name}.${as}`, bytes };
+    return { name: `${file.name.replace(/\.ndjson$/, '')}.${as}`, bytes };
   }
 
   #did(isDone: boolean, capture: number, by: string, what: string): boolean {

@@ -51,6 +51,8 @@ export class Counters {
   readonly rejections = zeros(REJECTIONS);
   /** HTTP answers other than 101, by status. */
   readonly httpAnswers = zeros(HTTP_STATUSES.map(String));
+  /** Files of captures that could not be written, read or deleted. */
+  captureFileFailures = 0;
   readonly tlsHandshakes = zeros(TLS_OUTCOMES);
   /** What became of the question who a client is. */
   readonly authVerdicts = zeros<AuthDetail | GrantedDetail>([...GRANTED_DETAILS, ...namesOf(AUTH_DETAILS)]);

@@ -191,6 +191,7 @@ export class Gateway implements AdminSource {
     this.#runtime.close();
     await this.#admin.close();
     this.#parts.close();
+    await this.#parts.captureFiles?.flush();
     if (hasRun) this.log.info({ sessions: this.#parts.sessions.opened }, 'stopped');
   }
 

@@ -5,6 +5,7 @@ import { KickedUsers } from './auth/kicked.ts';
 import type { WebhookObserver } from './auth/webhook.ts';
 import { BufferPool } from './bytes/buffer-pool.ts';
 import { Captures } from './capture/captures.ts';
+import { CaptureFiles } from './capture-files.ts';
 import { Counters } from './counters.ts';
 import { EventLoop } from './event-loop.ts';
 import { InspectionTotals } from './inspect/inspection-totals.ts';
@@ -58,6 +59,8 @@ export class Parts {
   readonly frames = new FrameCounters();
   readonly inspected = new InspectionTotals();
   readonly captures: Captures;
+  /** undefined: they are in memory alone. */
+  readonly captureFiles: CaptureFiles | undefined;
   readonly watches = new Watches();
   readonly loop = new EventLoop();
   readonly wheel: TimerWheel;
@@ -92,7 +95,12 @@ export class Parts {
     this.dialPlaces = new Places(prepared.budget.extraDials);
     this.overload = new Overload(this.sessions, this.pool, log);
     this.overload.configure(prepared.budget.bufferBytes, prepared.memory);
-    this.captures = new Captures(prepared.config.captures);
+    const { directory } = prepared.config.captures;
+    this.captureFiles =
+      directory === undefined
+        ? undefined
+        : new CaptureFiles(directory, log, () => this.counters.captureFileFailures++);
+    this.captures = new Captures(prepared.config.captures, this.captureFiles);
     this.announced = new AnnouncedWarnings((fields, text) => log.warn(fields, text));
     this.metrics = new Metrics(prepared.serverTls !== undefined, takeSnapshot);
     this.recorder = new Recorder(this.counters, this.metrics, new SessionLog(log), this);
@@ -126,6 +134,7 @@ export class Parts {
     // A test turns its own.
     if (this.#options.timerWheel === undefined) this.wheel.start();
     this.overload.start();
+    this.captureFiles?.start(this.captures);
   }
 
   /** Another configuration runs: from now on what it allows. Sessions stay, and count. */

@@ -2,6 +2,7 @@ import type { CapturesConfig } from '../config/config.ts';
 import type { Inspector } from '../inspect/inspector.ts';
 import type { SessionFacts } from '../session/session-contract.ts';
 import { Capture, type CaptureMatch, type CaptureRow } from './capture.ts';
+import { StoredCapture, type StoredFacts } from './stored-capture.ts';
 
 /** That have ended; the oldest go first. */
 const MOST_KEPT = 100;
@@ -16,23 +17,33 @@ export type CaptureRefusal =
   | 'too_many_captures'
   | 'payloads_locked';
 
+/** Keeps captures in files. Neither may throw, and nothing waits for them. */
+export type CaptureKeeper = {
+  /** `file` has its text. When that is written, `stored` is to be called. */
+  ended(id: number): void;
+  /** Of a file that was stored. */
+  dropped(name: string): void;
+};
+
 /**
- * The captures of a gateway, in memory. A capture records one session:
+ * The captures of a gateway, in memory, and where there is a keeper in files when they have ended. A capture records one session:
  *
  * ```
  *  start ──▶ waiting ──the next session that fits──▶ recording ──its end, the time, a stop──▶ ended ──▶ deleted
  * ```
  */
 export class Captures {
-  readonly #all = new Map<number, Capture>();
+  readonly #all = new Map<number, Capture | StoredCapture>();
+  readonly #keeper: CaptureKeeper | undefined;
   /** By session. */
   readonly #recording = new Map<number, Capture>();
   readonly #waiting: Capture[] = [];
   #limits: CapturesConfig;
   #lastId = 0;
 
-  constructor(limits: CapturesConfig) {
+  constructor(limits: CapturesConfig, keeper?: CaptureKeeper) {
     this.#limits = limits;
+    this.#keeper = keeper;
   }
 
   /** For captures that start from now on. `allowsPayloads`: else those with payloads end. */
@@ -85,7 +96,7 @@ export class Captures {
   /** False: there is none, or it has ended. */
   stop(id: number): boolean {
     const capture = this.#all.get(id);
-    if (capture === undefined || capture.state === 'ended') return false;
+    if (!(capture instanceof Capture) || capture.state === 'ended') return false;
     this.#end(capture, 'stopped');
     return true;
   }
@@ -93,7 +104,23 @@ export class Captures {
   /** Stops it first. */
   delete(id: number): boolean {
     this.stop(id);
-    return this.#all.delete(id);
+    return this.#drop(id);
+  }
+
+  /** A capture is in this file from now on. False: there is none any more. */
+  stored(id: number, name: string, bytes: number): boolean {
+    const capture = this.#all.get(id);
+    if (capture === undefined) return false;
+    this.#all.set(id, new StoredCapture(id, name, bytes, capture.row()));
+    this.#keepNewest();
+    return true;
+  }
+
+  /** A file of an earlier run; to be called by age. */
+  found(name: string, bytes: number, facts: StoredFacts): void {
+    const id = ++this.#lastId;
+    this.#all.set(id, new StoredCapture(id, name, bytes, facts));
+    this.#keepNewest();
   }
 
   row(id: number): CaptureRow | undefined {
@@ -104,9 +131,10 @@ export class Captures {
     return [...this.#all.values()].map((capture) => capture.row());
   }
 
-  /** The capture file, of a running capture what there is so far; undefined: none, or it still waits. */
-  file(id: number): { readonly name: string; readonly text: string } | undefined {
-    return this.#all.get(id)?.file();
+  /** The capture file, of a running capture what there is so far, without text when it is stored; undefined: none, or it still waits. */
+  file(id: number): { readonly name: string; readonly text: string | undefined } | undefined {
+    const capture = this.#all.get(id);
+    return capture instanceof StoredCapture ? { name: capture.name, text: undefined } : capture?.file();
   }
 
   close(): void {
@@ -124,6 +152,13 @@ export class Captures {
     if (capture.session !== undefined) this.#recording.delete(capture.session);
     capture.end(reason);
     this.#keepNewest();
+    this.#keeper?.ended(capture.id);
+  }
+
+  #drop(id: number): boolean {
+    const capture = this.#all.get(id);
+    if (capture instanceof StoredCapture) this.#keeper?.dropped(capture.name);
+    return this.#all.delete(id);
   }
 
   get #active(): number {
@@ -139,7 +174,7 @@ export class Captures {
     for (const [index, { id, bytes: own }] of ended.entries()) {
       if (bytes <= room && ended.length - index <= MOST_KEPT) break;
       bytes -= own;
-      this.#all.delete(id);
+      this.#drop(id);
     }
   }
 }

@@ -343,6 +343,8 @@ export type Configuration = {
   } | null;
   /** What operators may record of sessions. */
   readonly captures?: {
+    /** Where captures are kept when they have ended; without it, in memory. */
+    readonly directory?: string;
     /** Captures that wait or run at once. Default: `8`. */
     readonly concurrent?: number | string;
     /** Of one capture; then its newest operations overwrite the oldest. Default: `"4MiB"`. */

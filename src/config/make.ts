@@ -67,7 +67,7 @@ export async function makeConfig(
     ...(rates === undefined ? {} : { rates }),
     timeouts: timeoutsConfig(values.timeouts),
     drain: drainConfig(values.drain),
-    captures: capturesConfig(values.captures),
+    captures: capturesConfig(values.captures, files),
     log: values.log,
     routes,
   });

@@ -7,12 +7,13 @@ const CLIENT_CA = 'listen.tls.clientCaFile';
 const ADMIN_CERTIFICATE = 'admin.tls.certFile';
 
 /**
- * `values`: sockets that listen stay where they are, and ws takes the number of its zlib threads once. `switches`: Node
+ * `values`: sockets that listen stay where they are, ws takes the number of its zlib threads once, and the
+ * files of captures are found at the start. `switches`: Node
  * decides when it makes the server whether there is TLS, and whether clients are asked for certificates, and the probes
  * of a running pod keep the scheme that they began with; another value reloads. The chart rolls its pods by the same list (scripts/chart/facts.ts).
  */
 export const RESTART_KEYS = {
-  values: ['listen.address', 'admin.address', 'compression.concurrency'],
+  values: ['listen.address', 'admin.address', 'compression.concurrency', 'captures.directory'],
   switches: [CERTIFICATE, CLIENT_CA, ADMIN_CERTIFICATE],
 } as const satisfies Record<string, readonly string[]>;
 
@@ -54,6 +55,7 @@ export function runnable(next: Config, running: Config, waiting: readonly Change
       tls: waits(ADMIN_CERTIFICATE) ? running.admin.tls : next.admin.tls,
     },
     compression: { ...next.compression, concurrency },
+    captures: { ...next.captures, directory: running.captures.directory },
     routes: next.routes.map((route) => ({
       ...route,
       compression: { ...route.compression, concurrency },

@@ -40,6 +40,7 @@ const NO_DEFAULT = [
   'connect.account',
   'connect.tags',
   'connect.name',
+  'captures.directory',
   'auth.from',
   'auth.jwt',
   'auth.webhook.url',

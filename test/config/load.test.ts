@@ -56,7 +56,13 @@ const DEFAULTS = {
   },
   timeouts: { handshakeMs: 5000, pingMs: 25_000, silenceMs: 300_000, stallMs: 30_000, closeMs: 2000 },
   drain: { delayMs: 5000, timeoutMs: 30_000, budgetMs: 0 },
-  captures: { concurrent: 8, maxBytes: 4 * 1024 * 1024, maxMs: 600_000, totalBytes: 64 * 1024 * 1024 },
+  captures: {
+    directory: undefined,
+    concurrent: 8,
+    maxBytes: 4 * 1024 * 1024,
+    maxMs: 600_000,
+    totalBytes: 64 * 1024 * 1024,
+  },
   log: { level: 'info', format: 'auto' },
   routes: [],
 };
@@ -114,7 +120,7 @@ upstream: {servers: [nats://a, nats://b:1], connectTimeout: 2s, dialTimeout: 3s,
 limits: {sessions: 5, memory: 512MiB, sessionsPerAddress: 4, handshakesInFlight: 3, handshakesPerSecond: 2, handshakesPerSecondPerAddress: 1, headBytes: 64KiB, headLines: 256, frameBytes: 16MiB, sentFrameBytes: 1KiB, controlLineBytes: 8KiB, sessionAge: 12h, readiness: capacity}
 timeouts: {handshake: 4s, ping: 100ms, silence: 200ms, stall: 10ms, close: 20ms}
 drain: {delay: 0, timeout: 0s}
-captures: {concurrent: 2, bytes: 1MiB, time: 90s, totalBytes: 3MiB}
+captures: {directory: /var/captures, concurrent: 2, bytes: 1MiB, time: 90s, totalBytes: 3MiB}
 connect: {clientCredentials: refuse, name: 'a {name}'}
 engine: buffered
 compression: {enabled: on, threshold: 512B, sessions: 4, concurrency: 2}
@@ -185,7 +191,13 @@ log: {level: silent, format: text}
       },
       timeouts: { handshakeMs: 4000, pingMs: 100, silenceMs: 200, stallMs: 10, closeMs: 20 },
       drain: { delayMs: 0, timeoutMs: 0, budgetMs: 0 },
-      captures: { concurrent: 2, maxBytes: 1024 * 1024, maxMs: 90_000, totalBytes: 3 * 1024 * 1024 },
+      captures: {
+        directory: '/var/captures',
+        concurrent: 2,
+        maxBytes: 1024 * 1024,
+        maxMs: 90_000,
+        totalBytes: 3 * 1024 * 1024,
+      },
       log: { level: 'silent', format: 'text' },
       routes: [],
     },

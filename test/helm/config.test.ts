@@ -105,6 +105,7 @@ const CHANGES: readonly (readonly [values: object, before?: object])[] = [
   [{ 'adminTls.existingSecret': 'own' }],
   [{ 'adminTls.certKey': 'other.crt' }, { 'adminTls.existingSecret': 'own' }],
   [{ 'config.compression': { concurrency: 8 } }],
+  [{ config: { captures: { directory: '/var/captures' } } }],
   [{ 'config.compression': 'on' }],
   [{ 'config.compression': { enabled: true, sessions: 9 } }],
   [{ 'ports.public': 9000 }],
@@ -136,7 +137,7 @@ test('pods roll exactly when something changes that a running gateway cannot tak
     assert.equal(rolled, needed, JSON.stringify(values));
     rolls += Number(rolled);
   }
-  assert.equal(rolls, 7);
+  assert.equal(rolls, 8);
   // What the list gains wants a row above.
   assert.deepEqual(
     [...RESTART_KEYS.values, ...RESTART_KEYS.switches],
@@ -144,6 +145,7 @@ test('pods roll exactly when something changes that a running gateway cannot tak
       'listen.address',
       'admin.address',
       'compression.concurrency',
+      'captures.directory',
       'listen.tls.certFile',
       'listen.tls.clientCaFile',
       'admin.tls.certFile',

@@ -89,6 +89,7 @@ export function testConfig(upstreamPort: number, overrides: ConfigOverrides = {}
     },
     drain: { delayMs: 0, timeoutMs: 2000, budgetMs: 0, ...overrides.drain },
     captures: {
+      directory: undefined,
       concurrent: 8,
       maxBytes: 4 * 1024 * 1024,
       maxMs: 600_000,

@@ -17,6 +17,13 @@ export const GATEWAY_METRICS: readonly Metric[] = [
     samples: (s) => one(s.droppedLogLines),
   },
   {
+    name: 'natsgate_capture_file_failures_total',
+    kind: 'counter',
+    help: 'Files of captures that could not be written, read or deleted.',
+    labels: [],
+    samples: (s) => one(s.counters.captureFileFailures),
+  },
+  {
     name: 'natsgate_engine_info',
     kind: 'gauge',
     help: '1 for the engine that reads and writes frames, 0 for the other.',

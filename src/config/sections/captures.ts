@@ -1,10 +1,12 @@
-import { bytes, number, section, time, type ValuesOf } from '../keys.ts';
-import type { Check } from './check.ts';
+import { bytes, number, optional, section, time, type ValuesOf } from '../keys.ts';
+import { fileName } from '../values.ts';
+import type { Check, Files } from './check.ts';
 
 export const captures = section(
   'What operators may record of sessions.',
   'its keys below it, such as totalBytes: 64MiB',
   {
+    directory: optional('Where captures are kept when they have ended; without it, in memory.', fileName),
     concurrent: number('Captures that wait or run at once.', 8, 100),
     bytes: bytes(
       'Of one capture; then its newest operations overwrite the oldest.',
@@ -24,7 +26,8 @@ export const captures = section(
 type Values = ValuesOf<typeof captures>;
 
 export type CapturesConfig = Readonly<ReturnType<typeof capturesConfig>>;
-export const capturesConfig = (values: Values) => ({
+export const capturesConfig = (values: Values, { resolve }: Files) => ({
+  directory: values.directory === undefined ? undefined : resolve(values.directory),
   concurrent: values.concurrent,
   maxBytes: values.bytes,
   maxMs: values.time,

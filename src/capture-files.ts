@@ -1,0 +1,145 @@
+import { randomBytes } from 'node:crypto';
+import { constants } from 'node:fs';
+import { type FileHandle, lstat, mkdir, open, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Captures } from './capture/captures.ts';
+import { readCapture } from './capture/ndjson.ts';
+import { factsOf } from './capture/stored-capture.ts';
+import type { Log } from './log.ts';
+
+/** As `Capture.file` names them, and a part that tells two runs of one second apart. */
+const NAME = /^natsgate-\d{8}T\d{6}Z-\d+-[0-9a-f]{8}\.ndjson$/;
+/** A capture has at most 64 MiB in memory, and is not longer in its file. */
+const MOST_FILE_BYTES = 128 * 1024 * 1024;
+const MOST_HEADER_BYTES = 64 * 1024;
+const MOST_END_BYTES = 4096;
+const FLUSH_MS = 2000;
+
+/**
+ * The files of captures that have ended, in one directory. They are written one after the other and nothing waits for it,
+ * so a disk that is full, slow or gone costs captures alone: what cannot be written stays in memory.
+ */
+export class CaptureFiles {
+  readonly #directory: string;
+  readonly #log: Log;
+  readonly #onFailure: () => void;
+  #captures: Captures | undefined;
+  #queue: Promise<void> = Promise.resolve();
+
+  constructor(directory: string, log: Log, onFailure: () => void) {
+    this.#directory = directory;
+    this.#log = log;
+    this.#onFailure = onFailure;
+  }
+
+  /** Finds the files of earlier runs. To be called once, before any other. */
+  start(captures: Captures): void {
+    this.#captures = captures;
+    this.#do('captures of earlier runs cannot be read', async () => {
+      await this.#checkDirectory();
+      const names = (await readdir(this.#directory)).filter((name) => NAME.test(name)).toSorted();
+      let found = 0;
+      for (const name of names) if (await this.#find(name, captures)) found++;
+      this.#log.info({ captures: found }, 'captures of earlier runs found');
+    });
+  }
+
+  /** Writes the capture, which is then no longer in memory. */
+  ended(id: number): void {
+    this.#do('a capture cannot be written, and stays in memory', async () => {
+      const file = this.#captures?.file(id);
+      if (file?.text === undefined) return;
+      await this.#checkDirectory();
+      const name = `${file.name}-${randomBytes(4).toString('hex')}.ndjson`;
+      await this.#write(name, file.text);
+      if (this.#captures?.stored(id, name, Buffer.byteLength(file.text)) !== true) await this.#remove(name);
+    });
+  }
+
+  dropped(name: string): void {
+    this.#do('the file of a capture cannot be deleted', () => this.#remove(name));
+  }
+
+  /** undefined: it cannot be read. */
+  async read(name: string): Promise<Buffer<ArrayBuffer> | undefined> {
+    try {
+      await using file = await this.#open(name);
+      return (await file.stat()).size > MOST_FILE_BYTES ? undefined : await file.readFile();
+    } catch (error) {
+      this.#failed('a capture cannot be read', error);
+      return undefined;
+    }
+  }
+
+  /** All that was asked for is done, or it takes too long. */
+  async flush(): Promise<void> {
+    const timer = Promise.withResolvers<void>();
+    const timeout = setTimeout(timer.resolve, FLUSH_MS);
+    await Promise.race([this.#queue, timer.promise]);
+    clearTimeout(timeout);
+  }
+
+  async #checkDirectory(): Promise<void> {
+    await mkdir(this.#directory, { recursive: true, mode: 0o700 });
+    // A link could be turned to a place where others read.
+    if (!(await lstat(this.#directory)).isDirectory())
+      throw Object.assign(new Error(), { code: 'not a directory' });
+  }
+
+  async #write(name: string, text: string): Promise<void> {
+    const path = join(this.#directory, name);
+    try {
+      await using file = await open(path, 'wx', 0o600);
+      await file.writeFile(text);
+    } catch (error) {
+      await rm(path, { force: true }).catch(() => {});
+      throw error;
+    }
+  }
+
+  #remove(name: string): Promise<void> {
+    return rm(join(this.#directory, name), { force: true });
+  }
+
+  #open(name: string): Promise<FileHandle> {
+    // Without O_NONBLOCK a pipe that somebody has put there would wait for its writer.
+    const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+    return open(join(this.#directory, name), flags);
+  }
+
+  async #find(name: string, captures: Captures): Promise<boolean> {
+    try {
+      await using file = await this.#open(name);
+      const stat = await file.stat();
+      if (!stat.isFile() || stat.size > MOST_FILE_BYTES) return false;
+      const facts = factsOf(await Array.fromAsync(readCapture(endsOf(file, stat.size))));
+      if (facts !== undefined) captures.found(name, stat.size, facts);
+      return facts !== undefined;
+    } catch {
+      // Not of natsgate, or cut by an end of the process: it is left alone.
+      return false;
+    }
+  }
+
+  #do(failure: string, work: () => Promise<void>): void {
+    this.#queue = this.#queue.then(work).catch((error: unknown) => this.#failed(failure, error));
+  }
+
+  #failed(what: string, error: unknown): void {
+    this.#onFailure();
+    const cause = (error as NodeJS.ErrnoException).code ?? 'fault';
+    this.#log.warn({ cause }, `captures.directory: ${what}`);
+  }
+}
+
+/** The first and the last line. */
+async function* endsOf(file: FileHandle, size: number): AsyncGenerator<Buffer> {
+  const part = async (start: number, bytes: number): Promise<Buffer> => {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(bytes), 0, bytes, start);
+    return buffer.subarray(0, bytesRead);
+  };
+  const head = await part(0, Math.min(size, MOST_HEADER_BYTES));
+  yield head.subarray(0, head.indexOf('\n') + 1);
+  const tail = await part(Math.max(0, size - MOST_END_BYTES), Math.min(size, MOST_END_BYTES));
+  yield tail.subarray(tail.lastIndexOf('\n', tail.length - 2) + 1);
+}

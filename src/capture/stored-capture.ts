@@ -1,0 +1,47 @@
+import type { CaptureMatch, CaptureRow } from './capture.ts';
+import type { CaptureRecord } from './format.ts';
+
+/** What is known of a capture whose text is in a file. */
+export type StoredFacts = Omit<CaptureRow, 'id' | 'bytes' | 'state'>;
+
+/** A capture that has ended, and is no longer in memory. */
+export class StoredCapture {
+  readonly id: number;
+  /** Of its file. */
+  readonly name: string;
+  readonly bytes: number;
+  readonly state = 'ended';
+  readonly #facts: StoredFacts;
+
+  constructor(id: number, name: string, bytes: number, facts: StoredFacts) {
+    this.id = id;
+    this.name = name;
+    this.bytes = bytes;
+    this.#facts = facts;
+  }
+
+  get match(): CaptureMatch {
+    return this.#facts.match;
+  }
+
+  get payloads(): boolean {
+    return this.#facts.payloads;
+  }
+
+  get session(): number | undefined {
+    return this.#facts.session;
+  }
+
+  row(): CaptureRow {
+    return { ...this.#facts, id: this.id, state: this.state, bytes: this.bytes };
+  }
+}
+
+/** Of a file of an earlier run, by its first and its last line; undefined: it is not a whole one. */
+export function factsOf([header, end]: readonly CaptureRecord[]): StoredFacts | undefined {
+  if (header === undefined || !('kind' in header) || end === undefined || !('end' in end)) return undefined;
+  const session = Number(header.session);
+  if (!Number.isSafeInteger(session)) return undefined;
+  const { started: startedAt, payloads } = header;
+  return { match: { session }, session, startedAt, payloads: payloads === 'full', ...end.end };
+}
