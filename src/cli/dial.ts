@@ -14,6 +14,7 @@ import { connect } from '../upstream/connect.ts';
 import { type ConnectOutcome, connectOutcome } from '../upstream/connect-outcome.ts';
 import type { DialContext } from '../upstream/connection.ts';
 import { dialContext } from '../upstream/dial-context.ts';
+import { serverText } from './server-text.ts';
 
 /** One address of one server, or a name without any. */
 export type Dialled = {
@@ -96,11 +97,8 @@ async function dialAddress(server: UpstreamServer, address: string, way: Way): P
     socket.destroy();
     if (server.opaque === true) return { ...dialled, ok: true, text: `${connected}${secured}` };
     onInfo(info);
-    const name = ['nats-server', info.version, info.serverName]
-      .filter((part) => part !== undefined)
-      .join(' ');
     const inAll = `INFO${secured} in ${rounded(performance.now() - startedMs)}`;
-    return { ...dialled, ok: true, text: `${connected}, ${inAll}: ${foreignText(name)}` };
+    return { ...dialled, ok: true, text: `${connected}, ${inAll}: ${foreignText(serverText(info))}` };
   } catch (error) {
     const { message, cause } = error as Error;
     const why = cause instanceof Error ? TCP_FAILURES[connectOutcome(cause)] : undefined;

@@ -5,6 +5,7 @@ import { certificatesIn, pemOf } from '../config/pem.ts';
 import { quote } from '../config/text.ts';
 import { readFirstLine } from '../nats/info.ts';
 import { describeAnswer, describeError } from './probe-failures.ts';
+import { serverText } from './server-text.ts';
 
 export type ProbeOptions = {
   readonly origin?: string | undefined;
@@ -103,9 +104,7 @@ function verdict(webSocket: WebSocket, url: URL, options: ProbeOptions): Promise
       webSocket.send(Buffer.from(CONNECT_AND_PING));
     }
     const answer = received.toString('latin1', first.length);
-    // Without a name of its own a server has its key for one.
-    const { serverName = 'nats-server', version = '' } = first.info;
-    const name = `${/^N[A-Z2-7]{55}$/.test(serverName) ? 'nats-server' : serverName} ${version}`.trim();
+    const name = serverText(first.info);
     if (/^PONG\r?\n/im.test(answer)) succeed(`${name} answered in ${elapsed()}`);
     else if (/^-ERR 'authorization violation'/im.test(answer))
       succeed(`${name} asks for a login (${elapsed()})`);

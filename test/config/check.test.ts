@@ -251,7 +251,7 @@ test('--dial says how far each address got, and warns of what its INFO announces
   const { code, out, err } = await run(config(servers), {}, { dial: true });
   assert.equal(code, 1);
   assert.deepEqual(out.filter((line) => line.startsWith('dial')).map(untimed), [
-    `dial: 127.0.0.1:${good.port}: TCP, INFO: nats-server 2.11.4 n0`,
+    `dial: 127.0.0.1:${good.port}: TCP, INFO: n0 2.11.4`,
   ]);
   assert.deepEqual(err.slice(0, 2).map(untimed), [
     `dial failed: 127.0.0.1:${web.port}: TCP, then: the first bytes are not a NATS INFO line`,
