@@ -44,3 +44,16 @@ export function sentencesOf(text: string): readonly string[] {
 export function wordsOf(sentence: string): readonly string[] {
   return sentence.split(' ').filter((word) => /[\p{L}\p{N}]/u.test(word));
 }
+
+/** Words of the prose in lower case, by how they are written: no code, no link target, no acronym, no CamelCase. */
+export function spelledWordsOf(text: string): ReadonlySet<string> {
+  const prose = text
+    .replace(/^( *)```.*?^\1```$/gms, '')
+    .replace(/(`+)(?:(?!\1).)+\1/gs, ' ')
+    .replace(/\]\([^)]*\)|<[^>]*>|https?:\S+/g, ' ');
+  const words = new Set<string>();
+  for (const [word] of prose.matchAll(/\p{L}[\p{L}'’]*\p{L}/gu)) {
+    if (!/\p{L}.*\p{Lu}/u.test(word)) words.add(word.replaceAll('’', "'").replace(/'s$/, ''));
+  }
+  return words;
+}
