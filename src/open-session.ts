@@ -275,7 +275,7 @@ export class SessionOpener {
     const { grant, login, pending, recheck, route, slot, upstream } = handshake;
     if (slot === undefined || upstream === undefined)
       throw new Error('a session needs a slot and an upstream');
-    const { announced, captures, inspected, recorder, sessions } = this.#parts;
+    const { announced, captures, inspected, recorder, sessions, subjects } = this.#parts;
     announced.check(upstream.info, route.config);
     const facts = {
       id: sessions.nextId(),
@@ -297,7 +297,10 @@ export class SessionOpener {
     const identity = grant && identityKey(grant.identity);
     const rates = route.rates?.forSession({ identity, origin: facts.origin });
     const session = new Session(facts, client, upstream.socket, route.sessionParts, inspector, rates);
-    if (inspector !== undefined) inspected.add(facts.id, inspector);
+    if (inspector !== undefined) {
+      inspected.add(facts.id, inspector);
+      subjects.sessionBegan(facts.id, inspector);
+    }
     captures.sessionBegan(facts, inspector);
     slot.accepted();
     sessions.add(session, slot);

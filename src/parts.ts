@@ -25,6 +25,7 @@ import { SessionLog } from './session-log.ts';
 import type { Build, ProcessReading, Snapshot } from './snapshot.ts';
 import { EndedSessions } from './status/ended-sessions.ts';
 import { RecentHandshakes } from './status/recent-handshakes.ts';
+import { Subjects } from './subjects/subjects.ts';
 import { TimerWheel } from './timer-wheel.ts';
 import { AnnouncedWarnings } from './upstream/announced.ts';
 import { FrameCounters } from './websocket/frame-counters.ts';
@@ -58,6 +59,7 @@ export class Parts {
   readonly counters = new Counters();
   readonly frames = new FrameCounters();
   readonly inspected = new InspectionTotals();
+  readonly subjects = new Subjects(this.inspected);
   readonly captures: Captures;
   /** undefined: they are in memory alone. */
   readonly captureFiles: CaptureFiles | undefined;
@@ -123,6 +125,7 @@ export class Parts {
     onEnded: (session) => {
       this.sessions.delete(session.facts.id);
       this.inspected.remove(session.facts.id);
+      this.subjects.sessionEnded(session.facts.id);
       this.rechecks.remove(session.facts.id);
       this.captures.sessionEnded(session.facts.id, session.reason);
       this.watches.sessionEnded(session.facts.id, session.reason, session.code);
@@ -158,6 +161,7 @@ export class Parts {
     this.overload.stop();
     this.captures.close();
     this.watches.close();
+    this.subjects.close();
     this.keySets.close();
     this.metrics.close();
     this.loop.close();

@@ -2,11 +2,13 @@ import type { InspectionFacts } from './inspect/inspection-facts.ts';
 import { type Snapshot, type StatusNow, type StatusParts, snapshotOf } from './snapshot.ts';
 import type { EndedSessions } from './status/ended-sessions.ts';
 import { type InstanceStatus, instanceStatus } from './status/instance.ts';
+import { isoTime } from './status/iso-time.ts';
 import { RateMeter } from './status/rates.ts';
 import type { HandshakeRow, RecentHandshakes } from './status/recent-handshakes.ts';
 import { Seconds } from './status/seconds.ts';
 import { pageOf, type SessionQuery } from './status/session-query.ts';
 import { type EndedRow, endedRow, handshakeOf, type OpenRow, openRow } from './status/session-rows.ts';
+import type { Subjects } from './subjects/subjects.ts';
 
 /** `active`: open now; `kept`: ended and remembered; `matched`: rows on all pages. */
 export type SessionList = Readonly<Record<'active' | 'kept' | 'matched', number>> & {
@@ -17,10 +19,16 @@ type Opening = { readonly handshake: ReturnType<typeof handshakeOf> };
 export type SessionDetail = ((OpenRow & Inspected) | EndedRow) & Opening;
 export type HandshakeList = { readonly handshakes: readonly HandshakeRow[] };
 
+export type SubjectList = ReturnType<Status['subjects']>;
+
 export type ShownParts = StatusParts & {
+  readonly subjects: Subjects;
   readonly ended: EndedSessions;
   readonly handshakes: RecentHandshakes;
 };
+
+/** Of a subject. */
+const MOST_SESSION_IDS = 20;
 
 /** What is shown of a running gateway, read at the moment when somebody asks. */
 export class Status {
@@ -75,6 +83,23 @@ export class Status {
     }
     const one = ended.get(id);
     return one && { ...endedRow(one), handshake: handshakeOf(one.session.facts) };
+  }
+
+  /** Which subjects have the most messages, by a sample that begins when somebody asks. Rates are in a second. */
+  subjects() {
+    const { inspected, sessions, subjects } = this.#parts;
+    const { looked, operations, startedAtMs, subjects: top } = subjects.look();
+    const read = inspected.size;
+    return {
+      since: isoTime(performance.timeOrigin + startedAtMs),
+      operations,
+      looked,
+      sessions: { read, unread: sessions.size - read },
+      subjects: top.map((row) => {
+        const open = row.sessions.filter((id) => sessions.get(id) !== undefined);
+        return { ...row, sessions: open.length, sessionIds: open.slice(0, MOST_SESSION_IDS) };
+      }),
+    };
   }
 
   /** The last opening handshakes, the last one first. */

@@ -45,7 +45,7 @@ const LAYERS: readonly RegExp[] = [
   /^(listener|websocket|upstream|auth|private-http|rates)\//,
   /^inspect\//,
   /^session\//,
-  /^capture\//,
+  /^(capture|subjects)\//,
   /^replay\//,
   /^live\//,
   /^(counters|snapshot|session-log)\.ts$/,

@@ -16,6 +16,7 @@ import { addOpenApi } from './api/openapi.ts';
 import { OPERATIONS, Operations, type OperationsSource } from './api/operations.ts';
 import { addReload, type ReloadSource } from './api/reload.ts';
 import { addSessions, type SessionsSource } from './api/sessions.ts';
+import { addSubjects, type SubjectsSource } from './api/subjects.ts';
 import { Logins } from './logins.ts';
 import { MetricsPage, type MetricsText } from './metrics-page.ts';
 import { ScrapeRhythm } from './scrape-rhythm.ts';
@@ -29,6 +30,7 @@ const PROBES = ['/livez', '/readyz', '/healthz'];
 /** What the pages show, and what the API does; read at each request. */
 export type AdminSource = InstanceSource &
   SessionsSource &
+  SubjectsSource &
   HandshakesSource &
   StatusPageSource &
   KickSource &
@@ -155,6 +157,7 @@ export class AdminServer {
     addInstance(routes, source);
     addSessions(routes, source);
     addHandshakes(routes, source);
+    addSubjects(routes, source);
     addKicks(routes, source);
     addConfig(routes, source);
     this.#events.addTo(routes);

@@ -14,6 +14,7 @@ const PAGES: readonly (readonly [path: string, says: string])[] = [
   ['/api/sessions/ID', 'one of them, with its handshake and what inspection saw'],
   ['/api/sessions/ID/operations', 'what it says, while it says it, as Server-Sent Events'],
   ['/api/handshakes', 'what the last 200 handshakes were answered, and what took how long'],
+  ['/api/subjects', 'the subjects with the most messages, by a sample while somebody asks'],
   ['/api/handshakes/try', 'POST {"origin": "…", "path": "/"}: what that handshake would be answered'],
   ['/api/captures', 'what was recorded of sessions; POST {"session": ID}: record one'],
   ['/api/captures/ID/file', 'one of them, as NDJSON; ?as=pcapng: for Wireshark'],

@@ -48,6 +48,17 @@ export class InspectionTotals {
     return this.#open.get(session)?.inspector;
   }
 
+  /** Inspected sessions that are open. */
+  get size(): number {
+    return this.#open.size;
+  }
+
+  /** Of all inspected sessions that are open, with their ids. */
+  *inspectors(): Generator<readonly [session: number, inspector: Inspector]> {
+    for (const [session, { inspector }] of this.#open)
+      if (inspector !== undefined) yield [session, inspector];
+  }
+
   numbers(): InspectionNumbers {
     const operations = {
       to_upstream: Float64Array.from(this.#operations.to_upstream),

@@ -16,6 +16,7 @@ const VIEWS = {
   overview: 'The way from browsers to servers',
   sessions: 'Sessions',
   'sessions/1': 'Session 1',
+  subjects: 'Subjects',
   handshakes: 'Handshakes',
   captures: 'Captures',
   log: 'Log',

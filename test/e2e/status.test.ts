@@ -231,6 +231,26 @@ test('"who is this user?" in two clicks', async () => {
   assert.deepEqual(complaints, []);
 });
 
+test('which subjects are busy, and who uses them', async () => {
+  const client = await wsconnect({ servers: `ws://127.0.0.1:${gateway.port}`, name: 'busy tab' });
+  client.subscribe('orders.>');
+  await using visitor = await visit('#/subjects');
+  const { page: tab, complaints } = visitor;
+  await tab.getByText('No message was seen yet.').waitFor();
+  for (let order = 1; order <= 50; order++) client.publish(`orders.${order}.new`, 'x'.repeat(100));
+  client.publish('other', 'x');
+  await client.flush();
+  const row = tab.locator('tbody tr', { hasText: 'orders.*.new' });
+  await row.waitFor();
+  await tab.getByRole('button', { name: 'Subject', exact: true }).click();
+  await tab.locator('th[aria-sort=ascending]').waitFor();
+  await row.locator('summary').click();
+  await row.getByRole('link').first().click();
+  await tab.getByRole('region', { name: 'NATS' }).getByText('busy tab').waitFor();
+  await client.close();
+  assert.deepEqual(complaints, []);
+});
+
 test('the list is filtered, and knows those that ended', async () => {
   const client = await RawClient.open(gateway.port, { headers: { Origin: 'https://app.example.com' } });
   await using visitor = await visit('#/sessions');

@@ -37,6 +37,13 @@ class Admin implements AsyncDisposable {
         sessions: () => ({ active: 0, kept: 0, matched: 0, sessions: [] }),
         session: () => undefined,
         handshakes: () => ({ handshakes: [] }),
+        subjects: () => ({
+          since: '',
+          operations: 0,
+          looked: 0,
+          sessions: { read: 0, unread: 0 },
+          subjects: [],
+        }),
         seconds: () => assert.fail('nobody listens'),
       },
       metrics: async () => {

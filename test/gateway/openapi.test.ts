@@ -114,9 +114,10 @@ test('answers are as their schemas say', async () => {
   await using client = await RawClient.open(gateway.port);
   // A session that cannot be read any more is not recorded.
   await captured();
-  client.send(
-    frame(Opcode.binary, 'CONNECT {"verbose":false,"user":"a","name":"n"}\r\nSUB a.b q 1\r\nNONSENSE\r\n'),
-  );
+  await documented('GET', '/api/subjects');
+  const said =
+    'CONNECT {"verbose":false,"user":"a","name":"n"}\r\nSUB a.b q 1\r\nPUB a.17 2\r\nhi\r\nNONSENSE\r\n';
+  client.send(frame(Opcode.binary, said));
   const connection = await upstream.connection();
   connection.socket.write('-ERR \'Permissions Violation for Publish to "a"\'\r\n');
   await client.until(() => client.data.includes('-ERR'));
@@ -126,6 +127,8 @@ test('answers are as their schemas say', async () => {
   assert.equal((await stranger.answer()).status, 403);
 
   await documented('GET', '/api/status');
+  const [row] = (await documented('GET', '/api/subjects'))['subjects'];
+  assert.deepEqual([row.subject, row.sessionIds], ['a.*', [1]]);
   const open = await documented('GET', '/api/sessions/{id}', '/api/sessions/1');
   assert.ok(
     open['inspection'].connect && open['inspection'].lastError && open['inspection'].stopped.toUpstream,

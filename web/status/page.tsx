@@ -11,11 +11,13 @@ import { Session } from './session.tsx';
 import { Sessions } from './sessions.tsx';
 import { StateMark } from './state-mark.tsx';
 import { statusNow } from './status-feed.ts';
+import { Subjects } from './subjects.tsx';
 import { Trouble } from './trouble.tsx';
 
 const NAMES: Readonly<Record<View, string>> = {
   overview: 'Overview',
   sessions: 'Sessions',
+  subjects: 'Subjects',
   handshakes: 'Handshakes',
   captures: 'Captures',
   log: 'Log',
@@ -57,6 +59,8 @@ function Shown({ place: { view, id } }: { readonly place: Place }): ComponentChi
       return <Overview />;
     case 'sessions':
       return id === undefined ? <Sessions /> : <Session key={id} id={id} />;
+    case 'subjects':
+      return <Subjects />;
     case 'handshakes':
       return <Handshakes />;
     case 'captures':

@@ -72,6 +72,11 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     summary: 'What the last handshakes were answered, and how long their steps took, in milliseconds',
     answers: { 200: ref('Handshakes') },
   },
+  'GET /api/subjects': {
+    summary:
+      'The subjects with the most messages, by a sample that begins with the first request and ends a minute after the last',
+    answers: { 200: ref('Subjects') },
+  },
   'POST /api/handshakes/try': {
     summary: 'What a handshake would be answered, up to the dial, by the rules and limits of now',
     body: object(

@@ -134,6 +134,21 @@ export const SESSION_SCHEMAS: Readonly<Record<string, Schema>> = {
       servers: list(object({ name: TEXT, state: TEXT })),
     },
   ),
+  Subjects: object({
+    since: TIME,
+    operations: COUNT,
+    looked: COUNT,
+    sessions: object({ read: COUNT, unread: COUNT }),
+    subjects: list(
+      object({
+        subject: TEXT,
+        messagesPerSecond: bothWays(NUMBER),
+        bytesPerSecond: bothWays(NUMBER),
+        sessions: COUNT,
+        sessionIds: list(COUNT),
+      }),
+    ),
+  }),
   Kick: object({ ended: COUNT }, { until: TIME }),
   CaptureMatch: either(object({ session: COUNT }), object({}, { user: TEXT, origin: TEXT, address: TEXT })),
   CaptureStart: either(
