@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { after, before, describe, test } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { ADMIN_CONNECTIONS, AdminServer, type AdminSource } from '../../src/admin/admin-server.ts';
 import { createLog } from '../../src/log.ts';
 import { DEADLINES, type Deadlines } from '../../src/private-http/connection.ts';
@@ -380,6 +381,23 @@ describe('the last numbers of a drain', () => {
     admin.metrics = 'after\n';
     const waited = admin.server.lastScrape(600_000, new AbortController().signal);
     assert.equal(await scraped(), 'after\n');
+    await waited;
+  });
+
+  test('HEAD of /metrics is no scrape: nobody who sends it gets numbers', async () => {
+    await using admin = await Admin.start();
+    const ask = async (method: 'GET' | 'HEAD'): Promise<string> =>
+      (await fetch(`http://127.0.0.1:${admin.port}/metrics`, { method })).text();
+    const { signal } = new AbortController();
+    const answered = async (waited: Promise<void>): Promise<boolean> =>
+      Promise.race([waited.then(() => true), nextTurn(false)]);
+    await ask('HEAD');
+    assert.equal(await answered(admin.server.lastScrape(600_000, signal)), true, 'nobody scrapes');
+    await ask('GET');
+    const waited = admin.server.lastScrape(600_000, signal);
+    await ask('HEAD');
+    assert.equal(await answered(waited), false);
+    await ask('GET');
     await waited;
   });
 

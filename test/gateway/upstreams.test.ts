@@ -184,9 +184,13 @@ describe('several upstream servers', () => {
   test('a name is resolved to its addresses, and stays the name in log and metrics', async () => {
     await using good = await FakeUpstream.start();
     await using gateway = await start([address(good.port, 'localhost')]);
+    const label = `upstream="default",server="localhost:${good.port}"`;
+    const { body: before } = await gateway.gateway.metrics(false);
+    assert.match(before, new RegExp(`^natsgate_upstream_server_state{${label},state="untried"} 1$`, 'm'));
+    // Nothing is known against it, so it gets sessions; an alert on 0 must not fire at each start.
+    assert.match(before, new RegExp(`^natsgate_upstream_healthy{${label}} 1$`, 'm'));
     await using client = await RawClient.open(gateway.port);
     const { body } = await gateway.gateway.metrics(false);
-    const label = `upstream="default",server="localhost:${good.port}"`;
     assert.match(body, new RegExp(`^natsgate_upstream_connections_active{${label}} 1$`, 'm'));
     assert.match(body, new RegExp(`^natsgate_upstream_server_state{${label},state="up"} 1$`, 'm'));
     assert.match(body, new RegExp(`^natsgate_upstream_healthy{${label}} 1$`, 'm'));
