@@ -7,15 +7,25 @@ export type HandshakeMarks = {
   readonly requestUs: number;
   readonly admittedUs: number;
   readonly authorizedUs: number;
-  /** The server's first INFO had come. */
+  /** The TCP connection to the server that was taken was up. */
+  readonly connectedUs: number;
+  /** Its first INFO had come, over TLS where that is configured. */
   readonly dialledUs: number;
 };
 
 /** Of a handshake that the rules refused. */
-export const NO_MARKS: HandshakeMarks = { requestUs: 0, admittedUs: 0, authorizedUs: 0, dialledUs: 0 };
+export const NO_MARKS: HandshakeMarks = {
+  requestUs: 0,
+  admittedUs: 0,
+  authorizedUs: 0,
+  connectedUs: 0,
+  dialledUs: 0,
+};
 
 /** Milliseconds of each step, up to the one in which the handshake ended. */
-export type HandshakeSteps = Partial<Record<'request' | 'admit' | 'authorize' | 'dial' | 'accept', number>>;
+export type HandshakeSteps = Partial<
+  Record<'request' | 'admit' | 'authorize' | 'dial' | 'info' | 'accept', number>
+>;
 
 /** `totalUs`: when the handshake was answered. */
 export function stepsMs(marks: HandshakeMarks, totalUs: number): HandshakeSteps {
@@ -25,7 +35,8 @@ export function stepsMs(marks: HandshakeMarks, totalUs: number): HandshakeSteps 
     ['request', marks.requestUs],
     ['admit', marks.admittedUs],
     ['authorize', marks.authorizedUs],
-    ['dial', marks.dialledUs],
+    ['dial', marks.connectedUs],
+    ['info', marks.dialledUs],
     ['accept', 0],
   ] as const) {
     steps[step] = ((overUs || totalUs) - beganUs) / 1000;

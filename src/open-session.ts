@@ -243,6 +243,9 @@ export class SessionOpener {
     try {
       handshake.upstream = await route.upstreams.dial(pending.signal, context);
       pending.dialledUs = pending.microseconds;
+      // A lame duck that was taken in the end may have been reached before another one was tried.
+      const connectedUs = pending.microsecondsAt(handshake.upstream.connectedAtMs);
+      pending.connectedUs = Math.max(pending.authorizedUs, connectedUs);
     } catch (error) {
       if (error instanceof DialError) return { outcome: error.outcome, cause: error.message };
       // After an abort the client has its answer already.
@@ -287,6 +290,7 @@ export class SessionOpener {
       requestUs: pending.requestUs,
       admittedUs: pending.admittedUs,
       authorizedUs: pending.authorizedUs,
+      connectedUs: pending.connectedUs,
       dialledUs: pending.dialledUs,
       acceptedUs: pending.microseconds,
       ...(grant === undefined ? {} : loginOf(grant)),

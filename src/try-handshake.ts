@@ -67,6 +67,7 @@ class TriedHandshake implements WaitingHandshake {
   requestUs = 0;
   admittedUs = 0;
   authorizedUs = 0;
+  readonly connectedUs = 0;
   readonly dialledUs = 0;
   outcome: HandshakeOutcome = 'accepted';
   why: RefusalFacts = {};

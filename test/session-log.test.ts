@@ -31,6 +31,8 @@ const ended = (reason: CloseReason, id: number): EndedSession => ({
   seconds: 1,
   bytesToUpstream: 0,
   bytesToClient: 0,
+  clientName: undefined,
+  serverErrors: 0,
   serverError: undefined,
   hint: undefined,
 });

@@ -47,6 +47,10 @@ export interface Inspection {
   finalError(reason: CloseReason): Buffer | undefined;
   /** The line that announces a shutdown. */
   lameDuckInfo(): Buffer | undefined;
+  /** As CONNECT has it, cut. */
+  readonly clientName: string | undefined;
+  /** How many -ERR lines the server has sent. */
+  readonly serverErrors: number;
   /** For `upstream_closed`: the code that the server's last -ERR asks for. */
   readonly closeCode: number | undefined;
   /** That the client has published so far. */

@@ -147,6 +147,14 @@ export class Inspector implements Inspection, ClientReader, ServerReader {
     return (counts[VERB.PUB] ?? 0) + (counts[VERB.HPUB] ?? 0);
   }
 
+  get clientName(): string | undefined {
+    return this.#facts.connect?.name;
+  }
+
+  get serverErrors(): number {
+    return this.down.counts[VERB.ERR] ?? 0;
+  }
+
   get lastError(): string | undefined {
     return this.#facts.lastError?.text;
   }

@@ -66,6 +66,7 @@ export class PendingHandshake implements WaitingHandshake {
   /** Set by those who take the steps, as the others. */
   admittedUs = 0;
   authorizedUs = 0;
+  connectedUs = 0;
   dialledUs = 0;
   readonly #startedAtMs: number;
   readonly #observer: HandshakeObserver;
@@ -149,7 +150,12 @@ export class PendingHandshake implements WaitingHandshake {
 
   /** Likewise, for a mark: whole, and never 0. */
   get microseconds(): number {
-    return Math.ceil((performance.now() - this.#startedAtMs) * 1000) || 1;
+    return this.microsecondsAt(performance.now());
+  }
+
+  /** Until then, by `performance.now()`. */
+  microsecondsAt(atMs: number): number {
+    return Math.ceil((atMs - this.#startedAtMs) * 1000) || 1;
   }
 
   #onData = (): void => this.refuse('early_data');

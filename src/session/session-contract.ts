@@ -79,6 +79,9 @@ export type EndedSession = {
   readonly seconds: number;
   readonly bytesToUpstream: number;
   readonly bytesToClient: number;
+  /** What the client calls itself, and how many -ERR lines the server has sent, where the session was inspected. */
+  readonly clientName: string | undefined;
+  readonly serverErrors: number;
   /** The text of the server's last -ERR, where the session was inspected: foreign text. */
   readonly serverError: string | undefined;
   /** What to change on the server, where inspection knows it. */

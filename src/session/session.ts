@@ -109,6 +109,25 @@ export class Session
     return this.#throttle?.delay;
   }
 
+  /** For how many milliseconds bytes have been waiting for each side; 0: none do. */
+  get waitingMs(): { readonly client: number; readonly upstream: number } {
+    const { nowMs } = this.#parts.wheel;
+    const of = (side: Side): number => nowMs - (this.waitsSinceMs(side) ?? nowMs);
+    return { client: of('client'), upstream: of('upstream') };
+  }
+
+  get clientName(): string | undefined {
+    return this.inspection?.clientName;
+  }
+
+  get serverErrors(): number {
+    return this.inspection?.serverErrors ?? 0;
+  }
+
+  get serverError(): string | undefined {
+    return this.inspection?.lastError;
+  }
+
   // From the client: ByteSocketOwner
 
   onBytes(chunk: Buffer): void {
@@ -362,7 +381,9 @@ export class Session
       seconds: (performance.now() - this.startedAtMs) / 1000,
       bytesToUpstream: this.#pipe.bytesToUpstream,
       bytesToClient: this.#pipe.bytesToClient,
-      serverError: this.inspection?.lastError,
+      clientName: this.clientName,
+      serverErrors: this.serverErrors,
+      serverError: this.serverError,
       hint: this.inspection?.hint,
       rateLimit: this.#throttle?.endedBy,
     });

@@ -43,6 +43,7 @@ export class RecentHandshakes {
     place.requestUs = marks.requestUs;
     place.admittedUs = marks.admittedUs;
     place.authorizedUs = marks.authorizedUs;
+    place.connectedUs = marks.connectedUs;
     place.dialledUs = marks.dialledUs;
   }
 
@@ -68,6 +69,7 @@ class Place implements HandshakeMarks {
   requestUs = 0;
   admittedUs = 0;
   authorizedUs = 0;
+  connectedUs = 0;
   dialledUs = 0;
 }
 

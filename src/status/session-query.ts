@@ -1,5 +1,6 @@
 import type { Session } from '../session/session.ts';
-import type { EndedSession, SessionFacts } from '../session/session-contract.ts';
+import type { EndedSession } from '../session/session-contract.ts';
+import { withoutNames } from '../session-log.ts';
 import type { Ended } from './ended-sessions.ts';
 
 /** What a filter compares. `reason` of an open session is that of its end under way. */
@@ -12,8 +13,11 @@ const FIELDS = {
   client: ({ facts }) => facts.clientAddress,
   upstream: ({ facts }) => facts.upstream,
   reason: ({ reason }) => reason,
+  name: ({ clientName }) => clientName,
+  /** As the row shows it. */
+  error: ({ serverError }) => serverError && withoutNames(serverError),
 } satisfies Record<string, (one: Filtered) => string | undefined>;
-type Filtered = { readonly facts: SessionFacts; readonly reason: string | undefined };
+type Filtered = Pick<Session | EndedSession, 'facts' | 'reason' | 'clientName' | 'serverError'>;
 
 /** What rows are ordered by. Texts begin with the least, numbers with the greatest. */
 const ORDERS = {
@@ -22,6 +26,8 @@ const ORDERS = {
   toUpstream: (one) => counted(one).bytesToUpstream,
   toClient: (one) => counted(one).bytesToClient,
   buffered: (one) => (isEnded(one) ? 0 : one.bufferedBytes.client + one.bufferedBytes.upstream),
+  waiting: (one) => (isEnded(one) ? 0 : Math.max(one.waitingMs.client, one.waitingMs.upstream)),
+  errors: (one) => counted(one).serverErrors,
   user: (one) => counted(one).facts.user ?? '',
   origin: (one) => counted(one).facts.origin ?? '',
   route: (one) => counted(one).facts.route,

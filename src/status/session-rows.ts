@@ -1,7 +1,7 @@
 import { stepsMs } from '../handshake-steps.ts';
 import { foreignText } from '../log.ts';
 import type { Session } from '../session/session.ts';
-import type { SessionFacts } from '../session/session-contract.ts';
+import type { EndedSession, SessionFacts } from '../session/session-contract.ts';
 import { limitName, withoutNames } from '../session-log.ts';
 import type { Ended } from './ended-sessions.ts';
 import { isoTime } from './iso-time.ts';
@@ -11,7 +11,7 @@ export type EndedRow = ReturnType<typeof endedRow>;
 
 /** A session that is open, or on its way out. */
 export function openRow(session: Session) {
-  const { bufferedBytes, facts, startedAtMs } = session;
+  const { bufferedBytes, facts, startedAtMs, waitingMs } = session;
   return {
     id: facts.id,
     state: 'open' as const,
@@ -21,6 +21,8 @@ export function openRow(session: Session) {
     loginEndsAt: isoTime(session.loginEndsAtMs),
     bytes: { toUpstream: session.bytesToUpstream, toClient: session.bytesToClient },
     buffered: { toUpstream: bufferedBytes.upstream, toClient: bufferedBytes.client },
+    waitingSeconds: { toUpstream: waitingMs.upstream / 1000, toClient: waitingMs.client / 1000 },
+    ...saidIn(session),
     rateLimited: delayOf(session),
     ending: session.reason,
   };
@@ -28,7 +30,7 @@ export function openRow(session: Session) {
 
 /** One that has ended, as its log line has it. */
 export function endedRow({ session, endedAtMs }: Ended) {
-  const { bytesToUpstream, bytesToClient, code, facts, hint, reason, seconds, serverError } = session;
+  const { bytesToUpstream, bytesToClient, code, facts, hint, reason, seconds } = session;
   return {
     id: facts.id,
     state: 'ended' as const,
@@ -40,13 +42,22 @@ export function endedRow({ session, endedAtMs }: Ended) {
     reason,
     code,
     limit: session.rateLimit && limitName(session.rateLimit),
-    serverError: serverError === undefined ? undefined : foreignText(withoutNames(serverError)),
+    ...saidIn(session),
     hint,
   };
 }
 
 /** The limit for which it is not read from now, and since when; undefined: it is read. */
 const delayOf = ({ delay }: Session) => delay && { limit: limitName(delay.limit), seconds: delay.seconds };
+
+type Said = Pick<Session | EndedSession, 'clientName' | 'serverErrors' | 'serverError'>;
+
+/** What both sides said, as far as rows have it. */
+const saidIn = ({ clientName, serverErrors, serverError }: Said) => ({
+  clientName: clientName === undefined ? undefined : foreignText(clientName),
+  serverErrors,
+  serverError: serverError === undefined ? undefined : foreignText(withoutNames(serverError)),
+});
 
 const whoOf = ({
   clientAddress,

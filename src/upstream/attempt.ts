@@ -125,6 +125,7 @@ export class Attempt {
       infoLine,
       rest: this.#received.subarray(infoLine.length),
       info,
+      connectedAtMs: this.#connectedAtMs ?? this.#startedAtMs,
       reads: this.#reads,
     };
   }

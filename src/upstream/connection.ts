@@ -18,6 +18,8 @@ export type Upstream = {
   /** What had come after it. */
   readonly rest: Buffer;
   readonly info: ServerInfo;
+  /** When TCP was up, by `performance.now()`. */
+  readonly connectedAtMs: number;
   readonly reads: Reads;
 };
 

@@ -93,7 +93,7 @@ test('how long a handshake took is known by its steps: of a session, open or end
   await using upstream = await FakeUpstream.start();
   await using gateway = await startTestGateway(upstream.port);
   await using client = await RawClient.open(gateway.port);
-  const STEPS = ['request', 'admit', 'authorize', 'dial', 'accept'];
+  const STEPS = ['request', 'admit', 'authorize', 'dial', 'info', 'accept'];
   const expectSteps = ({ ms, steps }: Json): void => {
     assert.deepEqual(Object.keys(steps), STEPS);
     const sum = Object.values(steps as Record<string, number>).reduce((total, one) => total + one, 0);

@@ -4,11 +4,18 @@ import { NO_MARKS, stepsMs } from '../../src/handshake-steps.ts';
 import { RecentHandshakes } from '../../src/status/recent-handshakes.ts';
 
 const FACTS = { clientAddress: '192.0.2.1', origin: 'https://app.example.com', route: 'default' };
-const MARKS = { requestUs: 1000, admittedUs: 1100, authorizedUs: 1500, dialledUs: 4500 };
+const MARKS = { requestUs: 1000, admittedUs: 1100, authorizedUs: 1500, connectedUs: 3500, dialledUs: 4500 };
 
 test('the steps of a handshake add up, and end with the one in which it ended', () => {
-  assert.deepEqual(stepsMs(MARKS, 5000), { request: 1, admit: 0.1, authorize: 0.4, dial: 3, accept: 0.5 });
-  assert.deepEqual(stepsMs({ ...MARKS, dialledUs: 0 }, 9500), {
+  assert.deepEqual(stepsMs(MARKS, 5000), {
+    request: 1,
+    admit: 0.1,
+    authorize: 0.4,
+    dial: 2,
+    info: 1,
+    accept: 0.5,
+  });
+  assert.deepEqual(stepsMs({ ...MARKS, connectedUs: 0, dialledUs: 0 }, 9500), {
     request: 1,
     admit: 0.1,
     authorize: 0.4,
@@ -40,7 +47,7 @@ test('a row has what the log line has; a place keeps nothing of the one before',
     'unauthenticated',
     0.002,
     { ...refused, origin },
-    { ...MARKS, authorizedUs: 0, dialledUs: 0 },
+    { ...MARKS, authorizedUs: 0, connectedUs: 0, dialledUs: 0 },
     0,
   );
   const [row] = recent.rows();

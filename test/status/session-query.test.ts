@@ -11,14 +11,21 @@ import { EndedSessions } from '../../src/status/ended-sessions.ts';
 import type { SessionQuery } from '../../src/status/session-query.ts';
 import { type ShownParts, Status } from '../../src/status.ts';
 
-type Values = Partial<{ user: string; origin: string; clientAddress: string; bytes: number; waits: number }>;
+type Values = Partial<{
+  user: string;
+  origin: string;
+  clientAddress: string;
+  bytes: number;
+  waits: number;
+  error: string;
+}>;
 
 /** Sessions as far as they are listed. `reads.rows`: how many were looked at for a row. */
 function setup(values: Iterable<Values>) {
   const sessions = new Sessions();
   const ended = new EndedSessions();
   const reads = { rows: 0 };
-  for (const { user, origin, clientAddress = '10.0.0.1', bytes = 0, waits = 0 } of values) {
+  for (const { user, origin, clientAddress = '10.0.0.1', bytes = 0, waits = 0, error } of values) {
     const facts = {
       id: sessions.nextId(),
       user,
@@ -33,6 +40,10 @@ function setup(values: Iterable<Values>) {
       bytesToUpstream: bytes,
       bytesToClient: 1,
       bufferedBytes: { client: waits, upstream: 0 },
+      waitingMs: { client: 0, upstream: 100 * waits },
+      clientName: error === undefined ? undefined : 'tab',
+      serverErrors: error === undefined ? 0 : 2,
+      serverError: error,
       reason: undefined,
       get loginEndsAtMs(): undefined {
         reads.rows++;
@@ -69,6 +80,8 @@ const end = (id: number, more: Partial<EndedSession> = {}): EndedSession => ({
   seconds: 2,
   bytesToUpstream: 1,
   bytesToClient: 2,
+  clientName: undefined,
+  serverErrors: 0,
   serverError: undefined,
   hint: undefined,
   ...more,
@@ -96,7 +109,7 @@ test('filters compare whole values; * is any text, and an empty filter finds tho
 test('orders: numbers from the greatest, texts from the least, each the other way round', () => {
   const { ids } = setup([
     { user: 'b', bytes: 5, waits: 1 },
-    { user: 'a', bytes: 7 },
+    { user: 'a', bytes: 7, error: 'Permissions Violation for Publish to "a.b"' },
     { user: 'c', bytes: 6, waits: 9 },
   ]);
   assert.deepEqual(ids({}), [1, 2, 3]);
@@ -105,10 +118,33 @@ test('orders: numbers from the greatest, texts from the least, each the other wa
   assert.deepEqual(ids({ sort: 'bytes' }), [2, 3, 1]);
   assert.deepEqual(ids({ sort: 'toUpstream', order: 'reversed' }), [1, 3, 2]);
   assert.deepEqual(ids({ sort: 'buffered' }), [3, 1, 2]);
+  assert.deepEqual(ids({ sort: 'waiting' }), [3, 1, 2]);
+  assert.deepEqual(ids({ sort: 'errors' }), [2, 1, 3]);
   assert.deepEqual(ids({ sort: 'user' }), [2, 1, 3]);
   assert.deepEqual(ids({ sort: 'toClient' }), [1, 2, 3], 'equal ones stay in their order');
   assert.deepEqual(ids({ sort: 'bytes', offset: '1', limit: '1' }), [3]);
   assert.deepEqual(ids({ after: '1', limit: '1' }), [2]);
+});
+
+test('what both sides said is in the row, without the names that the server quotes, and found by it', () => {
+  const { ids, list, ended } = setup([
+    {},
+    { error: 'Permissions Violation for Publish to "a.b"', waits: 15 },
+  ]);
+  assert.deepEqual(ids({ error: '*Violation*' }), [2]);
+  assert.deepEqual(ids({ error: '*a.b*' }), []);
+  assert.deepEqual(ids({ error: '', name: '' }), [1]);
+  assert.deepEqual(ids({ name: 't*' }), [2]);
+  const [one, other] = list({}).sessions;
+  assert.deepEqual([one?.clientName, one?.serverErrors, one?.serverError], [undefined, 0, undefined]);
+  assert.deepEqual(
+    [other?.clientName, other?.serverErrors, other?.serverError],
+    ['tab', 2, 'Permissions Violation for Publish to "…"'],
+  );
+  assert.deepEqual(other?.state === 'open' && other.waitingSeconds, { toUpstream: 1.5, toClient: 0 });
+  ended.add(end(9, { clientName: 'gone', serverErrors: 1, serverError: 'Stale Connection' }), 0);
+  assert.deepEqual(ids({ state: 'ended', error: 'Stale*', name: 'gone' }), [9]);
+  assert.equal(list({ state: 'ended' }).sessions[0]?.serverErrors, 1);
 });
 
 test('a filter of stars and letters stays cheap: stars are one star, and a filter has 256 characters at most', {

@@ -8,7 +8,18 @@ export type Search = {
 };
 
 export const ROWS = 50;
-export const FILTER_FIELDS = ['user', 'tenant', 'role', 'origin', 'route', 'client', 'upstream', 'reason'];
+export const FILTER_FIELDS = [
+  'user',
+  'tenant',
+  'role',
+  'origin',
+  'route',
+  'client',
+  'upstream',
+  'reason',
+  'name',
+  'error',
+];
 
 /** The path, or the words of the filter that are none. A word is `field:text`, which may be in any part of the value. */
 export function pathOf({ state, filter, sort, reversed, offset }: Search): {

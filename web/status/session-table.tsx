@@ -6,6 +6,7 @@ import { timeSpan, utc } from './format.ts';
 import { Record } from './record.tsx';
 
 type SessionRow = SessionList['sessions'][number];
+type OpenRow = Extract<SessionRow, { state: 'open' }>;
 
 type Column = {
   readonly name: string;
@@ -15,9 +16,19 @@ type Column = {
   readonly of: (row: SessionRow) => ComponentChildren;
 };
 
+/** The last -ERR of the server, and how many there were. */
+const ERRORS: Column = {
+  name: '-ERR',
+  sort: 'errors',
+  isNumber: true,
+  of: ({ serverError, serverErrors }) =>
+    serverErrors > 0 && <span title={visible(serverError ?? '')}>✕ {serverErrors}</span>,
+};
+
 const SHARED: readonly Column[] = [
   { name: 'Session', of: ({ id }) => <a href={`#/sessions/${id}`}>{id}</a> },
   { name: 'User', sort: 'user', of: ({ user }) => visible(user ?? '') },
+  { name: 'Name', of: ({ clientName }) => visible(clientName ?? '') },
   { name: 'Origin', sort: 'origin', of: ({ origin }) => visible(origin ?? '') },
   { name: 'Client', sort: 'client', of: ({ client }) => client },
   { name: 'Route', sort: 'route', of: ({ route }) => route },
@@ -25,7 +36,15 @@ const SHARED: readonly Column[] = [
   { name: 'Age', sort: 'age', isNumber: true, of: ({ seconds }) => timeSpan(seconds) },
   { name: '↑ Bytes', sort: 'toUpstream', isNumber: true, of: ({ bytes }) => byteSize(bytes.toUpstream) },
   { name: '↓ Bytes', sort: 'toClient', isNumber: true, of: ({ bytes }) => byteSize(bytes.toClient) },
+  ERRORS,
 ];
+
+/** What waits for both sides, and for how long the one that has waited longest. */
+function waitingText({ buffered, waitingSeconds }: OpenRow): string {
+  const seconds = Math.max(waitingSeconds.toUpstream, waitingSeconds.toClient);
+  const size = byteSize(buffered.toUpstream + buffered.toClient);
+  return seconds < 1 ? size : `${size} for ${timeSpan(seconds)}`;
+}
 
 const OPEN: readonly Column[] = [
   ...SHARED,
@@ -33,7 +52,7 @@ const OPEN: readonly Column[] = [
     name: 'Waiting',
     sort: 'buffered',
     isNumber: true,
-    of: (row) => row.state === 'open' && byteSize(row.buffered.toUpstream + row.buffered.toClient),
+    of: (row) => row.state === 'open' && waitingText(row),
   },
   { name: 'Capture', of: ({ id }) => <Record id={id} /> },
 ];

@@ -12,6 +12,8 @@ import { Below, useReading } from './shown-reading.tsx';
 import { Steps } from './steps.tsx';
 import { Timeline } from './timeline.tsx';
 
+type OpenRow = Extract<SessionDetail, { state: 'open' }>;
+
 /** One session: who it is, how it began, what inspection saw, how it ended. */
 export function Session({ id }: { readonly id: number }): VNode {
   const path = `/api/sessions/${id}`;
@@ -70,6 +72,11 @@ function End({ session }: { readonly session: SessionDetail & { readonly state: 
   );
 }
 
+function waitingText({ buffered, waitingSeconds }: OpenRow, side: keyof OpenRow['buffered']): string {
+  const size = byteSize(buffered[side]);
+  return waitingSeconds[side] === 0 ? size : `${size} for ${timeSpan(waitingSeconds[side])}`;
+}
+
 function Who({ session }: { readonly session: SessionDetail }): VNode {
   const { bytes, natsClientId, seconds, startedAt } = session;
   const open = session.state === 'open' ? session : undefined;
@@ -85,6 +92,7 @@ function Who({ session }: { readonly session: SessionDetail }): VNode {
           ['login until', open?.loginEndsAt && utc(open.loginEndsAt)],
           ['origin', text(session.origin)],
           ['client', session.client],
+          ['client name', text(session.clientName)],
           ['route', session.route],
           ['server', session.upstream],
           ['client id at the server', natsClientId?.toString()],
@@ -92,8 +100,8 @@ function Who({ session }: { readonly session: SessionDetail }): VNode {
           ['age', timeSpan(seconds)],
           ['↑ to the server', byteSize(bytes.toUpstream)],
           ['↓ to the client', byteSize(bytes.toClient)],
-          ['waiting for the server', open && byteSize(open.buffered.toUpstream)],
-          ['waiting for the client', open && byteSize(open.buffered.toClient)],
+          ['waiting for the server', open && waitingText(open, 'toUpstream')],
+          ['waiting for the client', open && waitingText(open, 'toClient')],
           ['ending', open?.ending],
         ]}
       />

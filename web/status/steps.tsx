@@ -7,7 +7,8 @@ const STEPS = {
   request: 'request read',
   admit: 'let in by limits',
   authorize: 'authorized',
-  dial: 'server reached, INFO seen',
+  dial: 'server connected',
+  info: 'INFO seen',
   accept: '101 sent',
 } as const satisfies Record<keyof HandshakeSteps, string>;
 

@@ -17,15 +17,40 @@ import {
   word,
 } from './schema.ts';
 
-const STEPS = object({ request: NUMBER }, { admit: NUMBER, authorize: NUMBER, dial: NUMBER, accept: NUMBER });
+const STEPS = object(
+  { request: NUMBER },
+  { admit: NUMBER, authorize: NUMBER, dial: NUMBER, info: NUMBER, accept: NUMBER },
+);
 const HANDSHAKE = object({ ms: NUMBER, steps: STEPS });
 const OUTCOME = word(...Object.keys(HANDSHAKE_OUTCOMES));
 const TRIED = word('passed', 'refused', 'not_reached');
 const REASON = word(...Object.keys(CLOSE_REASONS));
 
-const WHO = { id: COUNT, startedAt: TIME, seconds: NUMBER, client: TEXT, route: TEXT, upstream: TEXT };
-const MORE = { origin: TEXT, user: TEXT, tenant: TEXT, role: TEXT, natsClientId: COUNT };
-const OPEN = { ...WHO, state: word('open'), bytes: bothWays(COUNT), buffered: bothWays(COUNT) };
+const WHO = {
+  id: COUNT,
+  startedAt: TIME,
+  seconds: NUMBER,
+  client: TEXT,
+  route: TEXT,
+  upstream: TEXT,
+  serverErrors: COUNT,
+};
+const MORE = {
+  clientName: TEXT,
+  serverError: TEXT,
+  origin: TEXT,
+  user: TEXT,
+  tenant: TEXT,
+  role: TEXT,
+  natsClientId: COUNT,
+};
+const OPEN = {
+  ...WHO,
+  state: word('open'),
+  bytes: bothWays(COUNT),
+  buffered: bothWays(COUNT),
+  waitingSeconds: bothWays(NUMBER),
+};
 const MORE_OPEN = {
   ...MORE,
   loginEndsAt: TIME,
@@ -40,7 +65,7 @@ const ENDED = {
   reason: REASON,
   code: COUNT,
 };
-const MORE_ENDED = { ...MORE, limit: TEXT, serverError: TEXT, hint: TEXT };
+const MORE_ENDED = { ...MORE, limit: TEXT, hint: TEXT };
 
 const STOPPED = object({ problem: TEXT, offset: COUNT, expected: TEXT, found: TEXT });
 
