@@ -79,7 +79,8 @@ export const CLOSE_REASONS = {
     initiator: 'gateway',
     level: 'warn',
     finalError: 'Maximum Payload Violation',
-    sentence: 'A frame or message announced more bytes than limits.frameBytes.',
+    sentence:
+      'A frame or message announced more bytes than limits.frameBytes, or a NATS message more than its role may send.',
   },
   nats_violation: {
     code: 1008,
@@ -101,7 +102,8 @@ export const CLOSE_REASONS = {
     initiator: 'gateway',
     level: 'warn',
     finalError: 'Authorization Violation',
-    sentence: 'The client did what the configuration of the gateway forbids; the log line before says what.',
+    sentence:
+      'The client did what the configuration of the gateway forbids, or too often what its policy refuses; the log line before says what.',
   },
   rate_exceeded: {
     code: 1008,

@@ -8,6 +8,7 @@ import { SERVER_ERROR_KINDS } from './inspect/server-errors.ts';
 import { DROP_REASONS } from './listener/pending.ts';
 import { TLS_OUTCOMES } from './listener/tls-outcome.ts';
 import { PARSE_PROBLEMS } from './nats/protocol.ts';
+import { RULES, type Rule } from './policy/rules.ts';
 import { Traffic } from './session/pipe.ts';
 import type { EndedSession } from './session/session-contract.ts';
 import { CONNECT_OUTCOMES, type ConnectOutcome } from './upstream/connect-outcome.ts';
@@ -36,6 +37,9 @@ export type RouteCounts = {
   readonly compression: CompressionCounts;
   readonly handshakes: Record<OutcomeClass, number>;
 };
+
+/** What the policy of a role refused, or would have refused, by rule. */
+export type RoleCounts = Record<'denied' | 'would_deny', Record<Rule, number>>;
 
 /**
  * Every event is counted here, once, in plain numbers that metrics and API read. Each value that a label can have is
@@ -79,6 +83,7 @@ export class Counters {
   readonly serverErrors = zeros(SERVER_ERROR_KINDS);
   /** Directions of inspected sessions that could not be read on. */
   readonly parserStops = { to_upstream: zeros(PARSE_PROBLEMS), to_client: zeros(PARSE_PROBLEMS) };
+  readonly #roles = new Map<string, RoleCounts>();
   readonly #routes = new Map<string, RouteCounts>();
   readonly #connects = new Map<string, Record<ConnectOutcome, number>>();
   /** Of routes that are forgotten. */
@@ -103,6 +108,24 @@ export class Counters {
     if (code !== 1006) add(this.closeFrames.sent, label);
     const rejection = rateLimit === undefined ? rejectionOf(reason, code) : undefined;
     if (rejection !== undefined) this.rejections[rejection]++;
+  }
+
+  /** What policies refused, by role: the configured ones, and those of open sessions. */
+  get roles(): ReadonlyMap<string, RoleCounts> {
+    return this.#roles;
+  }
+
+  /** Begins to count for these roles, where they are new, and forgets all but these and `alive`. */
+  setRoles(configured: Iterable<string>, alive: ReadonlySet<string>): void {
+    const roles = new Set(configured);
+    for (const name of this.#roles.keys()) if (!roles.has(name) && !alive.has(name)) this.#roles.delete(name);
+    for (const name of roles)
+      if (!this.#roles.has(name)) this.#roles.set(name, { denied: zeros(RULES), would_deny: zeros(RULES) });
+  }
+
+  policyRefused(role: string, verdict: keyof RoleCounts, rule: Rule): void {
+    const counts = this.#roles.get(role);
+    if (counts !== undefined) counts[verdict][rule]++;
   }
 
   /** All routes that are running, or were and have not been forgotten. */

@@ -4,7 +4,7 @@ import type { MetricsText } from './admin/metrics-page.ts';
 import type { Kicked } from './auth/kicked.ts';
 import { CaptureControl } from './capture-control.ts';
 import type { Config, ListenAddress } from './config/config.ts';
-import { Reloader, type ReloaderOptions } from './config/reload.ts';
+import { type Applied, Reloader, type ReloaderOptions } from './config/reload.ts';
 import type { ReloadReport, ReloadTrigger } from './config/reload-report.ts';
 import { routesOf } from './config/routes.ts';
 import { type RunningConfiguration, runningConfiguration } from './config/running-configuration.ts';
@@ -98,6 +98,7 @@ export class Gateway implements AdminSource {
     this.watches = new WatchControl(this.#parts);
     this.#runtime = new Runtime(prepared, this.#parts);
     this.#parts.recorder.addUpstreams(this.#runtime.upstreamNames);
+    this.#parts.setRoles(this.#runtime.roleNames);
     this.#opener = new SessionOpener(this.#parts, {
       runtime: () => this.#runtime,
       isDraining: () => this.#state === 'draining',
@@ -206,7 +207,7 @@ export class Gateway implements AdminSource {
   }
 
   /** Makes `config` the running one. @throws when a part of it cannot be made; then nothing has changed. */
-  async #apply(config: Config): Promise<void> {
+  async #apply(config: Config): Promise<Applied> {
     const before = this.#runtime;
     const next = await prepare(config, this.#options, before.prepared);
     if (this.#state === 'stopped') throw new Error('the gateway has stopped');
@@ -220,11 +221,13 @@ export class Gateway implements AdminSource {
     this.#admin.configure(config.admin);
     this.#runtime = runtime;
     this.#parts.recorder.addUpstreams(runtime.upstreamNames);
+    this.#parts.setRoles(runtime.roleNames);
     runtime.start(before);
     before.retire(runtime);
     this.#parts.forgetRoutes([...runtime.routeNames, ...before.routeNames]);
     logWarnings(this.log, this.#options, next, before.prepared);
     if (this.#options.firstDial === true) void runtime.firstDial(before);
+    return this.#parts.sessionsWithOldPolicy(before.policiesOtherThan(runtime));
   }
 
   /** undefined: the configuration was given as an object. */

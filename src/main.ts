@@ -55,6 +55,8 @@ async function main(args: string[]): Promise<number> {
       return runAuth(flags);
     case 'capture':
       return runCapture(operands[1], flags);
+    case 'policy':
+      return runPolicy(operands, flags);
     case 'replay':
       return runReplay(operand, flags);
     case 'completion':
@@ -98,6 +100,20 @@ async function runCapture(file: string | undefined, { to }: Flags): Promise<numb
   if (file === undefined) return wrongUsage('capture export wants a file', 'capture');
   const { captureExport } = await import('./cli/capture-export.ts');
   return captureExport({ file, to, version: await version(files) }, { out: say, err: complain });
+}
+
+async function runPolicy([word, file]: readonly string[], flags: Flags): Promise<number> {
+  const { as, capture, route } = flags;
+  const io = { out: say, err: complain };
+  if (word === 'suggest') {
+    if (file === undefined) return wrongUsage('policy suggest wants a file', 'policy');
+    const { policySuggest } = await import('./cli/policy-suggest.ts');
+    return policySuggest(file, files, io);
+  }
+  if ((file === undefined) === (capture === undefined))
+    return wrongUsage('policy test wants a file of expectations, or --capture FILE', 'policy');
+  const { policyTest } = await import('./cli/policy-test.ts');
+  return policyTest(sourceOf(flags), { file, capture, route, as }, io);
 }
 
 async function runCompletion(shell = ''): Promise<number> {

@@ -15,6 +15,7 @@ import type {
 import type { Login } from './nats/login.ts';
 import { headerLines } from './net/raw-headers.ts';
 import type { Parts } from './parts.ts';
+import type { Role } from './policy/role.ts';
 import type { Route, Runtime } from './runtime.ts';
 import { Session } from './session/session.ts';
 import { inspectorFor } from './session-inspector.ts';
@@ -37,6 +38,8 @@ type HandshakeContext<Pending extends WaitingHandshake = WaitingHandshake> = {
   recheck: Recheck | undefined;
   /** undefined: the client logs in by itself. */
   login: Login | undefined;
+  /** undefined: clients may say all that the server lets them. */
+  role: Role | undefined;
   upstream: Upstream | undefined;
 };
 type Handshake = HandshakeContext<PendingHandshake>;
@@ -126,6 +129,7 @@ export class SessionOpener {
       grant: undefined,
       recheck: undefined,
       login: undefined,
+      role: undefined,
       upstream: undefined,
     };
     const link = this.#waiting.add(pending);
@@ -180,6 +184,7 @@ export class SessionOpener {
     const { authorizer, config } = handshake.route;
     const isAsked = authorizer !== undefined || config.connect.login !== undefined;
     if (isAsked) return this.#authorizeBy(authorizer, handshake);
+    handshake.role = handshake.route.roles?.of(undefined);
     handshake.pending.authorizedUs = handshake.pending.admittedUs;
     return undefined;
   }
@@ -206,6 +211,7 @@ export class SessionOpener {
       this.#countIdentity(handshake);
       // Without an answer of the webhook the login may be another one.
       if (asksWebhook) handshake.login = loginFor(config.connect.login, request, granted);
+      handshake.role = roleOf(route, granted?.grant);
       if (granted !== undefined) this.#countVerdict(handshake, granted.detail);
       pending.authorizedUs = pending.microseconds;
     } catch (error) {
@@ -275,7 +281,7 @@ export class SessionOpener {
   }
 
   #begin(handshake: Handshake, client: ByteSocket): void {
-    const { grant, login, pending, recheck, route, slot, upstream } = handshake;
+    const { grant, login, pending, recheck, role, route, slot, upstream } = handshake;
     if (slot === undefined || upstream === undefined)
       throw new Error('a session needs a slot and an upstream');
     const { announced, captures, inspected, recorder, sessions, subjects } = this.#parts;
@@ -294,9 +300,10 @@ export class SessionOpener {
       dialledUs: pending.dialledUs,
       acceptedUs: pending.microseconds,
       ...(grant === undefined ? {} : loginOf(grant)),
+      ...(role === undefined ? {} : { role: role.rules.name }),
     };
     const tls = pending.facts.secure === true;
-    const of = { facts, login, route: route.config, server: upstream.server, tls };
+    const of = { facts, login, role, route: route.config, server: upstream.server, tls };
     const inspector = inspectorFor(of, this.#parts, this.#now.runtime);
     const identity = grant && identityKey(grant.identity);
     const rates = route.rates?.forSession({ identity, origin: facts.origin });
@@ -321,6 +328,17 @@ export class SessionOpener {
     const authorizerOf = (route: string): Authorizer | undefined => runtime().route(route)?.authorizer;
     this.#parts.rechecks.add(session, asked, authorizer?.recheckMs ?? 0, authorizerOf);
   }
+}
+
+/** @throws NotGranted where who the client is cannot be a part of the subjects of its role. */
+function roleOf({ config, roles }: Route, grant: Grant | undefined): Role | undefined {
+  const role = roles?.of(grant);
+  if (role?.isUnusable === true && config.policy?.mode === 'enforce')
+    throw new NotGranted(
+      'claim_unusable',
+      `role ${role.rules.name} is made for who the client is, and that is not one literal token of a subject`,
+    );
+  return role;
 }
 
 const whoOf = ({ grant }: Pick<HandshakeContext, 'grant'>): RefusalFacts => ({

@@ -6,6 +6,7 @@ import type { WebhookObserver } from './auth/webhook.ts';
 import { BufferPool } from './bytes/buffer-pool.ts';
 import { Captures } from './capture/captures.ts';
 import { CaptureFiles } from './capture-files.ts';
+import type { Applied } from './config/reload.ts';
 import { Counters } from './counters.ts';
 import { EventLoop } from './event-loop.ts';
 import { InspectionTotals } from './inspect/inspection-totals.ts';
@@ -25,6 +26,7 @@ import { SessionLog } from './session-log.ts';
 import type { Build, ProcessReading, Snapshot } from './snapshot.ts';
 import { EndedSessions } from './status/ended-sessions.ts';
 import { RecentHandshakes } from './status/recent-handshakes.ts';
+import { RefusedOperations } from './status/refused-operations.ts';
 import { Subjects } from './subjects/subjects.ts';
 import { TimerWheel } from './timer-wheel.ts';
 import { AnnouncedWarnings } from './upstream/announced.ts';
@@ -56,6 +58,7 @@ export class Parts {
   readonly sessions = new Sessions();
   readonly ended = new EndedSessions();
   readonly handshakes = new RecentHandshakes();
+  readonly refused = new RefusedOperations();
   readonly counters = new Counters();
   readonly frames = new FrameCounters();
   readonly inspected = new InspectionTotals();
@@ -154,6 +157,19 @@ export class Parts {
   forgetRoutes(names: readonly string[]): void {
     const ofSessions = [...this.sessions].map(({ facts }) => facts.route);
     this.recorder.keepOnly(new Set([...names, ...ofSessions]));
+  }
+
+  /** Counts for the roles of a configuration that runs; others are forgotten unless a session has them. */
+  setRoles(configured: readonly string[]): void {
+    const alive = [...this.sessions].flatMap(({ facts: { role } }) => role ?? []);
+    this.counters.setRoles(configured, new Set(alive));
+  }
+
+  /** `routes`: those whose policy has changed. A session keeps the one that it began with. */
+  sessionsWithOldPolicy(routes: ReadonlySet<string>): Applied {
+    if (routes.size === 0) return {};
+    const sessions = [...this.sessions].filter(({ facts }) => routes.has(facts.route));
+    return { sessionsWithOldPolicy: sessions.length };
   }
 
   close(): void {

@@ -14,13 +14,18 @@ import type { TlsOutcome } from './listener/tls-outcome.ts';
 import type { Direction } from './nats/operations.ts';
 import type { ParseError } from './nats/protocol.ts';
 import type { EndedSession, SessionFacts } from './session/session-contract.ts';
-import type { SessionLog } from './session-log.ts';
+import type { RefusedOperation, SessionLog } from './session-log.ts';
 import type { EndedSessions } from './status/ended-sessions.ts';
 import type { RecentHandshakes } from './status/recent-handshakes.ts';
+import type { RefusedOperations } from './status/refused-operations.ts';
 import type { DialObserver } from './upstream/connection.ts';
 
 /** What the API shows of the last ones. */
-type Last = { readonly ended: EndedSessions; readonly handshakes: RecentHandshakes };
+type Last = {
+  readonly ended: EndedSessions;
+  readonly handshakes: RecentHandshakes;
+  readonly refused: RefusedOperations;
+};
 
 /** What becomes of each event: a count, a duration, a line of the log, a place among the last ones. */
 export class Recorder {
@@ -146,6 +151,12 @@ export class Recorder {
 
   serverError(kind: ServerErrorKind): void {
     this.#counters.serverErrors[kind]++;
+  }
+
+  operationRefused(session: SessionFacts, refused: RefusedOperation): void {
+    this.#counters.policyRefused(refused.role, refused.verdict, refused.rule);
+    this.#log.operationRefused(session, refused);
+    this.#last.refused.add(refused, session.id, Date.now());
   }
 
   natsRoundTrip(seconds: number): void {

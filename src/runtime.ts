@@ -4,6 +4,8 @@ import type { Budget, MemoryLimit } from './budget.ts';
 import type { AuthConfig, Config, RatesConfig, RouteConfig, UpstreamConfig } from './config/config.ts';
 import { routesOf } from './config/routes.ts';
 import type { Parts } from './parts.ts';
+import { DEFAULT_ROLE, Roles } from './policy/roles.ts';
+import type { PolicyRules } from './policy/rules.ts';
 import { isCutThrough, type Prepared } from './prepare.ts';
 import { Rates } from './rates/session-rates.ts';
 import type { SessionParts } from './session/session-contract.ts';
@@ -28,6 +30,8 @@ export type Route = {
   readonly upstreams: UpstreamPool;
   /** undefined: nobody is asked who they are. */
   readonly authorizer: Authorizer | undefined;
+  /** undefined: clients may say all that the server lets them. */
+  readonly roles: Roles | undefined;
   /** undefined: clients may be as fast as they can. */
   readonly rates: Rates | undefined;
   readonly sessionParts: SessionParts;
@@ -55,6 +59,8 @@ export class Runtime implements Running {
   readonly #pools = new Map<string, Pool>();
   /** Routes that inherit `auth` share what is remembered of tokens. */
   readonly #authorizers = new Map<AuthConfig, Authorizer>();
+  /** Likewise of `policy`, and what is compiled. */
+  readonly #roles = new Map<PolicyRules, Roles>();
   /** Routes that inherit `rates` count together. */
   readonly #rates = new Map<RatesConfig, Rates>();
 
@@ -89,6 +95,18 @@ export class Runtime implements Running {
 
   get routeNames(): readonly string[] {
     return [...this.#routes.keys()];
+  }
+
+  get roleNames(): readonly string[] {
+    return [...this.#roles.keys()].flatMap(({ roles }) => [DEFAULT_ROLE, ...roles.map(({ name }) => name)]);
+  }
+
+  /** Routes whose clients may say something else than in `other`, or which are there alone. */
+  policiesOtherThan(other: Runtime): ReadonlySet<string> {
+    const others = [...this.#routes.values()].filter(
+      ({ config: { name, policy } }) => !isDeepStrictEqual(policy, other.route(name)?.config.policy),
+    );
+    return new Set(others.map(({ config }) => config.name));
   }
 
   /** Named as the routes that have them as their own. */
@@ -159,9 +177,16 @@ export class Runtime implements Running {
         : undefined,
       upstreams,
       authorizer: config.auth && this.#authorizerOf(config.auth),
+      roles: config.policy && this.#rolesOf(config.policy),
       rates: config.rates && this.#ratesOf(config.rates),
       sessionParts: { pool, wheel, limits, traffic, observer, held, queues, turns },
     };
+  }
+
+  #rolesOf(rules: PolicyRules): Roles {
+    const roles = this.#roles.get(rules) ?? new Roles(rules);
+    this.#roles.set(rules, roles);
+    return roles;
   }
 
   #authorizerOf(config: AuthConfig): Authorizer {

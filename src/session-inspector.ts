@@ -3,10 +3,16 @@ import { connectPolicies } from './inspect/connect-policy.ts';
 import type { LoginHint } from './inspect/inspection.ts';
 import { type InspectionRules, Inspector } from './inspect/inspector.ts';
 import { signaturePolicy } from './inspect/signature-policy.ts';
+import { subjectPolicy } from './inspect/subject-policy.ts';
 import type { Login } from './nats/login.ts';
+import type { Operation } from './nats/operation.ts';
+import { rowOf } from './nats/operations.ts';
 import type { Parts } from './parts.ts';
+import type { Role } from './policy/role.ts';
+import type { PolicyRules, Rule } from './policy/rules.ts';
 import type { Runtime } from './runtime.ts';
 import type { SessionFacts } from './session/session-contract.ts';
+import type { RefusedOperation } from './session-log.ts';
 import type { DialTarget } from './upstream/connection.ts';
 
 /** What the inspection of a session depends on. */
@@ -14,6 +20,8 @@ export type InspectedSession = {
   readonly facts: SessionFacts;
   /** undefined: the client logs in by itself. */
   readonly login: Login | undefined;
+  /** undefined: the client may say all that the server lets it. */
+  readonly role: Role | undefined;
   readonly route: RouteConfig;
   readonly server: DialTarget;
   /** The client came over TLS. */
@@ -25,21 +33,35 @@ export type InspectedSession = {
  * The callbacks live as long as the session, so they must not refer to its handshake.
  */
 export function inspectorFor(
-  { facts, login, route, server, tls }: InspectedSession,
+  { facts, login, role, route, server, tls }: InspectedSession,
   { pool, recorder }: Parts,
   runtime: () => Runtime,
 ): Inspector | undefined {
-  const { name, inspect: level, info, connect, limits, upstream } = route;
+  const { name, inspect: level, info, connect, limits, policy, upstream } = route;
   if (level === 'off') return undefined;
   const { id, clientAddress } = facts;
   const { proxySigner } = upstream;
+  const { maxPayloadBytes: maxPayload = 0 } = role?.rules ?? {};
   const rules: InspectionRules = {
     level,
     maxLineBytes: limits.maxControlLineBytes,
-    info: { ...info, tls, clientIp: clientAddress, needsNoLogin: login !== undefined },
+    info: {
+      ...info,
+      tls,
+      clientIp: clientAddress,
+      needsNoLogin: login !== undefined,
+      ...(maxPayload > 0 && policy?.mode === 'enforce' ? { maxPayload } : {}),
+    },
     policies: [
       ...(proxySigner === undefined ? [] : [signaturePolicy(proxySigner.sign)]),
       ...connectPolicies({ ...connect, login }, connectionFacts(facts)),
+      ...(role === undefined || policy === undefined
+        ? []
+        : [
+            subjectPolicy(role, policy, (rule, operation) =>
+              recorder.operationRefused(facts, refusalOf(role.rules.name, policy.mode, rule, operation)),
+            ),
+          ]),
     ],
     ...(login === undefined ? {} : { loginHint: loginHint(login) }),
   };
@@ -52,6 +74,26 @@ export function inspectorFor(
     // The running pool must know, even if the pool before a reload placed the session.
     onLameDuck: () => runtime().route(name)?.upstreams.markLameDuck(server),
   });
+}
+
+/** Most of a subject; the log and the API show less. */
+const MAX_SUBJECT_CHARACTERS = 256;
+
+function refusalOf(
+  role: string,
+  mode: PolicyRules['mode'],
+  rule: Rule,
+  operation: Operation,
+): RefusedOperation {
+  const name = rule === 'replies' ? operation.reply : operation.subject;
+  return {
+    role,
+    rule,
+    verdict: mode === 'enforce' ? 'denied' : 'would_deny',
+    operation: rowOf(operation.verb).name,
+    subject: operation.read(name, 'utf8', MAX_SUBJECT_CHARACTERS),
+    queue: operation.read(operation.queue, 'utf8', MAX_SUBJECT_CHARACTERS),
+  };
 }
 
 /** What the name in CONNECT may be made of. */

@@ -7,10 +7,26 @@ import type { HandshakeFacts } from './listener/pending-handshake.ts';
 import { foreignText, LineLimiter, type Log } from './log.ts';
 import type { Direction } from './nats/operations.ts';
 import type { ParseError } from './nats/protocol.ts';
+import type { Rule } from './policy/rules.ts';
 import type { EndedSession, SessionFacts } from './session/session-contract.ts';
+
+/** What a policy has refused, or would have. */
+export type RefusedOperation = {
+  readonly role: string;
+  readonly rule: Rule;
+  readonly verdict: 'denied' | 'would_deny';
+  readonly operation: string;
+  /** Of a refused reply, the reply. */
+  readonly subject: string;
+  readonly queue: string;
+};
 
 /** Refusals may be thousands a second; this many of each kind are logged, the rest is counted on the next line. */
 const REFUSAL_LINES_PER_SECOND = 10;
+/** What a policy refuses comes again and again, so of the same role, rule and first tokens there is one line in a time. */
+const SAME_REFUSAL_MS = 60_000;
+const MAX_REFUSALS_KNOWN = 1000;
+const LOGGED_TOKENS = 3;
 /** Of each reason. */
 const DROP_LINES_PER_SECOND = 0.1;
 /**
@@ -32,6 +48,8 @@ export const MAX_CAUSE_CHARACTERS = 256;
 export class SessionLog {
   readonly #log: Log;
   readonly #nowMs: () => number;
+  /** When each was logged. */
+  readonly #refusals = new Map<string, number>();
   readonly #limiter = new LineLimiter(REFUSAL_LINES_PER_SECOND);
   readonly #drops = new LineLimiter(DROP_LINES_PER_SECOND, 1);
   readonly #ordinaryEnds = new LineLimiter(ENDS.ordinary.perSecond, ENDS.ordinary.burst);
@@ -85,6 +103,31 @@ export class SessionLog {
       level === 'enforce'
         ? 'NATS protocol refused; the session ends'
         : 'NATS protocol not understood; this direction is not read any more, its bytes go on',
+    );
+  }
+
+  operationRefused(session: SessionFacts, refused: RefusedOperation): void {
+    const { role, rule, verdict, operation, subject } = refused;
+    const tokens = subject.split('.', LOGGED_TOKENS).join('.');
+    const key = [role, rule, verdict, tokens].join(' ');
+    const nowMs = this.#nowMs();
+    if (nowMs - (this.#refusals.get(key) ?? Number.NEGATIVE_INFINITY) < SAME_REFUSAL_MS) return;
+    const suppressed = this.#limiter.pass('policy', nowMs);
+    if (suppressed === undefined) return;
+    if (this.#refusals.size >= MAX_REFUSALS_KNOWN) this.#refusals.clear();
+    this.#refusals.set(key, nowMs);
+    this.#log.info(
+      {
+        session: session.id,
+        client: session.clientAddress,
+        ...userFields(session),
+        ...routeField(session.route),
+        rule,
+        operation,
+        subject: foreignText(tokens.length < subject.length ? `${tokens}.…` : tokens),
+        ...suppressedField(suppressed),
+      },
+      verdict === 'denied' ? 'operation refused by policy' : 'operation that policy would refuse',
     );
   }
 

@@ -5,6 +5,7 @@ import { type InstanceStatus, instanceStatus } from './status/instance.ts';
 import { isoTime } from './status/iso-time.ts';
 import { RateMeter } from './status/rates.ts';
 import type { HandshakeRow, RecentHandshakes } from './status/recent-handshakes.ts';
+import type { RefusedOperations, RefusedRow } from './status/refused-operations.ts';
 import { Seconds } from './status/seconds.ts';
 import { pageOf, type SessionQuery } from './status/session-query.ts';
 import { type EndedRow, endedRow, handshakeOf, type OpenRow, openRow } from './status/session-rows.ts';
@@ -17,6 +18,7 @@ export type SessionList = Readonly<Record<'active' | 'kept' | 'matched', number>
 type Inspected = { readonly inspection: InspectionFacts | { readonly level: 'off' } };
 type Opening = { readonly handshake: ReturnType<typeof handshakeOf> };
 export type SessionDetail = ((OpenRow & Inspected) | EndedRow) & Opening;
+export type RefusedList = { readonly refused: readonly RefusedRow[] };
 export type HandshakeList = { readonly handshakes: readonly HandshakeRow[] };
 
 export type SubjectList = ReturnType<Status['subjects']>;
@@ -25,6 +27,7 @@ export type ShownParts = StatusParts & {
   readonly subjects: Subjects;
   readonly ended: EndedSessions;
   readonly handshakes: RecentHandshakes;
+  readonly refused: RefusedOperations;
 };
 
 /** Of a subject. */
@@ -105,5 +108,10 @@ export class Status {
   /** The last opening handshakes, the last one first. */
   handshakes(): HandshakeList {
     return { handshakes: this.#parts.handshakes.rows() };
+  }
+
+  /** What policies have refused most often, or would have. */
+  refusedOperations(): RefusedList {
+    return { refused: this.#parts.refused.rows() };
   }
 }

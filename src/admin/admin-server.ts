@@ -14,6 +14,7 @@ import { addLog, type LogSource } from './api/log.ts';
 import { addLogin } from './api/login.ts';
 import { addOpenApi } from './api/openapi.ts';
 import { OPERATIONS, Operations, type OperationsSource } from './api/operations.ts';
+import { addPolicy, type PolicySource } from './api/policy.ts';
 import { addReload, type ReloadSource } from './api/reload.ts';
 import { addSessions, type SessionsSource } from './api/sessions.ts';
 import { addSubjects, type SubjectsSource } from './api/subjects.ts';
@@ -32,6 +33,7 @@ export type AdminSource = InstanceSource &
   SessionsSource &
   SubjectsSource &
   HandshakesSource &
+  PolicySource &
   StatusPageSource &
   KickSource &
   ConfigSource &
@@ -158,6 +160,7 @@ export class AdminServer {
     addSessions(routes, source);
     addHandshakes(routes, source);
     addSubjects(routes, source);
+    addPolicy(routes, source);
     addKicks(routes, source);
     addConfig(routes, source);
     this.#events.addTo(routes);

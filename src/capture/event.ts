@@ -84,7 +84,7 @@ function argumentsOf(operation: Operation): SeenOperation {
 }
 
 /** What the file format takes as a text, with inboxes that nobody can use. */
-const freeText = (text: string): string => withShortInboxes(inOneLine(text));
+export const freeText = (text: string): string => withShortInboxes(inOneLine(text));
 export const inOneLine = (text: string): string => text.replaceAll(/[\r\n]/g, ' ');
 
 /** The JSON of a CONNECT: what logs in is hidden, and fields that nats-server does not know are left out. */

@@ -77,6 +77,7 @@ export const OPTIONS = {
     value: 'FILE',
     says: 'credentials to log in with, as nsc generate creds prints them',
   },
+  capture: { type: 'string', value: 'FILE', says: 'capture whose operations are tried, in place of FILE' },
   yes: { type: 'boolean', says: 'also to a server that is not on this machine' },
   'allow-admin': { type: 'boolean', says: 'also what deletes, purges or updates streams, or is for $SYS' },
   version: { type: 'boolean', short: 'v', says: 'print the version; also -V' },
@@ -230,6 +231,28 @@ export const COMMANDS = {
       ['0', 'the same answers'],
       ['1', 'other answers; each difference is a line'],
       ['2', 'wrong usage, or it cannot be replayed; one line says why'],
+    ],
+  },
+  policy: {
+    usage: 'natsgate policy test|suggest FILE [options]',
+    summary: 'test what a policy allows, or suggest one by what was seen',
+    options: ['config', 'route', 'capture', 'as'],
+    says: { as: 'who the client of the capture is, such as "trader(user=alice, tenant=acme)"' },
+    operands: 2,
+    words: ['test', 'suggest'],
+    about: [
+      'A line of FILE: as trader(tenant=acme): PUB orders.acme.new -> allow. More in docs/policy.md.',
+      'For suggest, FILE is an answer of /api/policy/observed, or a capture. Read what it prints before you use it.',
+    ],
+    examples: [
+      'natsgate policy test expectations.txt --config natsgate.yaml',
+      'natsgate policy test --capture session.ndjson --config natsgate.yaml',
+      'natsgate policy suggest observed.json',
+    ],
+    exitCodes: [
+      ['0', 'all as expected; of a capture, nothing would be refused'],
+      ['1', 'something is not, or a file cannot be read'],
+      ['2', 'wrong usage'],
     ],
   },
   dev: {

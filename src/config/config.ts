@@ -7,6 +7,7 @@
  */
 
 import type { LogConfig } from '../log.ts';
+import type { PolicyRules } from '../policy/rules.ts';
 import type { EngineName } from './schema.ts';
 import type { AdminConfig } from './sections/admin.ts';
 import type { AuthConfig } from './sections/auth.ts';
@@ -48,6 +49,8 @@ export type Config = {
   readonly connect: ConnectConfig;
   /** Absent: nobody is asked who they are. */
   readonly auth?: AuthConfig;
+  /** Absent: clients may say all that the server lets them. */
+  readonly policy?: PolicyRules;
   readonly engine: EngineName;
   readonly compression: CompressionConfig;
   /** The level in effect: what was written, or what the other keys need. */

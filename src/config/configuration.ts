@@ -223,6 +223,84 @@ export type Configuration = {
     /** Lets a cookie source be beside origins with a wildcard. Default: `"off"`. */
     readonly cookieFromWildcards?: 'on' | 'off' | false | 'false' | 'no' | true | 'true' | 'yes';
   } | null;
+  /** What clients may say; without it, all. */
+  readonly policy?: false | 'off' | 'no' | 'false' | {
+    /** observe: what enforce would refuse is counted, and passes. Default: `"enforce"`. */
+    readonly mode?: 'observe' | 'enforce';
+    /** Who may say what; the first that fits a client counts. */
+    readonly roles: readonly ({
+      /** Its name, also in metrics; default is for all who have no other. */
+      readonly name: string;
+      /** Who has the role: of each key that is written, one entry. */
+      readonly match?: {
+        /** The user. Default: `[]`. */
+        readonly user?: string | readonly string[] | null;
+        /** The organisation of the user. Default: `[]`. */
+        readonly tenant?: string | readonly string[] | null;
+        /** One of the groups of the user. Default: `[]`. */
+        readonly groups?: string | readonly string[] | null;
+      } | null;
+      /** Subjects of PUB and HPUB. */
+      readonly publish?: {
+        /** What may be published to; without it and with deny, all but that. */
+        readonly allow?: string | readonly string[] | null;
+        /** What must not, whatever is allowed. Default: `[]`. */
+        readonly deny?: string | readonly string[] | null;
+      } | null;
+      /** Subjects of SUB, each with a queue where that is needed. */
+      readonly subscribe?: {
+        /** What may be subscribed to; without it and with deny, all but that. */
+        readonly allow?: string | readonly string[] | null;
+        /** What must not, whatever is allowed. Default: `[]`. */
+        readonly deny?: string | readonly string[] | null;
+      } | null;
+      /** Features of JetStream, with all that they publish to. */
+      readonly use?: readonly ({
+        /** Reads from a consumer that is there already, and acknowledges. */
+        readonly consumer?: string;
+        /** Publishes to these subjects of a stream, with acknowledgement. */
+        readonly streamWrite?: string;
+        /** Reads all of a stream with consumers of its own. */
+        readonly streamRead?: string;
+        /** Gets any key of a bucket. */
+        readonly kvRead?: string;
+        /** Puts and deletes keys of a bucket. */
+        readonly kvWrite?: string;
+        /** Watches and lists keys of a bucket. */
+        readonly kvWatch?: string;
+        /** Gets and lists all objects of a store. */
+        readonly objectRead?: string;
+        /** Puts and deletes any object of a store, and reads all. */
+        readonly objectWrite?: string;
+      })[];
+      /** literal: no SUB with wildcards but of an inbox. Default: `"covered"`. */
+      readonly wildcards?: 'covered' | 'literal';
+      /** Where replies may be asked to: an inbox, or also what may be published to, or any. Default: `"inbox"`. */
+      readonly replies?: 'inbox' | 'publish' | 'any';
+      /** What is an inbox: everybody may subscribe to one. */
+      readonly inbox?: string | {
+        /** The tokens that it begins with; off: there is none. Default: `"_INBOX"`. */
+        readonly prefix?: string;
+        /** Least bytes of the token after them, which nobody must guess. Default: `16`. */
+        readonly idBytes?: number | string;
+      } | null;
+      /** Which headers messages must not have. */
+      readonly headers?: {
+        /** Names, or beginnings of names with *. Default: `["Nats-*","traceparent"]`. */
+        readonly deny?: string | readonly string[] | null;
+        /** Exceptions. Default: `["Nats-Msg-Id","Nats-Expected-*"]`. */
+        readonly allow?: string | readonly string[] | null;
+      } | null;
+      /** Most bytes of a message; auto and off: what nats-server allows. Default: `"auto"`. */
+      readonly payload?: string | number | boolean;
+      /** Most subscriptions of a session at once. Default: `"off"`. */
+      readonly subscriptions?: number | string | boolean;
+    })[];
+    /** error: the client gets an -ERR and goes on; close: its session ends. Default: `"error"`. */
+    readonly onDeny?: 'error' | 'close';
+    /** So many refusals in so much time end a session. Default: `"100/1m"`. */
+    readonly denialsBeforeClose?: string;
+  } | null;
   /** Who reads and writes frames: our own code, or stock ws. Default: `"cut-through"`. */
   readonly engine?: 'cut-through' | 'buffered';
   /** permessage-deflate, at the cost of memory and CPU. */
@@ -545,6 +623,84 @@ export type Configuration = {
       readonly cookieWithoutOrigin?: 'on' | 'off' | false | 'false' | 'no' | true | 'true' | 'yes';
       /** Lets a cookie source be beside origins with a wildcard. */
       readonly cookieFromWildcards?: 'on' | 'off' | false | 'false' | 'no' | true | 'true' | 'yes';
+    } | null;
+    /** What clients may say; without it, all. */
+    readonly policy?: false | 'off' | 'no' | 'false' | {
+      /** observe: what enforce would refuse is counted, and passes. */
+      readonly mode?: 'observe' | 'enforce';
+      /** Who may say what; the first that fits a client counts. */
+      readonly roles?: readonly ({
+        /** Its name, also in metrics; default is for all who have no other. */
+        readonly name?: string;
+        /** Who has the role: of each key that is written, one entry. */
+        readonly match?: {
+          /** The user. */
+          readonly user?: string | readonly string[] | null;
+          /** The organisation of the user. */
+          readonly tenant?: string | readonly string[] | null;
+          /** One of the groups of the user. */
+          readonly groups?: string | readonly string[] | null;
+        } | null;
+        /** Subjects of PUB and HPUB. */
+        readonly publish?: {
+          /** What may be published to; without it and with deny, all but that. */
+          readonly allow?: string | readonly string[] | null;
+          /** What must not, whatever is allowed. */
+          readonly deny?: string | readonly string[] | null;
+        } | null;
+        /** Subjects of SUB, each with a queue where that is needed. */
+        readonly subscribe?: {
+          /** What may be subscribed to; without it and with deny, all but that. */
+          readonly allow?: string | readonly string[] | null;
+          /** What must not, whatever is allowed. */
+          readonly deny?: string | readonly string[] | null;
+        } | null;
+        /** Features of JetStream, with all that they publish to. */
+        readonly use?: readonly ({
+          /** Reads from a consumer that is there already, and acknowledges. */
+          readonly consumer?: string;
+          /** Publishes to these subjects of a stream, with acknowledgement. */
+          readonly streamWrite?: string;
+          /** Reads all of a stream with consumers of its own. */
+          readonly streamRead?: string;
+          /** Gets any key of a bucket. */
+          readonly kvRead?: string;
+          /** Puts and deletes keys of a bucket. */
+          readonly kvWrite?: string;
+          /** Watches and lists keys of a bucket. */
+          readonly kvWatch?: string;
+          /** Gets and lists all objects of a store. */
+          readonly objectRead?: string;
+          /** Puts and deletes any object of a store, and reads all. */
+          readonly objectWrite?: string;
+        })[];
+        /** literal: no SUB with wildcards but of an inbox. */
+        readonly wildcards?: 'covered' | 'literal';
+        /** Where replies may be asked to: an inbox, or also what may be published to, or any. */
+        readonly replies?: 'inbox' | 'publish' | 'any';
+        /** What is an inbox: everybody may subscribe to one. */
+        readonly inbox?: string | {
+          /** The tokens that it begins with; off: there is none. */
+          readonly prefix?: string;
+          /** Least bytes of the token after them, which nobody must guess. */
+          readonly idBytes?: number | string;
+        } | null;
+        /** Which headers messages must not have. */
+        readonly headers?: {
+          /** Names, or beginnings of names with *. */
+          readonly deny?: string | readonly string[] | null;
+          /** Exceptions. */
+          readonly allow?: string | readonly string[] | null;
+        } | null;
+        /** Most bytes of a message; auto and off: what nats-server allows. */
+        readonly payload?: string | number | boolean;
+        /** Most subscriptions of a session at once. */
+        readonly subscriptions?: number | string | boolean;
+      })[];
+      /** error: the client gets an -ERR and goes on; close: its session ends. */
+      readonly onDeny?: 'error' | 'close';
+      /** So many refusals in so much time end a session. */
+      readonly denialsBeforeClose?: string;
     } | null;
     /** As at the top; sessions counts those of this route. */
     readonly compression?: 'on' | 'off' | false | 'false' | 'no' | true | 'true' | 'yes' | {

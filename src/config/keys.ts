@@ -113,6 +113,25 @@ export function list<T>(description: string, parser: ValueParser<T>, word?: stri
     .meta({ description, default: word ?? [], oneOrMore: true });
 }
 
+/** undefined when it is not written, which is not the same as an empty list. */
+export function optionalList<T>(description: string, parser: ValueParser<T>) {
+  const items = z.array(reading(parser), { error: () => `a list with each entry ${parser.expected}` });
+  const made = items.optional();
+  return z
+    .preprocess((raw) => (raw === undefined ? raw : asList(raw)), made)
+    .optional()
+    .meta({ description, oneOrMore: true });
+}
+
+/** `written`: the entries when it is not there. */
+export function presetList<T>(description: string, parser: ValueParser<T>, written: readonly string[]) {
+  const items = z.array(reading(parser), { error: () => `a list with each entry ${parser.expected}` });
+  return z
+    .preprocess(asList, items)
+    .prefault([...written])
+    .meta({ description, default: written, oneOrMore: true });
+}
+
 /** Must have an entry. */
 export function requiredList<T>(description: string, parser: ValueParser<T>, expected: string) {
   const items = z.array(reading(parser), { error: () => expected }).min(1, { error: () => expected });

@@ -12,6 +12,7 @@ import { drainConfig } from './sections/drain.ts';
 import { infoConfig, inspectLevel } from './sections/inspect.ts';
 import { limitsConfig, routeLimitsConfig } from './sections/limits.ts';
 import { listenConfig } from './sections/listen.ts';
+import { policyConfig } from './sections/policy.ts';
 import { ratesConfig } from './sections/rates.ts';
 import { type RouteValues, routeName } from './sections/route.ts';
 import { timeoutsConfig } from './sections/timeouts.ts';
@@ -20,7 +21,7 @@ import { upstreamConfig } from './sections/upstream.ts';
 /** `inherits`: the route with this number has this section of the top. What is wrong with a file is in the report. */
 export async function makeConfig(
   values: Values,
-  inherits: (route: number, section: 'upstream' | 'connect' | 'auth' | 'rates') => boolean,
+  inherits: (route: number, section: 'upstream' | 'connect' | 'auth' | 'policy' | 'rates') => boolean,
   filesAt: (below: Path) => Files,
 ): Promise<Config> {
   const { concurrency } = values.compression;
@@ -35,11 +36,13 @@ export async function makeConfig(
   const upstream = await upstreamConfig(values.upstream, files);
   const connect = await connectConfig(values.connect, files);
   const auth = await authConfig(values.auth, files);
+  const policy = policyConfig(values.policy);
   const rates = ratesConfig(values.rates);
   const admin = await adminConfig(values.admin, files);
   const routes: Config['routes'][number][] = [];
   for (const [index, route] of values.routes.entries()) {
     const own = filesAt(['routes', index]);
+    const allowed = inherits(index, 'policy') ? policy : policyConfig(route.policy);
     const asked = inherits(index, 'auth') ? auth : await authConfig(route.auth, own);
     const limited = inherits(index, 'rates') ? rates : ratesConfig(route.rates);
     routes.push({
@@ -51,6 +54,7 @@ export async function makeConfig(
       upstream: inherits(index, 'upstream') ? upstream : await upstreamConfig(route.upstream, own),
       connect: inherits(index, 'connect') ? connect : await connectConfig(route.connect, own),
       ...(asked === undefined ? {} : { auth: asked }),
+      ...(allowed === undefined ? {} : { policy: allowed }),
       limits: routeLimitsConfig(route.limits),
       ...(limited === undefined ? {} : { rates: limited }),
     });
@@ -63,6 +67,7 @@ export async function makeConfig(
     upstream,
     connect,
     ...(auth === undefined ? {} : { auth }),
+    ...(policy === undefined ? {} : { policy }),
     limits: limitsConfig(values.limits),
     ...(rates === undefined ? {} : { rates }),
     timeouts: timeoutsConfig(values.timeouts),
@@ -75,7 +80,7 @@ export async function makeConfig(
 
 type Served = Pick<
   RouteValues,
-  'origins' | 'upstream' | 'connect' | 'auth' | 'compression' | 'inspect' | 'info' | 'rates'
+  'origins' | 'upstream' | 'connect' | 'auth' | 'policy' | 'compression' | 'inspect' | 'info' | 'rates'
 >;
 
 function frozen<T>(value: T): T {

@@ -14,6 +14,7 @@ import { checkInspect } from './sections/inspect.ts';
 import { checkFrameBytes, checkLimits } from './sections/limits.ts';
 import { checkListen } from './sections/listen.ts';
 import { checkOrigins } from './sections/origins.ts';
+import { checkPolicy } from './sections/policy-check.ts';
 import { checkRates } from './sections/rates.ts';
 import { checkRoutePlace, type RouteValues } from './sections/route.ts';
 import { checkTimeouts } from './sections/timeouts.ts';
@@ -54,6 +55,7 @@ type Served = Pick<
   | 'upstream'
   | 'connect'
   | 'auth'
+  | 'policy'
   | 'inspect'
   | 'info'
   | 'compression'
@@ -68,6 +70,7 @@ function checkServed({ listen, timeouts }: Values, route: Served, check: Check):
   checkUpstream(route.upstream, timeouts.handshake, check);
   checkConnect(route.connect, route, check);
   checkAuth(route.auth, { ...route, handshakeMs: timeouts.handshake }, check);
+  checkPolicy(route.policy, route.auth, check);
   checkInspect(route, check);
   checkRates(route.rates, route.auth !== undefined, check);
   checkCompression(route.compression, route.limits, check);

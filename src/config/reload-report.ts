@@ -27,6 +27,8 @@ export type ReloadReport = {
   readonly changes: readonly Change[];
   /** What is written differently and waits for a restart; with `refused`, what waited before. */
   readonly restartNeeded: readonly Change[];
+  /** Open sessions that began with another policy than now runs, and keep it; absent where no policy changed. */
+  readonly sessionsWithOldPolicy?: number;
   /** As `natsgate check` says them. */
   readonly problems: readonly string[];
   readonly warnings: readonly string[];
@@ -36,11 +38,13 @@ const MAX_PROBLEMS_LOGGED = 20;
 
 /** One line, and one for each warning of a configuration that is new. */
 export function logReport(log: Log, report: ReloadReport): void {
-  const { outcome, trigger, seconds, changes, restartNeeded, problems, warnings } = report;
+  const { outcome, trigger, seconds, changes, restartNeeded, problems, warnings, sessionsWithOldPolicy } =
+    report;
   const facts = {
     trigger,
     seconds,
     ...(changes.length > 0 ? { changes: asFields(changes) } : {}),
+    ...(sessionsWithOldPolicy === undefined ? {} : { sessionsWithOldPolicy }),
     ...(restartNeeded.length > 0 ? { restartNeeded: asFields(restartNeeded) } : {}),
   };
   if (outcome === 'refused') {

@@ -22,7 +22,7 @@ export type ReloaderOptions = {
   /** Reads it again. Never throws. */
   readonly read: () => Promise<LoadedConfig>;
   /** Makes a configuration the running one, or throws with what is wrong and changes nothing. */
-  readonly apply: (config: Config) => Promise<void>;
+  readonly apply: (config: Config) => Promise<Applied>;
   readonly log: Log;
   /** All files are read by it; without, by one of its own. */
   readonly reader?: FileReader | undefined;
@@ -182,8 +182,9 @@ export class Reloader {
     const waiting = needRestart(changes, running.settings, settings);
     const applied = changes.filter((change) => !waiting.includes(change));
     const config = runnable(loaded.config, running.config, waiting);
+    let came: Applied = {};
     try {
-      if (applied.length > 0) await this.#options.apply(config);
+      if (applied.length > 0) came = await this.#options.apply(config);
     } catch (error) {
       return { ...this.#refused([(error as Error).message]), warnings };
     }
@@ -196,7 +197,7 @@ export class Reloader {
       files: loaded.files,
     };
     const outcome = waiting.length > 0 ? 'restart_needed' : applied.length > 0 ? 'applied' : 'unchanged';
-    return { outcome, changes: applied, restartNeeded: waiting, problems: [], warnings };
+    return { outcome, changes: applied, restartNeeded: waiting, ...came, problems: [], warnings };
   }
 
   async #renewCertificates(): Promise<readonly Change[]> {
@@ -229,4 +230,6 @@ export class Reloader {
   }
 }
 
+/** What came of a configuration that runs now. */
+export type Applied = Pick<ReloadReport, 'sessionsWithOldPolicy'>;
 type Attempt = Omit<ReloadReport, 'trigger' | 'at' | 'seconds'>;

@@ -18,7 +18,7 @@ const MERGED: Readonly<Record<string, readonly string[] | undefined>> = {
   compression: INHERITED_COMPRESSION,
   limits: INHERITED_LIMITS,
 };
-const WHOLE = ['upstream', 'connect', 'auth', 'inspect', 'rates'];
+const WHOLE = ['upstream', 'connect', 'auth', 'policy', 'inspect', 'rates'];
 
 /** All that was written, with every route completed from the top. Nothing has been checked yet. */
 export function withInheritance({ root }: Written): WrittenMap {
@@ -59,10 +59,14 @@ export function isInherited(written: Written, path: Path): boolean {
 
 /** All routes, the default one first. */
 export function routesOf(config: Config): readonly RouteConfig[] {
-  const { origins, upstream, connect, auth, compression, inspect, info, rates } = config;
+  const { origins, upstream, connect, auth, policy, compression, inspect, info, rates } = config;
   const { maxFrameBytes, maxSentFrameBytes, maxControlLineBytes, sessionAgeMs } = config.limits;
   const limits = { sessions: 0, maxFrameBytes, maxSentFrameBytes, maxControlLineBytes, sessionAgeMs };
-  const maybe = { ...(auth === undefined ? {} : { auth }), ...(rates === undefined ? {} : { rates }) };
+  const maybe = {
+    ...(auth === undefined ? {} : { auth }),
+    ...(policy === undefined ? {} : { policy }),
+    ...(rates === undefined ? {} : { rates }),
+  };
   const served = { origins, upstream, connect, ...maybe, compression, inspect, info, limits };
   const first = { name: DEFAULT_ROUTE, host: undefined, path: '/', subprotocols: [], ...served };
   return [first, ...config.routes];

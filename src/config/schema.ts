@@ -12,6 +12,7 @@ import { limits } from './sections/limits.ts';
 import { listen } from './sections/listen.ts';
 import { log } from './sections/log.ts';
 import { origins } from './sections/origins.ts';
+import { policy } from './sections/policy.ts';
 import { rates } from './sections/rates.ts';
 import { route } from './sections/route.ts';
 import { timeouts } from './sections/timeouts.ts';
@@ -26,6 +27,7 @@ export const schema = z.strictObject({
   upstream,
   connect,
   auth,
+  policy,
   engine: words('Who reads and writes frames: our own code, or stock ws.', 'cut-through', [
     'cut-through',
     'buffered',

@@ -10,7 +10,7 @@ export type EnforcementRules = {
   /** Applied to every INFO. */
   readonly info: InfoRules;
   readonly loginHint?: LoginHint;
-  /** Asked after the line policy, which every enforcer has. */
+  /** Asked after the line policy, which every enforcer has. An observer asks them too, and all passes. */
   readonly policies?: readonly Policy[];
 };
 

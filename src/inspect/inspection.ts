@@ -68,7 +68,7 @@ export type LoginHint = {
 
 /** What happens to an operation. undefined: it passes unchanged. */
 export type Verdict =
-  /** Its line is replaced by these bytes; its payload follows unchanged. */
+  /** Its line, with the headers held back with it, is replaced by these bytes; its payload follows unchanged. */
   | { readonly kind: 'replace'; readonly line: Buffer }
   /** No byte of it passes, nor of its payload. The client gets the -ERR line, if there is one. */
   | { readonly kind: 'drop'; readonly error: Buffer | undefined }
@@ -93,6 +93,10 @@ export type PolicyContext = {
 export type Policy = {
   /** The policy must see every message, so the fast scan, which reports none, is switched off. */
   readonly needsEveryMessage: boolean;
+  /** The policy must see headers, so a block of up to 8 KiB is held back with its line. */
+  readonly needsHeaders?: boolean;
+  /** Messages of the server, while `isNeeded`: for a policy that counts what a subscription gets. */
+  readonly deliveries?: { readonly isNeeded: boolean; seen(operation: Operation): void } | undefined;
   /** For every operation after CONNECT. */
   readonly judge?: (operation: Operation, context: PolicyContext) => Verdict | undefined;
   /** For the CONNECT, which it may only let pass or end the session for. */

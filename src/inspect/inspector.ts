@@ -6,20 +6,21 @@ import { type FastScan, fastScanIn } from '../nats/fast-scan.ts';
 import { readInfo } from '../nats/info.ts';
 import { type InfoRules, rewriteInfo } from '../nats/info-rewrite.ts';
 import type { Operation } from '../nats/operation.ts';
-import { type Direction, VERB } from '../nats/operations.ts';
+import { type Direction, rowOf, VERB } from '../nats/operations.ts';
 import { NatsParser } from '../nats/parser.ts';
 import { MAX_SERVER_LINE_BYTES, serverText } from '../nats/protocol.ts';
 import { ClientStream, type ServerReader } from './client-stream.ts';
 import { type EnforcementRules, Enforcer } from './enforcer.ts';
-import { type Inspection, type SessionSides, type Verdict, violation } from './inspection.ts';
+import { type Inspection, type Policy, type SessionSides, type Verdict, violation } from './inspection.ts';
 import { type InspectionFacts, type InspectionLevel, inspectionFacts } from './inspection-facts.ts';
 import { type InspectionObserver, ObservedFacts } from './observed-facts.ts';
 import type { StreamEditor } from './stream-editor.ts';
+import { MAX_HELD_HEADER_BYTES } from './subject-policy.ts';
 import type { Subscriptions } from './subscriptions.ts';
 import { joinedTap, type Tap } from './tap.ts';
 import { type ClientReader, UpstreamStream } from './upstream-stream.ts';
 
-/** Only `level` and `maxLineBytes` are used by `observe`. */
+/** `observe` uses `level`, `maxLineBytes` and `policies`. */
 export type InspectionRules = EnforcementRules & { readonly level: InspectionLevel };
 
 const NO_TAPS: readonly Tap[] = [];
@@ -43,6 +44,9 @@ export class Inspector implements Inspection, ClientReader, ServerReader {
   readonly #observer: InspectionObserver;
   readonly #facts: ObservedFacts;
   readonly #enforcer: Enforcer | undefined;
+  /** Those of an observer, whose verdicts change nothing. */
+  readonly #watching: readonly Policy[];
+  readonly #deliveries: Policy['deliveries'];
   readonly #toUpstream: UpstreamStream;
   readonly #toClient: ClientStream;
   #endReason: CloseReason | undefined;
@@ -56,19 +60,22 @@ export class Inspector implements Inspection, ClientReader, ServerReader {
   #tapSeesAll = false;
 
   constructor(rules: InspectionRules, pool: BufferPool, observer: InspectionObserver) {
-    const { level, maxLineBytes } = rules;
+    const { level, maxLineBytes, policies = [] } = rules;
     const enforce = level === 'enforce';
     this.#rules = rules;
     this.#observer = observer;
     this.#scan = fastScanIn(pool.memory, pool.scratch);
     this.#facts = new ObservedFacts(observer, rules.loginHint);
     this.#enforcer = enforce ? new Enforcer(rules) : undefined;
+    this.#watching = enforce ? [] : policies;
+    this.#deliveries = policies.find(({ deliveries }) => deliveries !== undefined)?.deliveries;
     this.up = new NatsParser('to_upstream', {
       maxLineBytes,
       sink: { onOperation: (operation) => this.#onClientOperation(operation) },
       reportMessages: enforce,
       assembleLines: enforce,
       checkHeaders: enforce,
+      maxHeldHeaderBytes: policies.some(({ needsHeaders }) => needsHeaders) ? MAX_HELD_HEADER_BYTES : 0,
     });
     this.down = new NatsParser('to_client', {
       // A MSG line repeats arguments of the publisher's line, and adds the sid of this client.
@@ -256,20 +263,30 @@ export class Inspector implements Inspection, ClientReader, ServerReader {
 
   /** Before CONNECT an enforcer must see every message, afterwards only where a policy needs it. */
   #chooseReaders(): void {
-    const scan = this.#tapSeesAll ? undefined : this.#scan;
-    this.up.reportMessages = this.#tapSeesAll || this.#enforcer !== undefined;
-    this.down.reportMessages = this.#tapSeesAll;
-    this.down.fastScan = scan;
-    this.up.fastScan = this.#enforcer?.needsEveryMessage === true ? undefined : scan;
+    const watches = this.#watching.length > 0;
+    const counts = this.#deliveries?.isNeeded === true;
+    const needsAll = this.#tapSeesAll || watches || this.#enforcer?.needsEveryMessage === true;
+    this.up.reportMessages = needsAll || this.#enforcer !== undefined;
+    this.up.fastScan = needsAll ? undefined : this.#scan;
+    this.down.reportMessages = this.#tapSeesAll || counts;
+    this.down.fastScan = this.down.reportMessages ? undefined : this.#scan;
   }
 
   #onClientOperation(operation: Operation): Refusal | undefined {
     if (operation.verb === VERB.CONNECT) return this.#onConnect(operation);
     if (operation.verb === VERB.PING) this.#facts.sawPing();
-    const verdict = this.#enforcer?.judge(operation, this.#facts);
+    const verdict = this.#judge(operation);
     if (verdict === undefined || verdict.kind === 'replace') this.#facts.sawPassing(operation);
     this.#tellFromClient(operation, verdict);
     return this.#carryOut(this.#toUpstream.editor, operation, verdict);
+  }
+
+  #judge(operation: Operation): Verdict | undefined {
+    const verdict = this.#enforcer?.judge(operation, this.#facts);
+    for (const { judge } of this.#watching) judge?.(operation, this.#facts);
+    // Only after a SUB or UNSUB can it have changed what must be seen.
+    if (operation.verb === VERB.UNSUB && this.#deliveries !== undefined) this.#chooseReaders();
+    return verdict;
   }
 
   #tellFromClient(operation: Operation, verdict: Verdict | undefined): void {
@@ -304,12 +321,19 @@ export class Inspector implements Inspection, ClientReader, ServerReader {
       verdict = this.#enforcer?.judgeInfo(line);
     } else if (operation.verb === VERB.PONG) this.#facts.sawPong();
     else if (operation.verb === VERB.ERR) this.#facts.sawError(operation);
+    else if (this.#deliveries?.isNeeded === true && rowOf(operation.verb).hasPayload)
+      this.#sawDelivery(this.#deliveries, operation);
     const tap = this.#tap;
     if (tap !== undefined) {
       tap.fromServer(operation, verdict);
       if (!tap.wantsMore) this.#letSeeAll(false);
     }
     return this.#carryOut(this.#toClient.editor, operation, verdict);
+  }
+
+  #sawDelivery(deliveries: NonNullable<Policy['deliveries']>, operation: Operation): void {
+    deliveries.seen(operation);
+    if (!deliveries.isNeeded) this.#chooseReaders();
   }
 
   #carryOut(editor: StreamEditor, operation: Operation, verdict: Verdict | undefined): Refusal | undefined {

@@ -24,14 +24,14 @@ export class StreamEditor {
   /** Bytes still to come of an operation that is dropped. */
   #dropBytes = 0;
 
-  /** Replaces the line of the operation by `line`; its payload is unchanged. */
+  /** Replaces the line of the operation, and the headers held back with it, by `line`; its payload is unchanged. */
   replace({ inPiece }: Operation, line: Buffer): void {
     this.#add({ start: inPiece.start, end: inPiece.end, bytes: line });
   }
 
   /** Drops the operation with its payload and line end, in pieces of any size. */
-  drop({ verb, inPiece, payloadBytes }: Operation): void {
-    const payload = rowOf(verb).hasPayload ? payloadBytes + LINE_END_BYTES : 0;
+  drop({ verb, inPiece, payloadBytes, headers }: Operation): void {
+    const payload = rowOf(verb).hasPayload ? payloadBytes - headers.length + LINE_END_BYTES : 0;
     this.#add({ start: inPiece.start, end: inPiece.end + payload, bytes: NOTHING });
   }
 

@@ -25,13 +25,15 @@ export class HeldLine {
   bytes: Buffer = NOTHING;
   length = 0;
   readonly #mostBytes: number;
+  readonly #moreBytes: number;
   readonly #begin: Place;
   #place: Place;
   #wasCr = false;
 
-  /** Of a line at most `mostBytes` are kept. */
-  constructor(toClient: boolean, mostBytes: number) {
+  /** Of a line at most `mostBytes` are kept, and of what belongs to it `moreBytes`. */
+  constructor(toClient: boolean, mostBytes: number, moreBytes: number) {
     this.#mostBytes = mostBytes;
+    this.#moreBytes = moreBytes;
     // Only towards the client does it matter where an LF is.
     this.#begin = toClient ? VERB : REST;
     this.#place = this.#begin;
@@ -64,7 +66,7 @@ export class HeldLine {
     const length = this.length + end - start;
     if (this.bytes.length < length) {
       // Of its own: a part of Node's shared slab would keep all of it alive.
-      const room = Math.max(FIRST_BYTES, Math.min(2 * length, this.#mostBytes));
+      const room = Math.max(FIRST_BYTES, Math.min(2 * length, this.#mostBytes + this.#moreBytes));
       const larger = Buffer.allocUnsafeSlow(room);
       this.bytes.copy(larger, 0, 0, this.length);
       this.bytes = larger;

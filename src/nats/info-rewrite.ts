@@ -20,12 +20,20 @@ export type InfoRules = {
   readonly hide: readonly HiddenField[];
   /** The client needs no login: the gateway has one. */
   readonly needsNoLogin?: boolean;
+  /** Most bytes of a message that the client may send; the server's own limit where that is less. */
+  readonly maxPayload?: number;
   /** Tells the client to move on, as a server in lame duck mode does. */
   readonly ldm?: true;
 };
 
 /** A JSON text, or undefined to remove the member. */
-type Change = { readonly name: string; readonly value: string | undefined; readonly addWhenMissing: boolean };
+type Change = {
+  readonly name: string;
+  readonly value: string | undefined;
+  readonly addWhenMissing: boolean;
+  /** The member stays when it is no larger. */
+  readonly most?: number | undefined;
+};
 
 /**
  * A server sends these in each INFO, so that typed clients may rely on them: hidden, they keep their type and say
@@ -78,7 +86,10 @@ export function rewriteInfo(line: Buffer, rules: InfoRules): Buffer | undefined 
 
 function isAsWanted(json: Buffer, member: JsonMember, change: Change): boolean {
   if (member.key !== change.name || change.value === undefined) return false;
-  return json.subarray(member.valueStart, member.valueEnd).equals(Buffer.from(change.value));
+  const value = json.subarray(member.valueStart, member.valueEnd);
+  return change.most === undefined
+    ? value.equals(Buffer.from(change.value))
+    : /^[1-9]\d*$/.test(value.toString('latin1')) && Number(value.toString('latin1')) <= change.most;
 }
 
 function memberOf(change: Change): Buffer {
@@ -88,10 +99,15 @@ function memberOf(change: Change): Buffer {
 /** By folded name, since some clients fold as servers do. */
 function changesOf(rules: InfoRules): ReadonlyMap<string, Change> {
   const changes = new Map<string, Change>();
-  const change = (name: string, value: string | undefined, addWhenMissing = value !== undefined): void => {
-    changes.set(foldKey(name), { name, value, addWhenMissing });
+  const change = (
+    name: string,
+    value: string | undefined,
+    addWhenMissing = value !== undefined,
+    most?: number,
+  ): void => {
+    changes.set(foldKey(name), { name, value, addWhenMissing, most });
   };
-  const { connectUrls, tls, clientIp, hide, needsNoLogin, ldm } = rules;
+  const { connectUrls, tls, clientIp, hide, needsNoLogin, maxPayload, ldm } = rules;
   if (connectUrls !== 'keep') {
     const isList = connectUrls !== 'drop' && connectUrls.length > 0;
     change('connect_urls', isList ? JSON.stringify(connectUrls) : undefined);
@@ -107,6 +123,7 @@ function changesOf(rules: InfoRules): ReadonlyMap<string, Change> {
   for (const field of hide) change(field, NEUTRAL[field], false);
   // False is left out, as the server leaves it out.
   if (needsNoLogin) change('auth_required', undefined);
+  if (maxPayload !== undefined) change('max_payload', String(maxPayload), true, maxPayload);
   if (ldm) change('ldm', 'true');
   return changes;
 }

@@ -7,8 +7,9 @@ export const TOKEN_VALUES = ['user', 'tenant'] as const;
 export const NAME_VALUES = ['name', 'origin', 'route', 'address', 'session', ...TOKEN_VALUES] as const;
 export type NameValue = (typeof NAME_VALUES)[number];
 export type NameTemplate = Template<NameValue>;
+export type IdentityValue = (typeof TOKEN_VALUES)[number];
 /** Of who the client is, and nothing else. */
-export type IdentityTemplate = Template<(typeof TOKEN_VALUES)[number]>;
+export type IdentityTemplate = Template<IdentityValue>;
 
 /** Of a name, in UTF-8. It is in every line that a nats-server logs of the connection. */
 const MAX_NAME_BYTES = 128;

@@ -26,9 +26,11 @@ export class Operation {
   bytes: Buffer = NOTHING;
   /** LF included. */
   readonly line = new Span();
-  /** Where the line is in the piece that is being read: all of it, or the rest of one that other pieces began. */
+  /** The header block, where the parser holds it back with the line; else empty. */
+  readonly headers = new Span();
+  /** Where line and headers are in the piece that is being read: all, or the rest of what other pieces began. */
   readonly inPiece = new Span();
-  /** The line did not come in one piece. */
+  /** Line and headers did not come in one piece. */
   isSplit = false;
   /** All arguments, or the free text. */
   readonly text = new Span();
@@ -49,6 +51,7 @@ export class Operation {
     this.verb = verb;
     this.payloadBytes = 0;
     this.headerBytes = 0;
+    this.headers.set(0, 0);
   }
 
   /** Gives the arguments of the line their names; what the line does not have becomes empty. */
@@ -62,10 +65,11 @@ export class Operation {
     }
   }
 
-  /** The line in memory of its own, to be kept: a part of Node's shared slab would keep all of it alive. */
+  /** Line and headers in memory of their own, to be kept: a part of Node's shared slab would keep all of it alive. */
   copyLine(): Buffer {
-    const copy = Buffer.allocUnsafeSlow(this.line.length);
-    this.bytes.copy(copy, 0, this.line.start, this.line.end);
+    const { bytes, headers, line } = this;
+    const copy = Buffer.allocUnsafeSlow(line.length + headers.length);
+    bytes.copy(copy, 0, line.start, line.end + headers.length);
     return copy;
   }
 

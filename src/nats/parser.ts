@@ -2,8 +2,9 @@ import { Arguments } from './arguments.ts';
 import { ControlLines, LINE_SLACK_BYTES, type Refusal } from './control-line.ts';
 import type { FastScan } from './fast-scan.ts';
 import { Framing } from './framing.ts';
+import { headersGoOn } from './header-block.ts';
 import { HeldLine } from './held-line.ts';
-import { NOTHING, Operation } from './operation.ts';
+import { NOTHING, Operation, type Span } from './operation.ts';
 import { type Direction, rowOf, VERB, type Verb, zeroCounts } from './operations.ts';
 import { MAX_CONTROL_LINE_BYTES, MAX_SERVER_LINE_BYTES, type ParseError, shown } from './protocol.ts';
 
@@ -47,6 +48,8 @@ export type ParserOptions = {
   readonly assembleLines?: boolean;
   /** Header blocks of HPUB must begin with `NATS/1.0` and end with an empty line. */
   readonly checkHeaders?: boolean;
+  /** A header block of at most this many bytes is a part of the operation, which is reported when it is whole. */
+  readonly maxHeldHeaderBytes?: number;
 };
 
 export class NatsParser {
@@ -77,6 +80,10 @@ export class NatsParser {
   readonly #maxLineBytes: number;
   readonly #sink: OperationSink | undefined;
   readonly #assembleLines: boolean;
+  readonly #checkHeaders: boolean;
+  readonly #maxHeldHeaderBytes: number;
+  /** Bytes of the line that is kept, with its headers; 0: its end has not come. */
+  #heldTotal = 0;
   readonly #lines: ControlLines;
   readonly #framing: Framing;
   readonly #held: HeldLine;
@@ -89,10 +96,16 @@ export class NatsParser {
     this.#messageVerb = this.#toClient ? VERB.MSG : VERB.PUB;
     this.#maxLineBytes =
       options.maxLineBytes ?? (this.#toClient ? MAX_SERVER_LINE_BYTES : MAX_CONTROL_LINE_BYTES);
-    this.#held = new HeldLine(this.#toClient, this.#maxLineBytes + LINE_SLACK_BYTES);
+    this.#maxHeldHeaderBytes = options.maxHeldHeaderBytes ?? 0;
+    this.#held = new HeldLine(
+      this.#toClient,
+      this.#maxLineBytes + LINE_SLACK_BYTES,
+      this.#maxHeldHeaderBytes,
+    );
     this.#sink = options.sink;
     this.reportMessages = options.reportMessages === true;
-    this.#framing = new Framing(options.checkHeaders === true);
+    this.#checkHeaders = options.checkHeaders === true;
+    this.#framing = new Framing(this.#checkHeaders);
     this.#assembleLines = options.assembleLines === true;
     this.#lines = new ControlLines(direction, this.#maxLineBytes, !this.#assembleLines);
   }
@@ -102,7 +115,7 @@ export class NatsParser {
     return this.#framing.isAtLine;
   }
 
-  /** Bytes of an incomplete control line that are kept. */
+  /** Bytes of an incomplete control line, and of its headers, that are kept. */
   get heldBytes(): number {
     return this.#held.length;
   }
@@ -198,9 +211,15 @@ export class NatsParser {
   #line(bytes: Buffer, pos: number, end: number): number {
     const result = this.#lines.read(bytes, pos, end, operation, tokens);
     if (result === 'whole') {
+      const stop = this.#withHeaders();
+      if (stop > end) {
+        this.#heldTotal = stop - pos;
+        this.#held.keep(bytes, pos, end);
+        return NO_LINE;
+      }
       operation.isSplit = false;
-      operation.inPiece.set(pos, operation.line.end);
-      return this.#complete(bytes, operation.line.end);
+      operation.inPiece.set(pos, stop);
+      return this.#complete(bytes, stop);
     }
     if (result === 'endless') return this.#skip(pos + rowOf(operation.verb).name.length);
     if (result !== 'incomplete') return this.#refuse(result, bytes, pos, end);
@@ -214,6 +233,7 @@ export class NatsParser {
   /** Appends to the line that was begun, and reads it when it is whole. */
   #heldLine(bytes: Buffer, pos: number, end: number): number {
     const held = this.#held;
+    if (this.#heldTotal > 0) return this.#heldOperation(bytes, pos, pos, end);
     const lineEnd = held.endIn(bytes, pos, end);
     const isWhole = lineEnd < end;
     const stop = isWhole ? lineEnd + 1 : end;
@@ -232,9 +252,30 @@ export class NatsParser {
     // An LF that HeldLine takes for the end of the line is one.
     if (typeof result === 'string' && result !== 'whole') throw new Error(`a whole line is ${result}`);
     if (result !== 'whole') return this.#refuse(result, line, 0, length);
+    this.#heldTotal = this.#withHeaders();
+    return this.#heldOperation(bytes, pos, stop, end);
+  }
+
+  /** Where the operation that was read ends: with its line, or with the headers that are held back with it. */
+  #withHeaders(): number {
+    const { headerBytes, headers, line } = operation;
+    if (headerBytes > 0 && headerBytes <= this.#maxHeldHeaderBytes)
+      headers.set(line.end, line.end + headerBytes);
+    return line.end + headers.length;
+  }
+
+  /** The line that is kept is whole, and `bytes` go on with its headers at `from`. */
+  #heldOperation(bytes: Buffer, pos: number, from: number, end: number): number {
+    const held = this.#held;
+    const stop = Math.min(end, from + this.#heldTotal - held.length);
+    held.keep(bytes, from, stop);
+    if (held.length < this.#heldTotal) return NO_LINE;
+    this.#heldTotal = 0;
+    this.#lines.read(held.bytes, 0, held.length, operation, tokens);
+    this.#withHeaders();
     operation.isSplit = true;
     operation.inPiece.set(pos, stop);
-    const next = this.#complete(line, stop);
+    const next = this.#complete(held.bytes, stop);
     held.forget();
     return next;
   }
@@ -258,8 +299,10 @@ export class NatsParser {
 
   /** The line of the operation is read, and its payload comes next. `next` is returned, unless it must not pass. */
   #complete(bytes: Buffer, next: number): number {
-    const { verb, payloadBytes, headerBytes } = operation;
+    const { verb, payloadBytes, headerBytes, headers, line } = operation;
     const { hasPayload } = rowOf(verb);
+    if (headers.length > 0 && this.#checkHeaders && !isBlock(bytes, headers))
+      return this.#refuse({ problem: 'policy', expected: HEADER_BLOCK }, bytes, line.start, line.end);
     this.#count(verb);
     this.payloadBytes += payloadBytes;
     const isReported = !hasPayload || this.reportMessages || (operation.isSplit && this.#assembleLines);
@@ -268,10 +311,10 @@ export class NatsParser {
       operation.name(tokens);
       const refusal = this.#sink.onOperation(operation);
       operation.bytes = NOTHING;
-      const { start, end } = operation.line;
-      if (refusal !== undefined) return this.#refuse(refusal, bytes, start, end);
+      if (refusal !== undefined) return this.#refuse(refusal, bytes, line.start, line.end);
     }
-    if (hasPayload) this.#framing.beginPayload(payloadBytes, headerBytes);
+    if (headers.length > 0) this.onPayload?.(bytes.subarray(headers.start, headers.end));
+    if (hasPayload) this.#framing.beginPayload(payloadBytes - headers.length, headerBytes - headers.length);
     return next;
   }
 
@@ -292,6 +335,9 @@ export class NatsParser {
     return pos;
   }
 }
+
+const isBlock = (bytes: Buffer, { start, end, length }: Span): boolean =>
+  headersGoOn(bytes, start, end, 0, length);
 
 const HEADER_BLOCK = 'a header block that begins with NATS/1.0 and ends with an empty line';
 /** Four bytes, the first in the lowest place. */

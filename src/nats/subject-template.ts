@@ -36,6 +36,3 @@ export function fillSubjectTemplate(
   });
   return parts.includes(undefined) ? undefined : parts.join('');
 }
-
-export const needsIdentity = (template: IdentityTemplate): boolean =>
-  template.some((part) => typeof part !== 'string');

@@ -14,6 +14,8 @@ const tokens = new SubjectTokens();
 export class Role {
   readonly rules: RoleRules;
   readonly headers: HeaderRule;
+  /** It allows nothing, since who the client is cannot be a part of its subjects. */
+  readonly isUnusable: boolean;
   readonly #publish: Permissions;
   readonly #subscribe: Permissions;
   readonly #inbox: Inbox | undefined;
@@ -23,7 +25,9 @@ export class Role {
     publish: Permissions,
     subscribe: Permissions,
     inbox: Inbox | undefined,
+    isUnusable: boolean,
   ) {
+    this.isUnusable = isUnusable;
     this.rules = rules;
     this.#publish = publish;
     this.#subscribe = subscribe;
@@ -32,8 +36,18 @@ export class Role {
     this.headers = new HeaderRule(rules.headers, ofFeatures);
   }
 
-  /** undefined: the role needs to know who the client is, and that is not one literal token of a subject. */
-  static of(rules: RoleRules, identity: TemplateIdentity | undefined): Role | undefined {
+  /** `identity`: what its placeholders are filled with, each value one literal token of a subject. */
+  static of(rules: RoleRules, identity: TemplateIdentity | undefined): Role {
+    return (
+      Role.#filled(rules, identity, false) ?? (Role.#filled(nothing(rules.name), undefined, true) as Role)
+    );
+  }
+
+  static #filled(
+    rules: RoleRules,
+    identity: TemplateIdentity | undefined,
+    isUnusable: boolean,
+  ): Role | undefined {
     const features = rules.use.map((use) => publishesOf(use, identity));
     const inbox = rules.inbox && Inbox.of(rules.inbox.prefix, rules.inbox.idBytes, identity);
     const also = features.flatMap((subjects) => subjects ?? []);
@@ -41,7 +55,7 @@ export class Role {
     const subscribe = Permissions.of(rules.subscribe, [], identity);
     if (features.includes(undefined) || (rules.inbox !== undefined && inbox === undefined)) return undefined;
     if (publish === undefined || subscribe === undefined) return undefined;
-    return new Role(rules, publish, subscribe, inbox);
+    return new Role(rules, publish, subscribe, inbox, isUnusable);
   }
 
   judgePublish(bytes: Buffer, { start, end }: Span): Rule | undefined {
@@ -62,15 +76,15 @@ export class Role {
   judgeSubscribe(bytes: Buffer, { start, end }: Span, queue: Span): Rule | undefined {
     const subject = tokens.read(bytes, start, end);
     if (subject.hasEmpty) return 'subscribe_allow';
-    const isInbox = this.#inbox?.has(subject) === true;
+    // Nobody shares an inbox with a queue.
+    const isInbox = queue.length === 0 && this.#inbox?.has(subject) === true;
     if (subject.hasWildcard && !isInbox && this.rules.wildcards === 'literal') return 'wildcards';
     const permissions = this.#subscribe;
     if (queue.length === 0) {
       if (!isInbox && !permissions.allows(subject)) return 'subscribe_allow';
       return permissions.denies(subject) ? 'subscribe_deny' : undefined;
     }
-    if (!isInbox && !permissions.allowsQueue(subject, bytes, queue.start, queue.end))
-      return 'subscribe_allow';
+    if (!permissions.allowsQueue(subject, bytes, queue.start, queue.end)) return 'subscribe_allow';
     return permissions.deniesQueue(subject, bytes, queue.start, queue.end) ? 'subscribe_deny' : undefined;
   }
 }
@@ -101,3 +115,18 @@ function publishesOf({ feature, first, second }: FeatureUse, identity: TemplateI
   const b = fillSubjectTemplate(second, identity);
   return a === undefined || b === undefined ? undefined : featureOf(feature).publishes(a, b);
 }
+
+/** A role that allows nothing. */
+export const nothing = (name: string): RoleRules => ({
+  name,
+  match: { user: [], tenant: [], groups: [] },
+  publish: { allow: [], deny: [] },
+  subscribe: { allow: [], deny: [] },
+  use: [],
+  wildcards: 'covered',
+  replies: 'inbox',
+  inbox: undefined,
+  headers: { deny: [], allow: [] },
+  maxPayloadBytes: 0,
+  maxSubscriptions: 0,
+});

@@ -1,6 +1,7 @@
-import { needsIdentity, type TemplateIdentity } from '../nats/subject-template.ts';
-import { Role } from './role.ts';
-import type { EntryTemplate, PolicyRules, RoleRules } from './rules.ts';
+import type { IdentityValue } from '../nats/name-template.ts';
+import type { TemplateIdentity } from '../nats/subject-template.ts';
+import { nothing, Role } from './role.ts';
+import type { PolicyRules, RoleRules } from './rules.ts';
 
 /** What of a grant decides which role a client has. */
 export type RoleClient = {
@@ -17,26 +18,25 @@ const MAX_COMPILED = 10_000;
 export class Roles {
   readonly #rules: readonly RoleRules[];
   /** By role and identity, the one used last at the end. */
-  readonly #compiled = new Map<string, Role | undefined>();
+  readonly #compiled = new Map<string, Role>();
 
   constructor({ roles }: PolicyRules) {
     this.#rules = roles;
   }
 
   /**
-   * The role of the name that the webhook says; else the first that matches; else `default`. undefined: who the client is
-   * cannot be a part of the role's subjects.
+   * The role of the name that the webhook says; else the first that matches; else `default`. One that allows nothing where
+   * who the client is cannot be a part of the role's subjects.
    */
-  of(client: RoleClient | undefined): Role | undefined {
+  of(client: RoleClient | undefined): Role {
     const rules =
       this.#rules.find(({ name }) => client?.role === name) ??
       this.#rules.find((one) => client !== undefined && matches(one, client)) ??
       this.#rules.find(({ name }) => name === DEFAULT_ROLE) ??
-      NOTHING;
-    const identity = roleNeedsIdentity(rules) ? client?.identity : undefined;
+      nothing(DEFAULT_ROLE);
+    const identity = placeholdersOf(rules).size > 0 ? client?.identity : undefined;
     const key = JSON.stringify([rules.name, identity?.user, identity?.tenant]);
-    const known = this.#compiled.has(key);
-    const role = known ? this.#compiled.get(key) : Role.of(rules, identity);
+    const role = this.#compiled.get(key) ?? Role.of(rules, identity);
     this.#compiled.delete(key);
     this.#compiled.set(key, role);
     if (this.#compiled.size > MAX_COMPILED) {
@@ -59,29 +59,13 @@ function matches({ match: { user, tenant, groups } }: RoleRules, { identity }: R
   );
 }
 
-/** Whether its subjects have placeholders. */
-export function roleNeedsIdentity({ publish, subscribe, use, inbox }: RoleRules): boolean {
+/** What of the identity its subjects are made of. */
+export function placeholdersOf({ publish, subscribe, use, inbox }: RoleRules): ReadonlySet<IdentityValue> {
   const entries = [publish, subscribe].flatMap(({ allow, deny }) => [...(allow ?? []), ...deny]);
-  return (
-    entries.some(
-      ({ subject, queue }: EntryTemplate) => needsIdentity(subject) || needsIdentity(queue ?? []),
-    ) ||
-    use.some(({ first, second }) => needsIdentity(first) || needsIdentity(second)) ||
-    (inbox !== undefined && needsIdentity(inbox.prefix))
-  );
+  const templates = [
+    ...entries.flatMap(({ subject, queue }) => [subject, queue ?? []]),
+    ...use.flatMap(({ first, second }) => [first, second]),
+    inbox?.prefix ?? [],
+  ];
+  return new Set(templates.flat().flatMap((part) => (typeof part === 'string' ? [] : [part.value])));
 }
-
-/** Of a client without a role. */
-const NOTHING: RoleRules = {
-  name: DEFAULT_ROLE,
-  match: { user: [], tenant: [], groups: [] },
-  publish: { allow: [], deny: [] },
-  subscribe: { allow: [], deny: [] },
-  use: [],
-  wildcards: 'covered',
-  replies: 'inbox',
-  inbox: undefined,
-  headers: { deny: [], allow: [] },
-  maxPayloadBytes: 0,
-  maxSubscriptions: 0,
-};

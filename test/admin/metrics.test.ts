@@ -21,7 +21,8 @@ describe('metrics', () => {
     upstream = await FakeUpstream.start({ echo: true });
     gateway = await startTestGateway(
       upstream.port,
-      {},
+      // Without a policy there are no roles.
+      { policy: { mode: 'observe', roles: [], onDeny: 'error', denialsBeforeClose: undefined } },
       { version: '1.2.3', nodeVersion: '26', revision: 'abc' },
     );
   });

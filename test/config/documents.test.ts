@@ -47,9 +47,10 @@ const NO_DEFAULT = [
   'auth.webhook.secretFile',
   'auth.identity.tenant',
   'auth.identity.groups',
+  'policy.roles',
 ];
 /** Sections that may be absent: their defaults and required keys only hold where they are there. */
-const OPTIONAL = ['listen.tls', 'admin.tls', 'auth.webhook', 'auth'];
+const OPTIONAL = ['listen.tls', 'admin.tls', 'auth.webhook', 'auth', 'policy'];
 const AUTH =
   'auth: {from: [{cookie: __Host-a}], jwt: [{issuer: a, audience: b, keys: {url: https://id.example/keys}}]}';
 const WEBHOOK = 'auth: {webhook: {url: https://id.example/ask}}';

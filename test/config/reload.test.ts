@@ -120,6 +120,7 @@ class Fixture implements AsyncDisposable {
       apply: async (config) => {
         await this.apply(config);
         this.applied.push(config);
+        return {};
       },
       log: createLog({ level: 'info', format: 'json' }, this.log),
     });
@@ -185,7 +186,7 @@ describe('reloading', () => {
     const reloader = new Reloader({
       loaded,
       read: () => loadConfig({ file: folder.file(FILE), flags: {}, env: {} }),
-      apply: async () => {},
+      apply: async () => ({}),
       log: createLog({ level: 'info', format: 'json' }, log),
     });
     await reloader.start();

@@ -9,6 +9,8 @@ import { build } from 'esbuild';
 import type { Browser, Page } from 'playwright-core';
 import type { InspectLevel } from '../../src/config/config.ts';
 import type { RunningNatsServer } from '../../src/dev/nats-process.ts';
+import type { PolicyRules } from '../../src/policy/rules.ts';
+import { rulesOf } from '../policy/support.ts';
 import { appErrors, type Login, type Scenario } from '../support/app-errors.ts';
 import { launchChromium } from '../support/chromium.ts';
 import { FakeUpstream } from '../support/fake-upstream.ts';
@@ -19,9 +21,30 @@ import { Operator } from '../support/operator.ts';
 import { closeFrame, frame, Opcode, RawClient } from '../support/raw-client.ts';
 
 const LEVELS: readonly InspectLevel[] = ['off', 'observe', 'enforce'];
-/** The server's own WebSocket listener, and a gateway at each level. */
-const PLACES = ['own', ...LEVELS] as const;
+/** The server's own WebSocket listener, a gateway at each level, and one whose policy refuses before the server could. */
+const PLACES = ['own', ...LEVELS, 'policy'] as const;
+type Place = (typeof PLACES)[number];
+/** Only what a policy can refuse. */
+const placesOf = (scenario: Scenario): readonly Place[] => {
+  const isRefused = /permitted|payload/.test(scenario);
+  return PLACES.filter((place) => place !== 'policy' || isRefused);
+};
+const POLICY: PolicyRules = {
+  mode: 'enforce',
+  roles: [
+    rulesOf({
+      publish: { deny: ['secret.>'] },
+      subscribe: { deny: ['secret.>'] },
+      prefix: '_INBOX',
+      maxPayloadBytes: 50_000,
+    }),
+  ],
+  onDeny: 'error',
+  denialsBeforeClose: undefined,
+};
 const GOOD = { user: 'good', pass: 'p' };
+/** May do all at the server. */
+const ADMIN = { user: 'admin', pass: 'a' };
 const USERS = `max_payload: 65536
 authorization { users: [
   { user: good, password: p, permissions: { publish: { deny: "secret.>" }, subscribe: { deny: "secret.>" } } }
@@ -81,26 +104,22 @@ async function serverWith(config: string): Promise<{ server: RunningNatsServer; 
 type App = (url: string, scenario: Scenario, login: Login) => Promise<string[]>;
 
 /** What the application sees at one address of a server that is made for it alone. */
-async function seenAt(
-  app: App,
-  scenario: Scenario,
-  level: InspectLevel | 'own',
-  origin?: string,
-): Promise<string[]> {
+async function seenAt(app: App, scenario: Scenario, place: Place, origin?: string): Promise<string[]> {
   const operator = scenario === 'expired user' ? new Operator() : undefined;
   const { server, url } = await serverWith(operator?.config ?? USERS);
   await using _server = server;
   await using gateway = await startTestGateway(server.port, {
-    inspect: level === 'own' ? 'off' : level,
+    ...(place === 'policy' ? { policy: POLICY } : { inspect: place === 'own' ? 'off' : place }),
     origins: { allow: origin === undefined ? [] : [origin], missing: 'allow' },
   });
-  const login = operator === undefined ? (TABLE[scenario].login ?? GOOD) : { creds: operator.creds(4) };
+  const known = place === 'policy' ? ADMIN : (TABLE[scenario].login ?? GOOD);
+  const login = operator === undefined ? known : { creds: operator.creds(4) };
   if (scenario === 'server shutdown') {
     const admin = await tcpConnect({ servers: server.url, user: 'admin', pass: 'a', reconnect: false });
     admin.subscribe('ready', { callback: () => void server.stop() });
     await admin.flush();
   }
-  return await app(level === 'own' ? url : `ws://127.0.0.1:${gateway.port}`, scenario, login);
+  return await app(place === 'own' ? url : `ws://127.0.0.1:${gateway.port}`, scenario, login);
 }
 
 describe('nats-core in Node', { concurrency }, () => {
@@ -108,7 +127,9 @@ describe('nats-core in Node', { concurrency }, () => {
     test(scenario, { timeout: 60_000 }, async () => {
       const { seen } = TABLE[scenario];
       await Promise.all(
-        PLACES.map(async (place) => assert.deepEqual(await seenAt(appErrors, scenario, place), seen, place)),
+        placesOf(scenario).map(async (place) =>
+          assert.deepEqual(await seenAt(appErrors, scenario, place), seen, place),
+        ),
       );
     });
   }
@@ -153,7 +174,7 @@ describe('nats-core in Chromium', { concurrency }, () => {
     test(scenario, { timeout: 60_000 }, async () => {
       const { seen, brokenOwn } = TABLE[scenario];
       await Promise.all(
-        PLACES.map(async (place) => {
+        placesOf(scenario).map(async (place) => {
           const found = await seenAt(app, scenario, place, origin);
           const isBroken = place === 'own' && found.at(-1) === brokenOwn;
           assert.deepEqual(found, isBroken ? [...seen.slice(0, -1), brokenOwn] : seen, place);

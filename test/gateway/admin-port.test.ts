@@ -45,6 +45,7 @@ class Admin implements AsyncDisposable {
           sessions: { read: 0, unread: 0 },
           subjects: [],
         }),
+        refusedOperations: () => ({ refused: [] }),
         seconds: () => assert.fail('nobody listens'),
       },
       metrics: async () => {

@@ -190,7 +190,9 @@ describe('roles', () => {
     denialsBeforeClose: undefined,
   });
   const nameOf = (user: string, tenant: string | undefined, groups: readonly string[], role?: string) =>
-    roles.of({ identity: { user, tenant, groups }, role })?.rules.name;
+    roles.of({ identity: { user, tenant, groups }, role }).rules.name;
+  const isUnusable = (user: string, tenant: string | undefined, groups: readonly string[]) =>
+    roles.of({ identity: { user, tenant, groups } }).isUnusable;
 
   test('the first that matches, or the one that the webhook says, or default', () => {
     assert.equal(nameOf('a', 't', ['x', 'desk']), 'trader');
@@ -199,14 +201,15 @@ describe('roles', () => {
     assert.equal(nameOf('bob', undefined, []), 'default');
     assert.equal(nameOf('a', 't', ['desk'], 'bot'), 'bot');
     assert.equal(nameOf('a', 't', ['desk'], 'unknown'), 'trader');
-    assert.equal(roles.of(undefined)?.rules.name, 'default');
+    assert.equal(roles.of(undefined).rules.name, 'default');
   });
 
-  test('who cannot be a part of a subject has no role that needs it', () => {
+  test('who cannot be a part of a subject may do nothing in a role that needs it', () => {
     for (const tenant of ['a.b', '*', '>', '', 'a b', '$SYS', '_INBOX', 'x'.repeat(200), undefined])
-      assert.equal(nameOf('a', tenant, ['desk']), undefined, String(tenant));
-    assert.equal(roleOf({ subscribe: { deny: ['{user}'] } }), undefined);
-    assert.equal(nameOf('a.b', '*', []), 'default');
+      assert.ok(isUnusable('a', tenant, ['desk']), String(tenant));
+    const unusable = roleOf({ publish: { allow: ['>'] }, subscribe: { deny: ['{user}'] } });
+    assert.ok(unusable.isUnusable);
+    assert.ok(!isUnusable('a.b', '*', []));
   });
 
   test('each is compiled once for all who are the same for it', () => {

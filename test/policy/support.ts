@@ -44,7 +44,7 @@ export const rulesOf = ({ publish = {}, subscribe = {}, prefix, ...more }: Writt
   subscribe: lists(subscribe),
 });
 
-export const roleOf = (written: Written, user?: string, tenant?: string): Role | undefined =>
+export const roleOf = (written: Written, user?: string, tenant?: string): Role =>
   Role.of(rulesOf(written), user === undefined ? undefined : { user, tenant });
 
 /** Asks a role about texts, with other bytes around them. */
@@ -53,7 +53,7 @@ export class Asked {
 
   constructor(written: Written, user?: string, tenant?: string) {
     const role = roleOf(written, user, tenant);
-    if (role === undefined) throw new Error('this identity is of no use');
+    if (role.isUnusable) throw new Error('this identity is of no use');
     this.#role = role;
   }
 

@@ -1,7 +1,7 @@
 import type { Config, EngineName } from '../../src/config/config.ts';
 
-type Parts = Omit<Config, 'auth' | 'rates'>;
-export type ConfigOverrides = Pick<Config, 'auth' | 'rates'> & {
+type Parts = Omit<Config, 'auth' | 'policy' | 'rates'>;
+export type ConfigOverrides = Pick<Config, 'auth' | 'policy' | 'rates'> & {
   readonly [Part in keyof Parts]?: Parts[Part] extends string | readonly unknown[]
     ? Parts[Part]
     : Partial<Parts[Part]>;
@@ -60,6 +60,7 @@ export function testConfig(upstreamPort: number, overrides: ConfigOverrides = {}
     // As `inspectLevel` does: the INFO of a server with TLS must be rewritten.
     inspect: overrides.inspect ?? levelFor(overrides),
     ...(overrides.auth === undefined ? {} : { auth: overrides.auth }),
+    ...(overrides.policy === undefined ? {} : { policy: overrides.policy }),
     info: { connectUrls: 'keep', hide: [], ...overrides.info },
     limits: {
       sessions: 1000,
@@ -102,7 +103,7 @@ export function testConfig(upstreamPort: number, overrides: ConfigOverrides = {}
   };
 }
 
-function levelFor({ auth, upstream }: ConfigOverrides): Config['inspect'] {
-  if (upstream?.tls !== undefined) return 'enforce';
-  return auth?.graceMs === undefined ? 'off' : 'observe';
+function levelFor({ auth, policy, upstream }: ConfigOverrides): Config['inspect'] {
+  if (upstream?.tls !== undefined || policy?.mode === 'enforce') return 'enforce';
+  return auth?.graceMs === undefined && policy === undefined ? 'off' : 'observe';
 }

@@ -77,6 +77,10 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
       'The subjects with the most messages, by a sample that begins with the first request and ends a minute after the last',
     answers: { 200: ref('Subjects') },
   },
+  'GET /api/policy/observed': {
+    summary: 'What policies have refused most often, or would have with mode: enforce',
+    answers: { 200: ref('RefusedOperations') },
+  },
   'POST /api/handshakes/try': {
     summary: 'What a handshake would be answered, up to the dial, by the rules and limits of now',
     body: object(

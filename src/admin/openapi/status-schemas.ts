@@ -97,14 +97,17 @@ export const STATUS_SCHEMAS: Readonly<Record<string, Schema>> = {
     eventLoop: object({ utilization: NUMBER, delayP99Seconds: NUMBER }),
     servers: list(object({ upstream: TEXT, name: TEXT, from: SERVER_STATE, to: SERVER_STATE })),
   }),
-  Reload: object({
-    outcome: word('applied', 'unchanged', 'restart_needed', 'refused'),
-    trigger: word('signal', 'files', 'api'),
-    at: TIME,
-    seconds: NUMBER,
-    changes: list(CHANGE),
-    restartNeeded: list(CHANGE),
-    problems: list(TEXT),
-    warnings: list(TEXT),
-  }),
+  Reload: object(
+    {
+      outcome: word('applied', 'unchanged', 'restart_needed', 'refused'),
+      trigger: word('signal', 'files', 'api'),
+      at: TIME,
+      seconds: NUMBER,
+      changes: list(CHANGE),
+      restartNeeded: list(CHANGE),
+      problems: list(TEXT),
+      warnings: list(TEXT),
+    },
+    { sessionsWithOldPolicy: COUNT },
+  ),
 };

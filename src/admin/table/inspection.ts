@@ -44,4 +44,14 @@ export const INSPECTION_METRICS: readonly Metric[] = [
     labels: ['direction', 'problem'],
     samples: (s) => byDirection('problem', s.counters.parserStops),
   },
+  {
+    name: 'natsgate_policy_verdicts_total',
+    kind: 'counter',
+    help: 'Operations that a policy refused, or would refuse while it observes.',
+    labels: ['role', 'rule', 'verdict'],
+    samples: (s) =>
+      [...s.counters.roles].flatMap(([role, counts]) =>
+        Object.entries(counts).flatMap(([verdict, rules]) => by('rule', rules, { role, verdict })),
+      ),
+  },
 ];

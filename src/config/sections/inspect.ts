@@ -47,6 +47,7 @@ export type Inspected = {
         readonly webhook?: { readonly recheck: number } | undefined;
       }
     | undefined;
+  readonly policy?: { readonly mode: 'observe' | 'enforce' } | undefined;
   readonly upstream: {
     readonly tls: { readonly mode: string };
     readonly proxySeedFile?: string | undefined;
@@ -64,19 +65,21 @@ export function inspectLevel(values: Inspected): InspectLevel {
   if (values.upstream.servers[0]?.opaque === true) return 'off';
   if (values.inspect !== 'auto') return values.inspect;
   if (needsOf(values).length > 0) return 'enforce';
-  return announces(values) ? 'observe' : 'off';
+  return announces(values) || watches(values) ? 'observe' : 'off';
 }
 
 /** Clients learn why they are logged out by a line between two operations of the server. */
 const announces = ({ auth }: Inspected): boolean =>
   auth?.expiry.end === 'on' || (auth?.webhook?.recheck ?? 0) > 0;
+const watches = ({ policy }: Inspected): boolean => policy !== undefined;
 
 /** The keys that need `enforce`. INFO of a server that speaks TLS with us would tell clients of that TLS. */
-function needsOf({ info, connect, rates, upstream }: Inspected) {
+function needsOf({ info, connect, policy, rates, upstream }: Inspected) {
   const rewrites = connectUrlsOf(info.connectUrls) !== 'keep' || info.hide.length > 0;
   return [
     { key: 'upstream.proxySeedFile', what: 'sign CONNECT', is: upstream.proxySeedFile !== undefined },
     { key: 'connect', what: 'write CONNECT', is: changesConnect(connect) },
+    { key: 'policy', what: 'refuse operations', is: policy?.mode === 'enforce' },
     { key: 'rates', what: 'count messages', is: countsMessages(rates) },
     { key: 'info', what: 'rewrite INFO', is: rewrites },
     { key: 'upstream.tls.mode', what: 'rewrite INFO', is: upstream.tls.mode !== 'off' },
@@ -106,6 +109,11 @@ function checkLevel(values: Inspected, { problem }: Check): void {
       'off cannot tell a client that its login is over; write inspect: observe, leave inspect out, or switch off auth.expiry.end and auth.webhook.recheck';
     problem('level_too_low', ['inspect'], text);
   }
+  if (need === undefined && level === 'off' && watches(values)) {
+    const text =
+      'off cannot see what clients say, which policy counts; write inspect: observe, leave inspect out, or remove policy';
+    problem('level_too_low', ['inspect'], text);
+  }
   if (need === undefined) return;
   problem(
     'level_too_low',
@@ -116,7 +124,7 @@ function checkLevel(values: Inspected, { problem }: Check): void {
 
 /** Keys about NATS mean nothing for bytes that are not read. */
 function checkOpaque(
-  { inspect: level, connect, rates, upstream }: Inspected,
+  { inspect: level, connect, policy, rates, upstream }: Inspected,
   { problem, isWritten }: Check,
 ): void {
   if (!upstream.servers.every(({ opaque }) => opaque)) {
@@ -133,6 +141,7 @@ function checkOpaque(
     [['info', 'hide'], isWritten(['info', 'hide'])],
     [['upstream', 'proxySeedFile'], upstream.proxySeedFile !== undefined],
     [['connect'], changesConnect(connect)],
+    [['policy'], policy !== undefined],
     [['rates'], countsMessages(rates)],
     [['upstream', 'tls', 'mode'], upstream.tls.mode === 'after-info'],
   ];

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import type { PolicyRules } from '../../policy/rules.ts';
 import { list, optional, preset, type ValuesOf } from '../keys.ts';
 import { hostName, requestPath, subprotocol } from '../urls.ts';
 import { type AuthConfig, auth } from './auth.ts';
@@ -8,6 +9,7 @@ import { type ConnectConfig, connect } from './connect.ts';
 import { type InfoConfig, type InspectLevel, info, inspect } from './inspect.ts';
 import { type RouteLimits, routeLimits } from './limits.ts';
 import { origins } from './origins.ts';
+import { policy } from './policy.ts';
 import { type RatesConfig, rates } from './rates.ts';
 import { type UpstreamConfig, upstream } from './upstream.ts';
 
@@ -28,6 +30,7 @@ export const route = z.strictObject(
     upstream,
     connect,
     auth,
+    policy,
     compression: routeCompression,
     inspect,
     info,
@@ -50,6 +53,8 @@ export type RouteConfig = Pick<RouteValues, 'host' | 'path' | 'subprotocols' | '
   readonly connect: ConnectConfig;
   /** Likewise; absent: nobody is asked who they are. */
   readonly auth?: AuthConfig;
+  /** Likewise; absent: clients may say all that the server lets them. */
+  readonly policy?: PolicyRules;
   readonly compression: CompressionConfig;
   readonly inspect: InspectLevel;
   readonly info: InfoConfig;

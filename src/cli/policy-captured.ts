@@ -1,0 +1,20 @@
+import type { CaptureRecord } from '../capture/format.ts';
+import type { TriedOperation } from './policy-trial.ts';
+
+/** A capture has the end of each token of an inbox; as long as this the token was once. */
+const ENDING = /(?<=\.)[^.]{8}(?=\.|$)/g;
+const MORE = 'x'.repeat(24);
+
+/** What a policy would see of a captured operation of the client; undefined: nothing. */
+export function operationOf(record: CaptureRecord): TriedOperation | undefined {
+  if (!('op' in record) || record.d !== 'c>' || record.subj === undefined) return undefined;
+  const { op, subj, reply = '', queue = '', n = 0, hn = [] } = record;
+  const subject = withIds(subj);
+  if (op === 'SUB') return { verb: 'SUB', subject, second: queue, bytes: 0, headers: [] };
+  return op === 'PUB' || op === 'HPUB'
+    ? { verb: 'PUB', subject, second: withIds(reply), bytes: n, headers: hn }
+    : undefined;
+}
+
+const withIds = (text: string): string =>
+  text.startsWith('_INBOX.') ? text.replaceAll(ENDING, (ending) => MORE + ending) : text;

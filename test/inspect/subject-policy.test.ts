@@ -1,0 +1,284 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import fc from 'fast-check';
+import type { InspectionLevel } from '../../src/inspect/inspection-facts.ts';
+import { subjectPolicy } from '../../src/inspect/subject-policy.ts';
+import { Role } from '../../src/policy/role.ts';
+import type { PolicyRules } from '../../src/policy/rules.ts';
+import { drawFrom } from '../fuzz/nats-lines.ts';
+import { rulesOf, type Written } from '../policy/support.ts';
+import { Inspected } from './inspected.ts';
+
+const PONG = 'PONG\r\n';
+const ID = 'ABCDEFGHIJKLMNOPQRSTUV';
+const USUAL: Written = {
+  publish: { allow: ['a.>', 'b'], deny: ['a.secret'] },
+  subscribe: { allow: ['a.>'] },
+  prefix: '_INBOX',
+  headers: { deny: ['Nats-*'], allow: ['Nats-Msg-Id'] },
+};
+
+type Options = Partial<Omit<PolicyRules, 'roles'>> & { readonly level?: InspectionLevel };
+/** The client has its PONG; `refusals` are what was counted. */
+function withPolicy(written: Written = {}, { level = 'enforce', ...more }: Options = {}) {
+  const rules: PolicyRules = {
+    mode: 'enforce',
+    roles: [],
+    onDeny: 'error',
+    denialsBeforeClose: undefined,
+    ...more,
+  };
+  const refusals: string[] = [];
+  const role = Role.of(rulesOf({ ...USUAL, ...written }), undefined);
+  const policy = subjectPolicy(role, rules, (rule, operation) =>
+    refusals.push(`${rule} ${operation.read(operation.subject)}`),
+  );
+  const inspected = Inspected.connected(level, [policy]);
+  inspected.toClient(Buffer.from(PONG));
+  return { inspected, refusals };
+}
+
+const down = (inspected: Inspected): string => inspected.down.slice(PONG.length);
+const publishError = (subject: string, more = ''): string =>
+  `-ERR 'Permissions Violation for Publish to "${subject}"${more}'\r\n`;
+const block = (...lines: readonly string[]): string =>
+  `NATS/1.0\r\n${lines.map((line) => `${line}\r\n`).join('')}\r\n`;
+const hpub = (to: string, head: string, payload = 'x', reply = ''): string =>
+  `HPUB ${to} ${reply} ${head.length} ${head.length + payload.length}\r\n${head}${payload}\r\n`;
+const pub = (to: string, payload = 'x', reply = ''): string =>
+  `PUB ${to} ${reply} ${payload.length}\r\n${payload}\r\n`;
+
+/** What is said, what of it arrives, and what the client gets for it. */
+const CASES: readonly (readonly [said: string, passes: boolean, error: string])[] = [
+  [pub('a.x'), true, ''],
+  [pub('b', '', `_INBOX.${ID}.1`), true, ''],
+  [pub('c'), false, publishError('c')],
+  [pub('a.secret', 'PING\r\n'), false, publishError('a.secret')],
+  [pub('a..x'), false, publishError('a..x')],
+  [pub('$SYS.REQ.SERVER.PING'), false, publishError('$SYS.REQ.SERVER.PING')],
+  ['pub\t a.y \t0 \r\n\r\n', true, ''],
+  ['pUb\tc\t1\r\nx\r\n', false, publishError('c')],
+  [pub('a.x', 'x', 'a.y'), false, `-ERR 'Permissions Violation for Publish with Reply of "a.y"'\r\n`],
+  ['SUB a.* 1\r\n', true, ''],
+  [`SUB _INBOX.${ID}.* 2\r\n`, true, ''],
+  ['SUB > 3\r\n', false, `-ERR 'Permissions Violation for Subscription to ">"'\r\n`],
+  ['SUB c q 4\r\n', false, `-ERR 'Permissions Violation for Subscription to "c" using queue "q"'\r\n`],
+  ['UNSUB 3\r\n', true, ''],
+  ['PING\r\n', true, ''],
+  [hpub('a.x', block('A: b')), true, ''],
+  [hpub('a.x', block('A: b', 'nats-msg-id: 1'), '', `_INBOX.${ID}`), true, ''],
+  [hpub('a.x', block('A: b', 'nats-rollup: all')), false, publishError('a.x', ' (header nats-rollup)')],
+  [hpub('c', block('A: b'), 'PUB a.x 1\r\nx\r\n'), false, publishError('c')],
+];
+
+test('the server gets what is allowed, and the client one error for each other operation, wherever the bytes are cut', () => {
+  const one = fc.constantFrom(...CASES);
+  const cuts = fc.oneof(
+    fc.array(fc.nat({ max: 1500 }), { maxLength: 40 }),
+    fc.constant('everywhere' as const),
+  );
+  const property = fc.property(fc.array(one, { maxLength: 14 }), cuts, (list, at) => {
+    const { inspected, refusals } = withPolicy();
+    const bytes = Buffer.from(list.map(([said]) => said).join(''));
+    const offsets = at === 'everywhere' ? bytes.keys() : at.map((cut) => cut % (bytes.length + 1));
+    inspected.toUpstream(
+      bytes,
+      [...offsets].toSorted((first, second) => first - second),
+    );
+    assert.equal(inspected.inspector.endReason, undefined);
+    const passed = list.filter(([, passes]) => passes).map(([said]) => said);
+    assert.equal(inspected.up, passed.join(''));
+    assert.equal(down(inspected), list.map(([, , error]) => error).join(''));
+    assert.equal(refusals.length, list.length - passed.length);
+  });
+  fc.assert(property, { numRuns: 200 });
+});
+
+/** FUZZ_OPERATIONS: how many, 20,000 when not set. FUZZ_SEED: the seed that a failure printed. */
+const OPERATIONS = Number(process.env['FUZZ_OPERATIONS'] ?? 20_000);
+const SEED = Number(process.env['FUZZ_SEED'] ?? Date.now() | 0);
+
+test(`of long mixed streams each allowed operation arrives once, and no other (seed ${SEED})`, () => {
+  const draw = drawFrom(SEED);
+  for (let left = OPERATIONS; left > 0; left -= 1000) {
+    const list = Array.from({ length: 1000 }, () => draw.pick(CASES));
+    const { inspected } = withPolicy();
+    const bytes = Buffer.from(list.map(([said]) => said).join(''));
+    const most = draw.pick([3, 40, 700, 30_000]);
+    const cuts: number[] = [];
+    for (let at = draw.below(most); at < bytes.length; at += 1 + draw.below(most)) cuts.push(at);
+    inspected.toUpstream(bytes, cuts);
+    assert.equal(inspected.up, list.map(([said, passes]) => (passes ? said : '')).join(''));
+    const errors = list.map(([, , error]) => error).join('');
+    // So many errors as one read has room for reach a client; with small reads that is all of them.
+    if (most < 1000) assert.equal(down(inspected), errors);
+    else assert.ok(errors.startsWith(down(inspected).slice(0, 1000)));
+  }
+});
+
+test('each operation is the same cut at every byte', () => {
+  for (const [said, passes, error] of CASES) {
+    const { inspected } = withPolicy();
+    for (let at = 0; at <= said.length; at++) inspected.toUpstream(Buffer.from(said), [at]);
+    assert.equal(inspected.up, passes ? said.repeat(said.length + 1) : '', said);
+    assert.equal(down(inspected), error.repeat(said.length + 1));
+  }
+});
+
+test('large payloads are dropped without being kept, whether they have headers or not', () => {
+  for (const bytes of [0, 1, 4096, 1 << 20])
+    for (const say of [pub, (to: string, payload: string) => hpub(to, block('Nats-TTL: 1'), payload)]) {
+      const { inspected } = withPolicy({ publish: { allow: ['b', 'c'] } }, {});
+      const denied = say === pub ? 'no' : 'c';
+      const text = `${say(denied, 'x'.repeat(bytes))}${pub('b', 'after')}`;
+      const pieces = Array.from({ length: 39 }, (_, index) => Math.floor((text.length * (index + 1)) / 40));
+      inspected.toUpstream(Buffer.from(text), pieces);
+      assert.equal(inspected.up, pub('b', 'after'));
+      assert.equal(inspected.inspector.up.heldBytes, 0);
+    }
+});
+
+test('header blocks are held back with their line, up to 8 KiB', () => {
+  const { inspected } = withPolicy();
+  const long = block(`A: ${'b'.repeat(8192 - block('A: ').length)}`);
+  assert.equal(long.length, 8192);
+  const bytes = Buffer.from(hpub('a.x', long));
+  inspected.toUpstream(bytes.subarray(0, 8000));
+  assert.equal(inspected.up, '');
+  assert.equal(inspected.inspector.up.heldBytes, 8000);
+  inspected.toUpstream(bytes.subarray(8000));
+  assert.equal(inspected.up, bytes.toString());
+  const { inspected: other } = withPolicy();
+  other.toUpstream(Buffer.from(hpub('a.x', `${long.slice(0, -4)}b\r\n\r\n`)));
+  assert.equal(other.up, '');
+  assert.equal(down(other), publishError('a.x', ' (more than 8192 bytes of headers)'));
+});
+
+test('a header block that is none ends the session, as without a policy', () => {
+  for (const head of ['NATS/1.0\r\nNats-TTL: 1\r\n', 'NATS/2.0\r\n\r\n', '\r\n\r\n'])
+    for (const at of [0, 5, 20]) {
+      const { inspected } = withPolicy();
+      inspected.toUpstream(Buffer.from(hpub('a.x', head)), [at]);
+      assert.equal(inspected.up, '');
+      assert.equal(inspected.inspector.endReason, 'nats_violation', head);
+    }
+});
+
+test('names of headers from a client cannot break the line that it gets', () => {
+  const { inspected } = withPolicy({ headers: { deny: ['*'], allow: [] } });
+  inspected.toUpstream(Buffer.from(hpub('a.x', block(`x'\x00\x1b[31m${'y'.repeat(99)}: 1`))));
+  assert.equal(down(inspected), publishError('a.x', ` (header x'??[31m${'y'.repeat(64 - 8)})`));
+});
+
+test('a message that is too large ends the session as the server does, before its payload comes', () => {
+  const { inspected, refusals } = withPolicy({ maxPayloadBytes: 10 });
+  inspected.toUpstream(Buffer.from(`${pub('b', 'x'.repeat(10))}PUB b 11\r\n`));
+  assert.equal(inspected.up, pub('b', 'x'.repeat(10)));
+  assert.equal(inspected.inspector.endReason, 'message_too_big');
+  assert.equal(inspected.finalError, "-ERR 'Maximum Payload Violation'\r\n");
+  assert.deepEqual(refusals, ['payload b']);
+  const { inspected: other } = withPolicy({ maxPayloadBytes: 10 });
+  other.toUpstream(Buffer.from(hpub('b', block(), '')));
+  assert.equal(other.inspector.endReason, 'message_too_big');
+});
+
+describe('patience', () => {
+  test('onDeny: close ends the session at the first refusal', () => {
+    const { inspected } = withPolicy({}, { onDeny: 'close' });
+    inspected.toUpstream(Buffer.from(`${pub('b')}${pub('no')}${pub('b')}`));
+    assert.equal(inspected.up, pub('b'));
+    assert.equal(inspected.inspector.endReason, 'forbidden');
+    assert.equal(inspected.finalError, "-ERR 'Authorization Violation'\r\n");
+  });
+
+  test('more refusals than denialsBeforeClose end it', () => {
+    const { inspected, refusals } = withPolicy({}, { denialsBeforeClose: { count: 3, perMs: 3_600_000 } });
+    inspected.toUpstream(Buffer.from(pub('no').repeat(3) + pub('b')));
+    assert.equal(inspected.inspector.endReason, undefined);
+    assert.equal(inspected.up, pub('b'));
+    inspected.toUpstream(Buffer.from(pub('b') + pub('no') + pub('b')));
+    assert.equal(inspected.inspector.endReason, 'forbidden');
+    assert.equal(inspected.up, pub('b').repeat(2));
+    assert.equal(refusals.length, 4);
+  });
+});
+
+describe('subscriptions', () => {
+  const sub = (sid: number | string, subject = 'a.x'): string => `SUB ${subject} ${sid}\r\n`;
+  const tooMany = "-ERR 'maximum subscriptions exceeded'\r\n";
+
+  test('as many at once as the role may have', () => {
+    const { inspected } = withPolicy({ maxSubscriptions: 2 });
+    inspected.toUpstream(
+      Buffer.from(`${sub(1)}${sub(1)}${sub(2)}${sub(3)}${sub(9, 'no')}UNSUB 1\r\n${sub(4)}${sub(5)}`),
+    );
+    assert.equal(inspected.up, `${sub(1)}${sub(1)}${sub(2)}UNSUB 1\r\n${sub(4)}`);
+    assert.equal(
+      down(inspected),
+      `${tooMany}-ERR 'Permissions Violation for Subscription to "no"'\r\n${tooMany}`,
+    );
+  });
+
+  test('one with a maximum counts until its messages have come', () => {
+    const { inspected } = withPolicy({ maxSubscriptions: 2 });
+    inspected.toUpstream(Buffer.from(`${sub('ab')}UNSUB ab 2\r\n${sub(2)}${sub(3)}`));
+    assert.equal(inspected.up, `${sub('ab')}UNSUB ab 2\r\n${sub(2)}`);
+    inspected
+      .toClient(Buffer.from('MSG a.x ab 1\r\nx\r\nMSG a.x 2 1\r\nx\r\n'))
+      .toUpstream(Buffer.from(sub(3)));
+    assert.equal(down(inspected).split(tooMany).length - 1, 2);
+    inspected
+      .toClient(Buffer.from('HMSG a.x ab 12 13\r\nNATS/1.0\r\n\r\nx\r\n'))
+      .toUpstream(Buffer.from(sub(3)));
+    assert.ok(inspected.up.endsWith(sub(3)));
+    assert.ok(inspected.inspector.down.fastScan !== undefined);
+  });
+
+  test('UNSUB with a maximum frees no place by itself, and 0 is none', () => {
+    const { inspected } = withPolicy({ maxSubscriptions: 1 });
+    for (let sid = 1; sid < 50; sid++)
+      inspected.toUpstream(Buffer.from(`${sub(sid)}UNSUB ${sid} 1000000\r\n`));
+    assert.equal(inspected.up.match(/SUB a/g)?.length, 1);
+    inspected.toUpstream(Buffer.from(`UNSUB 1 0\r\n${sub(99)}`));
+    assert.ok(inspected.up.endsWith(sub(99)));
+  });
+});
+
+describe('mode: observe', () => {
+  for (const level of ['observe', 'enforce'] as const)
+    test(`at level ${level} all passes, and what enforce would refuse is counted`, () => {
+      const said = CASES.map(([one]) => one).join('');
+      for (const cuts of [[], Buffer.from(said).keys()]) {
+        const { inspected, refusals } = withPolicy({ maxPayloadBytes: 600 }, { level, mode: 'observe' });
+        inspected.toUpstream(Buffer.from(said), [...cuts]);
+        assert.equal(inspected.up, said);
+        assert.equal(down(inspected), '');
+        assert.equal(refusals.length, CASES.filter(([, passes]) => !passes).length);
+      }
+      const { inspected, refusals } = withPolicy(
+        { maxPayloadBytes: 3 },
+        { level, mode: 'observe', onDeny: 'close' },
+      );
+      inspected.toUpstream(Buffer.from(pub('a.x', 'xxxx') + pub('no', '1')));
+      assert.equal(inspected.inspector.endReason, undefined);
+      assert.deepEqual(refusals, ['payload a.x', 'publish_allow no']);
+    });
+});
+
+test('a client that does not read its errors costs a bounded number of bytes', () => {
+  const { inspected } = withPolicy();
+  inspected.clientTakes = false;
+  const flood = Buffer.from(pub(`no.${'x'.repeat(2000)}`).repeat(20));
+  for (let times = 0; times < 100; times++) inspected.toUpstream(flood);
+  inspected.clientTakes = true;
+  inspected.toClient(Buffer.from(PONG));
+  assert.ok(inspected.down.length < 80_000, `${inspected.down.length} bytes`);
+  assert.equal(inspected.up, '');
+});
+
+test('runs of messages are still scanned towards the client, and without a policy both ways', () => {
+  const { inspected } = withPolicy();
+  assert.ok(inspected.inspector.down.fastScan !== undefined);
+  assert.equal(inspected.inspector.up.fastScan, undefined);
+  assert.ok(Inspected.connected('enforce').inspector.up.fastScan !== undefined);
+});
