@@ -63,6 +63,8 @@ export type SessionShape = {
   readonly tls: boolean;
   readonly upstreamTls: boolean;
   readonly inspected: boolean;
+  /** That an inspected session may hold of its operations. */
+  readonly ringBytes: number;
   /** At once, at most. */
   readonly compressedSessions: number;
 };
@@ -128,13 +130,13 @@ export function makeBudget(wants: BudgetWants): Budget {
 
 function sessionsIn(
   bytes: number,
-  { tls, upstreamTls, inspected, compressedSessions }: SessionShape,
+  { tls, upstreamTls, inspected, ringBytes, compressedSessions }: SessionShape,
 ): number {
   const each =
     SESSION_BYTES.clear +
     (tls ? SESSION_BYTES.tls : 0) +
     (upstreamTls ? SESSION_BYTES.upstreamTls : 0) +
-    (inspected ? SESSION_BYTES.inspected : 0);
+    (inspected ? SESSION_BYTES.inspected + ringBytes : 0);
   const compressed = Math.min(compressedSessions, Math.floor(bytes / (each + COMPRESSED_BYTES)));
   return Math.max(1, Math.floor((bytes - compressed * COMPRESSED_BYTES) / each));
 }

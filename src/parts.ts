@@ -20,7 +20,7 @@ import { Rechecks } from './rechecks.ts';
 import { Recorder } from './recorder.ts';
 import { Overload } from './session/overload.ts';
 import { ReadTurns } from './session/read-turns.ts';
-import type { SessionObserver } from './session/session-contract.ts';
+import type { EndedSession, SessionObserver } from './session/session-contract.ts';
 import { Sessions } from './session/sessions.ts';
 import { SessionLog } from './session-log.ts';
 import type { Build, ProcessReading, Snapshot } from './snapshot.ts';
@@ -130,11 +130,18 @@ export class Parts {
       this.inspected.remove(session.facts.id);
       this.subjects.sessionEnded(session.facts.id);
       this.rechecks.remove(session.facts.id);
-      this.captures.sessionEnded(session.facts.id, session.reason);
+      this.#captured(session);
       this.watches.sessionEnded(session.facts.id, session.reason, session.code);
       this.recorder.sessionEnded(session);
     },
   };
+
+  #captured(session: EndedSession): void {
+    const kept = this.captures.sessionEnded(session);
+    if (kept === undefined) return;
+    const { id: capture, operations } = kept;
+    this.log.info({ capture, session: session.facts.id, reason: session.reason, operations }, 'capture kept');
+  }
 
   start(): void {
     // A test turns its own.

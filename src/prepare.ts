@@ -99,10 +99,11 @@ function memoryLimitOf({ limits }: Config, memory: SystemMemory | undefined): Me
 }
 
 /** Any session may be one of the costliest route. */
-const shapeOf = ({ listen }: Config, routes: readonly RouteConfig[]): SessionShape => ({
+const shapeOf = ({ captures, listen }: Config, routes: readonly RouteConfig[]): SessionShape => ({
   tls: listen.tls !== undefined,
   upstreamTls: routes.some(({ upstream }) => upstream.tls !== undefined),
   inspected: routes.some(({ inspect }) => inspect !== 'off'),
+  ringBytes: captures.ringBytes,
   compressedSessions: routes.reduce(
     (sum, { compression }) => sum + (compression.enabled ? compression.sessions : 0),
     0,

@@ -39,7 +39,7 @@ const packageOf = (target: string): string => /^(?:@[^/]+\/)?[^/]+/.exec(target)
  * first layer may import one another. Types count as imports.
  */
 const LAYERS: readonly RegExp[] = [
-  /^(net|bytes|nats|policy)\/|^(close-reason|event-loop|handshake-outcome|handshake-steps|linked-list|log|log-text|recent-lines|places|cgroup|descriptor-limit|printable|timer-wheel|signals)\.ts$|\.d\.ts$/,
+  /^(net|bytes|nats|policy)\/|^(close-reason|event-loop|handshake-outcome|handshake-steps|linked-list|log|log-text|recent-lines|places|text-pattern|cgroup|descriptor-limit|printable|timer-wheel|signals)\.ts$|\.d\.ts$/,
   /^config\//,
   /^budget\.ts$/,
   /^(listener|websocket|upstream|auth|private-http|rates)\//,

@@ -13,7 +13,13 @@ const ADMIN = 48;
 /** What Node, logs, files, lookups and listeners are left. */
 const RESERVE = 48;
 
-const CLEAR: SessionShape = { tls: false, upstreamTls: false, inspected: false, compressedSessions: 0 };
+const CLEAR: SessionShape = {
+  tls: false,
+  upstreamTls: false,
+  inspected: false,
+  ringBytes: 0,
+  compressedSessions: 0,
+};
 
 const budget = (wants: Partial<BudgetWants> = {}): Budget =>
   makeBudget({

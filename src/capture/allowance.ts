@@ -11,12 +11,14 @@ const BYTES_EACH = 64;
  */
 export class Allowance {
   readonly operations: number;
+  readonly #shared: Allowance | undefined;
   #left = 0;
   #bytesLeft = 0;
   #endMicros = 0;
 
-  /** `concurrent`: recordings that may run at once. `most`: of one of them. */
-  constructor(concurrent: number, most = MOST_OPERATIONS) {
+  /** `concurrent`: recordings that may run at once. `most`: of one of them. `shared`: what many have together, besides. */
+  constructor(concurrent: number, most = MOST_OPERATIONS, shared?: Allowance) {
+    this.#shared = shared;
     this.operations = Math.min(most, Math.floor(MOST_OF_ALL / concurrent));
   }
 
@@ -27,12 +29,13 @@ export class Allowance {
       this.#left = this.operations;
       this.#bytesLeft = this.operations * BYTES_EACH;
     }
+    this.#shared?.isLeft(nowOfAll());
     return this.hasLeft;
   }
 
   /** As `isLeft` said last, without what was taken since. */
   get hasLeft(): boolean {
-    return this.#left > 0 && this.#bytesLeft > 0;
+    return this.#left > 0 && this.#bytesLeft > 0 && this.#shared?.hasLeft !== false;
   }
 
   /** As `isLeft`, and takes it; the last may have more bytes than are left. */
@@ -40,6 +43,10 @@ export class Allowance {
     if (!this.isLeft(nowMicros)) return false;
     this.#left--;
     this.#bytesLeft -= bytes;
+    this.#shared?.take(bytes, nowOfAll());
     return true;
   }
 }
+
+/** Each recording counts its time from its own start. */
+const nowOfAll = (): number => Math.round(performance.now() * 1000);

@@ -1,15 +1,21 @@
-import type { CapturesConfig } from '../config/config.ts';
 import type { Inspector } from '../inspect/inspector.ts';
 import type { SessionFacts } from '../session/session-contract.ts';
-import { Allowance } from './allowance.ts';
 import { inOneLine } from './event.ts';
 import type { CaptureHeader } from './format.ts';
-import { Recording } from './recording.ts';
+import type { Recording } from './recording.ts';
 
 /** Which session: that one, or the next one that begins with all that is named. */
 export type CaptureMatch =
   | { readonly session: number }
   | { readonly user?: string; readonly origin?: string; readonly address?: string };
+
+/** What is recorded of one session. */
+export type Recorded = {
+  readonly facts: SessionFacts;
+  readonly inspector: Inspector;
+  readonly recording: Recording;
+  readonly startedAt: Date;
+};
 
 export type CaptureRow = {
   readonly id: number;
@@ -30,8 +36,7 @@ export class Capture {
   readonly id: number;
   readonly match: CaptureMatch;
   readonly payloads: boolean;
-  readonly #deadline: NodeJS.Timeout;
-  readonly #limits: CapturesConfig;
+  readonly #deadline: NodeJS.Timeout | undefined;
   #startedAt = new Date();
   #recording: Recording | undefined;
   #facts: SessionFacts | undefined;
@@ -40,18 +45,17 @@ export class Capture {
   #server: CaptureHeader['server'];
   #reason: string | undefined;
 
+  /** `time`: when it must end, and who ends it then. */
   constructor(
     id: number,
     match: CaptureMatch,
     payloads: boolean,
-    limits: CapturesConfig,
-    onTime: () => void,
+    time?: { readonly ms: number; onOver(): void },
   ) {
     this.id = id;
-    this.#limits = limits;
     this.match = match;
     this.payloads = payloads;
-    this.#deadline = setTimeout(onTime, limits.maxMs).unref();
+    this.#deadline = time && setTimeout(() => time.onOver(), time.ms).unref();
   }
 
   get state(): CaptureRow['state'] {
@@ -67,13 +71,12 @@ export class Capture {
     return this.#recording?.bytes ?? 0;
   }
 
-  record(facts: SessionFacts, inspector: Inspector): void {
-    this.#startedAt = new Date();
+  /** From now on, or already: the inspector tells the recording what it sees. */
+  record({ facts, inspector, recording, startedAt }: Recorded): void {
+    this.#startedAt = startedAt;
     this.#facts = facts;
     this.#inspector = inspector;
-    const { concurrent, maxBytes } = this.#limits;
-    this.#recording = new Recording(maxBytes, new Allowance(concurrent), this.payloads);
-    inspector.watch(this.#recording);
+    this.#recording = recording;
   }
 
   end(reason: string): void {

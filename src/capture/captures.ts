@@ -1,7 +1,10 @@
 import type { CapturesConfig } from '../config/config.ts';
 import type { Inspector } from '../inspect/inspector.ts';
-import type { SessionFacts } from '../session/session-contract.ts';
+import type { EndedSession, SessionFacts } from '../session/session-contract.ts';
+import { Allowance } from './allowance.ts';
 import { Capture, type CaptureMatch, type CaptureRow } from './capture.ts';
+import { FlightRecorder } from './flight-recorder.ts';
+import { Recording } from './recording.ts';
 import { StoredCapture, type StoredFacts } from './stored-capture.ts';
 
 /** That have ended; the oldest go first. */
@@ -38,17 +41,20 @@ export class Captures {
   /** By session. */
   readonly #recording = new Map<number, Capture>();
   readonly #waiting: Capture[] = [];
+  readonly #flights: FlightRecorder;
   #limits: CapturesConfig;
   #lastId = 0;
 
   constructor(limits: CapturesConfig, keeper?: CaptureKeeper) {
     this.#limits = limits;
+    this.#flights = new FlightRecorder(limits);
     this.#keeper = keeper;
   }
 
   /** For captures that start from now on. `allowsPayloads`: else those with payloads end. */
   configure(limits: CapturesConfig, allowsPayloads: boolean): void {
     this.#limits = limits;
+    this.#flights.configure(limits);
     if (allowsPayloads) return;
     for (const { id, payloads } of this.#all.values()) if (payloads) this.stop(id);
   }
@@ -69,9 +75,8 @@ export class Captures {
       if (inspector.hasStopped) return 'not_readable';
       if (this.#recording.has(match.session)) return 'already_captured';
     }
-    const capture = new Capture(++this.#lastId, match, payloads, this.#limits, () =>
-      this.#end(capture, 'time'),
-    );
+    const time = { ms: this.#limits.maxMs, onOver: () => this.#end(capture, 'time') };
+    const capture = new Capture(++this.#lastId, match, payloads, time);
     this.#all.set(capture.id, capture);
     if (facts !== undefined && inspector !== undefined) this.#record(capture, facts, inspector);
     else this.#waiting.push(capture);
@@ -81,6 +86,7 @@ export class Captures {
 
   /** To be called before the session begins. One without inspector leaves the captures that wait to others. */
   sessionBegan(facts: SessionFacts, inspector: Inspector | undefined): void {
+    this.#flights.began(facts, inspector);
     if (this.#waiting.length === 0 || inspector === undefined) return;
     const capture = this.#waiting.find(({ match }) => fits(match, facts));
     if (capture === undefined) return;
@@ -88,9 +94,18 @@ export class Captures {
     this.#record(capture, facts, inspector);
   }
 
-  sessionEnded(id: number, reason: string): void {
-    const capture = this.#recording.get(id);
+  /** The capture that is kept because the session ended as `captures.keep` says; undefined: there is none. */
+  sessionEnded(session: EndedSession): CaptureRow | undefined {
+    const { facts, reason } = session;
+    const capture = this.#recording.get(facts.id);
     if (capture !== undefined) this.#end(capture, reason);
+    const recorded = this.#flights.ended(session);
+    if (recorded === undefined) return undefined;
+    const kept = new Capture(++this.#lastId, { session: facts.id }, false);
+    this.#all.set(kept.id, kept);
+    kept.record(recorded);
+    this.#end(kept, reason);
+    return kept.row();
   }
 
   /** False: there is none, or it has ended. */
@@ -142,14 +157,18 @@ export class Captures {
   }
 
   #record(capture: Capture, facts: SessionFacts, inspector: Inspector): void {
+    const { concurrent, maxBytes } = this.#limits;
+    const recording = new Recording(maxBytes, new Allowance(concurrent), capture.payloads);
     this.#recording.set(facts.id, capture);
-    capture.record(facts, inspector);
+    capture.record({ facts, inspector, recording, startedAt: new Date() });
+    inspector.watch(recording);
   }
 
   #end(capture: Capture, reason: string): void {
     const at = this.#waiting.indexOf(capture);
     if (at >= 0) this.#waiting.splice(at, 1);
-    if (capture.session !== undefined) this.#recording.delete(capture.session);
+    if (capture.session !== undefined && this.#recording.get(capture.session) === capture)
+      this.#recording.delete(capture.session);
     capture.end(reason);
     this.#keepNewest();
     this.#keeper?.ended(capture.id);

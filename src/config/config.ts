@@ -28,7 +28,7 @@ export type { LogConfig } from '../log.ts';
 export type { EngineName } from './schema.ts';
 export type { AdminConfig, AdminTls } from './sections/admin.ts';
 export type { AuthConfig, IssuerConfig, KeysUrlConfig, TokenSource, WebhookConfig } from './sections/auth.ts';
-export type { CapturesConfig } from './sections/captures.ts';
+export type { CapturesConfig, KeepRule } from './sections/captures.ts';
 export type { CompressionConfig } from './sections/compression.ts';
 export type { ConnectConfig } from './sections/connect.ts';
 export type { DrainConfig } from './sections/drain.ts';

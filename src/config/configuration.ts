@@ -427,6 +427,21 @@ export type Configuration = {
     readonly concurrent?: number | string;
     /** Of one capture; then its newest operations overwrite the oldest. Default: `"4MiB"`. */
     readonly bytes?: string | number;
+    /** Newest operations of every inspected session that are held in memory. Default: `"off"`. */
+    readonly ring?: string | number | boolean;
+    /** Which ends of sessions make a capture of the ring. */
+    readonly keep?: readonly ({
+      /** Its close reason. */
+      readonly reason?: string;
+      /** Text of the server's last -ERR; * is any text. */
+      readonly error?: string;
+      /** Who the client was. */
+      readonly user?: string;
+      /** Its Origin. */
+      readonly origin?: string;
+      /** Its address, or the network of it. */
+      readonly address?: string;
+    })[];
     /** Longest time from its start to its end. Default: `"10m"`. */
     readonly time?: string;
     /** Of all captures together; of those that have ended the oldest go. Default: `"64MiB"`. */

@@ -182,6 +182,15 @@ export function autoBytes(description: string, least: string, most: string, exam
   });
 }
 
+/** `off`, the default, is 0. */
+export function bytesOrOff(description: string, least: string, most: string, example: string) {
+  return preset(description, size(least, most, example, 'off') as ValueParser<number>, 'off', {
+    type: ['string', 'integer', 'boolean'],
+    not: { const: true },
+    pattern: `${SIZE}|^(${OFF})$|${VARIABLE}`,
+  });
+}
+
 export function number(description: string, written: number, most: number, least = 1) {
   return preset(description, count(least, most) as ValueParser<number>, written, {
     type: ['integer', 'string'],

@@ -125,6 +125,15 @@ export const fileName: ValueParser<string> = {
   read: (text) => (text === '' ? wrong('empty', 'the name is empty', fileName.expected) : right(text)),
 };
 
+/** A text that is compared with what clients or servers say. */
+export const shortText: ValueParser<string> = {
+  expected: 'a text of 1 to 256 characters',
+  read: (text) =>
+    text !== '' && text.length <= 256
+      ? right(text)
+      : wrong('not_short', 'the text is empty or long', shortText.expected),
+};
+
 const orWords = (words: readonly Word[]): string => words.map((word) => `${word} or `).join('');
 
 function wordAt(text: string, words: readonly Word[]): Reading<number | undefined> | undefined {

@@ -1,6 +1,7 @@
 import type { Session } from '../session/session.ts';
 import type { EndedSession } from '../session/session-contract.ts';
 import { withoutNames } from '../session-log.ts';
+import { textPattern } from '../text-pattern.ts';
 import type { Ended } from './ended-sessions.ts';
 
 /** What a filter compares. `reason` of an open session is that of its end under way. */
@@ -60,12 +61,12 @@ export function pageOf<One extends Listed>(
   list: Iterable<One>,
   { filters, sort, reversed, after, offset, limit }: SessionQuery,
 ): { readonly matched: number; readonly page: readonly One[] } {
-  const tests = filters.map(({ field, pattern }) => ({ read: FIELDS[field], parts: pattern.split(/\*+/) }));
+  const tests = filters.map(({ field, pattern }) => ({ read: FIELDS[field], fits: textPattern(pattern) }));
   const found: One[] = [];
   for (const one of list) {
     const session = counted(one);
     if (session.facts.id <= after) continue;
-    if (tests.every(({ read, parts }) => matches(read(session) ?? '', parts))) found.push(one);
+    if (tests.every(({ read, fits }) => fits(read(session) ?? ''))) found.push(one);
   }
   const ordered = sort === undefined ? found : sorted(found, ORDERS[sort]);
   if (reversed) ordered.reverse();
@@ -80,21 +81,6 @@ function sorted<One extends Listed>(list: readonly One[], keyOf: (one: Listed) =
     return left.key < right.key ? -1 : Number(left.key > right.key);
   });
   return keyed.map(({ one }) => one);
-}
-
-/** Whether `parts`, with any text between them, are `text`. In linear time. */
-function matches(text: string, parts: readonly string[]): boolean {
-  const [first = '', ...others] = parts;
-  const last = others.pop();
-  if (last === undefined) return text === first;
-  if (!text.startsWith(first)) return false;
-  let from = first.length;
-  for (const part of others) {
-    const at = text.indexOf(part, from);
-    if (at === -1) return false;
-    from = at + part.length;
-  }
-  return text.length - last.length >= from && text.endsWith(last);
 }
 
 const isEnded = (one: Listed): one is Ended => 'endedAtMs' in one;

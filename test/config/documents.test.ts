@@ -41,6 +41,7 @@ const NO_DEFAULT = [
   'connect.tags',
   'connect.name',
   'captures.directory',
+  'captures.keep',
   'auth.from',
   'auth.jwt',
   'auth.webhook.url',

@@ -100,7 +100,7 @@ const carried = (mebibytes: number, tls: boolean): number =>
     descriptors: 1_048_576,
     memoryBytes: mebibytes * 2 ** 20,
     adminConnections: ADMIN_CONNECTIONS,
-    shape: { tls, upstreamTls: false, inspected: false, compressedSessions: 0 },
+    shape: { tls, upstreamTls: false, inspected: false, ringBytes: 0, compressedSessions: 0 },
     headBytes: 8192,
   }).sessions;
 

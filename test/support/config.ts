@@ -95,6 +95,8 @@ export function testConfig(upstreamPort: number, overrides: ConfigOverrides = {}
       maxBytes: 4 * 1024 * 1024,
       maxMs: 600_000,
       totalBytes: 64 * 1024 * 1024,
+      ringBytes: 0,
+      keep: [],
       ...overrides.captures,
     },
     log: { level: 'debug', format: 'json', ...overrides.log },
