@@ -36,6 +36,45 @@ test('the page connects by itself and publishes to itself with one click', async
   assert.deepEqual(complaints, []);
 });
 
+test('it moves without a click, a second tab joins in, and a hidden one sends nothing', async () => {
+  await using first = await visit(running.url);
+  await first.page.locator('.cursor', { hasText: 'this tab' }).waitFor();
+  const cursors = first.page.locator('.cursor');
+  const place = await cursors.getAttribute('style');
+  await first.page.waitForFunction(`document.querySelector('.cursor').getAttribute('style') !== '${place}'`);
+  await using second = await visit(running.url);
+  for (const { page } of [first, second]) {
+    await page.locator('.cursor', { hasText: /tab \d+/ }).waitFor();
+    await page.locator('#live-said', { hasText: '2 tabs' }).waitFor();
+  }
+  await second.page.evaluate(`Object.defineProperty(document, 'hidden', { value: true })`);
+  await first.page.locator('#live-said', { hasText: 'one tab' }).waitFor();
+  assert.deepEqual([...first.complaints, ...second.complaints], []);
+});
+
+test('the wire shows frames with their operations, both ways, and its end', async () => {
+  await using visitor = await visit(running.url);
+  const { page, complaints } = visitor;
+  await connected(page);
+  await page.locator('#wire .up', { hasText: 'SUB demo.>' }).waitFor();
+  await page.locator('#wire .down', { hasText: 'INFO {' }).first().waitFor();
+  await page.locator('#publish-payload').fill('<b>\u0000</b>');
+  await page.getByRole('button', { name: 'Publish', exact: true }).click();
+  for (const [direction, line] of [
+    ['up', 'PUB demo.hello 8'],
+    ['down', 'MSG demo.hello'],
+  ] as const) {
+    const frame = page.locator(`#wire .${direction}`, { hasText: line });
+    await frame.locator('i', { hasText: 'hex 3c 62 3e 00 3c 2f 62 3e' }).waitFor();
+  }
+  // Cursors go all the while, and are shown when they are asked for.
+  await page.locator('#wire-cursors').click();
+  await page.locator('#wire .up', { hasText: 'PUB cursors.' }).first().waitFor();
+  await page.getByRole('button', { name: 'Disconnect' }).click();
+  await page.locator('#wire li', { hasText: 'WebSocket closed: ' }).waitFor();
+  assert.deepEqual(complaints, []);
+});
+
 test('a request is answered by the page, and by nobody when it does not answer', async () => {
   await using visitor = await visit(running.url);
   const { page, complaints } = visitor;
@@ -57,6 +96,7 @@ test('a flood stays bounded on the page', async () => {
   await page.locator('#total-messages', { hasText: /\d,\d{3}/ }).waitFor();
   await page.getByRole('button', { name: 'Stop publishing' }).click();
   assert.equal(await page.locator('#message-list li').count(), 200);
+  assert.ok((await page.locator('#wire li').count()) <= 60);
   assert.deepEqual(complaints, []);
 });
 

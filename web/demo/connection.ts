@@ -7,6 +7,8 @@ export type ConnectionEvents = {
   onState(state: ConnectionState, detail?: string): void;
   /** A session is open: INFO came, CONNECT was accepted. Called again after each reconnect. */
   onSession(connection: NatsConnection, info: ServerInfo | undefined): void;
+  /** A WebSocket was made, and is not open yet. */
+  onSocket(socket: WebSocket): void;
   /** A WebSocket ended, or was never opened. */
   onSocketEnd(end: SocketEnd): void;
   /** An -ERR of the server, or another error that nats.js tells of. */
@@ -70,6 +72,7 @@ export class Connection {
   #watched(url: string, address: string): WebSocket {
     const startedAtMs = Date.now();
     const socket = new WebSocket(url);
+    this.#events.onSocket(socket);
     let wasOpen = false;
     let clientId: number | undefined;
     socket.addEventListener('open', () => {

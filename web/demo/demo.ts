@@ -6,6 +6,7 @@ import { gatewayAddress, isSameGateway } from './address.ts';
 import { Connection, type ConnectionState } from './connection.ts';
 import { actOnServer, type DevConfig, fetchDevConfig, followDevServer } from './dev-server.ts';
 import { showLogLine } from './gateway-log.ts';
+import { Live } from './live.ts';
 import { MessageList } from './message-list.ts';
 import { explainOrigin, hideNotice, showNotice } from './notice.ts';
 import { PathView } from './path-view.ts';
@@ -16,12 +17,14 @@ import { Requesting } from './requesting.ts';
 import { RoundTrip } from './round-trip.ts';
 import { Subscriptions } from './subscriptions.ts';
 import { Timeline } from './timeline.ts';
+import { Wire } from './wire.ts';
 
 /*
  * The demo page, joined. Everything a visitor sees comes from one of the parts; this file only carries events
  * between them:
  *
  *   Connection ─▶ state ─▶ PathView, the forms        Subscriptions ─▶ messages ─▶ MessageList, Rates
+ *              ├▶ frames ─▶ Wire                        Live ─▶ cursors ─▶ PathView
  *              └▶ socket ends ─▶ Refusals, Timeline ◀─ log lines of the gateway ◀─ the dev server
  */
 
@@ -35,6 +38,7 @@ const timeline = new Timeline();
 const rates = new Rates();
 const roundTrip = new RoundTrip();
 const messages = new MessageList();
+const wire = new Wire();
 const url = element('url', HTMLInputElement);
 /** What the dev server said; undefined when it has ended, or when something else serves this page. */
 let dev: DevConfig | undefined;
@@ -56,6 +60,11 @@ const publishing = new Publishing({
   isHeard: (subject) => subscriptions.hears(subject),
 });
 const requesting = new Requesting(() => path.travelled('to_upstream'));
+const live = new Live({
+  nats: () => (document.body.dataset['state'] === 'open' ? connection.nats : undefined),
+  onSent: () => path.travelled('to_upstream'),
+  onReceived: () => path.travelled('to_client'),
+});
 
 const connection = new Connection({
   onState: showState,
@@ -63,11 +72,13 @@ const connection = new Connection({
     path.server(info);
     subscriptions.use(nats);
     requesting.use(nats);
+    live.use(nats);
     const limit = info?.max_payload === undefined ? '' : `, messages up to ${byteSize(info.max_payload)}`;
     timeline.opened(`nats-server ${info?.version}${info?.jetstream ? ' with JetStream' : ''}${limit}.`);
     hideNotice();
     void measureRoundTrip(FIRST_ROUND_TRIPS);
   },
+  onSocket: (socket) => wire.watch(socket),
   onSocketEnd: (end) => (end.wasOpen ? timeline.ended(end) : refusals.failed(end)),
   onError: (error) => {
     const isRefusedPublish =
@@ -170,6 +181,7 @@ function showState(state: ConnectionState, detail?: string): void {
   if (state === 'closed') {
     subscriptions.use(undefined);
     requesting.use(undefined);
+    live.use(undefined);
     if (detail !== undefined) element('status').title = detail;
   }
 }
