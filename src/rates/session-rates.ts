@@ -1,11 +1,15 @@
 import type { RateLimit, RatesConfig } from '../config/config.ts';
 import { RateMeter } from './rate-meter.ts';
-import { SharedMeters } from './shared-meters.ts';
+import { type Shared, SharedMeters } from './shared-meters.ts';
 
 /** Which reads a limit is about. */
 export type ReadSide = 'client' | 'upstream';
 
-type Metered = { readonly limit: RateLimit; readonly meter: RateMeter };
+/**
+ * `shared`: `own` has an equal part of the rate. A session waits for the others only as long as it must wait for itself,
+ * so that one that says little goes on, whatever the others do.
+ */
+type Metered = { readonly limit: RateLimit; readonly own: RateMeter; readonly shared?: Shared };
 
 /** Who a session belongs to. undefined: nobody is known, so what is counted by it has no limit here. */
 export type RateKeys = { readonly identity: string | undefined; readonly origin: string | undefined };
@@ -28,12 +32,12 @@ export class Rates {
     const taken: { readonly from: SharedMeters; readonly key: string }[] = [];
     for (const limit of this.config.limits) {
       const from = this.#shared.get(limit);
-      if (from === undefined) metered.push({ limit, meter: new RateMeter(limit) });
+      if (from === undefined) metered.push({ limit, own: new RateMeter(limit) });
       else {
         const key = limit.per === 'identity' ? keys.identity : keys.origin;
         if (key === undefined) continue;
         taken.push({ from, key });
-        metered.push({ limit, meter: from.take(key) });
+        metered.push({ limit, own: new RateMeter({ ...limit, burstMs: 0 }), shared: from.take(key) });
       }
     }
     return new SessionRates(this.config, metered, (nowMs) => {
@@ -57,22 +61,28 @@ export class SessionRates {
 
   /** What one read of this side has brought. */
   charge(side: ReadSide, bytes: number, messages: number, nowMs: number): void {
-    for (const { limit, meter } of this.#limits[side])
-      meter.charge(limit.kind === 'bytes' ? bytes : messages, nowMs);
+    for (const { limit, own, shared } of this.#limits[side]) {
+      const amount = limit.kind === 'bytes' ? bytes : messages;
+      shared?.meter.charge(amount, nowMs);
+      own.charge(amount * (shared?.users ?? 1), nowMs);
+    }
   }
 
   /** Milliseconds until this side may be read on; 0: now. */
   waitMs(side: ReadSide, nowMs: number): number {
     let longest = 0;
-    for (const { meter } of this.#limits[side]) longest = Math.max(longest, meter.waitMs(nowMs));
+    for (const one of this.#limits[side]) longest = Math.max(longest, waitOf(one, nowMs));
     return longest;
   }
 
   /** Why it must wait so long. */
   worst(side: ReadSide, nowMs: number): RateLimit | undefined {
     const waitMs = this.waitMs(side, nowMs);
-    return this.#limits[side].find(({ meter }) => meter.waitMs(nowMs) === waitMs)?.limit;
+    return this.#limits[side].find((one) => waitOf(one, nowMs) === waitMs)?.limit;
   }
 }
+
+const waitOf = ({ own, shared }: Metered, nowMs: number): number =>
+  Math.min(own.waitMs(nowMs), shared?.meter.waitMs(nowMs) ?? Number.POSITIVE_INFINITY);
 
 const sideOf = ({ per }: RateLimit): ReadSide => (per === 'toClient' ? 'upstream' : 'client');

@@ -3,7 +3,8 @@ import { type Rate, RateMeter } from './rate-meter.ts';
 /** Of those that nobody uses but that are not paid yet. About 10 MB. */
 const MAX_LEFT = 65_536;
 
-type Entry = { readonly meter: RateMeter; users: number };
+/** A meter, and how many sessions charge it now. */
+export type Shared = { readonly meter: RateMeter; users: number };
 
 /**
  * One meter for all sessions with the same key. A session takes it and gives it back; one that is not paid by then is kept,
@@ -12,9 +13,9 @@ type Entry = { readonly meter: RateMeter; users: number };
 export class SharedMeters {
   readonly #rate: Rate;
   readonly #most: number;
-  readonly #used = new Map<string, Entry>();
+  readonly #used = new Map<string, Shared>();
   /** In the order in which they were left. */
-  readonly #left = new Map<string, Entry>();
+  readonly #left = new Map<string, Shared>();
 
   constructor(rate: Rate, most: number = MAX_LEFT) {
     this.#rate = rate;
@@ -26,13 +27,13 @@ export class SharedMeters {
     return this.#used.size + this.#left.size;
   }
 
-  take(key: string): RateMeter {
+  take(key: string): Shared {
     const entry = this.#used.get(key) ??
       this.#left.get(key) ?? { meter: new RateMeter(this.#rate), users: 0 };
     this.#left.delete(key);
     this.#used.set(key, entry);
     entry.users++;
-    return entry.meter;
+    return entry;
   }
 
   /** Once for each `take`. */

@@ -218,4 +218,24 @@ describe('rates', () => {
     again.send(frame(Opcode.binary, Buffer.from('PING\r\n')));
     await metric(gateway, DELAYED);
   });
+
+  test('origin: sessions that flood do not end one that says little, though they have the same origin', async () => {
+    await using upstream = await FakeUpstream.start();
+    await using gateway = await startTestGateway(upstream.port, {
+      rates: rates([bytes('origin', 64 * KiB)], { maxDelayMs: 5000 }),
+    });
+    await using honest = await RawClient.open(gateway.port);
+    await using flooding = await RawClient.open(gateway.port);
+    for (let sent = 0; sent < 50; sent++) flooding.send(FRAME);
+    await metric(gateway, DELAYED);
+    const connection = await upstream.connection();
+    for (let round = 1; round <= 10; round++) {
+      honest.send(frame(Opcode.binary, Buffer.from('PING\r\n')));
+      await connection.until(({ byteCount }) => byteCount === 6 * round);
+      // A tick, by which the honest one may go on.
+      gateway.advance(250);
+      await metric(gateway, DELAYED);
+    }
+    assert.equal(honest.closed, false);
+  });
 });

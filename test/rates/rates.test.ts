@@ -40,26 +40,27 @@ test('shared meters: who comes back finds the old one until it is paid, and thos
   const meters = new SharedMeters({ perSecond: 10, burstMs: 0 }, 2);
   const first = meters.take('a');
   assert.equal(meters.take('a'), first);
-  first.charge(50, NOW_MS);
+  assert.equal(first.users, 2);
+  first.meter.charge(50, NOW_MS);
   meters.give('a', NOW_MS);
   meters.give('a', NOW_MS);
   assert.equal(meters.take('a'), first, 'it is not paid');
   meters.give('a', NOW_MS + 5000);
   assert.equal(meters.size, 0, 'it is paid');
   for (const key of ['b', 'c', 'd']) {
-    meters.take(key).charge(50, NOW_MS);
+    meters.take(key).meter.charge(50, NOW_MS);
     meters.give(key, NOW_MS);
   }
   assert.equal(meters.size, 2);
   const used = meters.take('e');
   for (let key = 0; key < 10; key++) {
-    meters.take(`x${key}`).charge(50, NOW_MS);
+    meters.take(`x${key}`).meter.charge(50, NOW_MS);
     meters.give(`x${key}`, NOW_MS);
   }
   assert.equal(meters.take('e'), used, 'one that is used is never forgotten');
 });
 
-test('sessions of one identity or origin share a meter; those without either have none', () => {
+test('sessions of one identity or origin share a meter, by equal parts; those without either have none', () => {
   const limit = (per: RateLimit['per']): RateLimit => ({ per, kind: 'bytes', perSecond: 1, burstMs: 0 });
   const limits = (['session', 'identity', 'origin', 'toClient'] as const).map(limit);
   const rates = new Rates({ limits, exceeded: 'delay', maxDelayMs: 5000 });
@@ -68,13 +69,14 @@ test('sessions of one identity or origin share a meter; those without either hav
   const bob = rates.forSession({ identity: 'bob', origin: 'o' });
   const nobody = rates.forSession({ identity: undefined, origin: undefined });
   alice.charge('client', 5, 0, NOW_MS);
+  const waits = () => [alice, again, bob, nobody].map((session) => session.waitMs('client', NOW_MS));
+  assert.deepEqual(waits(), [5000, 0, 0, 0], 'who said nothing waits for nobody');
+  for (const session of [again, bob, nobody]) session.charge('client', 1, 0, NOW_MS);
+  // An equal part of what two sessions have together.
+  assert.deepEqual(waits(), [6000, 2000, 2000, 1000]);
   assert.deepEqual(
     [alice, again, bob, nobody].map((session) => session.worst('client', NOW_MS)?.per),
-    ['session', 'identity', 'origin', 'session'],
-  );
-  assert.deepEqual(
-    [alice, again, bob, nobody].map((session) => session.waitMs('client', NOW_MS)),
-    [5000, 5000, 5000, 0],
+    ['identity', 'identity', 'origin', 'session'],
   );
   assert.equal(alice.waitMs('upstream', NOW_MS), 0);
   alice.charge('upstream', 3, 0, NOW_MS);
