@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import { pin } from './affinity.ts';
 import { startBench } from './bench-processes.ts';
 import { median, shuffled } from './statistics.ts';
-import { natsgate, startLevels } from './subjects/natsgate.ts';
+import { natsgate, startWith } from './subjects/natsgate.ts';
 import type { Subject } from './subjects/subject.ts';
 import { WORKS } from './work/all.ts';
 import type { Figures, Work } from './work/work.ts';
@@ -35,21 +35,35 @@ const processes = Number(values.processes);
 const rounds = Number(values.rounds);
 /** Of a work: about a tenth of a second. */
 const SLICE = 0.15;
-const LEVELS = { '/off': 'off', '/again': 'off', '/observe': 'observe', '/enforce': 'enforce' } as const;
-type Path = keyof typeof LEVELS;
-const PATHS = Object.keys(LEVELS) as Path[];
+/** 20 entries, of which the last allows what is sent. */
+const ENTRIES = [...Array.from({ length: 19 }, (_, index) => `bench.other${index}.*.>`), 'bench.*'];
+const ROLES = [
+  { name: 'default', publish: { allow: ENTRIES }, subscribe: { allow: ['bench.>'] }, replies: 'publish' },
+];
+const ROUTES = {
+  '/off': { inspect: 'off' },
+  '/again': { inspect: 'off' },
+  '/observe': { inspect: 'observe' },
+  '/enforce': { inspect: 'enforce' },
+  '/policy-observe': { inspect: 'observe', policy: { mode: 'observe', roles: ROLES } },
+  '/policy': { inspect: 'enforce', policy: { roles: ROLES } },
+} as const;
+type Path = keyof typeof ROUTES;
+const PATHS = Object.keys(ROUTES) as Path[];
 const NAMES: Readonly<Record<Path, string>> = {
   '/off': 'off',
   '/again': 'off, again',
   '/observe': 'observe',
   '/enforce': 'enforce',
+  '/policy-observe': 'a policy that observes',
+  '/policy': 'a policy that enforces',
 };
 type Added = { readonly cpu: number; readonly user: number; readonly system: number };
 
 const bench = await startBench();
 
 async function measure(work: Work, subject: Subject, path: Path, warmUp: boolean): Promise<Figures> {
-  const kind = natsgate('cut-through', LEVELS[path]);
+  const kind = natsgate('cut-through', ROUTES[path].inspect);
   const of = { subject: { ...subject, path }, kind, warmUp, scale: warmUp ? 1 : SLICE };
   const figures = await work.measure(bench, of);
   await bench.generator.call('closeAll');
@@ -59,7 +73,8 @@ async function measure(work: Work, subject: Subject, path: Path, warmUp: boolean
 
 /** One process: what each level adds to `off`, in per cent, round by round; user and system time as parts of it. */
 async function measureProcess(work: Work): Promise<{ added: Map<Path, Added[]>; off: number[] }> {
-  const subject = await startLevels(bench.upstreamPort, LEVELS);
+  const routes = PATHS.map((one) => ({ path: one, ...ROUTES[one] }));
+  const subject = await startWith({ upstreamPort: bench.upstreamPort }, { routes });
   const added = new Map<Path, Added[]>(PATHS.map((path) => [path, []]));
   const off: number[] = [];
   try {
@@ -108,7 +123,7 @@ try {
         `mean user ${mean(added.map((one) => one.user)).toFixed(1)}`,
         `system ${mean(added.map((one) => one.system)).toFixed(1)}`,
       ];
-      console.log(`  ${NAMES[path].padEnd(12)} ${figures.join('; ')}`);
+      console.log(`  ${NAMES[path].padEnd(23)} ${figures.join('; ')}`);
     }
   }
 } finally {

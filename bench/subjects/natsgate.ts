@@ -61,16 +61,6 @@ export async function startProfiled(options: StartOptions, inspect: Inspect) {
   };
 }
 
-/** One program with all levels, by path: what its process costs by accident is the same for all of them. */
-export async function startLevels(
-  upstreamPort: number,
-  levels: Readonly<Record<string, Inspect>>,
-): Promise<Subject> {
-  const options = { upstreamPort };
-  const routes = Object.entries(levels).map(([path, inspect]) => ({ path, inspect }));
-  return startWith(options, { routes });
-}
-
 /** One program whose routes differ in the keys that `routes` gives them; more keys for all of it, and files beside it. */
 export async function startWith(
   options: StartOptions,

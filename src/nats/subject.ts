@@ -26,8 +26,20 @@ export class SubjectTokens {
   hasEmpty = false;
   /** `>` is the last token or none: with an empty token or `>` before others nobody can subscribe. */
   isPattern = true;
-  readonly starts = new Int32Array(MAX_PATTERN_TOKENS);
-  readonly ends = new Int32Array(MAX_PATTERN_TOKENS);
+  readonly starts: Int32Array;
+  readonly ends: Int32Array;
+  readonly kinds: Uint8Array;
+  /** Of tokens that differ they nearly always differ, so few bytes are compared. */
+  readonly hashes: Int32Array;
+
+  /** `most`: of so many tokens it is known where they are. */
+  constructor(most = MAX_PATTERN_TOKENS) {
+    const memory = new ArrayBuffer(13 * most);
+    this.starts = new Int32Array(memory, 0, most);
+    this.ends = new Int32Array(memory, 4 * most, most);
+    this.hashes = new Int32Array(memory, 8 * most, most);
+    this.kinds = new Uint8Array(memory, 12 * most, most);
+  }
 
   /** `bytes` are read as long as these tokens are used. */
   read(bytes: Buffer, start: number, end: number): this {
@@ -37,19 +49,28 @@ export class SubjectTokens {
     let restInside = false;
     let count = 0;
     let from = start;
+    let hash = 0;
     for (let at = start; at <= end; at++) {
-      if (at < end && bytes[at] !== DOT) continue;
-      if (at === from) this.hasEmpty = true;
-      else if (at === from + 1 && kindOf(bytes, from, at) !== LITERAL) {
-        this.hasWildcard = true;
-        if (at < end && bytes[from] === GREATER) restInside = true;
+      const byte = at < end ? (bytes[at] as number) : DOT;
+      if (byte !== DOT) {
+        hash = (Math.imul(hash, 31) + byte) | 0;
+        continue;
       }
-      if (count < MAX_PATTERN_TOKENS) {
+      const kind = kindOf(bytes, from, at);
+      if (at === from) this.hasEmpty = true;
+      else if (kind !== LITERAL) {
+        this.hasWildcard = true;
+        if (at < end && kind === REST) restInside = true;
+      }
+      if (count < this.starts.length) {
         this.starts[count] = from;
         this.ends[count] = at;
+        this.kinds[count] = kind;
+        this.hashes[count] = hash;
       }
       count++;
       from = at + 1;
+      hash = 0;
     }
     this.count = count;
     this.isPattern = !this.hasEmpty && !restInside;
@@ -58,10 +79,6 @@ export class SubjectTokens {
 
   lengthAt(index: number): number {
     return (this.ends[index] as number) - (this.starts[index] as number);
-  }
-
-  kindAt(index: number): Kind {
-    return kindOf(this.bytes, this.starts[index] as number, this.ends[index] as number);
   }
 }
 
@@ -74,17 +91,19 @@ const NOTHING = Buffer.alloc(0);
 
 /** One pattern, made once and compared often. */
 export class SubjectPattern {
-  readonly #tokens: readonly Buffer[];
-  readonly #kinds: readonly Kind[];
+  readonly #tokens: SubjectTokens;
+  readonly #hasRest: boolean;
 
   /** `text` must be a pattern of at most 32 tokens. */
   constructor(text: string) {
-    this.#tokens = text.split('.').map((token) => Buffer.from(token));
-    this.#kinds = this.#tokens.map((token) => kindOf(token, 0, token.length));
+    const bytes = Buffer.from(text);
+    this.#tokens = new SubjectTokens(text.split('.').length).read(bytes, 0, bytes.length);
+    const { count, kinds } = this.#tokens;
+    this.#hasRest = kinds[count - 1] === REST;
   }
 
   get count(): number {
-    return this.#kinds.length;
+    return this.#tokens.count;
   }
 
   /** Each subject that `subject` matches is one that this pattern matches: token by token, and `>` never under `*`. */
@@ -98,38 +117,28 @@ export class SubjectPattern {
   }
 
   #takes(subject: SubjectTokens, asText: boolean): boolean {
-    const kinds = this.#kinds;
-    for (let index = 0; index < kinds.length; index++) {
-      if (index >= subject.count) return false;
+    const { count, kinds } = this.#tokens;
+    if (this.#hasRest ? subject.count < count : subject.count !== count) return false;
+    for (let index = 0; index < count; index++) {
       const kind = kinds[index];
       if (kind === REST) return true;
-      if (kind === ANY ? !asText && subject.kindAt(index) === REST : !this.#isAt(index, subject))
-        return false;
+      const isTaken = kind === ANY ? asText || subject.kinds[index] !== REST : this.#isAt(index, subject);
+      if (!isTaken) return false;
     }
-    return kinds.length === subject.count;
+    return true;
   }
 
   /** Some subject matches both. */
   overlaps(subject: SubjectTokens): boolean {
-    const kinds = this.#kinds;
-    const least = Math.min(kinds.length, subject.count);
+    const { count, kinds } = this.#tokens;
+    const least = Math.min(count, subject.count);
     for (let index = 0; index < least; index++) {
       const kind = kinds[index];
-      if (kind === REST) return true;
-      const theirs = subject.hasWildcard ? subject.kindAt(index) : LITERAL;
-      if (theirs === REST) return true;
+      const theirs = subject.kinds[index];
+      if (kind === REST || theirs === REST) return true;
       if (kind === LITERAL && theirs === LITERAL && !this.#isAt(index, subject)) return false;
     }
-    return kinds.length === subject.count;
-  }
-
-  #isAt(index: number, subject: SubjectTokens): boolean {
-    const token = this.#tokens[index] as Buffer;
-    const { bytes } = subject;
-    const from = subject.starts[index] as number;
-    if (subject.lengthAt(index) !== token.length) return false;
-    for (let at = 0; at < token.length; at++) if (bytes[from + at] !== token[at]) return false;
-    return true;
+    return count === subject.count;
   }
 
   /** The first tokens of `subject` are these, and more follow. */
@@ -137,6 +146,18 @@ export class SubjectPattern {
     const { count } = this;
     if (subject.count <= count) return false;
     for (let index = 0; index < count; index++) if (!this.#isAt(index, subject)) return false;
+    return true;
+  }
+
+  #isAt(index: number, subject: SubjectTokens): boolean {
+    const own = this.#tokens;
+    if (own.hashes[index] !== subject.hashes[index]) return false;
+    const length = own.lengthAt(index);
+    if (length !== subject.lengthAt(index)) return false;
+    const from = subject.starts[index] as number;
+    const ownFrom = own.starts[index] as number;
+    for (let at = 0; at < length; at++)
+      if (own.bytes[ownFrom + at] !== subject.bytes[from + at]) return false;
     return true;
   }
 }

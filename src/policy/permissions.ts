@@ -86,12 +86,20 @@ export class Permissions {
   }
 }
 
-function entryOf({ subject, queue }: EntryTemplate, identity: TemplateIdentity | undefined) {
+/** Entries that are the same for all: thousands of identities would have one each. */
+const shared = new WeakMap<EntryTemplate, Entry>();
+
+function entryOf(entry: EntryTemplate, identity: TemplateIdentity | undefined): Entry | undefined {
+  const known = shared.get(entry);
+  if (known !== undefined) return known;
+  const { subject, queue } = entry;
   const filled = fillSubjectTemplate(subject, identity);
   const ofQueue = queue && fillSubjectTemplate(queue, identity);
   if (filled === undefined || (queue !== undefined && ofQueue === undefined)) return undefined;
-  return {
+  const made = {
     subject: new SubjectPattern(filled),
     queue: ofQueue === undefined ? undefined : new SubjectPattern(ofQueue),
   };
+  if ([...subject, ...(queue ?? [])].every((part) => typeof part === 'string')) shared.set(entry, made);
+  return made;
 }
