@@ -178,7 +178,7 @@ export class Runtime implements Running {
       upstreams,
       authorizer: config.auth && this.#authorizerOf(config.auth),
       roles: config.policy && this.#rolesOf(config.policy),
-      rates: config.rates && this.#ratesOf(config.rates),
+      rates: config.rates && this.#ratesOf(config.rates, before),
       sessionParts: { pool, wheel, limits, traffic, observer, held, queues, turns },
     };
   }
@@ -195,8 +195,12 @@ export class Runtime implements Running {
     return authorizer;
   }
 
-  #ratesOf(config: RatesConfig): Rates {
-    const rates = this.#rates.get(config) ?? new Rates(config);
+  /** Those of `before` go on, so that a reload is no second burst for everybody. */
+  #ratesOf(config: RatesConfig, before: Runtime | undefined): Rates {
+    const same = (before === undefined ? [] : [...before.#rates.values()]).find((one) =>
+      isDeepStrictEqual(one.config, config),
+    );
+    const rates = this.#rates.get(config) ?? same ?? new Rates(config);
     this.#rates.set(config, rates);
     return rates;
   }

@@ -7,6 +7,7 @@ import { FakeUpstream } from '../support/fake-upstream.ts';
 import { startTestGateway, type TestGateway } from '../support/gateway.ts';
 import { Issuer, signingKey } from '../support/issuer.ts';
 import { closeFrame, frame, Opcode, RawClient } from '../support/raw-client.ts';
+import { ReloadableGateway } from '../support/reloadable.ts';
 
 const KiB = 1024;
 const CHUNK = randomBytes(32 * KiB);
@@ -30,7 +31,11 @@ const rates = (limits: readonly RateLimit[], more: Partial<RatesConfig> = {}): R
   ...more,
 });
 
-async function metric(gateway: TestGateway, expected: RegExp, orElse = () => false): Promise<void> {
+async function metric(
+  gateway: Pick<TestGateway, 'gateway'>,
+  expected: RegExp,
+  orElse = () => false,
+): Promise<void> {
   const deadlineMs = performance.now() + 30_000;
   for (;;) {
     const { body } = await gateway.gateway.metrics(false);
@@ -237,5 +242,19 @@ describe('rates', () => {
       await metric(gateway, DELAYED);
     }
     assert.equal(honest.closed, false);
+  });
+
+  test('a reload of something else is no second burst for those that share a rate', async () => {
+    await using upstream = await FakeUpstream.start();
+    const settings = { rates: { origin: { bytes: '1KiB/s', burst: '5s' }, maxDelay: '1m' } };
+    await using gateway = await ReloadableGateway.start(upstream.port, settings);
+    await using flooding = await RawClient.open(gateway.port);
+    flooding.send(FRAME);
+    await metric(gateway, DELAYED);
+    await gateway.write({ ...settings, timeouts: { ping: '26s' } });
+    await gateway.gateway.reload('signal');
+    await using other = await RawClient.open(gateway.port);
+    other.send(frame(Opcode.binary, Buffer.from('PING\r\n')));
+    await metric(gateway, /natsgate_rate_delayed_sessions 2\n/);
   });
 });
