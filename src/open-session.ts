@@ -203,7 +203,7 @@ export class SessionOpener {
     try {
       const beganAtMs = performance.now();
       const granted = await authorizer?.authorize(request, pending.signal, asksWebhook);
-      if (granted?.detail === 'verified')
+      if (granted?.detail === 'verified' && trial === undefined)
         this.#parts.recorder.verified((performance.now() - beganAtMs) / 1000);
       handshake.grant = granted?.grant;
       if (this.#isKicked(handshake.grant)) throw new NotGranted('kicked');

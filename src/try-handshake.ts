@@ -5,6 +5,7 @@ import { HANDSHAKE_OUTCOMES, type HandshakeOutcome, type Refusal } from './hands
 import { checkHandshake } from './listener/handshake.ts';
 import type { HandshakeFacts, RefusalFacts, WaitingHandshake } from './listener/pending-handshake.ts';
 import { foreignText } from './log.ts';
+import { type HeadBreach, type HeadLimits, HeadMeter } from './net/http-head.ts';
 import { headerLines } from './net/raw-headers.ts';
 import type { SessionOpener } from './open-session.ts';
 import type { Runtime } from './runtime.ts';
@@ -33,7 +34,7 @@ export async function tryHandshake(
   runtime: Runtime,
   port: number,
 ) {
-  const { listen, timeouts } = runtime.config;
+  const { limits, listen, timeouts } = runtime.config;
   const { rules } = runtime.prepared;
   const needed = [['Host', rules.hosts[0] ?? `localhost:${port}`] as const, ...UPGRADE];
   const rawHeaders = [
@@ -44,7 +45,11 @@ export async function tryHandshake(
   ];
   const { asksWebhook, address, path: target, secure = listen.tls !== undefined } = asked;
   const request = { method: 'GET', target, httpVersion: '1.1', rawHeaders, earlyBytes: 0, tls: secure };
-  const verdict = checkHandshake({ ...request, peerAddress: address }, rules);
+  const breach = breachOf(target, rawHeaders, limits);
+  const verdict =
+    breach === undefined
+      ? checkHandshake({ ...request, peerAddress: address }, rules)
+      : { accept: false as const, outcome: breach, clientAddress: address, origin: undefined };
   const pending = new TriedHandshake(target, rawHeaders, verdict, timeouts.handshakeMs);
   if (!verdict.accept) {
     pending.refuse(verdict.outcome);
@@ -56,6 +61,14 @@ export async function tryHandshake(
   const route = runtime.route(verdict.route);
   const skipsWebhook = !asksWebhook && route?.config.auth?.webhook !== undefined;
   return reportOf(pending, granted?.grant, skipsWebhook, route?.upstreams.status() ?? []);
+}
+
+/** The limit of the listener that the request, as it would be written, is above. */
+function breachOf(target: string, rawHeaders: readonly string[], limits: HeadLimits): HeadBreach | undefined {
+  const lines = rawHeaders.map((text, index) => (index % 2 === 0 ? `${text}: ` : `${text}\r\n`));
+  const meter = new HeadMeter(limits);
+  meter.read(Buffer.from(`GET ${target} HTTP/1.1\r\n${lines.join('')}\r\n`, 'latin1'));
+  return meter.breach;
 }
 
 /** A handshake without a client. */

@@ -214,6 +214,13 @@ export class Inspector implements Inspection, ClientReader, ServerReader {
     return this.#enforcer === undefined ? 0 : this.down.heldBytes;
   }
 
+  /** By the side that has sent them. */
+  get unansweredPings(): Readonly<Record<Direction, number>> {
+    const unanswered = (asks: NatsParser, answers: NatsParser): number =>
+      Math.max(0, (asks.counts[VERB.PING] ?? 0) - (answers.counts[VERB.PONG] ?? 0));
+    return { to_upstream: unanswered(this.up, this.down), to_client: unanswered(this.down, this.up) };
+  }
+
   facts(): InspectionFacts {
     return inspectionFacts(this.#rules.level, this.#facts, this.up, this.down);
   }

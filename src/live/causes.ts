@@ -5,7 +5,7 @@ const MOST_CANDIDATES = 256;
 
 export type Cause = {
   readonly cause: number;
-  /** Nothing in the text names the operation: it was the last one that could have caused it. */
+  /** The text names no operation, or more than one could be meant. */
   readonly guess?: true;
 };
 
@@ -20,17 +20,32 @@ const SUBSCRIBING = /^'?(Invalid Subject|Maximum Subscriptions)/i;
 
 const PUBLISHES: readonly Verb[] = [VERB.PUB, VERB.HPUB];
 
-/** Finds the operation of the client that an -ERR is about. Servers answer in order, so of equal ones the oldest is meant. */
+/** Finds the operation of the client that an -ERR is about. Servers answer in order. */
 export class Causes {
   #candidates: Candidate[] = [];
+  /** The last operation that may be meant, and is not among the candidates. */
+  #lastUnknown = 0;
   /** Of operations that natsgate has dropped or ended the session for, without their -ERR so far. */
   readonly #refused: number[] = [];
 
   /** `subject`: as it was sent. */
   said(id: number, verb: Verb, subject: string): void {
-    if (this.#candidates.length >= MOST_CANDIDATES)
+    if (this.#candidates.length >= MOST_CANDIDATES) {
+      this.passedOver(this.#candidates[MOST_CANDIDATES / 2 - 1]?.id ?? 0);
       this.#candidates = this.#candidates.slice(MOST_CANDIDATES / 2);
+    }
     this.#candidates.push({ id, verb, subject, isBlamed: false });
+  }
+
+  /** Operations up to `id` were not told. */
+  passedOver(id: number): void {
+    this.#lastUnknown = Math.max(this.#lastUnknown, id);
+  }
+
+  /** The server has answered a PING: what came before it has had its -ERR, if any. */
+  answered(ping: number): void {
+    this.#candidates = this.#candidates.filter(({ id }) => id > ping);
+    if (this.#lastUnknown < ping) this.#lastUnknown = 0;
   }
 
   refused(id: number): void {
@@ -49,24 +64,22 @@ export class Causes {
     const [, what, subject] = PERMISSIONS.exec(text) ?? [];
     if (what !== undefined) {
       const verbs = what.toLowerCase() === 'publish' ? PUBLISHES : [VERB.SUB];
-      const named = this.#candidates.find(
+      const [oldest, ...others] = this.#candidates.filter(
         (one) => !one.isBlamed && verbs.includes(one.verb) && one.subject === subject,
       );
-      return this.#blame(named);
+      return this.#blame(oldest, others.length > 0 || this.#lastUnknown > 0);
     }
     if (LOGIN.test(text)) return this.#blame(this.#last([VERB.CONNECT]));
-    const last = this.#last(SUBSCRIBING.test(text) ? [VERB.SUB] : undefined);
-    const blamed = this.#blame(last);
-    return blamed && { ...blamed, guess: true };
+    return this.#blame(this.#last(SUBSCRIBING.test(text) ? [VERB.SUB] : undefined), true);
   }
 
   #last(verbs: readonly Verb[] | undefined): Candidate | undefined {
     return this.#candidates.findLast(({ verb }) => verbs === undefined || verbs.includes(verb));
   }
 
-  #blame(candidate: Candidate | undefined): Cause | undefined {
+  #blame(candidate: Candidate | undefined, isGuess = false): Cause | undefined {
     if (candidate === undefined) return undefined;
     candidate.isBlamed = true;
-    return { cause: candidate.id };
+    return isGuess ? { cause: candidate.id, guess: true } : { cause: candidate.id };
   }
 }

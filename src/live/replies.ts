@@ -1,13 +1,21 @@
 /** Requests that wait for a reply; the oldest go first. */
 const MOST_REQUESTS = 512;
-const MOST_PINGS = 16;
+const MOST_PINGS = 512;
 
 export type Asked = { readonly id: number; readonly t: number };
 
 /** Finds the operation that another one answers: a message on a reply subject, or a PONG. */
 export class Replies {
   readonly #requests = new Map<string, Asked>();
-  readonly #pings: Asked[] = [];
+  /** Those that are shown, by their numbers. Each PONG answers the oldest PING without one, shown or not. */
+  readonly #pings = new Map<number, Asked>();
+  #pinged: number;
+  #ponged = 0;
+
+  /** `unanswered`: PINGs whose PONGs have not come yet. */
+  constructor(unanswered = 0) {
+    this.#pinged = unanswered;
+  }
 
   requested(reply: string, asked: Asked): void {
     this.#requests.delete(reply);
@@ -24,11 +32,19 @@ export class Replies {
     return this.#requests.get(subject);
   }
 
-  pinged(asked: Asked): void {
-    if (this.#pings.push(asked) > MOST_PINGS) this.#pings.shift();
+  /** undefined: the PING is not shown. */
+  pinged(asked: Asked | undefined): void {
+    this.#pinged++;
+    if (asked === undefined) return;
+    this.#pings.set(this.#pinged, asked);
+    this.#pings.delete(this.#pinged - MOST_PINGS);
   }
 
+  /** undefined: nobody has asked, or what is answered is not shown. */
   ponged(): Asked | undefined {
-    return this.#pings.shift();
+    if (this.#ponged === this.#pinged) return undefined;
+    const asked = this.#pings.get(++this.#ponged);
+    this.#pings.delete(this.#ponged);
+    return asked;
   }
 }

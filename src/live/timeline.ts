@@ -4,7 +4,7 @@ import type { Way } from '../capture/format.ts';
 import type { Verdict } from '../inspect/inspection.ts';
 import type { Tap } from '../inspect/tap.ts';
 import type { Operation } from '../nats/operation.ts';
-import { type Direction, rowOf, VERB } from '../nats/operations.ts';
+import { type Direction, rowOf, VERB, type Verb } from '../nats/operations.ts';
 import type { ParseError } from '../nats/protocol.ts';
 import type { FrameWatcher } from '../websocket/byte-socket.ts';
 import { Causes } from './causes.ts';
@@ -35,7 +35,7 @@ type Placed = {
 class WatchedSide {
   readonly frames = new FrameTrack();
   /** What this side has asked, and the other answers. */
-  readonly replies = new Replies();
+  readonly replies: Replies;
   /** Bytes that were read before the read that is under way. */
   read = 0;
   /** Bytes that were carried over the WebSocket. */
@@ -45,7 +45,19 @@ class WatchedSide {
   /** It was sent when its end had not come. */
   open: { readonly id: number; readonly end: number } | undefined;
   pausedAt: number | undefined;
+
+  constructor(unansweredPings: number) {
+    this.replies = new Replies(unansweredPings);
+  }
 }
+
+/** Where a session is when its watch begins. */
+export type WatchStart = {
+  /** Of the server, that were read before and are not written yet. */
+  readonly unsentBytes: number;
+  /** By the side that has sent them. */
+  readonly unansweredPings: Readonly<Record<Direction, number>>;
+};
 
 /**
  * What one session says, as events for who watches it now: as in a capture, with what belongs together. It never waits. What
@@ -57,7 +69,7 @@ export class Timeline implements Tap, FrameWatcher {
   readonly #startedMs: number;
   readonly #messages = new Allowance(1, MOST_MESSAGES);
   readonly #others = new Allowance(1, MOST_OTHERS);
-  readonly #sides = { to_upstream: new WatchedSide(), to_client: new WatchedSide() };
+  readonly #sides: Readonly<Record<Direction, WatchedSide>>;
   readonly #causes = new Causes();
   #reading: { readonly side: WatchedSide; readonly bytes: number } | undefined;
   #seenInRead = 0;
@@ -68,12 +80,11 @@ export class Timeline implements Tap, FrameWatcher {
   /** That have happened since the watch began. */
   operations = 0;
 
-  /**
-   * `heldBytes`: of the server, that were read before and are not written yet. `onFirst`: there is something to take, for
-   * the first time since the last `take`.
-   */
-  constructor(heldBytes: number, onFirst: () => void, nowMs = () => performance.now()) {
-    this.#sides.to_client.shift = heldBytes;
+  /** `onFirst`: there is something to take, for the first time since the last `take`. */
+  constructor(start: WatchStart, onFirst: () => void, nowMs = () => performance.now()) {
+    const { to_client, to_upstream } = start.unansweredPings;
+    this.#sides = { to_upstream: new WatchedSide(to_upstream), to_client: new WatchedSide(to_client) };
+    this.#sides.to_client.shift = start.unsentBytes;
     this.#onFirst = onFirst;
     this.#nowMs = nowMs;
     this.#startedMs = nowMs();
@@ -191,30 +202,36 @@ export class Timeline implements Tap, FrameWatcher {
     const { verb } = operation;
     const allowance = rowOf(verb).hasPayload ? this.#messages : this.#others;
     const t = this.#admit(allowance, costOf(operation));
-    if (t === undefined) return undefined;
-    const id = this.operations;
+    const asked = t === undefined ? undefined : { id: this.operations, t };
+    const pinged = this.#pingOf(verb, side, asked);
+    if (asked === undefined) return undefined;
     const event = {
-      t,
+      ...asked,
       d,
-      id,
       ...short(eventOf(operation, verdict)),
-      ...this.#joined(operation, side, { id, t }),
+      ...answering(pinged, asked),
+      ...this.#joined(operation, side, asked),
     };
     this.#push(event);
     return event;
   }
 
-  /** What it answers, or has been caused by. */
+  /** Counts PINGs and PONGs, shown or not; the PING that a PONG answers. */
+  #pingOf(verb: Verb, side: WatchedSide, asked: Asked | undefined): Asked | undefined {
+    if (verb === VERB.PING) side.replies.pinged(asked);
+    if (verb !== VERB.PONG) return undefined;
+    const { to_client, to_upstream } = this.#sides;
+    const pinged = (side === to_upstream ? to_client : to_upstream).replies.ponged();
+    if (pinged !== undefined && side === to_client) this.#causes.answered(pinged.id);
+    return pinged;
+  }
+
+  /** The request that it answers, or what has caused it. */
   #joined(operation: Operation, side: WatchedSide, asked: Asked): Partial<WatchedOperation> {
     const { reply, subject, text, verb } = operation;
     const { to_client, to_upstream } = this.#sides;
     const other = side === to_upstream ? to_client : to_upstream;
     switch (verb) {
-      case VERB.PING:
-        side.replies.pinged(asked);
-        return {};
-      case VERB.PONG:
-        return answering(other.replies.ponged(), asked);
       case VERB.ERR:
         return this.#causes.of(operation.read(text, 'utf8')) ?? {};
       default:
@@ -280,6 +297,7 @@ export class Timeline implements Tap, FrameWatcher {
     if (this.#missed === 0 && this.#events.length === 0) this.#onFirst();
     this.#missed += operations;
     this.operations += operations;
+    this.#causes.passedOver(this.operations);
   }
 
   #tellMissed(): void {

@@ -1,7 +1,7 @@
 import { printableJson } from '../printable.ts';
 import { EventRing } from './event-ring.ts';
 import type { WatchedEvent, WatchNote } from './format.ts';
-import { Timeline } from './timeline.ts';
+import { Timeline, type WatchStart } from './timeline.ts';
 
 const EVERY_MS = 100;
 /** Of the events in one frame. */
@@ -27,8 +27,8 @@ export class Watch {
   readonly readers = new Set<WatchReader>();
   #timer: NodeJS.Timeout | undefined;
 
-  /** `heldBytes`, `nowMs`: see Timeline. */
-  constructor(session: number, number: number, lastsMs: number, heldBytes: number, nowMs: () => number) {
+  /** `start`, `nowMs`: see Timeline. */
+  constructor(session: number, number: number, lastsMs: number, start: WatchStart, nowMs: () => number) {
     this.#session = session;
     this.#endsAt = new Date(this.startedAt.getTime() + lastsMs);
     // Another run of the program has other names.
@@ -36,7 +36,7 @@ export class Watch {
     const onFirst = (): void => {
       this.#timer ??= setTimeout(() => this.#flush(), EVERY_MS).unref();
     };
-    this.timeline = new Timeline(heldBytes, onFirst, nowMs);
+    this.timeline = new Timeline(start, onFirst, nowMs);
   }
 
   /** The reader gets what is kept after the event `lastId`, and from then on all. */

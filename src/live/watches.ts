@@ -62,7 +62,7 @@ export class Watches {
 
   #begin(session: Session, inspector: Inspector): Watched {
     const { id } = session.facts;
-    const watch = new Watch(id, ++this.#last, LASTS_MS, inspector.unsentBytes, this.#nowMs);
+    const watch = new Watch(id, ++this.#last, LASTS_MS, inspector, this.#nowMs);
     const deadline = setTimeout(() => this.#end(id, TIME), LASTS_MS).unref();
     inspector.watch(watch.timeline);
     session.watchFrames(watch.timeline);

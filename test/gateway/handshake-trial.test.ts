@@ -53,6 +53,16 @@ describe('a handshake that nobody sends', () => {
       [{ origin: PAGE, path: '/elsewhere' }, 404, 'no_route'],
       [{ origin: PAGE, headers: { 'Sec-WebSocket-Version': '8' } }, 426, 'version'],
       [{ origin: PAGE }, 401, 'unauthenticated', 'token_missing'],
+      [{ origin: PAGE, headers: cookie('x'.repeat(9000)) }, 431, 'header_too_large'],
+      [{ origin: PAGE, path: `/${'x'.repeat(8100)}` }, 414, 'target_too_long'],
+      [
+        {
+          origin: PAGE,
+          headers: Object.fromEntries(Array.from({ length: 125 }, (_, index) => [`x-${index}`, 'x'])),
+        },
+        431,
+        'header_too_large',
+      ],
       [{ origin: PAGE, headers: cookie('x') }, 401, 'unauthenticated', 'token_malformed'],
       [
         { origin: PAGE, headers: cookie(token(signingKey('one'), issuer.claims())) },
@@ -101,6 +111,7 @@ describe('a handshake that nobody sends', () => {
     ).json()) as Json;
     assert.equal(handshakes.length, rows.length);
     const { body: metrics } = await gateway.gateway.metrics(false);
+    assert.doesNotMatch(metrics, /natsgate_auth_verification_duration_seconds_count [1-9]/);
     assert.match(metrics, /natsgate_auth_verdicts_total\{[^}]*detail="verified"[^}]*\} [01]\n/);
   });
 

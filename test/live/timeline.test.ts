@@ -14,7 +14,7 @@ function watched(level: 'observe' | 'enforce' = 'observe', mostSent = 65_535) {
   const seen = { first: 0 };
   const session = Inspected.connected(level);
   const timeline = new Timeline(
-    session.inspector.unsentBytes,
+    session.inspector,
     () => void seen.first++,
     () => clock.nowMs,
   );
@@ -97,6 +97,43 @@ test('a reply has its request, and how long it took', () => {
     [5, 'MSG', undefined, undefined, 'back.1'],
     [6, 'PUB', 5, 2000, undefined],
   ]);
+});
+
+test('a PONG is never paired with another PING than its own, however many are not shown', () => {
+  const { clock, say, session, take } = watched();
+  const answersOf = (): readonly unknown[] =>
+    take()
+      .filter(({ op }) => op === 'PONG')
+      .map(({ answers }) => answers);
+  say('PING\r\n'.repeat(40));
+  session.toClient(Buffer.from('PONG\r\n'.repeat(41)));
+  // One that nobody has asked for counts for nothing.
+  assert.deepEqual(answersOf(), [...Array.from({ length: 40 }, (_, index) => index + 1), undefined]);
+  clock.nowMs += 100;
+  say('PING\r\n'.repeat(150));
+  clock.nowMs += 100;
+  session.toClient(Buffer.from('PONG\r\n'.repeat(90)));
+  clock.nowMs += 100;
+  say('PING\r\n');
+  session.toClient(Buffer.from('PONG\r\n'.repeat(61)));
+  const second = answersOf();
+  // 100 PINGs of 150 were shown, and then one more.
+  assert.equal(second.filter((answers) => answers !== undefined).length, 101);
+  assert.equal(second.at(-1), 81 + 150 + 90 + 1);
+});
+
+test('a PING from before the watch has its PONG', () => {
+  const { session } = watched();
+  session.toUpstream(Buffer.from('PING\r\n'));
+  const later = new Timeline(session.inspector, () => {});
+  session.inspector.watch(later);
+  session.toUpstream(Buffer.from('PING\r\n'));
+  session.toClient(Buffer.from('PONG\r\nPONG\r\n'));
+  const pongs = (later.take() as readonly unknown[] as readonly Event[]).filter(({ op }) => op === 'PONG');
+  assert.deepEqual(
+    pongs.map(({ answers }) => answers),
+    [undefined, 1],
+  );
 });
 
 test('an -ERR has the operation that has caused it', () => {

@@ -11,6 +11,7 @@ import { fieldsOf, joined } from '../../web/status/log-lines.ts';
 import { OUTCOME_KINDS, outcomeClass, sentenceOf } from '../../web/status/outcomes.ts';
 import { placeOf } from '../../web/status/place.ts';
 import { pathOf } from '../../web/status/session-search.ts';
+import { WatchLog } from '../../web/status/watch-log.ts';
 import { builtStatusPage } from '../support/status-page.ts';
 
 const MOST_ZIPPED_BYTES = 150_000;
@@ -33,6 +34,17 @@ test('the page weighs little', async () => {
   const bytes = contents.reduce((sum, content) => sum + gzipSync(content).length, 0);
   console.error(`status page: ${bytes} bytes zipped`);
   assert.ok(bytes <= MOST_ZIPPED_BYTES, `${bytes} bytes`);
+});
+
+test('a watch that begins anew is not shown among the rows of the one before', () => {
+  const first = new WatchLog().of('2026-01-01T00:00:00.000Z');
+  first.add([{ t: 9, d: 's>', id: 1, op: '-ERR', cause: 1 }]);
+  assert.equal(first.of('2026-01-01T00:00:00.000Z'), first);
+  const second = first.of('2026-01-01T00:00:20.000Z');
+  second.add([{ t: 1, d: 'c>', id: 1, op: 'PING' }]);
+  const rows = second.shown([]).map((row) => ('op' in row ? row.op : row.note));
+  assert.deepEqual(rows, ['another watch begins: the connection was lost for too long', 'PING']);
+  assert.deepEqual([second.errors, second.blamed.size, second.operation(1)?.op], [0, 0, 'PING']);
 });
 
 test('rates are what happened in a second, however long it was', () => {

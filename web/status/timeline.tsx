@@ -31,7 +31,9 @@ export function Timeline({ id, reads }: { readonly id: number; readonly reads: b
           <small>for 10 minutes; no payloads; a line of the log says that you do</small>
         </p>
       )}
-      {stream !== undefined && <Watched key={stream} state={stream.state.value} onAgain={watch} />}
+      {stream !== undefined && (
+        <Watched key={stream.state.value.log} state={stream.state.value} onAgain={watch} />
+      )}
       {reads && <CurlLine path={path} />}
     </section>
   );

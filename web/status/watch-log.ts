@@ -21,6 +21,16 @@ export class WatchLog {
   readonly blamed = new Set<number>();
   missed = 0;
   errors = 0;
+  #startedAt: string | undefined;
+
+  /** The log of the watch that began then. After a break that can be another one, whose ids and times begin anew. */
+  of(startedAt: string): WatchLog {
+    this.#startedAt ??= startedAt;
+    if (this.#startedAt === startedAt) return this;
+    const log = new WatchLog().of(startedAt);
+    log.add([{ t: 0, d: 'g', note: 'another watch begins: the connection was lost for too long' }]);
+    return log;
+  }
 
   add(events: readonly WatchedEvent[]): void {
     for (const event of events) {

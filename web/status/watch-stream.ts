@@ -18,13 +18,17 @@ export type WatchStream = {
 
 /** Follows what a session says until it ends, or `stop`. */
 export function startWatch(path: string): WatchStream {
-  const log = new WatchLog();
+  let log = new WatchLog();
   const state = signal<WatchState>({ log });
   const source = new EventSource(path);
   const over = (sentence: string): void => {
     source.close();
     state.value = { log, over: sentence };
   };
+  source.addEventListener('watch', ({ data }) => {
+    log = log.of((JSON.parse(data) as { readonly startedAt: string }).startedAt);
+    state.value = { log };
+  });
   source.addEventListener('operations', ({ data }) => {
     log.add(JSON.parse(data) as WatchedEvent[]);
     state.value = { log };
