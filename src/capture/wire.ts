@@ -21,7 +21,8 @@ function lineOf(event: OperationEvent, row: OperationRow): string {
   return [event.op, ...words.filter((word) => word !== undefined && word !== '')].join(' ') + LINE_END;
 }
 
-function payloadOf({ n = 0, hb = 0, hn = [], st, b }: OperationEvent): Buffer {
+/** Headers and payload of a message. */
+export function payloadOf({ n = 0, hb = 0, hn = [], st, b }: OperationEvent): Buffer {
   if (b !== undefined) {
     const kept = Buffer.from(b, 'base64');
     return Buffer.concat([kept, Buffer.alloc(n - kept.length, FILLER)]);

@@ -79,7 +79,7 @@ export const OPTIONS = {
   },
   capture: { type: 'string', value: 'FILE', says: 'capture whose operations are tried, in place of FILE' },
   yes: { type: 'boolean', says: 'also to a server that is not on this machine' },
-  'allow-admin': { type: 'boolean', says: 'also what deletes, purges or updates streams, or is for $SYS' },
+  'allow-admin': { type: 'boolean', says: 'also what may change what others have on the server' },
   version: { type: 'boolean', short: 'v', says: 'print the version; also -V' },
   help: { type: 'boolean', short: 'h', says: 'print help, also of one command' },
 } as const satisfies Record<string, Option>;

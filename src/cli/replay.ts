@@ -27,6 +27,9 @@ export type ReplayFlags = {
 
 const MAX_CREDS_BYTES = 64 * 1024;
 const MOST_SPEED = 1000;
+/** A capture is not longer. */
+const MOST_SECONDS = 24 * 60 * 60;
+const MOST_SECONDS_UNSAID = 10;
 const MOST_LINES = 20;
 const LABEL_WIDTH = 22;
 const NUMBER_WIDTH = 14;
@@ -46,8 +49,11 @@ export async function replayFile(flags: ReplayFlags, io: CheckOutput, files: Fil
     const records = () => readCapture(createReadStream(file));
     const survey = await surveyOf(records());
     refuse(survey, flags.allowAdmin);
+    const seconds = secondsOf(survey, speed);
+    if (seconds > MOST_SECONDS_UNSAID)
+      io.out(`this takes ${seconds.toFixed(0)} s or longer; --speed makes it shorter`);
     const nonce = randomBytes(6).toString('hex');
-    const options = { ...target, connect: survey.connect, speed, nonce };
+    const options = { ...target, connect: survey.connect, speed, nonce, allowAdmin: flags.allowAdmin };
     return tell(survey, await replay(records(), survey, options), io);
   } catch (error) {
     io.err(`natsgate replay: ${sentence(error, file)}`);
@@ -98,19 +104,26 @@ function speedOf(text = '1'): number {
   throw new CannotReplay(`--speed: write max, or a number up to ${MOST_SPEED}`);
 }
 
+/** How long the times of its operations take. */
+function secondsOf({ firstMicros, lastMicros }: Survey, speed: number): number {
+  const seconds = (lastMicros - firstMicros) / 1e6 / speed;
+  if (seconds <= MOST_SECONDS) return seconds;
+  throw new CannotReplay('its times are more than 24 h apart; add --speed max, or a number that is enough');
+}
+
 function refuse({ administrative, bodiless }: Survey, allowAdmin: boolean): void {
-  if (administrative.operations > 0 && !allowAdmin)
-    throw new CannotReplay(
-      `${examples(administrative)} would change what others have on the server; to send it, add --allow-admin`,
-    );
   if (bodiless.operations > 0)
     throw new CannotReplay(
       `${examples(bodiless)} asked JetStream for something, and the capture does not have what; record with payloads (admin.payloads: on, and "payloads": true in POST /api/captures)`,
     );
+  if (administrative.operations > 0 && !allowAdmin)
+    throw new CannotReplay(
+      `${examples(administrative)} may change what others have on the server; to send it, add --allow-admin`,
+    );
 }
 
-const examples = ({ operations, subjects }: Examples): string =>
-  `${count(operations, 'operation')}, such as ${[...subjects].join(' and ')},`;
+const examples = ({ operations, some }: Examples): string =>
+  `${count(operations, 'operation')}, such as ${[...some].join(' and ')},`;
 const count = (number: number, what: string): string => `${number} ${what}${number === 1 ? '' : 's'}`;
 
 function tell(survey: Survey, report: ReplayReport, io: CheckOutput): number {
@@ -143,7 +156,10 @@ function latency(comparison: Comparison, side: keyof Pair, part: 'p50' | 'p99'):
   return found === undefined ? '-' : `${found.toFixed(1)} ms`;
 }
 
-function differencesOf({ comparison, sent, wasClosed }: ReplayReport, { operations }: Survey): string[] {
+function differencesOf(
+  { comparison, sent, wasClosed, withheld }: ReplayReport,
+  { operations }: Survey,
+): string[] {
   const lines = (rows: ReadonlyMap<string, Pair>, of: (name: string) => string): string[] =>
     [...rows]
       .filter(([, { recorded, replayed }]) => recorded !== replayed)
@@ -153,7 +169,14 @@ function differencesOf({ comparison, sent, wasClosed }: ReplayReport, { operatio
     ...lines(comparison.errors, (text) => `-ERR ${text}`),
     ...lines(comparison.deliveries, (subject) => `deliveries of ${subject}`),
     ...(wasClosed
-      ? [`the server closed the connection, with ${count(operations - sent, 'operation')} still to send`]
+      ? [
+          `the server closed the connection, with ${count(operations - sent - withheld.operations, 'operation')} still to send`,
+        ]
+      : []),
+    ...(withheld.operations > 0
+      ? [
+          `not sent without --allow-admin, as the server chose where it goes: ${examples(withheld)} may change what others have`,
+        ]
       : []),
   ];
 }

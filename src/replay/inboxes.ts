@@ -1,6 +1,5 @@
 import { shortInbox } from '../capture/event.ts';
 import type { OperationEvent } from '../capture/format.ts';
-import { operationBytes } from '../capture/wire.ts';
 
 /** The part of an inbox that is of its client alone. */
 const INBOX = /(_INBOX\.[^.*>\s"']+)/g;
@@ -25,22 +24,24 @@ export class FreshInboxes {
   }
 
   /** `subject`: in place of the recorded one, as it is. */
-  bytes(event: OperationEvent, subject?: string): Buffer {
+  sent(event: OperationEvent, subject?: string): OperationEvent {
     const { subj, reply, hn, b } = event;
-    return operationBytes({
+    return {
       ...event,
       ...(subj === undefined ? {} : { subj: subject ?? this.of(subj) }),
       ...(reply === undefined ? {} : { reply: this.of(reply) }),
       ...(hn === undefined ? {} : { hn: hn.filter((name) => !OBEYED.test(name)) }),
       ...(b === undefined ? {} : this.#inPayload(b, event)),
-    });
+    };
   }
 
   /** A request to JetStream can name an inbox in its body. */
-  #inPayload(b: string, { subj = '', n = 0 }: OperationEvent): Pick<OperationEvent, 'b' | 'n'> {
+  #inPayload(b: string, { subj = '', n = 0, hb = 0 }: OperationEvent): Pick<OperationEvent, 'b' | 'n'> {
     if (!subj.startsWith('$JS.')) return { b, n };
-    const text = Buffer.from(b, 'base64').toString('latin1');
-    const bytes = Buffer.from(this.of(text.replaceAll(IN_PAYLOAD, shortInbox)), 'latin1');
-    return { b: bytes.toString('base64'), n: n + bytes.length - text.length };
+    const recorded = Buffer.from(b, 'base64');
+    const text = recorded.toString('latin1', hb);
+    const body = Buffer.from(this.of(text.replaceAll(IN_PAYLOAD, shortInbox)), 'latin1');
+    const bytes = Buffer.concat([recorded.subarray(0, hb), body]);
+    return { b: bytes.toString('base64'), n: n + bytes.length - recorded.length };
   }
 }

@@ -1,10 +1,12 @@
 import { eventOf } from '../capture/event.ts';
 import type { CaptureRecord, OperationEvent } from '../capture/format.ts';
+import { operationBytes } from '../capture/wire.ts';
 import type { Operation } from '../nats/operation.ts';
 import { VERB } from '../nats/operations.ts';
+import { administrativeIn } from './administrative.ts';
 import { Comparison } from './comparison.ts';
 import { FreshInboxes } from './inboxes.ts';
-import { isSent, type Survey } from './survey.ts';
+import { Examples, isSent, type Survey } from './survey.ts';
 import { Target, type TargetOptions } from './target.ts';
 
 export type ReplayOptions = TargetOptions & {
@@ -12,6 +14,8 @@ export type ReplayOptions = TargetOptions & {
   readonly speed: number;
   /** Makes inboxes that nobody else has: letters and digits. */
   readonly nonce: string;
+  /** Else what may change what others have is not sent. */
+  readonly allowAdmin: boolean;
 };
 
 export type ReplayReport = {
@@ -23,6 +27,8 @@ export type ReplayReport = {
   readonly wasClosed: boolean;
   /** Answers that did not come before what had followed them. */
   readonly missed: number;
+  /** Not sent, for want of `allowAdmin`: what the server has answered made of it what the capture does not show. */
+  readonly withheld: Examples;
 };
 
 /** The server did not let us in: its -ERR, or what happened. */
@@ -73,6 +79,7 @@ class Replay {
   readonly #askedMs = new Recent<number>();
   #lastError: string | undefined;
   #changed = Promise.withResolvers<void>();
+  readonly #withheld = new Examples();
   #missed = 0;
   #sent = 0;
 
@@ -88,22 +95,22 @@ class Replay {
   async run(records: AsyncIterable<CaptureRecord>): Promise<ReplayReport> {
     await this.#logIn();
     const startMs = performance.now();
-    let firstMicros: number | undefined;
     for await (const record of records) {
       if (!('op' in record)) continue;
       if (record.d === 's>') this.#onRecorded(record);
       if (!isSent(record)) continue;
-      firstMicros ??= record.t;
-      await this.#pause(startMs + (record.t - firstMicros) / 1000 / this.#options.speed);
+      await this.#pause(startMs + (record.t - this.#survey.firstMicros) / 1000 / this.#options.speed);
       if (this.#target.isClosed) break;
       await this.#send(record);
     }
-    const wasClosed = this.#sent < this.#survey.operations;
+    const sent = this.#sent;
+    const withheld = this.#withheld;
+    const wasClosed = sent + withheld.operations < this.#survey.operations;
     await this.#settle();
     const { name } = this.#target;
     const seconds = (performance.now() - startMs) / 1000;
     const comparison = this.#comparison;
-    return { target: name, sent: this.#sent, seconds, comparison, wasClosed, missed: this.#missed };
+    return { target: name, sent, seconds, comparison, wasClosed, missed: this.#missed, withheld };
   }
 
   async #logIn(): Promise<void> {
@@ -166,13 +173,15 @@ class Replay {
     for (const [kind, atMicros] of this.#answers)
       if (t - atMicros <= CAUSAL_MICROS) await this.#expect(kind, this.#recorded.of(kind));
     this.#answers.clear();
-    const bytes = this.#inboxes.bytes(event, await this.#replyTo(event.subj));
+    const sent = this.#inboxes.sent(event, await this.#replyTo(event.subj));
+    const administrative = this.#options.allowAdmin ? undefined : administrativeIn(sent);
+    if (administrative !== undefined) return this.#withheld.add(administrative);
     if (reply !== undefined) {
       this.#askedMicros.set(reply, t);
       this.#askedMs.set(this.#inboxes.of(reply), performance.now());
     }
     this.#sent++;
-    await this.#target.send(bytes);
+    await this.#target.send(operationBytes(sent));
   }
 
   /** The reply subject of the message that is answered, as it is now; undefined: none is. */

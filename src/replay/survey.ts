@@ -1,6 +1,8 @@
 import { withoutSecrets } from '../capture/event.ts';
 import type { CaptureRecord, OperationEvent } from '../capture/format.ts';
 import { CaptureError } from '../capture/ndjson.ts';
+import { administrativeIn } from './administrative.ts';
+import { FreshInboxes } from './inboxes.ts';
 
 /** What somebody should know of a capture before anything of it is sent. */
 export type Survey = {
@@ -12,17 +14,28 @@ export type Survey = {
   readonly sids: Set<string>;
   /** Messages for others: their subscriptions are older than the capture. */
   otherDeliveries: number;
+  /** When the first and the last of them was sent. */
+  firstMicros: number;
+  lastMicros: number;
   /** Not recorded. */
   lost: number;
   isCut: boolean;
-  /** Subjects that change what others have, and how many operations are on such. */
+  /** What may change what others have. */
   readonly administrative: Examples;
   /** Requests to JetStream that are nothing without their body. */
   readonly bodiless: Examples;
   maskedHeaders: number;
 };
 
-export type Examples = { operations: number; readonly subjects: Set<string> };
+export class Examples {
+  readonly some = new Set<string>();
+  operations = 0;
+
+  add(example: string): void {
+    this.operations++;
+    if (this.some.size < MOST_EXAMPLES) this.some.add(example);
+  }
+}
 
 const MOST_EXAMPLES = 3;
 /** More subscriptions than a session has. */
@@ -30,7 +43,7 @@ const MOST_SIDS = 100_000;
 /** Of the client; PONG answers a PING that was then. */
 const SENT: ReadonlySet<string> = new Set(['PUB', 'HPUB', 'SUB', 'UNSUB', 'PING']);
 const JETSTREAM = /^\$JS\.(?:[^.]+\.)?API\./;
-const CHANGES = /\.(?:DELETE|PURGE|UPDATE|REMOVE|RESTORE|STEPDOWN)(?:\.|$)/;
+const INBOXES = new FreshInboxes('');
 
 /** Whether it reached the server, so that a replay sends it. */
 export const isSent = ({ d, op, v }: OperationEvent): boolean =>
@@ -52,12 +65,14 @@ const emptySurvey = (session: string): Survey => ({
   session,
   connect: '{}',
   operations: 0,
+  firstMicros: 0,
+  lastMicros: 0,
   sids: new Set(),
   otherDeliveries: 0,
   lost: 0,
   isCut: true,
-  administrative: { operations: 0, subjects: new Set() },
-  bodiless: { operations: 0, subjects: new Set() },
+  administrative: new Examples(),
+  bodiless: new Examples(),
   maskedHeaders: 0,
 });
 
@@ -66,17 +81,13 @@ function look(survey: Survey, event: OperationEvent): void {
   if (d === 'c>' && op === 'CONNECT') Object.assign(survey, { connect: withoutSecrets(Buffer.from(text)) });
   if (d === 's>' && sid !== '' && !survey.sids.has(sid)) survey.otherDeliveries++;
   if (!isSent(event)) return;
-  survey.operations++;
+  if (survey.operations++ === 0) survey.firstMicros = event.t;
+  survey.lastMicros = event.t;
   if (op === 'SUB' && survey.sids.size < MOST_SIDS) survey.sids.add(sid);
-  if (subj.startsWith('$SYS.') || (JETSTREAM.test(subj) && CHANGES.test(subj)))
-    note(survey.administrative, subj);
-  if (JETSTREAM.test(subj) && n > hb && keptBytes(b) < n) note(survey.bodiless, subj);
+  const administrative = administrativeIn(INBOXES.sent(event));
+  if (administrative !== undefined) survey.administrative.add(administrative);
+  if (JETSTREAM.test(subj) && n > hb && keptBytes(b) < n) survey.bodiless.add(subj);
   if (hb > 0 && keptBytes(b) < hb) survey.maskedHeaders++;
-}
-
-function note(examples: Examples, subject: string): void {
-  examples.operations++;
-  if (examples.subjects.size < MOST_EXAMPLES) examples.subjects.add(subject);
 }
 
 const keptBytes = (b: string | undefined): number => (b === undefined ? 0 : Buffer.byteLength(b, 'base64'));

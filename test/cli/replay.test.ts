@@ -39,11 +39,11 @@ test('replay: what cannot be is one line and exit code 2', async () => {
     [[], [...here, '--speed', '0'], /--speed: write max, or a number up to 1000\n$/],
     [[], [...here, '--as', 'none'], /--as: "none": /],
     ['{"v":1}\n', here, /one\.ndjson": line 1: this is not a natsgate capture\n$/],
-    [[{ ...SUB, subj: '$SYS.>' }], here, /^natsgate replay: 1 operation, such as \$SYS\.>, would change/],
+    [[{ ...SUB, subj: '$SYS.>' }], here, /^natsgate replay: 1 operation, such as \$SYS\.>, may change/],
     [
       [{ ...REQUEST, subj: '$JS.hub.API.STREAM.PURGE.s', n: 0 }],
       here,
-      /such as \$JS\.hub\.API\.STREAM\.PURGE\.s, would change .* --allow-admin\n$/,
+      /such as \$JS\.hub\.API\.STREAM\.PURGE\.s, may change .* --allow-admin\n$/,
     ],
     [[{ ...REQUEST, subj: '$JS.API.STREAM.CREATE.s' }], here, /; record with payloads \(admin\.payloads/],
     [[], ['--to', 'nats://127.0.0.1:1'], /ECONNREFUSED/],
