@@ -52,6 +52,7 @@ export function instanceStatus(snapshot: Snapshot, reading: ProcessReading | und
     rates: meter.read({ handshakes, ...bytes }, performance.now()),
     handshakes: positive(counters.handshakes),
     ended: positive(counters.ends),
+    serverErrors: positive(counters.serverErrors),
   };
 }
 

@@ -15,8 +15,23 @@ const FIELDS = {
   upstream: ({ facts }) => facts.upstream,
   reason: ({ reason }) => reason,
   name: ({ clientName }) => clientName,
+  cid: ({ facts }) => facts.natsClientId?.toString(),
   /** As the row shows it. */
   error: ({ serverError }) => serverError && withoutNames(serverError),
+  /** What a person may know a session by, a line each, in small letters. */
+  any: ({ facts, clientName }) =>
+    [
+      facts.id,
+      facts.user,
+      facts.tenant,
+      clientName,
+      facts.origin,
+      facts.clientAddress,
+      facts.upstream,
+      facts.natsClientId,
+    ]
+      .join('\n')
+      .toLowerCase(),
 } satisfies Record<string, (one: Filtered) => string | undefined>;
 type Filtered = Pick<Session | EndedSession, 'facts' | 'reason' | 'clientName' | 'serverError'>;
 

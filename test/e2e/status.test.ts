@@ -214,6 +214,30 @@ test('"who is slow?" in two clicks, and it can be ended', async () => {
   assert.deepEqual(complaints, []);
 });
 
+test('"who gets -ERR?" in one click, and nobody is called slow when nobody waits', async () => {
+  const client = await RawClient.open(gateway.port);
+  client.send(frame(Opcode.binary, 'CONNECT {"name":"wrong tab","verbose":false}\r\nSUB a..b 1\r\nPING\r\n'));
+  await client.until(() => client.data.includes('Invalid Subject'));
+  await using visitor = await visit();
+  const { page: tab, complaints } = visitor;
+  const tile = tab.getByRole('region', { name: 'Server errors' });
+  await tile.getByText('1 -ERR of nats-server').waitFor();
+  await tile.getByRole('link', { name: 'Who gets them?' }).click();
+  await tab.locator('tbody tr', { hasText: 'wrong tab' }).getByText('✕ 1').waitFor();
+  assert.equal(await tab.locator('tbody tr').count(), 1);
+  await client[Symbol.asyncDispose]();
+  await tab.getByText('No open session has got an -ERR').waitFor();
+  await tab.getByRole('link', { name: 'Ended ones' }).click();
+  await tab.locator('tbody tr', { hasText: 'wrong tab' }).waitFor();
+  await tab.getByRole('link', { name: 'Overview' }).click();
+  await tab.getByRole('link', { name: 'Who is slow?' }).click();
+  await tab.getByText('Nobody waits at this moment.').waitFor();
+  await tab.getByRole('link', { name: 'Overview' }).click();
+  await tab.getByRole('region', { name: 'Sessions' }).getByRole('link', { name: 'client_closed' }).click();
+  await tab.locator('td[data-name=Reason]', { hasText: 'client_closed' }).first().waitFor();
+  assert.deepEqual(complaints, []);
+});
+
 test('"who is this user?" in two clicks', async () => {
   await using issuer = await Issuer.start(signingKey('one'));
   const auth = testAuth(testIssuer(keysAt(issuer.url)), { from: [{ kind: 'header' }] });
@@ -259,14 +283,22 @@ test('the list is filtered, and knows those that ended', async () => {
   await tab.getByText('1 to 1 of 1', { exact: true }).waitFor();
   await tab.getByRole('button', { name: 'Age' }).click();
   await tab.locator('th[aria-sort=descending]', { hasText: 'Age' }).waitFor();
-  await tab.getByRole('searchbox').fill('origin:app nonsense');
-  await tab.getByText('Not a filter: nonsense.').waitFor();
-  assert.equal(await tab.locator('table').count(), 0);
+  await tab.getByRole('searchbox').fill('APP.example');
+  await tab.getByText('1 to 1 of 1', { exact: true }).waitFor();
+  await tab.getByRole('searchbox').fill('origin:app origin:nonsense');
+  await tab.getByText('origin is there twice; the first one counts.').waitFor();
+  await tab.getByText('1 to 1 of 1', { exact: true }).waitFor();
+  // The address has all of it, for a colleague.
+  await tab.reload();
+  assert.equal(await tab.getByRole('searchbox').inputValue(), 'origin:app origin:nonsense');
+  await tab.locator('th[aria-sort=descending]', { hasText: 'Age' }).waitFor();
   await client[Symbol.asyncDispose]();
   await tab.getByRole('searchbox').fill('origin:app');
   await tab.getByText('No session to show.').waitFor();
-  await tab.getByRole('searchbox').fill('');
-  await tab.getByLabel('ended').check();
+  await tab.getByRole('searchbox').fill('reason:client_');
+  await tab.getByText('Open sessions have no reason.').waitFor();
+  await tab.getByRole('link', { name: 'Ended ones' }).click();
+  assert.ok(await tab.getByLabel('ended').isChecked());
   await tab
     .locator('td[data-name=Reason]', { hasText: /client_\w+/ })
     .first()

@@ -101,6 +101,8 @@ test('filters compare whole values; * is any text, and an empty filter finds tho
   assert.deepEqual(ids({ origin: 'https*example' }), [1, 3]);
   assert.deepEqual(ids({ origin: 'https://shop.example*.example' }), [], 'no character counts twice');
   assert.deepEqual(ids({ client: '203.0.113.*', user: '*' }), [3]);
+  assert.deepEqual(ids({ any: 'JANE  shop' }), [1, 2], 'each word is somewhere');
+  assert.deepEqual(ids({ any: 'jane 203.0' }), []);
   assert.deepEqual(ids({ client: '203.0.113.*', user: 'jane' }), []);
   const { active, matched, sessions } = list({ user: 'jane*', limit: '1' });
   assert.deepEqual([active, matched, sessions.length], [3, 2, 1]);
@@ -167,6 +169,7 @@ test('what ended is listed with the last first, with reason, code and times, and
     20_000,
   );
   assert.deepEqual(ids({ state: 'ended' }), [8, 7]);
+  assert.deepEqual([ids({ state: 'ended', cid: '7' }), ids({ cid: '' })], [[7], [1]]);
   assert.deepEqual(ids({ state: 'ended', reason: 'client_*' }), [7]);
   assert.deepEqual(ids({ state: 'ended', sort: 'age' }), [8, 7]);
   assert.deepEqual([list({}).kept, list({}).matched, list({ state: 'ended' }).matched], [2, 1, 2]);

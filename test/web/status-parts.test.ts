@@ -10,7 +10,7 @@ import { History, KEPT_MS } from '../../web/status/history.ts';
 import { fieldsOf, joined } from '../../web/status/log-lines.ts';
 import { OUTCOME_KINDS, outcomeClass, sentenceOf } from '../../web/status/outcomes.ts';
 import { placeOf } from '../../web/status/place.ts';
-import { pathOf } from '../../web/status/session-search.ts';
+import { addressOf, pathOf, searchOf } from '../../web/status/session-search.ts';
 import { WatchLog } from '../../web/status/watch-log.ts';
 import { builtStatusPage } from '../support/status-page.ts';
 
@@ -118,24 +118,43 @@ test('log lines are joined, the newest first, and those of another process repla
 test('an address that names no view is the first view', () => {
   for (const hash of ['', '#', '#/', '#/nothing', '#/__proto__'])
     assert.equal(placeOf(hash).view, 'overview', hash);
-  assert.deepEqual(placeOf('#/sessions/17'), { view: 'sessions', id: 17 });
+  const sessions = { view: 'sessions', query: '', isUnknown: false };
+  assert.deepEqual(placeOf('#/sessions/17'), { ...sessions, id: 17 });
+  assert.deepEqual(
+    ['', '#/nothing', '#/log?a'].map((hash) => placeOf(hash).isUnknown),
+    [false, true, false],
+  );
   for (const hash of ['#/sessions', '#/sessions/', '#/sessions/0', '#/sessions/a', '#/sessions/1e3'])
-    assert.deepEqual(placeOf(hash), { view: 'sessions', id: undefined }, hash);
+    assert.deepEqual(placeOf(hash), { ...sessions, id: undefined }, hash);
 });
 
-test('words of a filter become a query, and what is no filter is said', () => {
+test('words of a filter become a query, in fields or in any, and of a field that is there twice the first counts', () => {
   const search = { state: 'open', filter: '', sort: undefined, reversed: false, offset: 0 } as const;
   assert.equal(pathOf(search).path, '/api/sessions?state=open&limit=50');
-  const { path, unknown } = pathOf({
+  const { path, twice } = pathOf({
     ...search,
-    filter: ' origin:shop  user:a* nothing role: id:3 user:b ',
+    filter: ' origin:shop  user:a* Nothing server: id:3 user:b ',
     sort: 'age',
     reversed: true,
     offset: 50,
   });
   assert.equal(
     path,
-    '/api/sessions?state=open&limit=50&origin=*shop*&user=a*&role=&sort=age&order=reversed&offset=50',
+    '/api/sessions?state=open&limit=50&origin=*shop*&user=a*&upstream=&any=Nothing+id%3A3&sort=age&order=reversed&offset=50',
   );
-  assert.deepEqual(unknown, ['nothing', 'id:3', 'user:b']);
+  assert.deepEqual(twice, ['user']);
+});
+
+test('an address has what the list shows, and gives it back', () => {
+  const search = {
+    state: 'ended',
+    filter: 'user:a b ',
+    sort: 'age',
+    reversed: true,
+    offset: 50,
+  } as const;
+  const address = addressOf(search);
+  assert.equal(address, '#/sessions?state=ended&filter=user:a+b+&sort=age&order=reversed&offset=50');
+  assert.deepEqual(searchOf(placeOf(address).query), search);
+  assert.equal(addressOf(searchOf('state=constructor&offset=-1')), '#/sessions');
 });

@@ -1,10 +1,17 @@
 import { place, placeOf } from './place.ts';
 
+const read = (): void => {
+  place.value = placeOf(location.hash);
+};
+
 /** Follows the address, so that Back works and a place can be sent to somebody. */
 export function followPlace(): void {
-  const read = (): void => {
-    place.value = placeOf(location.hash);
-  };
   addEventListener('hashchange', read);
+  read();
+}
+
+/** What the view shows from now on, in its address; Back leads to the view before. */
+export function replacePlace(hash: string): void {
+  history.replaceState(null, '', hash);
   read();
 }

@@ -13,6 +13,8 @@ type Column = {
   /** What the API sorts by; undefined: it cannot. */
   readonly sort?: string;
   readonly isNumber?: boolean;
+  /** Left out on a phone, where a session must be short; the session itself has it. */
+  readonly isExtra?: boolean;
   readonly of: (row: SessionRow) => ComponentChildren;
 };
 
@@ -28,16 +30,38 @@ const ERRORS: Column = {
 const SHARED: readonly Column[] = [
   { name: 'Session', of: ({ id }) => <a href={`#/sessions/${id}`}>{id}</a> },
   { name: 'User', sort: 'user', of: ({ user }) => visible(user ?? '') },
-  { name: 'Name', of: ({ clientName }) => visible(clientName ?? '') },
+  { name: 'NATS name', of: ({ clientName }) => visible(clientName ?? '') },
   { name: 'Origin', sort: 'origin', of: ({ origin }) => visible(origin ?? '') },
-  { name: 'Client', sort: 'client', of: ({ client }) => client },
-  { name: 'Route', sort: 'route', of: ({ route }) => route },
-  { name: 'Server', sort: 'upstream', of: ({ upstream }) => upstream },
+  { name: 'Client', sort: 'client', isExtra: true, of: ({ client }) => client },
+  { name: 'Route', sort: 'route', isExtra: true, of: ({ route }) => route },
+  { name: 'Server', sort: 'upstream', isExtra: true, of: serverText },
   { name: 'Age', sort: 'age', isNumber: true, of: ({ seconds }) => timeSpan(seconds) },
-  { name: '↑ Bytes', sort: 'toUpstream', isNumber: true, of: ({ bytes }) => byteSize(bytes.toUpstream) },
-  { name: '↓ Bytes', sort: 'toClient', isNumber: true, of: ({ bytes }) => byteSize(bytes.toClient) },
+  {
+    name: '↑ Bytes',
+    sort: 'toUpstream',
+    isNumber: true,
+    isExtra: true,
+    of: ({ bytes }) => byteSize(bytes.toUpstream),
+  },
+  {
+    name: '↓ Bytes',
+    sort: 'toClient',
+    isNumber: true,
+    isExtra: true,
+    of: ({ bytes }) => byteSize(bytes.toClient),
+  },
   ERRORS,
 ];
+
+/** As `/connz` of that server knows it, too. */
+function serverText({ natsClientId, upstream }: SessionRow): ComponentChildren {
+  if (natsClientId === undefined) return upstream;
+  return (
+    <>
+      {upstream} <small class="quiet">cid {natsClientId}</small>
+    </>
+  );
+}
 
 /** What waits for both sides, and for how long the one that has waited longest. */
 function waitingText({ buffered, waitingSeconds }: OpenRow): string {
@@ -54,7 +78,7 @@ const OPEN: readonly Column[] = [
     isNumber: true,
     of: (row) => row.state === 'open' && waitingText(row),
   },
-  { name: 'Capture', of: ({ id }) => <Record id={id} /> },
+  { name: 'Capture', isExtra: true, of: ({ id }) => <Record id={id} /> },
 ];
 
 const ENDED: readonly Column[] = [
@@ -65,6 +89,8 @@ const ENDED: readonly Column[] = [
   },
   { name: 'Reason', of: (row) => row.state === 'ended' && <code>{`${row.code} ${row.reason}`}</code> },
 ];
+
+export const COLUMNS = { open: OPEN, ended: ENDED } as const;
 
 export type SessionTableProps = {
   readonly rows: readonly SessionRow[];
@@ -77,7 +103,6 @@ export type SessionTableProps = {
 /** One page of sessions; the API sorts, over all of them. */
 export function SessionTable({ rows, isEnded, sort, reversed, onSort }: SessionTableProps): VNode {
   const columns = isEnded ? ENDED : OPEN;
-  if (rows.length === 0) return <p class="empty">No session to show.</p>;
   return (
     <div class="table">
       <table>
@@ -98,8 +123,12 @@ export function SessionTable({ rows, isEnded, sort, reversed, onSort }: SessionT
         <tbody>
           {rows.map((row) => (
             <tr key={row.id}>
-              {columns.map(({ name, isNumber, of }) => (
-                <td key={name} data-name={name} class={isNumber === true ? 'number' : ''}>
+              {columns.map(({ name, isExtra, isNumber, of }) => (
+                <td
+                  key={name}
+                  data-name={name}
+                  class={`${isNumber === true ? 'number' : ''} ${isExtra === true ? 'extra' : ''}`}
+                >
                   {of(row)}
                 </td>
               ))}

@@ -8,6 +8,7 @@ import { InspectionFacts } from './inspection.tsx';
 import { Kick } from './kick.tsx';
 import { sentenceOf } from './outcomes.ts';
 import { Record } from './record.tsx';
+import { lastList } from './sessions.tsx';
 import { Below, useReading } from './shown-reading.tsx';
 import { Steps } from './steps.tsx';
 import { Timeline } from './timeline.tsx';
@@ -22,7 +23,7 @@ export function Session({ id }: { readonly id: number }): VNode {
   return (
     <section aria-label={`Session ${id}`}>
       <p>
-        <a href="#/sessions">← all sessions</a>
+        <a href={lastList.value}>← all sessions</a>
       </p>
       {session !== undefined && (
         <>

@@ -5,14 +5,16 @@ import { CurlLine } from './curl-line.tsx';
 import { type IsDue, type Read, startReading } from './reading.ts';
 import { Trouble } from './trouble.tsx';
 
-/** What is read from a path for as long as a view shows it, when it is due. Another path begins anew. */
+/**
+ * What is read from a path for as long as a view shows it, when it is due. Until another path has answered, the answer
+ * before stays.
+ */
 export function useReading<T>(path: string, isDue?: IsDue<T>): Read<T> {
   const [shown] = useState(() => signal<Read<T>>({}));
   useEffect(() => {
-    shown.value = {};
     const reading = startReading<T>(() => path, isDue);
     const unsubscribe = reading.read.subscribe((read) => {
-      shown.value = read;
+      if (read.value !== undefined || read.trouble !== undefined) shown.value = read;
     });
     return () => {
       unsubscribe();

@@ -1,16 +1,13 @@
-import type { ComponentChildren, VNode } from 'preact';
+import type { VNode } from 'preact';
 import type { InstanceStatus } from '../../src/status/instance.ts';
 import { byteSize } from '../shared/byte-size.ts';
-import { visible } from '../shared/visible.ts';
-import { bytesPerSecond, perSecond, secondsSince, timeSpan, utc, whole } from './format.ts';
+import { bytesPerSecond, perSecond, whole } from './format.ts';
 import type { Point } from './history.ts';
 import { OUTCOME_KINDS, type OutcomeKind, outcomeClass } from './outcomes.ts';
-import { showSlowest } from './sessions.tsx';
+import { Certificates, Configuration, Process } from './process-tiles.tsx';
+import { endedFor, FAILING, SLOWEST } from './sessions.tsx';
 import { Sparkline } from './sparkline.tsx';
-import { StateMark } from './state-mark.tsx';
-
-/** A certificate is worth a warning for this long before its end. */
-const CERTIFICATE_WARNING_SECONDS = 14 * 86_400;
+import { Counts, Tile } from './tile.tsx';
 
 type Parts = { readonly status: InstanceStatus; readonly points: readonly Point[] };
 
@@ -22,30 +19,11 @@ export function Tiles({ status, points }: Parts): VNode {
       <Handshakes status={status} points={points} />
       <Bytes status={status} points={points} />
       <Waiting status={status} points={points} />
+      <ServerErrors status={status} />
       <Process status={status} />
       <Configuration status={status} />
       <Certificates status={status} />
     </div>
-  );
-}
-
-/** Where there is more of it, said as a question that it answers. */
-type More = { readonly href: string; readonly text: string; onOpen?(): void };
-type TileProps = { readonly title: string; readonly more?: More; readonly children: ComponentChildren };
-
-function Tile({ title, more, children }: TileProps): VNode {
-  return (
-    <section class="card" aria-label={title}>
-      <div class="card-head">
-        <h2>{title}</h2>
-        {more !== undefined && (
-          <a href={more.href} onClick={more.onOpen}>
-            {more.text} →
-          </a>
-        )}
-      </div>
-      {children}
-    </section>
   );
 }
 
@@ -71,6 +49,23 @@ function Sessions({ status: { ended, sessions }, points }: Parts): VNode {
       <p class="hint">
         {whole(sessions.opened)} opened, {whole(all)} ended; limit: {sessions.limitedBy}
       </p>
+      <Counts of={ended} hrefOf={endedFor} />
+    </Tile>
+  );
+}
+
+/** Sessions that ended are in it, too. */
+function ServerErrors({ status: { routes, serverErrors } }: { readonly status: InstanceStatus }): VNode {
+  const all = Object.values(serverErrors).reduce((sum, count) => sum + count, 0);
+  return (
+    <Tile title="Server errors" more={{ href: FAILING, text: 'Who gets them?' }}>
+      <p class="big">
+        {whole(all)} <small>-ERR of nats-server since the start</small>
+      </p>
+      <Counts of={serverErrors} />
+      {routes.some(({ inspect }) => inspect === 'off') && (
+        <p class="hint">Those of routes with inspect: off are not known.</p>
+      )}
     </Tile>
   );
 }
@@ -141,7 +136,7 @@ function Bytes({ status: { bytes }, points }: Parts): VNode {
 function Waiting({ status: { buffered }, points }: Parts): VNode {
   const { heldBytes, limitBytes, toClient, toUpstream } = buffered;
   return (
-    <Tile title="Waiting" more={{ href: '#/sessions', text: 'Who is slow?', onOpen: showSlowest }}>
+    <Tile title="Waiting" more={{ href: SLOWEST, text: 'Who is slow?' }}>
       <p class="big">
         {byteSize(toUpstream + toClient)} <small>for slow clients and servers</small>
       </p>
@@ -179,90 +174,4 @@ function Waiting({ status: { buffered }, points }: Parts): VNode {
       </dl>
     </Tile>
   );
-}
-
-function Process({
-  status: { engine, engineFallback, eventLoop, memory },
-}: {
-  readonly status: InstanceStatus;
-}): VNode {
-  return (
-    <Tile title="Process">
-      <p class="big">
-        {Math.round(eventLoop.utilization * 100)} % <small>of the event loop</small>
-      </p>
-      <dl class="facts">
-        <div>
-          <dt>loop delay, p99</dt>
-          <dd>{(eventLoop.delayP99Seconds * 1000).toFixed(1)} ms</dd>
-        </div>
-        {memory.rssBytes !== undefined && (
-          <div>
-            <dt>memory</dt>
-            <dd>
-              {byteSize(memory.rssBytes)}
-              {memory.limitBytes !== undefined && ` of ${byteSize(memory.limitBytes)}`}
-            </dd>
-          </div>
-        )}
-        <div>
-          <dt>engine</dt>
-          <dd>
-            {engine} {engineFallback && <b class="warn">▲ in place of cut-through</b>}
-          </dd>
-        </div>
-      </dl>
-    </Tile>
-  );
-}
-
-function Configuration({ status: { configuration } }: { readonly status: InstanceStatus }): VNode {
-  const { hash, lastReload, restartNeeded } = configuration;
-  return (
-    <Tile title="Configuration" more={{ href: '#/config', text: 'Every key' }}>
-      <p class="big mono">{hash.slice(0, 8)}</p>
-      {lastReload === undefined ? (
-        <p class="hint">not reloaded since the start</p>
-      ) : (
-        <p>
-          last reload <StateMark state={lastReload.outcome} />{' '}
-          <time dateTime={lastReload.at} title={utc(lastReload.at)}>
-            {timeSpan(secondsSince(lastReload.at))} ago
-          </time>
-        </p>
-      )}
-      {lastReload?.problems.map((problem) => (
-        <p key={problem} class="last-error">
-          {visible(problem)}
-        </p>
-      ))}
-      {restartNeeded.length > 0 && (
-        <p>
-          <StateMark state="restart_needed" /> for {restartNeeded.map(({ key }) => key).join(', ')}
-        </p>
-      )}
-    </Tile>
-  );
-}
-
-function Certificates({ status: { certificates } }: { readonly status: InstanceStatus }): VNode | null {
-  if (certificates.length === 0) return null;
-  return (
-    <Tile title="Certificates">
-      <dl class="facts">
-        {certificates.map(({ role, expiresAt }) => (
-          <div key={role}>
-            <dt>{role}</dt>
-            <dd title={utc(expiresAt)}>{expiry(-secondsSince(expiresAt))}</dd>
-          </div>
-        ))}
-      </dl>
-    </Tile>
-  );
-}
-
-function expiry(seconds: number): ComponentChildren {
-  if (seconds <= 0) return <b class="bad">✕ expired</b>;
-  const left = `${timeSpan(seconds)} left`;
-  return seconds < CERTIFICATE_WARNING_SECONDS ? <b class="warn">▲ {left}</b> : left;
 }

@@ -1,10 +1,4 @@
-import {
-  FILTER_FIELDS,
-  type FilterField,
-  type SessionQuery,
-  SORT_KEYS,
-  type SortKey,
-} from '../../status/session-query.ts';
+import { FILTER_FIELDS, type SessionQuery, SORT_KEYS, type SortKey } from '../../status/session-query.ts';
 
 const MOST_ROWS = 500;
 /** As many as a user has at most; each session is compared with all of it. */
@@ -35,9 +29,14 @@ export function readSessionQuery(query: Readonly<Record<string, string>>): Sessi
   if (lastSeen === undefined) return { code: 'after', detail: 'the id of a session, as a whole number.' };
   if (after !== undefined && (state === 'ended' || sort !== undefined || order === 'reversed'))
     return { code: 'after', detail: 'only for open sessions in the order of their ids; use offset.' };
-  const filters = FILTER_FIELDS.flatMap((field: FilterField) => {
+  const filters = FILTER_FIELDS.flatMap((field): SessionQuery['filters'] => {
     const pattern = query[field];
-    return pattern === undefined ? [] : [{ field, pattern }];
+    if (field !== 'any' || pattern === undefined) return pattern === undefined ? [] : [{ field, pattern }];
+    return pattern
+      .toLowerCase()
+      .split(' ')
+      .filter((word) => word !== '')
+      .map((word) => ({ field, pattern: `*${word}*` }));
   });
   const tooLong = filters.find(({ pattern }) => pattern.length > MOST_CHARACTERS);
   if (tooLong !== undefined)

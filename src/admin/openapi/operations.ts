@@ -32,6 +32,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     query: {
       state: word('open', 'ended'),
       ...Object.fromEntries(FILTER_FIELDS.map((field) => [field, FILTER])),
+      any: { type: 'string', description: 'Words; each is a part of what a person may know a session by.' },
       sort: word(...SORT_KEYS),
       order: word('usual', 'reversed'),
       limit: { type: 'integer', minimum: 1, maximum: 500 },

@@ -75,6 +75,7 @@ export const STATUS_SCHEMAS: Readonly<Record<string, Schema>> = {
       rates: object({ seconds: NUMBER, handshakesPerSecond: NUMBER, bytesPerSecond: bothWays(NUMBER) }),
       handshakes: COUNTS,
       ended: COUNTS,
+      serverErrors: COUNTS,
     },
     {
       pid: COUNT,
