@@ -161,6 +161,21 @@ test('50 MB of lines to a full disk: the process lives, drops and counts', {
   assert.ok(grown < 48 * 1024 * 1024, `${grown} bytes more`);
 });
 
+test('ends of sessions push neither a warning nor an action of the API out of the last lines', () => {
+  const log = createLog({ level: 'info', format: 'json' }, { write: () => {} });
+  log.warn({}, 'certificate expires');
+  log.info({ client: '127.0.0.1' }, 'capture started by the API');
+  log.info({ hint: 'by the API"}\n' }, 'session ended');
+  for (let number = 1; number <= 600; number++) log.info({ number }, 'session ended');
+  assert.deepEqual(
+    [...log.recent.after(0)].slice(0, 3).map(({ number }) => number),
+    [1, 2, 104],
+  );
+  for (let number = 1; number <= 700; number++) log.warn({ number }, 'session ended');
+  const kept = [...log.recent.after(0)];
+  assert.deepEqual([kept[0]?.number, kept.length], [2, 601]);
+});
+
 test('the last printed lines are kept, as many as may and of a bounded size', () => {
   const log = createLog({ level: 'info', format: 'text' }, { write: () => {} });
   log.debug({}, 'not printed');

@@ -7,14 +7,17 @@ import { MAX_CAUSE_CHARACTERS } from '../session-log.ts';
 import { isoTime } from './iso-time.ts';
 
 const KEPT = 200;
+/** Of each outcome, so that a stranger who is refused again and again pushes out no other. */
+const KEPT_OF_OUTCOME = 20;
 
 export type HandshakeRow = ReturnType<typeof rowOf>;
 
-/** The last opening handshakes that were answered. Each place is written again and again, so none costs an object. */
+/**
+ * The last opening handshakes that were answered, and older ones of outcomes that are rare among them. Each place is written again and again, so none costs an object.
+ */
 export class RecentHandshakes {
-  readonly #places: Place[] = [];
-  /** The oldest is there when all places are taken. */
-  #next = 0;
+  readonly #last = new Ring(KEPT);
+  readonly #older = new Map<HandshakeOutcome, Ring>();
 
   /** `nowMs`: since the epoch. */
   add(
@@ -24,12 +27,9 @@ export class RecentHandshakes {
     marks: HandshakeMarks,
     nowMs: number,
   ): void {
-    let place = this.#places[this.#next];
-    if (place === undefined) {
-      place = new Place();
-      this.#places.push(place);
-    }
-    this.#next = (this.#next + 1) % KEPT;
+    const oldest = this.#last.oldest;
+    const place = (oldest && this.#keep(oldest)) ?? new Place();
+    this.#last.put(place);
     place.atMs = nowMs;
     place.outcome = outcome;
     place.detail = facts.detail;
@@ -49,8 +49,50 @@ export class RecentHandshakes {
 
   /** The last one comes first. */
   rows(): readonly HandshakeRow[] {
+    const last = this.#last.newestFirst();
+    const counts = new Map<HandshakeOutcome, number>();
+    for (const { outcome } of last) counts.set(outcome, (counts.get(outcome) ?? 0) + 1);
+    const older = [...this.#older].flatMap(([outcome, ring]) =>
+      ring.newestFirst().slice(0, Math.max(0, KEPT_OF_OUTCOME - (counts.get(outcome) ?? 0))),
+    );
+    return [...last, ...older.sort((left, right) => right.atMs - left.atMs)].map(rowOf);
+  }
+
+  /** Gives a place that is free for it, if there is one. */
+  #keep(place: Place): Place | undefined {
+    let ring = this.#older.get(place.outcome);
+    if (ring === undefined) {
+      ring = new Ring(KEPT_OF_OUTCOME);
+      this.#older.set(place.outcome, ring);
+    }
+    const free = ring.oldest;
+    ring.put(place);
+    return free;
+  }
+}
+
+class Ring {
+  readonly #places: Place[] = [];
+  readonly #most: number;
+  #next = 0;
+
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  /** The one that the next `put` overwrites; undefined: there is room. */
+  get oldest(): Place | undefined {
+    return this.#places[this.#next];
+  }
+
+  put(place: Place): void {
+    this.#places[this.#next] = place;
+    this.#next = (this.#next + 1) % this.#most;
+  }
+
+  newestFirst(): Place[] {
     const places = this.#places;
-    return places.map((_, back) => rowOf(places.at(this.#next - 1 - back) as Place));
+    return places.map((_, back) => places.at(this.#next - 1 - back) as Place);
   }
 }
 

@@ -39,6 +39,21 @@ test('the last 200 are kept, the last one first', () => {
   assert.deepEqual([rows.length, rows[0]?.route, rows.at(-1)?.route], [200, '1005', '806']);
 });
 
+test('refused ones of a stranger do not push out all others', () => {
+  const recent = new RecentHandshakes();
+  for (let index = 1; index <= 30; index++) recent.add('accepted', 0.005, FACTS, MARKS, index);
+  recent.add('unauthenticated', 0.005, FACTS, MARKS, 31);
+  for (let index = 32; index <= 1000; index++) recent.add('no_route', 0.005, FACTS, MARKS, index);
+  const outcomes = recent.rows().map(({ outcome }) => outcome);
+  assert.deepEqual(
+    [outcomes.length, outcomes.slice(0, 200).every((outcome) => outcome === 'no_route'), outcomes[200]],
+    [221, true, 'unauthenticated'],
+  );
+  assert.deepEqual(new Set(outcomes.slice(201)), new Set(['accepted']));
+  const [{ at } = { at: '' }] = recent.rows().slice(201);
+  assert.equal(at, new Date(30).toISOString());
+});
+
 test('a row has what the log line has; a place keeps nothing of the one before', () => {
   const recent = new RecentHandshakes();
   const refused = { ...FACTS, detail: 'expired', cause: `no\u001b[31m${'x'.repeat(10_000)}` };
@@ -59,7 +74,10 @@ test('a row has what the log line has; a place keeps nothing of the one before',
   assert.equal(row?.origin, `${origin.slice(0, 128)}…`);
   assert.ok(row?.cause?.startsWith('no\\u{1b}[31m') && row.cause.length < 300);
   assert.match(row?.hint ?? '', /\w/);
+  for (let index = 0; index < 220; index++) recent.add('unauthenticated', 0.005, FACTS, MARKS, index);
   for (let index = 0; index < 200; index++) recent.add('accepted', 0.005, FACTS, MARKS, index);
-  for (const { cause, detail, hint } of recent.rows())
-    assert.deepEqual([cause, detail, hint], [undefined, undefined, undefined]);
+  const rows = recent.rows();
+  assert.equal(rows.length, 220);
+  for (const { cause, detail } of rows) assert.deepEqual([cause, detail], [undefined, undefined]);
+  for (const { hint } of rows.slice(0, 200)) assert.equal(hint, undefined);
 });

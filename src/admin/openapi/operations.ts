@@ -131,7 +131,8 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     problems: { 400: ['body'] },
   },
   'GET /api/log/lines': {
-    summary: 'The last lines of the log, at most 500',
+    summary:
+      'The last lines of the log, at most 500, and the last warnings and actions by the API before them',
     query: { after: { type: 'integer', minimum: 0, description: 'The number of a line: those after it.' } },
     answers: {
       200: object({
