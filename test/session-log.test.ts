@@ -34,6 +34,8 @@ const ended = (reason: CloseReason, id: number): EndedSession => ({
   clientName: undefined,
   serverErrors: 0,
   serverError: undefined,
+  bufferedBytes: { client: 0, upstream: 0 },
+  waitingMs: { client: 0, upstream: 0 },
   hint: undefined,
 });
 

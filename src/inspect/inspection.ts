@@ -57,6 +57,8 @@ export interface Inspection {
   readonly messagesToUpstream: number;
   readonly lastError: string | undefined;
   readonly hint: string | undefined;
+  /** The server's last INFO said that it will stop. */
+  readonly isLameDuck: boolean;
 }
 
 /** What to change when the server refuses the login that the gateway has written into CONNECT. */

@@ -166,6 +166,10 @@ export class Inspector implements Inspection, ClientReader, ServerReader {
     return this.#facts.lastError?.text;
   }
 
+  get isLameDuck(): boolean {
+    return this.#facts.isLameDuck;
+  }
+
   get hint(): string | undefined {
     return this.#facts.hint;
   }

@@ -44,7 +44,7 @@ export class ObservedFacts {
   hint: string | undefined;
   readonly #observer: InspectionObserver;
   readonly #writtenLogin: LoginHint | undefined;
-  #isLameDuck = false;
+  isLameDuck = false;
   /** Becomes the hint when the server refuses the login. */
   #loginHint: string | undefined;
   /** When the client sent its PING that has no answer yet; 0: none. */
@@ -80,8 +80,8 @@ export class ObservedFacts {
 
   /** `line` is kept. */
   sawInfo(line: Buffer, info: ServerInfo): void {
-    if (info.ldm && !this.#isLameDuck) this.#observer.onLameDuck();
-    this.#isLameDuck = info.ldm;
+    if (info.ldm && !this.isLameDuck) this.#observer.onLameDuck();
+    this.isLameDuck = info.ldm;
     this.server = knownOf(info);
     this.infoLine = line;
     if (isNonce(info.nonce)) this.nonce = info.nonce;

@@ -49,6 +49,9 @@ export type PipeOwner = {
 const MARK_BYTES = 128 * 1024;
 const MAX_MARKS = 64;
 
+/** A client that has taken all for this long is not slow any more. */
+const CAUGHT_UP_MS = 1000;
+
 /**
  * Carries bytes both ways between one client and one upstream, with backpressure.
  *
@@ -63,6 +66,9 @@ const MAX_MARKS = 64;
 export class Pipe implements SessionSides, Reader {
   readonly client: ByteSocket;
   readonly upstream: SocketWriter;
+  /** Since when the client is slow: bytes wait for it now, or did less than CAUGHT_UP_MS before they did again. */
+  #clientSlowSinceMs = 0;
+  #clientDrainedAtMs = Number.NEGATIVE_INFINITY;
   #unmarkedBytes = 0;
   #marks = 0;
   #marksTick = 0;
@@ -208,11 +214,20 @@ export class Pipe implements SessionSides, Reader {
     }
     this.#heldForClient = this.#hold(this.#heldForClient, this.client.heldBytes);
     if (this.clientStalledSinceMs !== undefined) return;
-    this.clientStalledSinceMs = this.#parts.wheel.nowMs;
+    const { nowMs } = this.#parts.wheel;
+    this.clientStalledSinceMs = nowMs;
+    if (nowMs - this.#clientDrainedAtMs > CAUGHT_UP_MS) this.#clientSlowSinceMs = nowMs;
     this.#parts.traffic.upstreamPauses++;
     this.#parts.traffic.upstreamsPausedNow++;
     this.upstream.socket.pause();
     this.#owner.onStall('to_client');
+  }
+
+  /** For how long the client has read too slowly, so that the server was only read as fast; 0: it has kept up. */
+  get clientSlowMs(): number {
+    const { nowMs } = this.#parts.wheel;
+    const isSlow = !this.clientTakes || nowMs - this.#clientDrainedAtMs <= CAUGHT_UP_MS;
+    return isSlow ? nowMs - this.#clientSlowSinceMs : 0;
   }
 
   #mark(): void {
@@ -233,6 +248,7 @@ export class Pipe implements SessionSides, Reader {
     this.releaseClient();
     if (this.clientStalledSinceMs === undefined) return;
     this.clientStalledSinceMs = undefined;
+    this.#clientDrainedAtMs = this.#parts.wheel.nowMs;
     this.#parts.traffic.upstreamsPausedNow--;
     this.readUpstream();
     this.#owner.onFlow('to_client');

@@ -71,6 +71,8 @@ export type SessionObserver = {
   onEnded(session: EndedSession): void;
 };
 
+type BySide = { readonly client: number; readonly upstream: number };
+
 export type EndedSession = {
   readonly facts: SessionFacts;
   readonly reason: CloseReason;
@@ -84,7 +86,10 @@ export type EndedSession = {
   readonly serverErrors: number;
   /** The text of the server's last -ERR, where the session was inspected: foreign text. */
   readonly serverError: string | undefined;
-  /** What to change on the server, where inspection knows it. */
+  /** What waited for each side when its end began, and for how long it had. */
+  readonly bufferedBytes: BySide;
+  readonly waitingMs: BySide;
+  /** What to change on the server, where inspection knows it, or why the server has closed its connection. */
   readonly hint: string | undefined;
   /** The limit of `rates` that ended the session. */
   readonly rateLimit?: RateLimit | undefined;

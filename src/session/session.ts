@@ -7,12 +7,15 @@ import type { Direction } from '../nats/operations.ts';
 import type { SessionRates } from '../rates/session-rates.ts';
 import type { ByteSocket, ByteSocketOwner, ClientEnd, FrameWatcher } from '../websocket/byte-socket.ts';
 import { Deadlines, type DeadlinesOwner } from './deadlines.ts';
+import { endHint } from './end-hint.ts';
 import { Ending } from './ending.ts';
 import type { Holder } from './overload.ts';
 import { Pipe, type PipeOwner } from './pipe.ts';
-import type { SessionFacts, SessionParts, UpstreamSide } from './session-contract.ts';
+import type { EndedSession, SessionFacts, SessionParts, UpstreamSide } from './session-contract.ts';
 import { Throttle, type ThrottleOwner } from './throttle.ts';
 import type { Side } from './waits.ts';
+
+const NOTHING = { client: 0, upstream: 0 };
 
 /**
  * One client with its upstream, from the 101 to the last close of a socket.
@@ -38,6 +41,8 @@ export class Session
   #upstreamOpen = true;
   /** undefined: the session is open. */
   #ending: Ending | undefined;
+  /** What was true when its end began. */
+  #atEnd: Pick<EndedSession, 'bufferedBytes' | 'waitingMs' | 'hint'> | undefined;
 
   constructor(
     facts: SessionFacts,
@@ -331,6 +336,7 @@ export class Session
   }
 
   #begin(reason: CloseReason, code?: number): Ending {
+    this.#atEnd = this.#lookAtEnd(reason);
     const ending = new Ending(reason, code, {
       pipe: this.#pipe,
       deadlines: this.#deadlines,
@@ -341,6 +347,14 @@ export class Session
     this.#throttle?.stop();
     ending.begin(this.#clientOpen && this.#upstreamOpen);
     return ending;
+  }
+
+  #lookAtEnd(reason: CloseReason) {
+    const { bufferedBytes, inspection, waitingMs } = this;
+    const { clientSlowMs } = this.#pipe;
+    const isLameDuck = inspection?.isLameDuck === true;
+    const hint = endHint(reason, { isLameDuck, clientSlowMs, waitingBytes: bufferedBytes.client });
+    return { bufferedBytes, waitingMs, hint: inspection?.hint ?? hint };
   }
 
   /** Without waiting for a boundary. */
@@ -384,7 +398,9 @@ export class Session
       clientName: this.clientName,
       serverErrors: this.serverErrors,
       serverError: this.serverError,
-      hint: this.inspection?.hint,
+      bufferedBytes: this.#atEnd?.bufferedBytes ?? NOTHING,
+      waitingMs: this.#atEnd?.waitingMs ?? NOTHING,
+      hint: this.#atEnd?.hint,
       rateLimit: this.#throttle?.endedBy,
     });
   }

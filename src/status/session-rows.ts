@@ -11,7 +11,7 @@ export type EndedRow = ReturnType<typeof endedRow>;
 
 /** A session that is open, or on its way out. */
 export function openRow(session: Session) {
-  const { bufferedBytes, facts, startedAtMs, waitingMs } = session;
+  const { facts, startedAtMs } = session;
   return {
     id: facts.id,
     state: 'open' as const,
@@ -20,8 +20,7 @@ export function openRow(session: Session) {
     ...whoOf(facts),
     loginEndsAt: isoTime(session.loginEndsAtMs),
     bytes: { toUpstream: session.bytesToUpstream, toClient: session.bytesToClient },
-    buffered: { toUpstream: bufferedBytes.upstream, toClient: bufferedBytes.client },
-    waitingSeconds: { toUpstream: waitingMs.upstream / 1000, toClient: waitingMs.client / 1000 },
+    ...waitsIn(session),
     ...saidIn(session),
     rateLimited: delayOf(session),
     ending: session.reason,
@@ -39,6 +38,7 @@ export function endedRow({ session, endedAtMs }: Ended) {
     seconds: Math.round(seconds * 1000) / 1000,
     ...whoOf(facts),
     bytes: { toUpstream: bytesToUpstream, toClient: bytesToClient },
+    ...waitsIn(session),
     reason,
     code,
     limit: session.rateLimit && limitName(session.rateLimit),
@@ -49,6 +49,15 @@ export function endedRow({ session, endedAtMs }: Ended) {
 
 /** The limit for which it is not read from now, and since when; undefined: it is read. */
 const delayOf = ({ delay }: Session) => delay && { limit: limitName(delay.limit), seconds: delay.seconds };
+
+/** Of one that has ended: when its end began. */
+const waitsIn = ({
+  bufferedBytes,
+  waitingMs,
+}: Pick<Session | EndedSession, 'bufferedBytes' | 'waitingMs'>) => ({
+  buffered: { toUpstream: bufferedBytes.upstream, toClient: bufferedBytes.client },
+  waitingSeconds: { toUpstream: waitingMs.upstream / 1000, toClient: waitingMs.client / 1000 },
+});
 
 type Said = Pick<Session | EndedSession, 'clientName' | 'serverErrors' | 'serverError'>;
 

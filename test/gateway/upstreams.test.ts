@@ -82,6 +82,14 @@ describe('several upstream servers', () => {
       const label = `upstream="default",server="127.0.0.1:${first.port}"`;
       assert.match(body, new RegExp(`^natsgate_nats_lame_duck_total{${label}} 1$`, 'm'));
       assert.equal(next.closed, false);
+      (await first.connection()).socket.end();
+      await told.closeReceived();
+      told.socket.destroy();
+      const line = await gateway.log.ended();
+      assert.deepEqual(
+        [line['reason'], line?.['hint']],
+        ['upstream_closed', 'the server was in lame duck mode'],
+      );
     });
   }
 

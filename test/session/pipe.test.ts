@@ -169,6 +169,25 @@ test('after the end nothing is taken, nothing is resumed, and nobody counts as p
   assert.deepEqual(client.asked, ['pause']);
 });
 
+test('a client that takes a little again and again has been slow all the time, and not after it has caught up', async () => {
+  const { pair, client, pipe, wheel } = await piped();
+  await using _ = pair;
+  assert.equal(pipe.clientSlowMs, 0);
+  client.takes = false;
+  for (let times = 0; times < 10; times++) {
+    pipe.writeToClient(Buffer.alloc(10));
+    wheel.nowMs += 900;
+    pipe.clientDrained();
+    wheel.nowMs += 100;
+  }
+  assert.equal(pipe.clientSlowMs, 10_000);
+  wheel.nowMs += 2000;
+  assert.equal(pipe.clientSlowMs, 0);
+  pipe.writeToClient(Buffer.alloc(10));
+  wheel.nowMs += 500;
+  assert.equal(pipe.clientSlowMs, 500);
+});
+
 test('what waits is forgotten once, when the sockets are dropped', async () => {
   const { pair, client, pipe, seen, chunk } = await piped();
   await using _ = pair;

@@ -83,6 +83,8 @@ const end = (id: number, more: Partial<EndedSession> = {}): EndedSession => ({
   clientName: undefined,
   serverErrors: 0,
   serverError: undefined,
+  bufferedBytes: { client: 0, upstream: 0 },
+  waitingMs: { client: 0, upstream: 0 },
   hint: undefined,
   ...more,
 });

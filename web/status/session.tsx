@@ -73,7 +73,7 @@ function End({ session }: { readonly session: SessionDetail & { readonly state: 
   );
 }
 
-function waitingText({ buffered, waitingSeconds }: OpenRow, side: keyof OpenRow['buffered']): string {
+function waitingText({ buffered, waitingSeconds }: SessionDetail, side: keyof OpenRow['buffered']): string {
   const size = byteSize(buffered[side]);
   return waitingSeconds[side] === 0 ? size : `${size} for ${timeSpan(waitingSeconds[side])}`;
 }
@@ -82,6 +82,7 @@ function Who({ session }: { readonly session: SessionDetail }): VNode {
   const { bytes, natsClientId, seconds, startedAt } = session;
   const open = session.state === 'open' ? session : undefined;
   const text = (value: string | undefined) => value && visible(value);
+  const when = open === undefined ? ' at the end' : '';
   return (
     <section class="card" aria-label="Who">
       <h2>Who</h2>
@@ -101,8 +102,8 @@ function Who({ session }: { readonly session: SessionDetail }): VNode {
           ['age', timeSpan(seconds)],
           ['↑ to the server', byteSize(bytes.toUpstream)],
           ['↓ to the client', byteSize(bytes.toClient)],
-          ['waiting for the server', open && waitingText(open, 'toUpstream')],
-          ['waiting for the client', open && waitingText(open, 'toClient')],
+          [`waiting for the server${when}`, waitingText(session, 'toUpstream')],
+          [`waiting for the client${when}`, waitingText(session, 'toClient')],
           ['ending', open?.ending],
         ]}
       />

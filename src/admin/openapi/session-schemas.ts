@@ -63,6 +63,8 @@ const ENDED = {
   state: word('ended'),
   endedAt: TIME,
   bytes: bothWays(COUNT),
+  buffered: bothWays(COUNT),
+  waitingSeconds: bothWays(NUMBER),
   reason: REASON,
   code: COUNT,
 };
