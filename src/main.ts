@@ -62,7 +62,7 @@ async function main(args: string[]): Promise<number> {
     case 'completion':
       return runCompletion(operand);
     case 'dev':
-      return runDev();
+      return runDev(flags);
     case 'help':
       if (operand !== undefined && !isCommand(operand)) return wrongUsage(unknownCommand(operand));
       return help(operand);
@@ -219,7 +219,7 @@ async function loadDev(): Promise<typeof import('./dev/command.ts') | undefined>
   }
 }
 
-async function runDev(): Promise<number> {
+async function runDev(flags: Flags): Promise<number> {
   const ends = endSignals();
   const command = await loadDev();
   if (command === undefined) {
@@ -244,6 +244,7 @@ async function runDev(): Promise<number> {
       print: (text) => void process.stdout.write(text),
       colours: process.stdout.isTTY && wantsColour(),
       signal: interrupted.signal,
+      lan: flags.lan === true,
       about,
     });
     return await untilEnded(

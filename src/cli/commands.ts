@@ -80,6 +80,10 @@ export const OPTIONS = {
   capture: { type: 'string', value: 'FILE', says: 'capture whose operations are tried, in place of FILE' },
   yes: { type: 'boolean', says: 'also to a server that is not on this machine' },
   'allow-admin': { type: 'boolean', says: 'also what may change what others have on the server' },
+  lan: {
+    type: 'boolean',
+    says: 'also for a phone: page and gateway at this machine’s address in its network',
+  },
   version: { type: 'boolean', short: 'v', says: 'print the version; also -V' },
   help: { type: 'boolean', short: 'h', says: 'print help, also of one command' },
 } as const satisfies Record<string, Option>;
@@ -256,14 +260,16 @@ export const COMMANDS = {
     ],
   },
   dev: {
-    usage: 'natsgate dev',
+    usage: 'natsgate dev [--lan]',
     summary: 'a private nats-server, the gateway and a demo page on this machine',
-    options: [],
+    options: ['lan'],
     operands: 0,
     about: [
       'Finds nats-server on this machine, or brings it into a cache folder. Nothing is left when it ends.',
+      'With --lan everybody in the network can open the page, and stop that nats-server.',
+      'Nothing is encrypted then.',
     ],
-    examples: ['natsgate dev', 'NATS_SERVER=/opt/nats/nats-server natsgate dev'],
+    examples: ['natsgate dev', 'natsgate dev --lan', 'NATS_SERVER=/opt/nats/nats-server natsgate dev'],
     exitCodes: [
       ['0', 'ended by Ctrl-C, SIGTERM, or its terminal'],
       ['1', 'could not start'],

@@ -6,17 +6,32 @@ import { PrivateServer } from '../private-http/server.ts';
 import { staticFile } from '../private-http/static-file.ts';
 import { messageOf } from './executables.ts';
 
-export type ServerAction = 'start' | 'stop' | 'restart';
+/** What the page may ask for, by path below /dev. */
+export const DEV_ACTIONS = {
+  'nats/start': 'start',
+  'nats/stop': 'stop',
+  'nats/restart': 'restart',
+  'nats/freeze': 'freeze',
+  'gateway/drain': 'drain',
+  'try/stranger': 'stranger',
+  'try/huge': 'huge',
+  'try/flood': 'flood',
+  'try/latency': 'latency',
+} as const;
+export type DevAction = (typeof DEV_ACTIONS)[keyof typeof DEV_ACTIONS];
 
 export type DevPageOptions = {
   /** The built page: a flat folder with an index.html. */
   readonly folder: string;
+  /** An address of this machine. */
+  readonly host: string;
   /** Taken when it is free; any other one otherwise. 0: any. */
   readonly port: number;
   readonly events: EventStream;
   /** What the page must know; asked at each request. */
   config(): unknown;
-  act(action: ServerAction): Promise<void>;
+  /** Gives what is answered as JSON, if anything. */
+  act(action: DevAction): Promise<unknown>;
 };
 
 export type DevPage = AsyncDisposable & { readonly port: number };
@@ -37,8 +52,9 @@ const CONTENT_SECURITY_POLICY = [
   "require-trusted-types-for 'script'",
 ].join('; ');
 
-/** Serves the demo page and what it needs on 127.0.0.1. What acts wants the page's own Origin. */
-export async function serveDevPage({ folder, port, events, config, act }: DevPageOptions): Promise<DevPage> {
+/** Serves the demo page and what it needs. What acts wants the page's own Origin. */
+export async function serveDevPage(options: DevPageOptions): Promise<DevPage> {
+  const { folder, events, config, act } = options;
   const server = new PrivateServer({
     hosts: () => [],
     hostless: [],
@@ -55,20 +71,21 @@ export async function serveDevPage({ folder, port, events, config, act }: DevPag
   });
   routes.get('/dev/config.json', (exchange) => json(exchange, config()));
   routes.get('/dev/log', (exchange) => events.answer(exchange));
-  routes.post('/dev/nats/:action{start|stop|restart}', async (exchange) => {
-    if (exchange.req.header('origin') === undefined)
-      return refuse(exchange, 403, 'no_origin', 'only the page itself may do this.');
-    try {
-      await act(exchange.req.param('action') as ServerAction);
-      return exchange.body(null, 204);
-    } catch (error) {
-      return answer(exchange, `${messageOf(error)}\n`, { status: 500 });
-    }
-  });
+  for (const [path, action] of Object.entries(DEV_ACTIONS))
+    routes.post(`/dev/${path}`, async (exchange) => {
+      if (exchange.req.header('origin') === undefined)
+        return refuse(exchange, 403, 'no_origin', 'only the page itself may do this.');
+      try {
+        const answered = await act(action);
+        return answered === undefined ? exchange.body(null, 204) : json(exchange, answered);
+      } catch (error) {
+        return answer(exchange, `${messageOf(error)}\n`, { status: 500 });
+      }
+    });
   routes.get('/:file?', (exchange) =>
     staticFile(exchange, (name) => readFile(join(folder, name)).catch(() => undefined)),
   );
-  const bound = await listen(server, port);
+  const bound = await listen(server, options);
   const close = async (): Promise<void> => {
     events.close();
     await server.close();
@@ -76,11 +93,13 @@ export async function serveDevPage({ folder, port, events, config, act }: DevPag
   return { port: bound, [Symbol.asyncDispose]: close };
 }
 
-async function listen(server: PrivateServer, port: number): Promise<number> {
+type Place = Pick<DevPageOptions, 'host' | 'port'>;
+
+async function listen(server: PrivateServer, { host, port }: Place): Promise<number> {
   try {
-    return (await server.listen({ host: '127.0.0.1', port })).port;
+    return (await server.listen({ host, port })).port;
   } catch (error) {
     if (port === 0 || (error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
-    return listen(server, 0);
+    return listen(server, { host, port: 0 });
   }
 }

@@ -1,21 +1,15 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import type { Config } from '../config/config.ts';
-import { loadConfig } from '../config/load.ts';
-import { formatProblem } from '../config/problems.ts';
 import { EventStream } from '../private-http/event-stream.ts';
 import { builtPage } from './built-page.ts';
-import { type DevPage, type ServerAction, serveDevPage } from './dev-page.ts';
+import { DevActions } from './dev-actions.ts';
+import { type DevPage, serveDevPage } from './dev-page.ts';
+import { type DevGateway, DrainableGateway } from './drainable-gateway.ts';
 import type { Environment } from './executables.ts';
+import { gatewayConfig } from './gateway-config.ts';
 import { type RunningNatsServer, startNatsServer } from './nats-process.ts';
 import { defaultCacheDir, findNatsServer } from './nats-server.ts';
-
-/** What `dev` needs of the running gateway. */
-export type DevGateway = {
-  readonly port: number;
-  readonly adminPort?: number;
-  close(): Promise<void>;
-};
 
 export type DevOptions = {
   /** The folder of natsgate's package.json. */
@@ -27,6 +21,8 @@ export type DevOptions = {
   readonly signal?: AbortSignal;
   /** Starts the gateway; each line of its JSON log also goes to `onLogLine`. */
   startGateway(config: Config, onLogLine: (line: string) => void): Promise<DevGateway>;
+  /** An address of this machine in its network, for page and gateway. Default: this machine alone. */
+  readonly lan?: string | undefined;
   /** Preferred ports; when one is taken, or 0, any free one. Defaults: 4280, 8080, 8081. */
   readonly pagePort?: number;
   readonly gatewayPort?: number;
@@ -49,7 +45,8 @@ export type Dev = AsyncDisposable & {
  * uses both. Resolves when the page can be opened. What was started before a failure is ended again.
  */
 export async function dev(options: DevOptions): Promise<Dev> {
-  const { env, root, say, signal = new AbortController().signal } = options;
+  const { env, root, say, lan, signal = new AbortController().signal } = options;
+  const host = lan ?? '127.0.0.1';
   const { pagePort = 4280, gatewayPort = 8080, adminPort = 8081 } = options;
   await using parts = new AsyncDisposableStack();
 
@@ -62,27 +59,40 @@ export async function dev(options: DevOptions): Promise<Dev> {
   const events = new EventStream();
 
   let config: unknown;
+  let actions: DevActions | undefined;
   const page: DevPage = parts.use(
     await serveDevPage({
       folder,
+      host,
       port: pagePort,
       events,
       config: () => config,
-      act: (action) => act(natsServer, events, action),
+      act: async (action) => actions?.act(action),
     }),
   );
-  followServer(natsServer, events);
-
-  const url = `http://localhost:${page.port}`;
-  const gateway = await options.startGateway(
-    await gatewayConfig(natsServer.port, url, await freePort(gatewayPort), await freePort(adminPort)),
-    (line) => events.line(line),
+  const url = `http://${lan ?? 'localhost'}:${page.port}`;
+  const gateway = await DrainableGateway.start(
+    await gatewayConfig({
+      natsPort: natsServer.port,
+      origin: url,
+      host,
+      port: await freePort(gatewayPort, host),
+      adminPort: await freePort(adminPort, '127.0.0.1'),
+    }),
+    (started) => options.startGateway(started, (line) => events.line(line)),
   );
   parts.defer(() => gateway.close());
   signal.throwIfAborted();
-  const gatewayUrl = `ws://127.0.0.1:${gateway.port}`;
+  const gatewayUrl = `ws://${host}:${gateway.port}`;
   const adminUrl = gateway.adminPort === undefined ? undefined : `http://127.0.0.1:${gateway.adminPort}/`;
-  config = { gatewayUrl, adminUrl, allowedOrigin: url, refusedUrl: `http://127.0.0.1:${page.port}/` };
+  actions = new DevActions({ natsServer, events, origin: url, gatewayUrl, drain: () => gateway.drain() });
+  actions.follow();
+  config = {
+    gatewayUrl,
+    allowedOrigin: url,
+    // In a network these lead nowhere but on this machine.
+    ...(lan === undefined ? { adminUrl, refusedUrl: `http://127.0.0.1:${page.port}/` } : {}),
+  };
 
   say('');
   for (const [what, usual, port] of [
@@ -98,6 +108,13 @@ export async function dev(options: DevOptions): Promise<Dev> {
   if (adminUrl !== undefined) say(`  sessions     ${adminUrl}api/sessions`);
   say(`  nats-server  ${natsServer.url}`);
   say('');
+  if (lan !== undefined) {
+    say(
+      `  Warning: everybody in the network of ${lan} can open this page, publish, and stop this nats-server.`,
+    );
+    say('  Nothing is encrypted. Use it among people that you trust, and end it afterwards.');
+    say('');
+  }
   say('  Open the page. Press Ctrl-C to end.');
 
   const owned = parts.move();
@@ -126,25 +143,12 @@ async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   }
 }
 
-async function act(server: RunningNatsServer, events: EventStream, action: ServerAction): Promise<void> {
-  if (action === 'stop' || action === 'restart') await server.stop();
-  if (action === 'restart' || (action === 'start' && !server.running)) await server.restart();
-  followServer(server, events);
-}
-
-/** Tells the pages whether the server runs, now and when its process ends by itself. */
-function followServer(server: RunningNatsServer, events: EventStream): void {
-  const tell = () => events.state('nats', { running: server.running });
-  tell();
-  if (server.running) void server.exited.then(tell);
-}
-
 /** The preferred port, or another one when it is taken. */
-async function freePort(preferred: number): Promise<number> {
+async function freePort(preferred: number, host: string): Promise<number> {
   if (preferred === 0) return 0;
   const probe = createServer();
   try {
-    probe.listen(preferred, '127.0.0.1');
+    probe.listen(preferred, host);
     await once(probe, 'listening');
     return (probe.address() as AddressInfo).port;
   } catch {
@@ -152,34 +156,4 @@ async function freePort(preferred: number): Promise<number> {
   } finally {
     probe.close();
   }
-}
-
-/** The gateway's defaults, but on loopback, for one page, and quick to end. */
-async function gatewayConfig(
-  natsPort: number,
-  origin: string,
-  port: number,
-  adminPort: number,
-): Promise<Config> {
-  const loaded = await loadConfig({
-    flags: {
-      listen: `127.0.0.1:${port}`,
-      admin: `127.0.0.1:${adminPort}`,
-      origin: [origin],
-      upstream: [`nats://127.0.0.1:${natsPort}`],
-      'log-format': 'json',
-      // A first try shall show that something happens: a session that begins is a line.
-      'log-level': 'debug',
-    },
-    env: {},
-  });
-  if (!loaded.ok) throw new Error(loaded.problems.map(formatProblem).join('; '));
-  const { config } = loaded;
-  return {
-    ...config,
-    inspect: 'observe',
-    limits: { ...config.limits, sessions: 1000 },
-    timeouts: { ...config.timeouts, closeMs: 500 },
-    drain: { ...config.drain, delayMs: 0, timeoutMs: 500 },
-  };
 }

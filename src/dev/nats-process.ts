@@ -106,6 +106,13 @@ export class RunningNatsServer {
     return this.#process?.kill(signal) ?? false;
   }
 
+  /** Stops the process where it is: its connections stay open, and nothing is read or said. It goes on by itself. */
+  freeze(forMs: number): void {
+    const child = this.#process;
+    if (child?.kill('SIGSTOP') !== true) throw new Error('nats-server does not run');
+    setTimeout(() => child.kill('SIGCONT'), forMs).unref();
+  }
+
   /** Ends the process in order, by force after three seconds. Data and ports are kept for `restart`. */
   stop(): Promise<void> {
     return this.#inTurn(() => this.#stop());

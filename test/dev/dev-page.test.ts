@@ -5,7 +5,7 @@ import { type IncomingMessage, request } from 'node:http';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { type DevPage, type ServerAction, serveDevPage } from '../../src/dev/dev-page.ts';
+import { type DevAction, type DevPage, serveDevPage } from '../../src/dev/dev-page.ts';
 import { EventStream } from '../../src/private-http/event-stream.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
@@ -21,11 +21,12 @@ async function startPage() {
   await mkdir(join(folder.path, 'page'));
   await writeFile(join(folder.path, 'page', 'index.html'), '<!doctype html>');
   await writeFile(join(folder.path, 'secret.js'), 'secret');
-  const acted: ServerAction[] = [];
+  const acted: DevAction[] = [];
   const events = new EventStream();
   const page: DevPage = parts.use(
     await serveDevPage({
       folder: join(folder.path, 'page'),
+      host: '127.0.0.1',
       port: 0,
       events,
       config: () => ({ gatewayUrl: 'ws://127.0.0.1:1' }),
@@ -122,7 +123,13 @@ test('a taken port is not insisted upon', async () => {
   const taken = createServer().listen(0, '127.0.0.1');
   await once(taken, 'listening');
   const { port } = taken.address() as { port: number };
-  const options = { folder: '/nowhere', events: new EventStream(), config: () => ({}), act: async () => {} };
+  const options = {
+    folder: '/nowhere',
+    host: '127.0.0.1',
+    events: new EventStream(),
+    config: () => ({}),
+    act: async () => {},
+  };
   await using page = await serveDevPage({ ...options, port });
   assert.notEqual(page.port, port);
   taken.close();

@@ -27,7 +27,7 @@ test('server, gateway and page are brought up together and end together', async 
     const close = async () => {
       isClosed = true;
     };
-    return { port: 4711, adminPort: 4712, close };
+    return { port: 4711, adminPort: 4712, drain: async () => {}, close };
   });
   const running = await dev(started);
   const { natsServer, url } = running;
@@ -75,7 +75,7 @@ test('ports that others have: other ports are taken, and it is said why', async 
   let given: Config | undefined;
   const started = options(async (config) => {
     given = config;
-    return { port: 4711, adminPort: 4712, close: async () => {} };
+    return { port: 4711, adminPort: 4712, drain: async () => {}, close: async () => {} };
   });
   const running = await dev({ ...started, ...ports });
   await running.close();
@@ -91,9 +91,32 @@ test('ports that others have: other ports are taken, and it is said why', async 
 });
 
 test('abort leaves nothing in the same turn', async () => {
-  const running = await dev(options(async () => ({ port: 1, close: async () => {} })));
+  const running = await dev(options(async () => ({ port: 1, drain: async () => {}, close: async () => {} })));
   running.abort();
   assert.deepEqual(await readdir(temporary), []);
   assert.equal((await running.natsServer.exited).signal, 'SIGKILL');
   await running.close();
+});
+
+test('a drained gateway is started again on its ports, unless dev ends meanwhile', async () => {
+  const given: Config[] = [];
+  const drained = Promise.withResolvers<void>();
+  let drains = 0;
+  const running = await dev(
+    options(async (config) => {
+      given.push(config);
+      const drain = () => (++drains === 1 ? Promise.resolve() : drained.promise);
+      return { port: 4711, adminPort: 4712, drain, close: async () => drained.resolve() };
+    }),
+  );
+  const ask = (path: string) =>
+    fetch(`${running.url}/dev/${path}`, { method: 'POST', headers: { Origin: running.url } });
+  assert.equal((await ask('gateway/drain')).status, 204);
+  assert.equal(given.length, 2);
+  assert.deepEqual([given[1]?.listen.address.port, given[1]?.admin.address.port], [4711, 4712]);
+  const second = ask('gateway/drain');
+  second.catch(() => {}); // its connection may end first
+  while (drains < 2) await new Promise(setImmediate);
+  await running.close();
+  assert.equal(given.length, 2);
 });

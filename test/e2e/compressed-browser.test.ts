@@ -22,6 +22,7 @@ test('nats-core in Chromium with permessage-deflate: what it publishes comes bac
       return {
         port: started.address.port,
         adminPort: started.adminAddress.port,
+        drain: () => started.drain(),
         close: () => started.drain(),
       };
     },

@@ -41,7 +41,7 @@ test('it moves without a click, a second tab joins in, and a hidden one sends no
   await first.page.locator('.cursor', { hasText: 'this tab' }).waitFor();
   const cursors = first.page.locator('.cursor');
   const place = await cursors.getAttribute('style');
-  await first.page.waitForFunction(`document.querySelector('.cursor').getAttribute('style') !== '${place}'`);
+  await first.page.locator(`.cursor:not([style="${place}"])`).waitFor();
   await using second = await visit(running.url);
   for (const { page } of [first, second]) {
     await page.locator('.cursor', { hasText: /tab \d+/ }).waitFor();
@@ -167,6 +167,40 @@ test('the same page under another origin is refused, and the refusal explained',
     .first()
     .waitFor();
   assert.equal(await page.locator('body').getAttribute('data-state'), 'closed');
+  assert.deepEqual(complaints, []);
+});
+
+test('what is broken is told by both sides, and the page goes on', async () => {
+  await using visitor = await visit(running.url);
+  const { page, complaints } = visitor;
+  await connected(page);
+  for (const [button, saw, knew] of [
+    ['Send a text frame', '1003 not_binary', 'not_binary'],
+    ['Send a frame of 9 MiB', '1009 message_too_big', 'message_too_big'],
+    ['Come from another site', '1006, no reason', '403 origin_not_listed'],
+    ['Restart the server', /1001 upstream_closed\. Connected again/, 'upstream_closed'],
+    ['Drain the gateway', /1001 draining\. Connected again/, 'draining'],
+    ['Freeze this tab', /slow_consumer|1006/, 'slow_consumer'],
+    ['Freeze the server', /1006.*The open one goes on/, '504 upstream_timeout'],
+  ] as const) {
+    await page.getByRole('button', { name: button }).click();
+    const row = page.locator('#break-results tr', { hasText: button });
+    await row.locator('td').first().filter({ hasText: saw }).waitFor();
+    await row.locator('.token').getByText(knew, { exact: true }).waitFor();
+  }
+  assert.equal(await page.locator('#break-results tr').count(), 5);
+  await connected(page);
+  assert.deepEqual(complaints, []);
+});
+
+test('latency is measured both ways', async () => {
+  await using visitor = await visit(running.url);
+  const { page, complaints } = visitor;
+  await page.getByRole('button', { name: 'Measure' }).click();
+  for (const way of ['direct', 'gateway']) {
+    await page.locator(`#latency-${way}`, { hasText: /^p50 [\d.]+ (µs|ms) · p99 [\d.]+ (µs|ms)$/ }).waitFor();
+    await page.locator(`#latency-${way}-chart path[d^=M]`).waitFor({ state: 'attached' });
+  }
   assert.deepEqual(complaints, []);
 });
 

@@ -17,6 +17,7 @@ export function startDev(pagePort = 0): Promise<Dev> {
       return {
         port: gateway.address.port,
         adminPort: gateway.adminAddress.port,
+        drain: () => gateway.drain(),
         close: () => gateway.drain(),
       };
     },

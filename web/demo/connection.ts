@@ -1,5 +1,5 @@
 import { type NatsConnection, type ServerInfo, wsconnect } from '@nats-io/nats-core';
-import type { SocketEnd } from './reasons.ts';
+import { clientIdOf, type SocketEnd } from './socket-end.ts';
 
 export type ConnectionState = 'closed' | 'connecting' | 'open' | 'reconnecting';
 
@@ -115,10 +115,4 @@ export class Connection {
     const ended = await nats.closed();
     this.#events.onState('closed', ended instanceof Error ? ended.message : undefined);
   }
-}
-
-function clientIdOf(info: unknown): number | undefined {
-  if (!(info instanceof ArrayBuffer)) return undefined;
-  const [, id] = /"client_id":(\d+)/.exec(new TextDecoder().decode(info)) ?? [];
-  return id === undefined ? undefined : Number(id);
 }

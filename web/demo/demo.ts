@@ -3,9 +3,11 @@ import { byteSize } from '../shared/byte-size.ts';
 import { element } from '../shared/dom.ts';
 import { bindThemeButton } from '../shared/theme.ts';
 import { gatewayAddress, isSameGateway } from './address.ts';
+import { BreakRow } from './break-row.ts';
 import { Connection, type ConnectionState } from './connection.ts';
-import { actOnServer, type DevConfig, fetchDevConfig, followDevServer } from './dev-server.ts';
+import { askDev, type DevConfig, fetchDevConfig, followDevServer } from './dev-server.ts';
 import { showLogLine } from './gateway-log.ts';
+import { LatencyView } from './latency-view.ts';
 import { Live } from './live.ts';
 import { MessageList } from './message-list.ts';
 import { explainOrigin, hideNotice, showNotice } from './notice.ts';
@@ -39,6 +41,8 @@ const rates = new Rates();
 const roundTrip = new RoundTrip();
 const messages = new MessageList();
 const wire = new Wire();
+const breakRow = new BreakRow();
+new LatencyView();
 const url = element('url', HTMLInputElement);
 /** What the dev server said; undefined when it has ended, or when something else serves this page. */
 let dev: DevConfig | undefined;
@@ -73,13 +77,18 @@ const connection = new Connection({
     subscriptions.use(nats);
     requesting.use(nats);
     live.use(nats);
+    breakRow.opened();
     const limit = info?.max_payload === undefined ? '' : `, messages up to ${byteSize(info.max_payload)}`;
     timeline.opened(`nats-server ${info?.version}${info?.jetstream ? ' with JetStream' : ''}${limit}.`);
     hideNotice();
     void measureRoundTrip(FIRST_ROUND_TRIPS);
   },
   onSocket: (socket) => wire.watch(socket),
-  onSocketEnd: (end) => (end.wasOpen ? timeline.ended(end) : refusals.failed(end)),
+  onSocketEnd: (end) => {
+    if (!end.wasOpen) return refusals.failed(end);
+    timeline.ended(end);
+    breakRow.ended(end);
+  },
   onError: (error) => {
     const isRefusedPublish =
       error instanceof errors.PermissionViolationError && error.operation === 'publish';
@@ -111,6 +120,7 @@ async function start(): Promise<void> {
         showLogLine(line);
         refusals.line(line);
         timeline.explain(line);
+        breakRow.line(line);
       },
       onServerRunning: (running) => path.serverRunning(running),
       onEnded: devServerEnded,
@@ -125,9 +135,12 @@ async function start(): Promise<void> {
 function useDevServer(found: DevConfig): void {
   dev = found;
   refusals.follow(found.gatewayUrl);
-  element('try').hidden = found.allowedOrigin !== location.origin;
+  const isLetIn = found.allowedOrigin === location.origin;
+  breakRow.use(isLetIn ? found.gatewayUrl : undefined);
+  element('latency').hidden = !isLetIn;
+  element('try').hidden = !isLetIn || found.refusedUrl === undefined;
   element('allowed-origin').textContent = found.allowedOrigin;
-  element('wrong-origin', HTMLAnchorElement).href = found.refusedUrl;
+  if (found.refusedUrl !== undefined) element('wrong-origin', HTMLAnchorElement).href = found.refusedUrl;
   element('admin-link').hidden = found.adminUrl === undefined;
   if (found.adminUrl !== undefined) element('admin-link', HTMLAnchorElement).href = found.adminUrl;
 }
@@ -137,6 +150,8 @@ function devServerEnded(): void {
   const gateway = dev?.gatewayUrl;
   dev = undefined;
   refusals.follow(undefined);
+  breakRow.use(undefined);
+  element('latency').hidden = true;
   const wasOurs = gateway !== undefined && isSameGateway(url.value, gateway);
   if (wasOurs) {
     void connection.disconnect();
@@ -200,7 +215,7 @@ function bindServerButton(action: 'stop' | 'start'): void {
     // Not disabled meanwhile: that would take the keyboard's focus away.
     if (isBusy) return;
     isBusy = true;
-    actOnServer(action)
+    askDev(`nats/${action}`)
       .catch((error: unknown) =>
         timeline.note('Note', error instanceof Error ? error.message : String(error)),
       )

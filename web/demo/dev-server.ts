@@ -5,7 +5,7 @@ export type DevConfig = {
   /** The one origin that the gateway lets in. */
   readonly allowedOrigin: string;
   /** This page under an origin that the gateway refuses. */
-  readonly refusedUrl: string;
+  readonly refusedUrl?: string;
 };
 
 /** One line of the gateway's log, as it was written. */
@@ -38,12 +38,11 @@ export async function fetchDevConfig(): Promise<DevConfig | undefined> {
   }
 }
 
-export async function actOnServer(action: 'stop' | 'start'): Promise<void> {
-  const response = await fetch(`/dev/nats/${action}`, {
-    method: 'POST',
-    signal: AbortSignal.timeout(30_000),
-  });
+/** Has the dev server do something. @throws its sentence. */
+export async function askDev(action: string): Promise<unknown> {
+  const response = await fetch(`/dev/${action}`, { method: 'POST', signal: AbortSignal.timeout(30_000) });
   if (!response.ok) throw new Error((await response.text()).trim());
+  return response.status === 204 ? undefined : response.json();
 }
 
 /** Follows the dev server's events, while the page is visible: a browser has few connections for one host. */

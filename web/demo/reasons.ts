@@ -1,18 +1,6 @@
 import { CLOSE_REASONS } from '../../src/close-reason.ts';
 import { HANDSHAKE_OUTCOMES, type HandshakeOutcome } from '../../src/handshake-outcome.ts';
-
-/** One WebSocket, from the attempt to its end, as the browser tells it. */
-export type SocketEnd = {
-  /** False: the handshake never came to its 101, and the browser keeps the answer to itself. */
-  readonly wasOpen: boolean;
-  readonly address: string;
-  readonly startedAtMs: number;
-  /** nats-server's number for it, as in the gateway's log; undefined before its INFO. */
-  readonly clientId: number | undefined;
-  readonly code: number;
-  /** The gateway's token, the same word as in its log and metrics. */
-  readonly reason: string;
-};
+import type { SocketEnd } from './socket-end.ts';
 
 /** The sentence of a close reason or of a handshake's outcome; undefined for a word that is in no table. */
 export function sentenceOf(token: string): string | undefined {

@@ -1,11 +1,14 @@
 import { clock, element, make } from '../shared/dom.ts';
 import type { LogLine } from './dev-server.ts';
-import { outcomeTitle, type SocketEnd, sentenceOf, sentenceOfCode, tokenOf } from './reasons.ts';
+import { outcomeTitle, sentenceOf, sentenceOfCode, tokenOf } from './reasons.ts';
 import type { Refusal } from './refusals.ts';
+import type { SocketEnd } from './socket-end.ts';
 
 const MAX_ENTRIES = 40;
 /** Ends, and log lines about ends, that may still find each other. */
 const MAX_UNMATCHED = 8;
+/** Browsers may round their clock. */
+const CLOCK_STEP_MS = 100;
 
 type Kind = 'good' | 'bad' | 'note';
 type RefusedEntry = { readonly item: HTMLLIElement; readonly refusal: Refusal; times: number };
@@ -17,7 +20,7 @@ export class Timeline {
   #refused: RefusedEntry | undefined;
   /** By the client's number at nats-server: ends without their log line yet, and lines without their end. */
   readonly #ends = new Map<number, HTMLLIElement>();
-  readonly #explanations = new Map<number, string>();
+  readonly #explanations = new Map<number, { readonly text: string; readonly atMs: number }>();
 
   opened(text: string): void {
     this.#add('good', 'Session open', '', text);
@@ -45,14 +48,16 @@ export class Timeline {
   ended(end: SocketEnd): void {
     const token = tokenOf(end);
     const kind = token === 'client_closed' || end.code === 1001 ? 'note' : 'bad';
-    const known = end.clientId === undefined ? undefined : this.#explanations.get(end.clientId);
+    const last = end.clientId === undefined ? undefined : this.#explanations.get(end.clientId);
+    // nats-server's numbers begin again when it does: a line from before this session is about another one.
+    const known = last !== undefined && last.atMs >= end.startedAtMs - CLOCK_STEP_MS ? last.text : undefined;
     const text = known ?? sentenceOf(token) ?? sentenceOfCode(end.code);
     const item = this.#add(kind, 'Session ended', `${end.code} ${token}`, text);
     if (end.clientId !== undefined && known === undefined) remember(this.#ends, end.clientId, item);
   }
 
   /** One line of the gateway's log: where it knows more of an end than the browser was told, the entry says it. */
-  explain({ fields }: LogLine): void {
+  explain({ time, fields }: LogLine): void {
     const { reason, natsClientId, serverError, hint } = fields;
     if (typeof reason !== 'string' || typeof natsClientId !== 'number') return;
     const told = [
@@ -63,7 +68,7 @@ export class Timeline {
     const text = told.join(' ');
     const shown = this.#ends.get(natsClientId)?.querySelector('p');
     if (shown) shown.replaceChildren(make('span', '', text));
-    else remember(this.#explanations, natsClientId, text);
+    else remember(this.#explanations, natsClientId, { text, atMs: Date.parse(time) });
   }
 
   #add(kind: Kind, title: string, token: string, text: string): HTMLLIElement {
