@@ -204,6 +204,30 @@ test('latency is measured both ways', async () => {
   assert.deepEqual(complaints, []);
 });
 
+test('a reload keeps what the forms say, and the code says it too', async () => {
+  await using visitor = await visit(running.url);
+  const { page, complaints } = visitor;
+  await connected(page);
+  await page.locator('#subscribe-subject').fill('orders.*');
+  await page.locator('#subscribe-queue').fill('workers');
+  await page.getByRole('button', { name: 'Add' }).click();
+  await page.getByRole('button', { name: 'Unsubscribe from demo.>' }).click();
+  await page.locator('#publish-subject').fill('orders.7');
+  await page.locator('#publish-payload').fill('{ "text": "&#?" }');
+  await page.locator('#code-text', { hasText: `nats.publish('orders.7', '{ "text": "&#?" }');` }).waitFor();
+  await page.getByText('CLI', { exact: true }).click();
+  await page.locator('#code-text', { hasText: `${running.gatewayUrl}' sub 'orders.*'` }).waitFor();
+  await page.waitForURL(/#subject=orders\.7&.*sub=orders/);
+  await page.reload();
+  await connected(page);
+  assert.equal(await page.locator('#publish-subject').inputValue(), 'orders.7');
+  assert.equal(await page.locator('#publish-payload').inputValue(), '{ "text": "&#?" }');
+  assert.equal(await page.locator('#subscriptions li .mono').textContent(), 'orders.* queue workers');
+  await page.getByRole('button', { name: 'Publish', exact: true }).click();
+  await page.locator('#message-list li', { hasText: 'orders.7' }).waitFor();
+  assert.deepEqual(complaints, []);
+});
+
 test('the theme follows the system until the visitor chooses, and the choice stays', async () => {
   await using visitor = await visit(running.url);
   const { page } = visitor;

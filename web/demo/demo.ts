@@ -3,6 +3,7 @@ import { byteSize } from '../shared/byte-size.ts';
 import { element } from '../shared/dom.ts';
 import { bindThemeButton } from '../shared/theme.ts';
 import { gatewayAddress, isSameGateway } from './address.ts';
+import { AsCode } from './as-code.ts';
 import { BreakRow } from './break-row.ts';
 import { Connection, type ConnectionState } from './connection.ts';
 import { askDev, type DevConfig, fetchDevConfig, followDevServer } from './dev-server.ts';
@@ -12,6 +13,7 @@ import { Live } from './live.ts';
 import { MessageList } from './message-list.ts';
 import { explainOrigin, hideNotice, showNotice } from './notice.ts';
 import { PathView } from './path-view.ts';
+import { PlaceKeeper } from './place-keeper.ts';
 import { Publishing } from './publishing.ts';
 import { Rates } from './rates.ts';
 import { Refusals } from './refusals.ts';
@@ -53,11 +55,14 @@ const refusals = new Refusals((refusal) => {
   if (dev !== undefined && refusal.outcome.startsWith('origin_'))
     explainOrigin(refusal.outcome, dev.allowedOrigin);
 });
-const subscriptions = new Subscriptions((message) => {
-  rates.count(message.data.length);
-  messages.add(message);
-  path.travelled('to_client');
-});
+const subscriptions = new Subscriptions(
+  (message) => {
+    rates.count(message.data.length);
+    messages.add(message);
+    path.travelled('to_client');
+  },
+  () => place.changed(),
+);
 const publishing = new Publishing({
   nats: () => connection.nats,
   onPublished: () => path.travelled('to_upstream'),
@@ -105,7 +110,17 @@ element('connect-form').addEventListener('submit', (event) => {
 url.addEventListener('input', () => url.setCustomValidity(''));
 element('clear').addEventListener('click', () => rates.reset());
 
-subscriptions.add('demo.>');
+const place = new PlaceKeeper(
+  () => subscriptions.wishes,
+  () => code.draw(),
+);
+for (const { subject, queue } of place.restore()) subscriptions.add(subject, queue);
+const code = new AsCode(() => ({
+  url: url.value,
+  pattern: subscriptions.wishes[0]?.subject ?? '>',
+  subject: element('publish-subject', HTMLInputElement).value.trim(),
+  payload: element('publish-payload', HTMLTextAreaElement).value,
+}));
 rates.start();
 setInterval(() => void measureRoundTrip(), ROUND_TRIP_INTERVAL_MS);
 await start();
@@ -180,6 +195,7 @@ async function connect(): Promise<void> {
     return;
   }
   url.value = address;
+  code.draw();
   path.gateway(address);
   await connection.connect(address);
 }

@@ -1,6 +1,7 @@
 import type { Msg, NatsConnection, Subscription } from '@nats-io/nats-core';
 import { element, make } from '../shared/dom.ts';
 import { FormAnswer } from './form-answer.ts';
+import type { Wish } from './place.ts';
 import { subjectMatches, subjectProblem } from './subject.ts';
 
 const MAX_SUBSCRIPTIONS = 20;
@@ -18,18 +19,22 @@ type Wanted = {
 export class Subscriptions {
   readonly #wanted: Wanted[] = [];
   readonly #onMessage: (message: Msg) => void;
+  readonly #onChange: () => void;
   readonly #answer = new FormAnswer('subscribe-answer', 'subscribe-subject');
   #nats: NatsConnection | undefined;
 
-  constructor(onMessage: (message: Msg) => void) {
+  /** `onChange`: the visitor has put one in or taken one out. */
+  constructor(onMessage: (message: Msg) => void, onChange: () => void) {
     this.#onMessage = onMessage;
+    this.#onChange = onChange;
     const subject = element('subscribe-subject', HTMLInputElement);
     const queue = element('subscribe-queue', HTMLInputElement);
     element('subscribe-form').addEventListener('submit', (event) => {
       event.preventDefault();
       const problem = this.add(subject.value.trim(), queue.value.trim());
-      if (problem === undefined) subject.value = '';
-      else this.#answer.bad(problem);
+      if (problem !== undefined) return this.#answer.bad(problem);
+      subject.value = '';
+      this.#onChange();
     });
     setInterval(() => this.#drawCounts(), 500);
   }
@@ -48,6 +53,11 @@ export class Subscriptions {
     this.#subscribe(wanted);
     this.#draw();
     return undefined;
+  }
+
+  /** What the visitor wants to hear. */
+  get wishes(): readonly Wish[] {
+    return this.#wanted.map(({ subject, queue }) => ({ subject, queue }));
   }
 
   /** Whether one of them gets what is published to this subject. */
@@ -91,6 +101,7 @@ export class Subscriptions {
     this.#wanted.splice(this.#wanted.indexOf(wanted), 1);
     wanted.live?.unsubscribe();
     this.#draw();
+    this.#onChange();
     element('subscribe-subject').focus();
   }
 
