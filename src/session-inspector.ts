@@ -1,12 +1,15 @@
+import { createHmac, randomBytes } from 'node:crypto';
 import type { RouteConfig } from './config/config.ts';
 import { connectPolicies } from './inspect/connect-policy.ts';
 import type { LoginHint } from './inspect/inspection.ts';
 import { type InspectionRules, Inspector } from './inspect/inspector.ts';
 import { signaturePolicy } from './inspect/signature-policy.ts';
+import { stampPolicy } from './inspect/stamp-policy.ts';
 import { subjectPolicy } from './inspect/subject-policy.ts';
 import type { Login } from './nats/login.ts';
 import type { Operation } from './nats/operation.ts';
 import { rowOf } from './nats/operations.ts';
+import { Stamp, type StampFacts } from './nats/stamp.ts';
 import type { Parts } from './parts.ts';
 import type { Role } from './policy/role.ts';
 import type { PolicyRules, Rule } from './policy/rules.ts';
@@ -42,6 +45,7 @@ export function inspectorFor(
   const { id, clientAddress } = facts;
   const { proxySigner } = upstream;
   const { maxPayloadBytes: maxPayload = 0 } = role?.rules ?? {};
+  const stamp = connect.stamp && new Stamp(connect.stamp, stampFacts(facts));
   const rules: InspectionRules = {
     level,
     maxLineBytes: limits.maxControlLineBytes,
@@ -51,6 +55,7 @@ export function inspectorFor(
       clientIp: clientAddress,
       needsNoLogin: login !== undefined,
       ...(maxPayload > 0 && policy?.mode === 'enforce' ? { maxPayload } : {}),
+      ...(stamp === undefined ? {} : { addedBytes: stamp.bytes }),
     },
     policies: [
       ...(proxySigner === undefined ? [] : [signaturePolicy(proxySigner.sign)]),
@@ -62,6 +67,7 @@ export function inspectorFor(
               recorder.operationRefused(facts, refusalOf(role.rules.name, policy.mode, rule, operation)),
             ),
           ]),
+      ...(stamp === undefined ? [] : [stampPolicy(stamp)]),
     ],
     ...(login === undefined ? {} : { loginHint: loginHint(login) }),
   };
@@ -95,6 +101,14 @@ function refusalOf(
     queue: operation.read(operation.queue, 'utf8', MAX_SUBJECT_CHARACTERS),
   };
 }
+
+/** Another one in each process, so that nobody finds out which session a name is of. */
+const SESSION_KEY = randomBytes(32);
+const stampFacts = ({ id, user, tenant }: SessionFacts): StampFacts => ({
+  session: createHmac('sha256', SESSION_KEY).update(String(id)).digest('hex').slice(0, 16),
+  ...(user === undefined ? {} : { user }),
+  ...(tenant === undefined ? {} : { tenant }),
+});
 
 /** What the name in CONNECT may be made of. */
 const connectionFacts = ({ id, clientAddress, origin, route, user, tenant, name }: SessionFacts) => ({

@@ -1,7 +1,7 @@
 import type { Verdict } from '../inspect/inspection.ts';
 import type { Tap } from '../inspect/tap.ts';
 import type { Operation } from '../nats/operation.ts';
-import type { Direction } from '../nats/operations.ts';
+import { type Direction, rowOf } from '../nats/operations.ts';
 import type { ParseError } from '../nats/protocol.ts';
 import { printableJson } from '../printable.ts';
 import type { Allowance } from './allowance.ts';
@@ -76,7 +76,8 @@ export class Recording implements Tap {
 
   fromClient(operation: Operation, verdict: Verdict | undefined): void {
     this.#saw('c>', operation, verdict);
-    if (verdict?.kind === 'replace') this.#wrote('>s', verdict.line);
+    // Of a message it is a line with headers.
+    if (verdict?.kind === 'replace' && !rowOf(operation.verb).hasPayload) this.#wrote('>s', verdict.line);
   }
 
   fromServer(operation: Operation, verdict: Verdict | undefined): void {

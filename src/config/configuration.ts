@@ -126,6 +126,8 @@ export type Configuration = {
     readonly clientCredentials?: 'auto' | 'keep' | 'drop' | 'refuse';
     /** Template of the name that nats-server shows of a connection. */
     readonly name?: string;
+    /** Headers that each message of a client leaves with. */
+    readonly stamp?: { readonly [name: string]: string } | null;
     /** Lets a cookie be beside origins.missing: allow. Default: `"off"`. */
     readonly cookieWithoutOrigin?: 'on' | 'off' | false | 'false' | 'no' | true | 'true' | 'yes';
     /** Lets a cookie be beside origins with a wildcard. Default: `"off"`. */
@@ -542,6 +544,8 @@ export type Configuration = {
       readonly clientCredentials?: 'auto' | 'keep' | 'drop' | 'refuse';
       /** Template of the name that nats-server shows of a connection. */
       readonly name?: string;
+      /** Headers that each message of a client leaves with. */
+      readonly stamp?: { readonly [name: string]: string } | null;
       /** Lets a cookie be beside origins.missing: allow. */
       readonly cookieWithoutOrigin?: 'on' | 'off' | false | 'false' | 'no' | true | 'true' | 'yes';
       /** Lets a cookie be beside origins with a wildcard. */

@@ -149,7 +149,8 @@ export class Timeline implements Tap, FrameWatcher {
     } else if (event !== undefined && operation.verb !== VERB.PING && operation.verb !== VERB.PONG)
       this.#causes.said(event.id, operation.verb, operation.read(operation.subject, 'utf8'));
     if (event !== undefined) this.#place(event, side, operation, operation.line.length);
-    if (verdict?.kind === 'replace') this.#wrote('>s', verdict.line);
+    // Of a message it is a line with headers.
+    if (verdict?.kind === 'replace' && !rowOf(operation.verb).hasPayload) this.#wrote('>s', verdict.line);
   }
 
   fromServer(operation: Operation, verdict: Verdict | undefined): void {

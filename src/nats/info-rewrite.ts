@@ -22,6 +22,8 @@ export type InfoRules = {
   readonly needsNoLogin?: boolean;
   /** Most bytes of a message that the client may send; the server's own limit where that is less. */
   readonly maxPayload?: number;
+  /** Bytes by which the gateway makes each message longer: the server's own limit is less by these. */
+  readonly addedBytes?: number;
   /** Tells the client to move on, as a server in lame duck mode does. */
   readonly ldm?: true;
 };
@@ -31,8 +33,6 @@ type Change = {
   readonly name: string;
   readonly value: string | undefined;
   readonly addWhenMissing: boolean;
-  /** The member stays when it is no larger. */
-  readonly most?: number | undefined;
 };
 
 /**
@@ -62,7 +62,7 @@ export function rewriteInfo(line: Buffer, rules: InfoRules): Buffer | undefined 
   const json = line.subarray(VERB.length);
   const scan = scanJsonObject(json);
   if (scan.kind === 'invalid') return undefined;
-  const changes = changesOf(rules);
+  const changes = changesOf(rules, maxPayloadIn(json, scan.members));
   const kept: Buffer[] = [];
   const done = new Set<Change>();
   let changed = false;
@@ -86,10 +86,14 @@ export function rewriteInfo(line: Buffer, rules: InfoRules): Buffer | undefined 
 
 function isAsWanted(json: Buffer, member: JsonMember, change: Change): boolean {
   if (member.key !== change.name || change.value === undefined) return false;
-  const value = json.subarray(member.valueStart, member.valueEnd);
-  return change.most === undefined
-    ? value.equals(Buffer.from(change.value))
-    : /^[1-9]\d*$/.test(value.toString('latin1')) && Number(value.toString('latin1')) <= change.most;
+  return json.subarray(member.valueStart, member.valueEnd).equals(Buffer.from(change.value));
+}
+
+/** Of the server; undefined: it has none that can be read. */
+function maxPayloadIn(json: Buffer, members: readonly JsonMember[]): number | undefined {
+  const member = members.find(({ key }) => key === 'max_payload');
+  const text = member && json.toString('latin1', member.valueStart, member.valueEnd);
+  return text !== undefined && /^[1-9]\d{0,15}$/.test(text) ? Number(text) : undefined;
 }
 
 function memberOf(change: Change): Buffer {
@@ -97,17 +101,12 @@ function memberOf(change: Change): Buffer {
 }
 
 /** By folded name, since some clients fold as servers do. */
-function changesOf(rules: InfoRules): ReadonlyMap<string, Change> {
+function changesOf(rules: InfoRules, own = Number.POSITIVE_INFINITY): ReadonlyMap<string, Change> {
   const changes = new Map<string, Change>();
-  const change = (
-    name: string,
-    value: string | undefined,
-    addWhenMissing = value !== undefined,
-    most?: number,
-  ): void => {
-    changes.set(foldKey(name), { name, value, addWhenMissing, most });
+  const change = (name: string, value: string | undefined, addWhenMissing = value !== undefined): void => {
+    changes.set(foldKey(name), { name, value, addWhenMissing });
   };
-  const { connectUrls, tls, clientIp, hide, needsNoLogin, maxPayload, ldm } = rules;
+  const { connectUrls, tls, clientIp, hide, needsNoLogin, maxPayload = own, addedBytes = 0, ldm } = rules;
   if (connectUrls !== 'keep') {
     const isList = connectUrls !== 'drop' && connectUrls.length > 0;
     change('connect_urls', isList ? JSON.stringify(connectUrls) : undefined);
@@ -123,7 +122,8 @@ function changesOf(rules: InfoRules): ReadonlyMap<string, Change> {
   for (const field of hide) change(field, NEUTRAL[field], false);
   // False is left out, as the server leaves it out.
   if (needsNoLogin) change('auth_required', undefined);
-  if (maxPayload !== undefined) change('max_payload', String(maxPayload), true, maxPayload);
+  const mostBytes = Math.min(maxPayload, Math.max(1, own - addedBytes));
+  if (mostBytes < own) change('max_payload', String(mostBytes));
   if (ldm) change('ldm', 'true');
   return changes;
 }

@@ -139,7 +139,12 @@ test('without connect nothing is rewritten, and nothing is inspected', async () 
     `${REQUIRED}connect: {clientCredentials: keep}\n`,
   ]) {
     const { config } = await load(content);
-    assert.deepEqual(config?.connect, { login: undefined, clientCredentials: 'keep', name: undefined });
+    assert.deepEqual(config?.connect, {
+      login: undefined,
+      clientCredentials: 'keep',
+      name: undefined,
+      stamp: undefined,
+    });
     assert.equal(config?.inspect, 'off');
   }
 });
@@ -198,5 +203,34 @@ test('a route has the login of the top, or one of its own, never a mixture', asy
       ['nkey', 'enforce'],
       [undefined, 'off'],
     ],
+  );
+});
+
+test('a stamp: headers with templates of who the client is, and what cannot be one', async () => {
+  const auth =
+    'auth: {from: [{cookie: __Host-a}], jwt: [{issuer: a, audience: b, keys: {url: https://id.example/keys}}]}\n';
+  const { config } = await load(
+    `${REQUIRED}${auth}connect: {stamp: {Natsgate-User: "{user}", X-Via: edge}}\n`,
+  );
+  assert.deepEqual(config?.connect.stamp, { 'Natsgate-User': [{ value: 'user' }], 'X-Via': ['edge'] });
+  assert.equal(config?.inspect, 'enforce');
+  for (const [stamp, code] of [
+    ['Nats-User: "{user}"', 'stamp_name'],
+    ['"a b": x', 'stamp_name'],
+    ['A: "{name}"', 'stamp_value'],
+    ['A: "ä"', 'stamp_value'],
+    ['A: x, a: y', 'stamp_headers'],
+  ] as const) {
+    const { problems } = await load(`${REQUIRED}${auth}connect: {stamp: {${stamp}}}\n`);
+    assert.deepEqual(
+      problems.map((one) => one.split(' ')[0]),
+      [code],
+      stamp,
+    );
+  }
+  const { problems } = await load(`${REQUIRED}connect: {stamp: {A: "{user}"}}\n`);
+  assert.deepEqual(
+    problems.map((one) => one.split(' ')[0]),
+    ['stamp_without_auth'],
   );
 });

@@ -40,6 +40,7 @@ const NO_DEFAULT = [
   'connect.account',
   'connect.tags',
   'connect.name',
+  'connect.stamp',
   'captures.directory',
   'captures.keep',
   'auth.from',

@@ -37,10 +37,10 @@ export class Inspected implements SessionSides {
   }
 
   /** Behind INFO and CONNECT, which count as not sent. */
-  static connected(level: InspectionLevel, policies: readonly Policy[] = []): Inspected {
+  static connected(level: InspectionLevel, policies: readonly Policy[] = [], connect = CONNECT): Inspected {
     const inspected = new Inspected(level, undefined, policies);
     inspected.inspector.firstInfo(Buffer.from(INFO));
-    inspected.toUpstream(Buffer.from(CONNECT));
+    inspected.toUpstream(Buffer.from(connect));
     inspected.#up.length = 0;
     return inspected;
   }

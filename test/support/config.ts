@@ -48,7 +48,13 @@ export function testConfig(upstreamPort: number, overrides: ConfigOverrides = {}
       proxySigner: undefined,
       ...overrides.upstream,
     },
-    connect: { login: undefined, clientCredentials: 'keep', name: undefined, ...overrides.connect },
+    connect: {
+      login: undefined,
+      clientCredentials: 'keep',
+      name: undefined,
+      stamp: undefined,
+      ...overrides.connect,
+    },
     engine: overrides.engine ?? testEngine(),
     compression: {
       enabled: testCompression(),

@@ -1,5 +1,6 @@
 import { isLiteralToken } from '../../nats/literal-token.ts';
 import { readTemplate, TOKEN_VALUES } from '../../nats/name-template.ts';
+import { isStampName, readStampTemplate, STAMP_VALUES } from '../../nats/stamp.ts';
 import type { Path } from '../path.ts';
 import type { AuthValues } from './auth.ts';
 import type { Check } from './check.ts';
@@ -39,6 +40,7 @@ export function checkConnect(values: ConnectValues, { origins, auth }: Beside, c
   checkKeys(values, check);
   checkIdentity(values, auth, check);
   checkTags(values, auth, check);
+  checkStamp(values, auth, check);
   const named = COOKIES.filter((key) => values[key] !== undefined);
   for (const key of named) checkCookieName(values[key] ?? '', ['connect', key], check);
   const [first] = named;
@@ -117,6 +119,47 @@ function checkIdentity(values: ConnectValues, auth: AuthValues | undefined, chec
       kind,
       `kind ${values.kind} has no token; write connect.tokenCookie${values.kind === 'token' ? ' or tokenFile' : ''}, or auth, which verifies the token of the client`,
     );
+}
+
+const MAX_STAMP_HEADERS = 8;
+const MAX_STAMP_TEXT = 256;
+
+function checkStamp({ stamp }: ConnectValues, auth: AuthValues | undefined, { problem }: Check): void {
+  const names = Object.keys(stamp);
+  if (
+    new Set(names.map((name) => name.toLowerCase())).size < names.length ||
+    names.length > MAX_STAMP_HEADERS
+  )
+    problem('stamp_headers', ['connect', 'stamp'], `write at most ${MAX_STAMP_HEADERS} headers, each once`);
+  for (const [name, text] of Object.entries(stamp)) {
+    const path = ['connect', 'stamp', name];
+    if (!isStampName(name))
+      problem('stamp_name', path, 'write a name of letters, digits and -, which does not begin with Nats-');
+    const template = readStampTemplate(text);
+    if (
+      template === undefined ||
+      !/^[ -~]*$/.test(text) ||
+      text.trim() !== text ||
+      text.length > MAX_STAMP_TEXT
+    ) {
+      const known = STAMP_VALUES.map((value) => `{${value}}`).join(', ');
+      problem(
+        'stamp_value',
+        path,
+        `write visible ASCII with ${known} in it, at most ${MAX_STAMP_TEXT} characters`,
+      );
+      continue;
+    }
+    const needed = TOKEN_VALUES.find((value) =>
+      template.some((part) => typeof part === 'object' && part.value === value),
+    );
+    if (needed !== undefined && auth === undefined)
+      problem(
+        'stamp_without_auth',
+        path,
+        `nobody is asked who they are, so {${needed}} would never be known; write auth, or remove {${needed}}`,
+      );
+  }
 }
 
 function checkTags({ tags }: ConnectValues, auth: AuthValues | undefined, { problem }: Check): void {

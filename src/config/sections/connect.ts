@@ -19,6 +19,7 @@ import {
   TOKEN_VALUES,
 } from '../../nats/name-template.ts';
 import { isAccountKey } from '../../nats/nkey.ts';
+import { readStampTemplate, type StampHeaders } from '../../nats/stamp.ts';
 import { cookieName } from '../auth-values.ts';
 import { optional, section, texts, type ValuesOf, words } from '../keys.ts';
 import { fileName, right, type ValueParser, wrong } from '../values.ts';
@@ -82,6 +83,10 @@ export const connect = section(
       ['auto', 'keep', 'drop', 'refuse'],
     ),
     name: optional('Template of the name that nats-server shows of a connection.', nameTemplate),
+    stamp: texts(
+      'Headers that each message of a client leaves with.',
+      'headers, such as Natsgate-User: "{user}"',
+    ),
     cookieWithoutOrigin: words('Lets a cookie be beside origins.missing: allow.', 'off', ['on', 'off']),
     cookieFromWildcards: words('Lets a cookie be beside origins with a wildcard.', 'off', ['on', 'off']),
   },
@@ -94,13 +99,19 @@ export type ConnectConfig = {
   readonly clientCredentials: 'keep' | 'drop' | 'refuse';
   /** undefined: the client's own name. */
   readonly name: NameTemplate | undefined;
+  /** undefined: messages leave as they came. */
+  readonly stamp: StampHeaders | undefined;
 };
 
 type FileKey = 'passwordFile' | 'tokenFile' | 'sentinelFile' | 'credsFile' | 'seedFile';
 
 /** Whether CONNECT must be written anew. */
-export const changesConnect = ({ kind, clientCredentials, name }: ConnectValues): boolean =>
-  kind !== 'none' || clientCredentials === 'drop' || clientCredentials === 'refuse' || name !== undefined;
+export const changesConnect = ({ kind, clientCredentials, name, stamp }: ConnectValues): boolean =>
+  kind !== 'none' ||
+  clientCredentials === 'drop' ||
+  clientCredentials === 'refuse' ||
+  name !== undefined ||
+  Object.keys(stamp).length > 0;
 
 export async function connectConfig(values: ConnectValues, files: Files): Promise<ConnectConfig> {
   const { kind, clientCredentials, name } = values;
@@ -108,7 +119,17 @@ export async function connectConfig(values: ConnectValues, files: Files): Promis
     login: await loginIn(values, files),
     clientCredentials: clientCredentials === 'auto' ? (kind === 'none' ? 'keep' : 'drop') : clientCredentials,
     name,
+    stamp: stampOf(values),
   };
+}
+
+/** What can be read of it. */
+function stampOf({ stamp }: ConnectValues): StampHeaders | undefined {
+  const headers = Object.entries(stamp).flatMap(([name, text]) => {
+    const template = readStampTemplate(text);
+    return template === undefined ? [] : [[name, template] as const];
+  });
+  return headers.length === 0 ? undefined : Object.fromEntries(headers);
 }
 
 async function loginIn(values: ConnectValues, files: Files): Promise<LoginSource | undefined> {

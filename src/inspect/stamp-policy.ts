@@ -1,0 +1,28 @@
+import { VERB } from '../nats/operations.ts';
+import type { Stamp } from '../nats/stamp.ts';
+import { headerDenied } from '../policy/denial-text.ts';
+import type { Policy } from './inspection.ts';
+import { MAX_HELD_HEADER_BYTES } from './subject-policy.ts';
+
+/** Every message leaves with headers that say who sent it. It must come after the policies that refuse. */
+export function stampPolicy(stamp: Stamp): Policy {
+  return {
+    needsEveryMessage: true,
+    needsHeaders: true,
+    judgeConnect(connect) {
+      if (connect.fields.get('headers') === true) return undefined;
+      const expected = 'a CONNECT with "headers":true, since connect.stamp writes headers';
+      return { kind: 'end', reason: 'forbidden', problem: 'policy', expected };
+    },
+    judge(operation) {
+      if (operation.verb !== VERB.PUB && operation.verb !== VERB.HPUB) return undefined;
+      const isHeld = operation.headers.length === operation.headerBytes;
+      const line = isHeld ? stamp.write(operation) : undefined;
+      if (line !== undefined) return { kind: 'replace', line };
+      const what = isHeld
+        ? 'a header of connect.stamp'
+        : `more than ${MAX_HELD_HEADER_BYTES} bytes of headers`;
+      return { kind: 'drop', error: headerDenied(operation.read(operation.subject, 'utf8'), what) };
+    },
+  };
+}

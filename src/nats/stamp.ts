@@ -1,0 +1,152 @@
+import { readTemplate, type Template } from './name-template.ts';
+import type { Span } from './operation.ts';
+
+/** What a stamp may say: who the client is, by a verified token, and a name for its session that nobody can guess. */
+export const STAMP_VALUES = ['user', 'tenant', 'session'] as const;
+type StampValue = (typeof STAMP_VALUES)[number];
+export type StampTemplate = Template<StampValue>;
+export type StampHeaders = Readonly<Record<string, StampTemplate>>;
+export type StampFacts = Readonly<Partial<Record<StampValue, string>>>;
+
+const CR = 0x0d;
+const LF = 0x0a;
+const COLON = 0x3a;
+const BLANK = 0x20;
+const TAB = 0x09;
+const VERSION = Buffer.from('NATS/1.0\r\n');
+const HPUB = Buffer.from('HPUB ');
+const LINE_END = Buffer.from('\r\n');
+/** The two lengths of a line, with their blanks. */
+const LENGTHS_BYTES = 40;
+
+export const readStampTemplate = (text: string): StampTemplate | undefined =>
+  readTemplate(text, STAMP_VALUES);
+
+/** Whether this can be the name of a header of a stamp. Names of nats-server have a meaning there. */
+export const isStampName = (name: string): boolean =>
+  /^[A-Za-z0-9][A-Za-z0-9-]{0,63}$/.test(name) && !/^nats-/i.test(name);
+
+/** The message line and header block of a publication, from operation.ts. */
+type Publication = {
+  readonly bytes: Buffer;
+  readonly subject: Span;
+  readonly reply: Span;
+  /** Headers included. */
+  readonly payloadBytes: number;
+  /** Of its header block; 0: it has none. */
+  readonly headerBytes: number;
+  readonly headers: Span;
+};
+
+/** Writes who a client is into each of its messages, and removes what the client itself writes under these names. */
+export class Stamp {
+  /** Header lines, each with its line end. */
+  readonly #lines: Buffer;
+  /** Of the lines, in lower case. */
+  readonly #names: readonly Buffer[];
+
+  /** A header with a value that the facts do not have is left out: nobody is known. */
+  constructor(headers: StampHeaders, facts: StampFacts) {
+    const lines: string[] = [];
+    for (const [name, template] of Object.entries(headers)) {
+      const value = filled(template, facts);
+      if (value !== undefined) lines.push(`${name}: ${value}\r\n`);
+    }
+    this.#lines = Buffer.from(lines.join(''));
+    this.#names = Object.keys(headers).map((name) => Buffer.from(name.toLowerCase()));
+  }
+
+  /** By which a message without headers grows at most. */
+  get bytes(): number {
+    return VERSION.length + this.#lines.length + LINE_END.length;
+  }
+
+  /**
+   * The line and the header block of the publication with the stamp; its payload follows unchanged. undefined: the client
+   * has hidden a header of the stamp where it cannot be cut out.
+   */
+  write({ bytes, subject, reply, payloadBytes, headerBytes, headers }: Publication): Buffer | undefined {
+    const kept = headerBytes === 0 ? NO_HEADERS : this.#keptOf(bytes, headers.start, headers.end);
+    if (kept === undefined) return undefined;
+    const blockBytes = kept.length + this.#lines.length;
+    const size = HPUB.length + subject.length + reply.length + LENGTHS_BYTES + blockBytes;
+    const written = Buffer.allocUnsafe(size);
+    let at = HPUB.copy(written, 0);
+    at += bytes.copy(written, at, subject.start, subject.end);
+    written[at++] = BLANK;
+    if (reply.length > 0) {
+      at += bytes.copy(written, at, reply.start, reply.end);
+      written[at++] = BLANK;
+    }
+    at += written.write(`${blockBytes} ${blockBytes + payloadBytes - headerBytes}\r\n`, at, 'latin1');
+    const firstLine = kept.indexOf(LF) + 1;
+    at += kept.copy(written, at, 0, firstLine);
+    // Before those of the client: some readers take the first of equal ones.
+    at += this.#lines.copy(written, at);
+    at += kept.copy(written, at, firstLine);
+    return written.subarray(0, at);
+  }
+
+  /** The block without lines of the stamp's names; undefined: one cannot be cut out. */
+  #keptOf(bytes: Buffer, start: number, end: number): Buffer | undefined {
+    const pieces: Buffer[] = [];
+    let from = start;
+    // Every CR and every LF begins a line for some reader.
+    for (let line = start, at = start; at < end; at++) {
+      const byte = bytes[at];
+      if (byte !== CR && byte !== LF) continue;
+      if (this.#isOwn(bytes, line, at)) {
+        const isWhole =
+          byte === CR && bytes[at + 1] === LF && bytes[line - 1] === LF && bytes[line - 2] === CR;
+        if (!isWhole || line === start) return undefined;
+        pieces.push(bytes.subarray(from, line));
+        from = at + 2;
+      }
+      line = at + 1;
+    }
+    pieces.push(bytes.subarray(from, end));
+    return pieces.length === 1 ? pieces[0] : Buffer.concat(pieces);
+  }
+
+  #isOwn(bytes: Buffer, start: number, end: number): boolean {
+    let first = start;
+    while (first < end && isBlank(bytes[first])) first++;
+    const colon = bytes.indexOf(COLON, first);
+    if (colon === -1 || colon >= end) return false;
+    let last = colon;
+    while (last > first && isBlank(bytes[last - 1])) last--;
+    return this.#names.some((name) => isName(name, bytes, first, last));
+  }
+}
+
+const NO_HEADERS = Buffer.concat([VERSION, LINE_END]);
+
+const isBlank = (byte: number | undefined): boolean => byte === BLANK || byte === TAB;
+
+/** `name` is in lower case. */
+function isName(name: Buffer, bytes: Buffer, start: number, end: number): boolean {
+  if (end - start !== name.length) return false;
+  for (let at = 0; at < name.length; at++) {
+    const byte = bytes[start + at] as number;
+    if ((byte >= 0x41 && byte <= 0x5a ? byte | 0x20 : byte) !== name[at]) return false;
+  }
+  return true;
+}
+
+/** undefined: a value is not known. */
+function filled(template: StampTemplate, facts: StampFacts): string | undefined {
+  const parts = template.map((part) => {
+    if (typeof part === 'string') return part;
+    const value = facts[part.value];
+    return value === undefined ? undefined : escaped(value);
+  });
+  return parts.includes(undefined) ? undefined : parts.join('');
+}
+
+/** What is not visible ASCII as %XX, so that no value ends its line and no two users look the same. */
+const escaped = (text: string): string =>
+  text.replace(/[^!-~]|%/gu, (character) =>
+    Array.from(Buffer.from(character), (byte) => `%${byte.toString(16).toUpperCase().padStart(2, '0')}`).join(
+      '',
+    ),
+  );
