@@ -17,8 +17,9 @@ const LINE_BYTES = 40;
 /** Of each message; and the part of a ring that one may take, since base64 and JSON make it longer. */
 const MAX_PAYLOAD_BYTES = 64 * 1024;
 const PAYLOAD_SHARE = 1 / 4;
-/** Of the allowance, for each byte: to copy one costs less than to read one of a line. */
-const PAYLOAD_COST = 1 / 8;
+/** Of the allowance, for each message and each byte of it: base64 and JSON, and an object that holds it. */
+const HELD_COST = 256;
+const PAYLOAD_COST = 1 / 2;
 /** A line that does not record an operation. */
 const NOTE = /^\{"t":\d+,"d":"g"/;
 const LF = 0x0a;
@@ -92,7 +93,6 @@ export class Recording implements Tap {
   stopped(direction: Direction, error: ParseError): void {
     if (this.#end !== undefined) return;
     this.#release(direction);
-    this.#tellAbove();
     this.#keep(noteLine(this.#micros(), stopNote(direction, error)));
   }
 
@@ -113,7 +113,6 @@ export class Recording implements Tap {
     const line = noteLine(this.#micros(), text);
     // A side can be slow many times a second.
     if (!this.#allowance.take(line.length, this.#micros())) return;
-    this.#tellAbove();
     this.#keep(line);
   }
 
@@ -141,7 +140,7 @@ export class Recording implements Tap {
     const { payloadBytes } = operation;
     const keepsPayload = this.payload !== undefined && payloadBytes > 0 && verdict?.kind !== 'end';
     const kept = keepsPayload ? Math.min(payloadBytes, this.#mostPayloadBytes) : 0;
-    const t = this.#admit(costOf(operation) + kept * PAYLOAD_COST);
+    const t = this.#admit(costOf(operation) + (keepsPayload ? HELD_COST + kept * PAYLOAD_COST : 0));
     if (t === undefined) return;
     const event = { d: way, ...eventOf(operation, verdict) };
     if (!keepsPayload) return this.#keep(JSON.stringify({ t, ...event }));
@@ -177,11 +176,11 @@ export class Recording implements Tap {
     const t = this.#micros();
     if (!this.#allowance.take(bytes, t)) return this.#passOver(1, t);
     this.operations++;
-    this.#tellAbove();
     return t;
   }
 
   #passOver(operations: number, t: number): undefined {
+    if (this.#end !== undefined) return;
     if (this.#above === 0) this.#aboveSince = t;
     this.#above += operations;
     this.operations += operations;
@@ -190,8 +189,9 @@ export class Recording implements Tap {
 
   #tellAbove(): void {
     if (this.#above === 0) return;
-    this.#keep(this.#aboveLine());
+    const line = this.#aboveLine();
     this.#above = 0;
+    this.#keep(line);
   }
 
   #aboveLine(): string {
@@ -200,7 +200,9 @@ export class Recording implements Tap {
     return noteLine(this.#aboveSince, `${this.#above} operations were not recorded: ${most}`);
   }
 
+  /** A line of now: what was passed over before it comes first, so that time never goes back. */
   #keep(json: string): void {
+    this.#tellAbove();
     const line = printableJson(json);
     this.#lines.push(line);
     this.bytes += bytesOf(line);

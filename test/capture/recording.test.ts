@@ -258,6 +258,61 @@ test('with payloads: nothing of a message that began before, or that is above th
   assert.ok(!recording.text(HEADER).includes('"b":'));
 });
 
+test('a message that ends during a flood of the other side does not turn the time back', async () => {
+  const { clock, recording, session } = recorded('observe', { payloads: true });
+  session.toUpstream(Buffer.from('PUB big 4\r\nCA'));
+  session.toClient(Buffer.from('MSG a 1 0\r\n\r\n'.repeat(2 * ALLOWED)));
+  clock.nowMs += 5;
+  session.toUpstream(Buffer.from('NA\r\n'));
+  const records = await recordsWithPayloads(recording);
+  assert.deepEqual(
+    records.slice(-2).map((record) => 't' in record && [record.t, record.d]),
+    [
+      [0, 'g'],
+      [5000, 'c>'],
+    ],
+  );
+});
+
+test('time never goes back in a capture, whatever comes in which order', async () => {
+  let seed = 1;
+  const next = (below: number): number => (seed = (seed * 48_271) % 2_147_483_647) % below;
+  for (let run = 0; run < 30; run++) {
+    // Four operations in 100 ms.
+    const { clock, recording, session } = recorded('observe', { payloads: true, concurrent: 4000 });
+    const halves = ['PUB a 4\r\nCA', 'NA\r\n'] as const;
+    const steps = [
+      () => session.toUpstream(Buffer.from(halves[0])).toUpstream(Buffer.from(halves[1])),
+      () => session.toClient(Buffer.from(`MSG a 1 4\r\nDA`)).toClient(Buffer.from('TA\r\n')),
+      () => session.toClient(Buffer.from('PING\r\n'.repeat(9))),
+      () => recording.paused('to_client'),
+      () => recording.resumed('to_client'),
+    ];
+    let half = 0;
+    for (let step = 0; step < 40; step++) {
+      if (next(3) === 0) session.toUpstream(Buffer.from(halves[half++ % 2] as string));
+      else if (half % 2 === 0) steps[next(steps.length)]?.();
+      else steps[1 + next(steps.length - 1)]?.();
+      clock.nowMs += next(4) === 0 ? 60 : next(3);
+      if (step % 8 === 0) await recordsWithPayloads(recording);
+    }
+    recording.finish('stopped');
+    clock.nowMs += 1;
+    // A read that was under way at the end.
+    recording.endRead(50);
+    const records = await recordsWithPayloads(recording);
+    assert.ok('end' in (records.at(-1) as CaptureRecord));
+  }
+});
+
+test('with payloads: messages of a usual size use up the allowance many times sooner', () => {
+  const { recording, session } = recorded('observe', { payloads: true });
+  const message = Buffer.from(`PUB a 400\r\n${'x'.repeat(400)}\r\n`);
+  for (let n = 0; n < ALLOWED; n++) session.toUpstream(message);
+  const written = recording.operations - recording.lost;
+  assert.ok(written > ALLOWED / 10 && written < ALLOWED / 7, String(written));
+});
+
 test('without payloads nothing gets the bytes of one', () => {
   const { session } = recorded();
   assert.deepEqual(
