@@ -77,6 +77,8 @@ export const OPTIONS = {
     value: 'FILE',
     says: 'credentials to log in with, as nsc generate creds prints them',
   },
+  user: { type: 'string', value: 'NAME', says: 'user to log in as, with --password-file' },
+  'password-file': { type: 'string', value: 'FILE', says: 'file with the password of --user, alone in it' },
   capture: { type: 'string', value: 'FILE', says: 'capture whose operations are tried, in place of FILE' },
   yes: { type: 'boolean', says: 'also to a server that is not on this machine' },
   'allow-admin': { type: 'boolean', says: 'also what may change what others have on the server' },
@@ -219,11 +221,11 @@ export const COMMANDS = {
   replay: {
     usage: 'natsgate replay FILE --to URL [options]',
     summary: 'send a captured session to a nats-server, and compare the answers',
-    options: ['to', 'speed', 'as', 'ca', 'yes', 'allow-admin'],
+    options: ['to', 'speed', 'as', 'user', 'password-file', 'ca', 'yes', 'allow-admin'],
     says: { to: 'nats-server, nats://host:4222, or tls://host:4222' },
     operands: 1,
     about: [
-      'FILE is a capture of natsgate (NDJSON). It logs in by itself, with --as or without credentials.',
+      'FILE is a capture of natsgate (NDJSON). It logs in with --as, or --user, or not at all.',
       'Operations wait for answers as they did, else for their time. Compared: deliveries, -ERR lines.',
       'Payloads that were not recorded are dots. For JetStream, record with payloads.',
     ],

@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
+import dns from 'node:dns/promises';
 import { createReadStream } from 'node:fs';
 import { CaptureError, readCapture } from '../capture/ndjson.ts';
 import type { FileReader } from '../config/files.ts';
 import { quote } from '../config/text.ts';
 import { upstreamUrl } from '../config/urls.ts';
-import { credsLogin, type Login } from '../nats/login.ts';
-import { isLoopback } from '../net/host.ts';
-import { parseWrittenAuthority } from '../net/written-authority.ts';
+import { credsLogin, type Login, type LoginReading, userLogin } from '../nats/login.ts';
+import { addressText, isLoopback, parseAuthority } from '../net/host.ts';
 import { type Comparison, type Pair, totalOf } from '../replay/comparison.ts';
 import { LoginRefused, type ReplayReport, replay } from '../replay/replay.ts';
 import { type Examples, type Survey, surveyOf } from '../replay/survey.ts';
@@ -20,12 +20,14 @@ export type ReplayFlags = {
   readonly to: string;
   readonly speed: string | undefined;
   readonly creds: string | undefined;
+  readonly user: string | undefined;
+  readonly passwordFile: string | undefined;
   readonly ca: string | undefined;
   readonly yes: boolean;
   readonly allowAdmin: boolean;
 };
 
-const MAX_CREDS_BYTES = 64 * 1024;
+const MAX_LOGIN_FILE_BYTES = 64 * 1024;
 const MOST_SPEED = 1000;
 /** A capture is not longer. */
 const MOST_SECONDS = 24 * 60 * 60;
@@ -44,7 +46,7 @@ class CannotReplay extends Error {}
 export async function replayFile(flags: ReplayFlags, io: CheckOutput, files: FileReader): Promise<number> {
   const { file } = flags;
   try {
-    const target = { ...(await targetOf(flags, files)), login: await loginOf(flags.creds, files) };
+    const target = { ...(await targetOf(flags, files)), login: await loginOf(flags, files) };
     const speed = speedOf(flags.speed);
     const records = () => readCapture(createReadStream(file));
     const survey = await surveyOf(records());
@@ -56,21 +58,26 @@ export async function replayFile(flags: ReplayFlags, io: CheckOutput, files: Fil
     const options = { ...target, connect: survey.connect, speed, nonce, allowAdmin: flags.allowAdmin };
     return tell(survey, await replay(records(), survey, options), io);
   } catch (error) {
-    io.err(`natsgate replay: ${sentence(error, file)}`);
+    io.err(`natsgate replay: ${sentence(error, flags)}`);
     return 2;
   }
 }
 
 async function targetOf({ to, yes, ca }: ReplayFlags, files: FileReader) {
+  if (to.includes('@'))
+    throw new CannotReplay('--to: the URL may hold no login; write --user NAME and --password-file FILE');
   const isTls = /^tls:\/\//i.test(to);
   const url = upstreamUrl.read(isTls ? to.replace(/^tls/i, 'nats') : to);
   if (!url.ok) throw new CannotReplay(`--to: ${url.what}; write nats://host:4222 or tls://host:4222`);
   const server = url.value;
   if (server.opaque === true) throw new CannotReplay('--to: write nats://host:4222 or tls://host:4222');
-  const host = parseWrittenAuthority(server.name)?.host;
+  const { address } = await dns.lookup(server.host);
+  const host = parseAuthority(addressText({ host: address, port: server.port }))?.host;
   if (!yes && (host === undefined || !isLoopback(host)))
-    throw new CannotReplay(`${quote(server.host)} is not this machine; to send to it, add --yes`);
-  return { server, tls: isTls ? await tlsOf(ca, files) : undefined };
+    throw new CannotReplay(
+      `${quote(server.host)} is not this machine${address === server.host ? '' : `, but ${address}`}; to send to it, add --yes`,
+    );
+  return { server: { ...server, address }, tls: isTls ? await tlsOf(ca, files) : undefined };
 }
 
 async function tlsOf(caFile: string | undefined, files: FileReader): Promise<TlsClient> {
@@ -88,12 +95,27 @@ async function tlsOf(caFile: string | undefined, files: FileReader): Promise<Tls
   });
 }
 
-async function loginOf(creds: string | undefined, files: FileReader): Promise<Login | undefined> {
-  if (creds === undefined) return undefined;
-  const found = await files.read(creds, MAX_CREDS_BYTES);
-  if (!found.ok) throw new CannotReplay(`--as: ${quote(creds)}: ${found.what}`);
-  const reading = credsLogin(found.bytes, Date.now());
-  if (!reading.ok) throw new CannotReplay(`--as: ${quote(creds)}: ${reading.problem}`);
+async function loginOf(flags: ReplayFlags, files: FileReader): Promise<Login | undefined> {
+  const { creds, user, passwordFile } = flags;
+  const isWhole = (user === undefined) === (passwordFile === undefined);
+  if (!isWhole || (creds !== undefined && user !== undefined))
+    throw new CannotReplay('write --as FILE, or --user NAME and --password-file FILE');
+  if (creds !== undefined)
+    return readLogin('--as', creds, (content) => credsLogin(content, Date.now()), files);
+  if (user === undefined || passwordFile === undefined) return undefined;
+  return readLogin('--password-file', passwordFile, (content) => userLogin(user, content), files);
+}
+
+async function readLogin(
+  flag: string,
+  file: string,
+  read: (content: Buffer) => LoginReading,
+  files: FileReader,
+): Promise<Login> {
+  const found = await files.read(file, MAX_LOGIN_FILE_BYTES);
+  if (!found.ok) throw new CannotReplay(`${flag}: ${quote(file)}: ${found.what}`);
+  const reading = read(found.bytes);
+  if (!reading.ok) throw new CannotReplay(`${flag}: ${quote(file)}: ${reading.problem}`);
   return reading.login;
 }
 
@@ -200,10 +222,11 @@ function notesOf(
   ];
 }
 
-function sentence(error: unknown, file: string): string {
+function sentence(error: unknown, { file, creds, user }: ReplayFlags): string {
   if (error instanceof CannotReplay || error instanceof DialError) return error.message;
   if (error instanceof CaptureError) return `${quote(file)}: ${error.message}`;
-  if (error instanceof LoginRefused) return `nats-server refused the login: ${error.message}`;
+  if (error instanceof LoginRefused)
+    return `nats-server refused the login: ${error.message}${creds === undefined && user === undefined ? '; add --as FILE, or --user NAME and --password-file FILE' : ''}`;
   const { code, syscall } = error as NodeJS.ErrnoException;
   if (code === undefined) throw error;
   if (syscall === 'getaddrinfo') return `the host of --to is not known (${code})`;

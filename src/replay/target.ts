@@ -1,4 +1,3 @@
-import { lookup } from 'node:dns/promises';
 import { once } from 'node:events';
 import { BufferPool } from '../bytes/buffer-pool.ts';
 import type { UpstreamServer } from '../config/config.ts';
@@ -12,7 +11,8 @@ import type { Upstream } from '../upstream/connection.ts';
 import type { TlsClient } from '../upstream/start-tls.ts';
 
 export type TargetOptions = {
-  readonly server: UpstreamServer;
+  /** Its `address` is the one that is dialled. */
+  readonly server: UpstreamServer & { readonly address: string };
   /** undefined: in clear. */
   readonly tls: TlsClient | undefined;
   readonly login: Login | undefined;
@@ -56,22 +56,18 @@ export class Target {
     upstream.socket.resume();
   }
 
-  /** Sends no CONNECT. @throws DialError, or what the lookup of the name says. */
+  /** Sends no CONNECT. @throws DialError */
   static async dial({ server, tls }: TargetOptions): Promise<Target> {
-    const { address } = await lookup(server.host);
-    const upstream = await connect(
-      { ...server, address },
-      {
-        tls,
-        proxy: undefined,
-        signs: false,
-        buffers: new BufferPool({ slots: 1 }),
-        signal: AbortSignal.timeout(DIAL_MS),
-        observer: { onConnect: () => {}, onFirstByte: () => {} },
-        connectTimeoutMs: DIAL_MS,
-        dialTimeoutMs: DIAL_MS,
-      },
-    );
+    const upstream = await connect(server, {
+      tls,
+      proxy: undefined,
+      signs: false,
+      buffers: new BufferPool({ slots: 1 }),
+      signal: AbortSignal.timeout(DIAL_MS),
+      observer: { onConnect: () => {}, onFirstByte: () => {} },
+      connectTimeoutMs: DIAL_MS,
+      dialTimeoutMs: DIAL_MS,
+    });
     return new Target(upstream);
   }
 

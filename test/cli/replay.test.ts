@@ -100,7 +100,10 @@ test('replay: a server that refuses the login, or ends early', async () => {
   first.socket.end("-ERR 'Authorization Violation'\r\n");
   const { code, err } = await refused;
   assert.equal(code, 2);
-  assert.equal(err, "natsgate replay: nats-server refused the login: 'Authorization Violation'\n");
+  assert.equal(
+    err,
+    "natsgate replay: nats-server refused the login: 'Authorization Violation'; add --as FILE, or --user NAME and --password-file FILE\n",
+  );
   const late = { ...REQUEST, t: 3_600_000_000 };
   const ended = replay([SUB, late], ...to);
   const second = await upstream.connection(2);

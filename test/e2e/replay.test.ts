@@ -70,7 +70,12 @@ async function replayed(file: string, port: number, more = {}) {
   const lines: string[] = [];
   const io = { out: (line: string) => void lines.push(line), err: (line: string) => void lines.push(line) };
   const flags = { file, to: `nats://127.0.0.1:${port}`, speed: 'max', creds: undefined, ca: undefined };
-  const code = await replayFile({ ...flags, yes: false, allowAdmin: true, ...more }, io, new FileReader());
+  const login = { user: undefined, passwordFile: undefined };
+  const code = await replayFile(
+    { ...flags, ...login, yes: false, allowAdmin: true, ...more },
+    io,
+    new FileReader(),
+  );
   return { code, lines, text: lines.join('\n') };
 }
 

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import dns from 'node:dns/promises';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -32,6 +33,8 @@ async function replay(records: readonly object[], more: Partial<ReplayFlags> = {
     to: `nats://127.0.0.1:${upstream.port}`,
     speed: 'max',
     creds: undefined,
+    user: undefined,
+    passwordFile: undefined,
     ca: undefined,
     yes: false,
     allowAdmin: false,
@@ -105,4 +108,29 @@ test('replay: a time far away is refused, and a long one told', async () => {
     (await running).text,
     /^this takes 3600 s or longer; --speed makes it shorter\nreplayed 1 of 2/,
   );
+});
+
+test('replay: logs in as a user with a password, which is no part of the URL', async () => {
+  const passwordFile = join(folder.path, 'password');
+  await writeFile(passwordFile, 'very secret\n');
+  const running = replay([{ t: 0, d: 'c>', op: 'PING' }], { user: 'web', passwordFile });
+  const connection = await upstream.connection(upstream.connections.length);
+  await connection.until((one) => one.received.includes('PING\r\n'));
+  const [, connect = ''] = /^CONNECT (.*)\r\n/.exec(connection.received.toString()) ?? [];
+  const { user, pass } = JSON.parse(connect);
+  assert.deepEqual([user, pass], ['web', 'very secret']);
+  connection.socket.end("-ERR 'Authorization Violation'\r\n");
+  assert.match((await running).text, /'Authorization Violation'$/);
+  const half = await replay([], { user: 'web' });
+  assert.match(half.text, /write --as FILE, or --user NAME and --password-file FILE$/);
+  const url = await replay([], { to: 'nats://web:secret@127.0.0.1' });
+  assert.match(url.text, /--to: the URL may hold no login; write --user NAME and --password-file FILE$/);
+});
+
+test('replay: a name counts as this machine by its address, not by what it is called', async (t) => {
+  const lookup = t.mock.method(dns, 'lookup', () => Promise.resolve({ address: '10.9.8.7', family: 4 }));
+  const { code, text } = await replay([], { to: 'nats://db.localhost' });
+  assert.equal(code, 2);
+  assert.match(text, /"db\.localhost" is not this machine, but 10\.9\.8\.7; to send to it, add --yes$/);
+  assert.equal(lookup.mock.callCount(), 1);
 });
