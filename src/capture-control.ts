@@ -85,7 +85,8 @@ function neverFits(match: CaptureMatch, routes: readonly RouteConfig[]): Capture
   if ('session' in match) return undefined;
   const read = routes.filter(({ inspect }) => inspect !== 'off');
   if (read.length === 0) return 'inspect_off';
-  return match.user !== undefined && read.every(({ auth }) => auth === undefined) ? 'no_auth' : undefined;
+  const isByIdentity = match.user !== undefined || match.tenant !== undefined;
+  return isByIdentity && read.every(({ auth }) => auth === undefined) ? 'no_auth' : undefined;
 }
 
 /** A part at a time, so that sessions go on meanwhile; undefined: it is too large. */

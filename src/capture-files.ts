@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { type FileHandle, lstat, mkdir, open, readdir, rm } from 'node:fs/promises';
+import { type FileHandle, lstat, mkdir, open, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Captures } from './capture/captures.ts';
 import { readCapture } from './capture/ndjson.ts';
@@ -9,11 +9,15 @@ import type { Log } from './log.ts';
 
 /** As `Capture.file` names them, and a part that tells two runs of one second apart. */
 const NAME = /^natsgate-\d{8}T\d{6}Z-\d+-[0-9a-f]{8}\.ndjson$/;
+/** It has its name when it is whole. */
+const PART = '.part';
 /** A capture has at most 64 MiB in memory, and is not longer in its file. */
 const MOST_FILE_BYTES = 128 * 1024 * 1024;
 const MOST_HEADER_BYTES = 64 * 1024;
 const MOST_END_BYTES = 4096;
 const FLUSH_MS = 2000;
+/** Longer than a file takes to be written. */
+const PART_MS = 60_000;
 
 /**
  * The files of captures that have ended, in one directory. They are written one after the other and nothing waits for it,
@@ -37,7 +41,9 @@ export class CaptureFiles {
     this.#captures = captures;
     this.#do('captures of earlier runs cannot be read', async () => {
       await this.#checkDirectory();
-      const names = (await readdir(this.#directory)).filter((name) => NAME.test(name)).toSorted();
+      const all = await readdir(this.#directory);
+      for (const name of all) if (NAME.test(nameOfPart(name) ?? '')) await this.#removePart(name);
+      const names = all.filter((name) => NAME.test(name)).toSorted(byAge);
       let found = 0;
       for (const name of names) if (await this.#find(name, captures)) found++;
       this.#log.info({ captures: found }, 'captures of earlier runs found');
@@ -87,10 +93,10 @@ export class CaptureFiles {
   }
 
   async #write(name: string, text: string): Promise<void> {
-    const path = join(this.#directory, name);
+    const path = join(this.#directory, `${name}${PART}`);
     try {
-      await using file = await open(path, 'wx', 0o600);
-      await file.writeFile(text);
+      await writeFile(path, text, { flag: 'wx', mode: 0o600 });
+      await rename(path, join(this.#directory, name));
     } catch (error) {
       await rm(path, { force: true }).catch(() => {});
       throw error;
@@ -99,6 +105,12 @@ export class CaptureFiles {
 
   #remove(name: string): Promise<void> {
     return rm(join(this.#directory, name), { force: true });
+  }
+
+  /** Of a process that has ended; another one may be writing into the same directory. */
+  async #removePart(name: string): Promise<void> {
+    const { mtimeMs } = await lstat(join(this.#directory, name));
+    if (Date.now() - mtimeMs > PART_MS) await this.#remove(name);
   }
 
   #open(name: string): Promise<FileHandle> {
@@ -116,7 +128,7 @@ export class CaptureFiles {
       if (facts !== undefined) captures.found(name, stat.size, facts);
       return facts !== undefined;
     } catch {
-      // Not of natsgate, or cut by an end of the process: it is left alone.
+      // Not of natsgate: it is left alone.
       return false;
     }
   }
@@ -131,6 +143,11 @@ export class CaptureFiles {
     this.#log.warn({ cause }, `captures.directory: ${what}`);
   }
 }
+
+const nameOfPart = (name: string): string | undefined =>
+  name.endsWith(PART) ? name.slice(0, -PART.length) : undefined;
+/** Of one second the session with the higher number is the newer one. */
+const byAge = (one: string, other: string): number => one.localeCompare(other, 'en', { numeric: true });
 
 /** The first and the last line. */
 async function* endsOf(file: FileHandle, size: number): AsyncGenerator<Buffer> {

@@ -123,7 +123,16 @@ async function runCompletion(shell = ''): Promise<number> {
 }
 
 async function runReplay(file: string | undefined, flags: Flags): Promise<number> {
-  const { to, speed, as, user, 'password-file': passwordFile, ca, yes = false, 'allow-admin': allowAdmin = false } = flags;
+  const {
+    to,
+    speed,
+    as,
+    user,
+    'password-file': passwordFile,
+    ca,
+    yes = false,
+    'allow-admin': allowAdmin = false,
+  } = flags;
   if (file === undefined) return wrongUsage('replay wants a file', 'replay');
   if (to === undefined) return wrongUsage('replay wants --to, such as --to nats://127.0.0.1:4222', 'replay');
   const { replayFile } = await import('./cli/replay.ts');

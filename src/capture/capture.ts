@@ -7,7 +7,12 @@ import type { Recording } from './recording.ts';
 /** Which session: that one, or the next one that begins with all that is named. */
 export type CaptureMatch =
   | { readonly session: number }
-  | { readonly user?: string; readonly origin?: string; readonly address?: string };
+  | {
+      readonly user?: string;
+      readonly tenant?: string;
+      readonly origin?: string;
+      readonly address?: string;
+    };
 
 /** What is recorded of one session. */
 export type Recorded = {

@@ -198,10 +198,11 @@ export class Captures {
   }
 }
 
-function fits(match: CaptureMatch, { user, origin, clientAddress }: SessionFacts): boolean {
+function fits(match: CaptureMatch, { user, tenant, origin, clientAddress }: SessionFacts): boolean {
   if ('session' in match) return false;
   return (
     (match.user === undefined || match.user === user) &&
+    (match.tenant === undefined || match.tenant === tenant) &&
     (match.origin === undefined || match.origin === origin) &&
     (match.address === undefined || match.address === clientAddress)
   );

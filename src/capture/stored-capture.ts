@@ -43,5 +43,7 @@ export function factsOf([header, end]: readonly CaptureRecord[]): StoredFacts | 
   const session = Number(header.session);
   if (!Number.isSafeInteger(session)) return undefined;
   const { started: startedAt, payloads } = header;
-  return { match: { session }, session, startedAt, payloads: payloads === 'full', ...end.end };
+  // By name: what else is in a file says nothing of it.
+  const { reason, operations, lost } = end.end;
+  return { match: { session }, session, startedAt, payloads: payloads === 'full', reason, operations, lost };
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileOf, HEADER } from '../capture/support.ts';
@@ -105,6 +105,34 @@ test('totalBytes holds for the directory: the oldest go; what natsgate has not w
   );
   assert.match(left[4] ?? '', NAME);
   assert.deepEqual(left.slice(5), ['other.ndjson']);
+});
+
+test('what the end of a process has cut is deleted, and not what another one is writing', async () => {
+  await using folder = await temporaryFolder();
+  const part = (n: number): string => `natsgate-20260101T000000Z-${n}-01234567.ndjson.part`;
+  for (const name of [part(1), part(2), 'other.part']) await writeFile(join(folder.path, name), 'x');
+  for (const name of [part(1), 'other.part']) await utimes(join(folder.path, name), 0, 0);
+  await using gateway = await gatewayWith(folder.path);
+  assert.deepEqual(await rowsOf(gateway), []);
+  assert.deepEqual((await readdir(folder.path)).toSorted(), [part(2), 'other.part']);
+});
+
+test('what a file says of its end is not what it is: its header has its payloads, its name its age', async () => {
+  await using folder = await temporaryFolder();
+  const claims = { payloads: false, match: null, startedAt: '<x>', id: 9, state: 'recording' };
+  const end = { t: 9, end: { reason: 'stopped', operations: 4, lost: 0, ...claims } };
+  for (const session of ['12', '2'])
+    await writeFile(
+      join(folder.path, `natsgate-20260101T000000Z-${session}-01234567.ndjson`),
+      fileOf({ ...HEADER, session, payloads: 'full' }, end),
+    );
+  await using gateway = await gatewayWith(folder.path);
+  const rows = await rowsOf(gateway);
+  assert.deepEqual(
+    rows.map(({ session, match, payloads, startedAt }) => [session, match, payloads, startedAt]),
+    [2, 12].map((session) => [session, { session }, true, HEADER.started]),
+  );
+  assert.equal((await ask(gateway, '/1/file')).status, 403);
 });
 
 test('what cannot be written stays in memory, with a warning and a count: a link, or no directory', async () => {

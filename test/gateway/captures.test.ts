@@ -245,7 +245,8 @@ describe('no capture', () => {
       const { status, body } = await ask(gateway, 'POST', '', match);
       return `${status} ${body['code']}`;
     };
-    assert.equal(await refusal({ inspect: 'observe' }, { user: 'a' }), '409 no_auth');
+    for (const match of [{ user: 'a' }, { tenant: 'a' }])
+      assert.equal(await refusal({ inspect: 'observe' }, match), '409 no_auth');
     assert.equal(await refusal({ inspect: 'off' }, { origin: ORIGIN }), '409 inspect_off');
     await using issuer = await Issuer.start(signingKey('one'));
     const auth = testAuth(testIssuer(keysAt(issuer.url)));

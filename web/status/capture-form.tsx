@@ -7,6 +7,7 @@ import { startCapture } from './record.tsx';
 
 const FIELDS = [
   ['user', 'User', 'jane'],
+  ['tenant', 'Tenant', 'acme'],
   ['origin', 'Origin', 'https://shop.example'],
   ['address', 'Address', '203.0.113.7'],
 ] as const;
@@ -24,7 +25,7 @@ export function CaptureForm({
     const data = new FormData(form);
     const written = FIELDS.map(([name]) => [name, String(data.get(name) ?? '').trim()] as const);
     const match = Object.fromEntries(written.filter(([, text]) => text !== ''));
-    if (Object.keys(match).length === 0) return setRefusal('Name a user, an origin or an address.');
+    if (Object.keys(match).length === 0) return setRefusal('Name a user, a tenant, an origin or an address.');
     const answer = await startCapture(match, data.has('payloads'));
     setRefusal(answer.ok ? '' : answer.sentence);
     if (!answer.ok) return;
@@ -49,20 +50,20 @@ export function CaptureForm({
       ))}
       {payloads && (
         <label class="inline">
-          <input type="checkbox" name="payloads" /> what messages say, too
+          <input type="checkbox" name="payloads" /> also payloads and header values
         </label>
       )}
       <button type="submit" class="primary">
-        Record the next one
+        Record the next session
       </button>
       <p class="bad" role="alert">
         {refusal}
       </p>
       <p class="hint">
-        The next session that begins with all that is named. An open one is recorded by the button in its row.
-        At most {concurrent} at a time, each {byteSize(bytes)} and {timeSpan(seconds)} long, all together{' '}
-        {byteSize(totalBytes)}; the newest operations replace the oldest.{' '}
-        {!payloads && 'Of messages the subject and the size are recorded, not what they say.'}
+        The next session that begins with all that is named; a user without a tenant is one of any tenant. An
+        open one is recorded by the button in its row. At most {concurrent} at a time, each {byteSize(bytes)}{' '}
+        and {timeSpan(seconds)} long, all together {byteSize(totalBytes)}; the newest operations replace the
+        oldest. {!payloads && 'Of messages the subject and the size are recorded, not what they say.'}
       </p>
     </form>
   );

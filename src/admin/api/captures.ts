@@ -36,7 +36,7 @@ export type CapturesSource = {
 
 const CAPTURE = '/api/captures/:id{[1-9][0-9]{0,14}}';
 const EXAMPLE =
-  'send {"session": 17}, or for the next session that begins {"user": …, "origin": …, "address": …}; "payloads": true beside them where admin.payloads allows it.';
+  'send {"session": 17}, or for the next session that begins {"user": …, "tenant": …, "origin": …, "address": …}; "payloads": true beside them where admin.payloads allows it.';
 
 /** What sessions say, recorded: /api/captures, and one of them. */
 export function addCaptures(routes: Routes, { captures }: CapturesSource): void {
@@ -89,9 +89,9 @@ function readAsked(body: string): Asked | undefined {
 }
 
 function readMatch(written: Readonly<Record<string, unknown>>): CaptureMatch | undefined {
-  const { session, user, origin, address, ...others } = written;
+  const { session, user, tenant, origin, address, ...others } = written;
   if (Object.keys(others).length > 0) return undefined;
-  const texts = Object.entries({ user, origin, address }).filter(([, value]) => value !== undefined);
+  const texts = Object.entries({ user, tenant, origin, address }).filter(([, value]) => value !== undefined);
   if (session !== undefined)
     return Number.isSafeInteger(session) && texts.length === 0 ? { session: session as number } : undefined;
   if (texts.length === 0 || !texts.every(([, value]) => isClientText(value))) return undefined;

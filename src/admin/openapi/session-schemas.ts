@@ -193,7 +193,10 @@ export const SESSION_SCHEMAS: Readonly<Record<string, Schema>> = {
     ),
   }),
   Kick: object({ ended: COUNT }, { until: TIME }),
-  CaptureMatch: either(object({ session: COUNT }), object({}, { user: TEXT, origin: TEXT, address: TEXT })),
+  CaptureMatch: either(
+    object({ session: COUNT }),
+    object({}, { user: TEXT, tenant: TEXT, origin: TEXT, address: TEXT }),
+  ),
   CaptureStart: either(
     object({ session: COUNT }, { payloads: FLAG }),
     object({}, { user: TEXT, origin: TEXT, address: TEXT, payloads: FLAG }),
