@@ -1,6 +1,7 @@
 import { AdminServer, type AdminSource } from './admin/admin-server.ts';
 import type { TriedRequest } from './admin/api/handshake-trial.ts';
 import type { MetricsText } from './admin/metrics-page.ts';
+import { NOT_BUILT } from './admin/status-page.ts';
 import type { Kicked } from './auth/kicked.ts';
 import { CaptureControl } from './capture-control.ts';
 import type { Config, ListenAddress } from './config/config.ts';
@@ -146,6 +147,7 @@ export class Gateway implements AdminSource {
     const addresses = { clients: this.address, admin: this.adminAddress };
     logReady(this.log, this.#runtime.prepared, addresses, this.#options.version);
     logWarnings(this.log, this.#options, this.#runtime.prepared);
+    void this.#warnOfPage(config.admin.page);
     if (this.#options.firstDial === true) void this.#runtime.firstDial();
   }
 
@@ -287,6 +289,11 @@ export class Gateway implements AdminSource {
 
   async pageFile(name: string): Promise<Buffer<ArrayBuffer> | undefined> {
     return this.#options.pageFile?.(name);
+  }
+
+  async #warnOfPage(isOn: boolean): Promise<void> {
+    if (!isOn || this.#options.pageFile === undefined) return;
+    if ((await this.pageFile('index.html')) === undefined) this.log.warn({}, NOT_BUILT);
   }
 
   metrics(openMetrics: boolean): Promise<MetricsText> {

@@ -31,11 +31,11 @@ const PAGES: readonly (readonly [path: string, says: string])[] = [
 export const asText = (): string =>
   `natsgate admin port\n\n${PAGES.map(([path, says]) => `${path.padEnd(30)}${says}\n`).join('')}`;
 
-/** For a browser, which asks for HTML: the same with links. */
-export const asHtml = (): string => {
+/** For a browser, which asks for HTML: the same with links, after a sentence about why there is no more. */
+export const asHtml = (why = ''): string => {
   const rows = PAGES.map(([path, says]) => {
     const isLink = !says.startsWith('POST') && !path.includes('/ID');
     return `<dt>${isLink ? `<a href="${path}">${path}</a>` : path}</dt><dd>${says}</dd>`;
   });
-  return `<!doctype html><html lang="en"><title>natsgate</title><h1>natsgate admin port</h1><dl>${rows.join('')}</dl></html>\n`;
+  return `<!doctype html><html lang="en"><title>natsgate</title><h1>natsgate admin port</h1><p>${why}</p><dl>${rows.join('')}</dl></html>\n`;
 };

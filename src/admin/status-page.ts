@@ -20,6 +20,9 @@ export type StatusPageRights = {
   takesLogin(): boolean;
 };
 
+/** Of a clone; packages and images have it. */
+export const NOT_BUILT = 'The status page is not built. In a clone of natsgate, npm run build makes it.';
+
 /** What index.html names, beside itself. */
 const FILES = ['status.js', 'status.css', 'early-theme.js', 'icon.svg'];
 
@@ -38,8 +41,12 @@ export function addStatusPage(routes: Routes, source: StatusPageSource, rights: 
   routes.get('/', async (exchange) => {
     exchange.header('Vary', 'Accept');
     if (!wantsHtml(exchange)) return answer(exchange, asText());
-    const page = rights.isOn() ? await source.pageFile('index.html') : undefined;
-    if (page === undefined) return answer(exchange, asHtml(), { contentType: 'text/html; charset=utf-8' });
+    const isOn = rights.isOn();
+    const page = isOn ? await source.pageFile('index.html') : undefined;
+    if (page === undefined) {
+      const why = isOn ? NOT_BUILT : 'The status page is off: admin.page.';
+      return answer(exchange, asHtml(why), { contentType: 'text/html; charset=utf-8' });
+    }
     const status = rights.maySee(exchange) ? source.status.gateway() : undefined;
     const screen = firstScreen(status, rights.takesLogin());
     // By a function: a `$` of a replacement text has a meaning.

@@ -1,5 +1,6 @@
 import type { Verdict } from '../inspect/inspection.ts';
 import { CREDENTIAL_FIELDS, readConnect } from '../nats/connect.ts';
+import { withShortInboxes } from '../nats/inbox.ts';
 import type { Operation } from '../nats/operation.ts';
 import { type Direction, rowOf, VERB } from '../nats/operations.ts';
 import type { ParseError } from '../nats/protocol.ts';
@@ -8,12 +9,8 @@ import { ARGUMENT_KEYS, type CapturedVerdict, type OperationEvent } from './form
 /** Of one message; more would make the lines of a capture long. */
 const MAX_HEADER_NAMES = 32;
 const MAX_NAME_CHARACTERS = 64;
-const INBOX = '_INBOX.';
-/** In a subject, or in a sentence, where quotes may be around it. */
-const INBOXES = /_INBOX\.\S*[^\s"']/g;
 /** A line that goes on with the value before it has none. */
 const HEADER_NAME = /^[\w!#$%&'*+.^`|~-]+(?=:)/;
-const INBOX_CHARACTERS = 8;
 const SECRETS: ReadonlySet<string> = new Set([...CREDENTIAL_FIELDS, 'proxy_sig']);
 const HIDDEN = '***';
 
@@ -94,15 +91,6 @@ export function withoutSecrets(argument: Buffer): string {
   const shown = [...reading.fields].map(([field, value]) => [field, SECRETS.has(field) ? HIDDEN : value]);
   return JSON.stringify(Object.fromEntries(shown));
 }
-
-/** Who knows an inbox can answer in place of somebody else. The end of each token is what differs. */
-const withShortInboxes = (text: string): string =>
-  text.includes(INBOX) ? text.replaceAll(INBOXES, shortInbox) : text;
-export const shortInbox = (inbox: string): string =>
-  inbox
-    .split('.')
-    .map((token) => token.slice(-INBOX_CHARACTERS))
-    .join('.');
 
 function headersOf({ bytes, line, headerBytes, isSplit }: Operation): Pick<OperationEvent, 'hn' | 'st'> {
   if (isSplit || line.end + headerBytes > bytes.length) return {};

@@ -1,4 +1,5 @@
 import type { RedactedConnect } from '../nats/connect.ts';
+import { withShortInboxes } from '../nats/inbox.ts';
 import { countsByName } from '../nats/operations.ts';
 import type { NatsParser } from '../nats/parser.ts';
 import type { ParseError } from '../nats/protocol.ts';
@@ -39,8 +40,8 @@ export function inspectionFacts(
       toClient: countsByName('to_client', down.counts),
     },
     payloadBytes: { toUpstream: up.payloadBytes, toClient: down.payloadBytes },
-    subscriptions: subscriptions.list(),
-    lastError,
+    subscriptions: subscriptions.list().map((one) => ({ ...one, subject: withShortInboxes(one.subject) })),
+    lastError: lastError && { ...lastError, text: withShortInboxes(lastError.text) },
     hint,
     stopped: { toUpstream: up.error, toClient: down.error },
   };

@@ -1,5 +1,5 @@
-import { shortInbox } from '../capture/event.ts';
 import type { OperationEvent } from '../capture/format.ts';
+import { shortInbox } from '../nats/inbox.ts';
 
 /** The part of an inbox that is of its client alone. */
 const INBOX = /(_INBOX\.[^.*>\s"']+)/g;

@@ -38,6 +38,8 @@ export function instanceStatus(snapshot: Snapshot, reading: ProcessReading | und
       sessions: placed,
       lastError: error.lastError,
       lastErrorAt: isoTime(error.lastErrorAtMs),
+      downSince: isoTime(error.downSinceMs),
+      lameDuckSince: isoTime(error.lameDuckSinceMs),
     })),
     routes: routeStatus(snapshot),
     sessions: { active, limit, limitedBy, opened },

@@ -74,6 +74,11 @@ export class Endpoint {
     return this.#answered || this.#health === 'ok' ? 'up' : 'untried';
   }
 
+  /** Its last INFO says ldm, though it may be down by now. */
+  get isLameDuck(): boolean {
+    return this.#lameDuck;
+  }
+
   get retryAtMs(): number {
     return this.#retryAtMs;
   }

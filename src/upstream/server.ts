@@ -34,6 +34,9 @@ export type UpstreamServerStatus = {
   readonly lookups: Readonly<Record<string, number>>;
   /** How often it announced lame-duck mode. */
   readonly lameDucks: number;
+  /** Milliseconds since the epoch, while it is. One that is down may have announced lame-duck mode before. */
+  readonly downSinceMs: number | undefined;
+  readonly lameDuckSinceMs: number | undefined;
 };
 
 /** What all servers of a pool share. */
@@ -58,6 +61,8 @@ export class PooledServer implements EndpointOwner {
   #lookupFailure: string | undefined;
   #lastError: string | undefined;
   #lastErrorAtMs: number | undefined;
+  #downSinceMs: number | undefined;
+  #lameDuckSinceMs: number | undefined;
 
   /**
    * `onEndpoints` is called when the addresses have changed. `before`: the same server in the pool that this one
@@ -119,6 +124,8 @@ export class PooledServer implements EndpointOwner {
       healthChecks: this.#checks?.counts ?? zeros(HEALTH_OUTCOMES),
       lookups: this.#lookups,
       lameDucks: this.#lameDucks,
+      downSinceMs: this.#downSinceMs,
+      lameDuckSinceMs: this.#lameDuckSinceMs,
     };
   }
 
@@ -128,7 +135,7 @@ export class PooledServer implements EndpointOwner {
     this.#count('ok');
     if (lameDuck) this.#countLameDuck();
     endpoint.succeeded(lameDuck, this.#system.nowMs());
-    this.#stateLog.changed();
+    this.#changed();
   }
 
   failed(endpoint: Endpoint, startedAtMs: number, error: DialError): void {
@@ -137,7 +144,7 @@ export class PooledServer implements EndpointOwner {
     this.#met(foreignText(address === host ? error.message : `${error.message} (${address})`));
     endpoint.failed(startedAtMs, this.#system.nowMs(), this.#system.random());
     void this.resolver?.fresh();
-    this.#stateLog.changed();
+    this.#changed();
   }
 
   /** Counts the session until its socket has closed. */
@@ -152,7 +159,7 @@ export class PooledServer implements EndpointOwner {
     const endpoint = this.#endpoints.find(({ target }) => target.address === address);
     if (endpoint?.markLameDuck(this.#system.nowMs()) !== true) return;
     this.#countLameDuck();
-    this.#stateLog.changed();
+    this.#changed();
   }
 
   /** The failure of a server whose name has no address; undefined when it has one. */
@@ -182,7 +189,7 @@ export class PooledServer implements EndpointOwner {
   #checked(endpoint: Endpoint, { outcome, cause }: HealthAnswer): void {
     if (cause !== undefined) this.#met(foreignText(cause));
     endpoint.checked(verdictOf(outcome));
-    this.#stateLog.changed();
+    this.#changed();
   }
 
   #setAddresses(found: readonly string[]): void {
@@ -191,7 +198,7 @@ export class PooledServer implements EndpointOwner {
     this.#sessions.keepOnly(found);
     this.#checks?.keepOnly(this.#endpoints);
     this.#onEndpoints();
-    this.#stateLog.changed();
+    this.#changed();
   }
 
   #lookedUp(failure: string | undefined): void {
@@ -202,11 +209,18 @@ export class PooledServer implements EndpointOwner {
       const fields = { server: this.server.name, error: failure, addresses: this.#endpoints.length };
       this.#log.warn(fields, 'upstream name not resolved; its last addresses are kept');
     }
-    this.#stateLog.changed();
+    this.#changed();
   }
 
   #endpointAt(address: string): Endpoint {
     return new Endpoint({ ...this.server, address }, this, this.#sessions.at(address));
+  }
+
+  #changed(): void {
+    const isLameDuck = this.#endpoints.some((endpoint) => endpoint.isLameDuck);
+    this.#downSinceMs = this.state === 'down' ? (this.#downSinceMs ?? Date.now()) : undefined;
+    this.#lameDuckSinceMs = isLameDuck ? (this.#lameDuckSinceMs ?? Date.now()) : undefined;
+    this.#stateLog.changed();
   }
 
   #countLameDuck(): void {

@@ -88,8 +88,23 @@ test('names of servers are text, never markup', async () => {
   assert.ok(!html.includes(name));
 });
 
+test('a page that is not built says so, in the log and where it would be', async () => {
+  const pageFile = () => Promise.resolve(undefined);
+  await using gateway = await startTestGateway(upstream.port, {}, { pageFile });
+  const line = await gateway.log.find(({ message }) => message.startsWith('The status page is not built'));
+  assert.equal(line['level'], 'warn');
+  assert.match(
+    await (await ask(gateway, '/', { Accept: HTML })).text(),
+    /<p>The status page is not built.*npm run build/,
+  );
+});
+
 test('admin.page: off leaves the list of links', async () => {
   await using gateway = await started({ page: false });
+  assert.match(
+    await (await ask(gateway, '/', { Accept: HTML })).text(),
+    /<p>The status page is off: admin.page.<\/p>/,
+  );
   assert.match(await (await ask(gateway, '/', { Accept: HTML })).text(), /<a href="\/metrics">/);
   for (const path of FILES) assert.equal((await ask(gateway, path)).status, 404, path);
 });

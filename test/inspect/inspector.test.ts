@@ -468,3 +468,14 @@ test('observe: a line that comes up while a chunk is written does not land insid
   inspected.toClient(Buffer.from('MSG a 1 5\r\nhe')).toClient(Buffer.from('llo\r\nPING\r\n'));
   assert.equal(inspected.down, "PONG\r\nMSG a 1 5\r\nhello\r\nPING\r\n-ERR 'x'\r\n");
 });
+
+test('who looks into a session gets no inbox in full, neither of a subscription nor of an -ERR', () => {
+  const inspected = Inspected.connected('observe');
+  inspected.toUpstream(Buffer.from('SUB _INBOX.BLRZz9XB5GT1nhzFdyzEuA.* 1\r\n'));
+  inspected.toClient(
+    Buffer.from(`-ERR 'Permissions Violation for Publish to "_INBOX.BLRZz9XB5GT1nhzFdyzEuA.x"'\r\n`),
+  );
+  const { lastError, subscriptions } = inspected.inspector.facts();
+  assert.equal(subscriptions[0]?.subject, '_INBOX.zFdyzEuA.*');
+  assert.equal(lastError?.text, 'Permissions Violation for Publish to "_INBOX.zFdyzEuA.x"');
+});

@@ -214,8 +214,18 @@ describe('lame ducks', () => {
       ],
     );
     assert.match(one.pool.status()[0]?.lastError ?? '', /lame-duck/);
+    assert.deepEqual(
+      one.pool
+        .status()
+        .map(({ downSinceMs, lameDuckSinceMs }) => [typeof downSinceMs, typeof lameDuckSinceMs]),
+      [
+        ['undefined', 'number'],
+        ['undefined', 'undefined'],
+      ],
+    );
     await one.tools.advance(30_000);
     assert.equal(await placed(one), A, 'asked again, it is none any more');
+    assert.equal(one.pool.status()[0]?.lameDuckSinceMs, undefined);
     await assertClean(one, 3);
   });
 

@@ -1,7 +1,7 @@
 import type { ComponentChildren, VNode } from 'preact';
 import type { InstanceStatus } from '../../src/status/instance.ts';
 import { visible } from '../shared/visible.ts';
-import { bytesPerSecond, perSecond, secondsSince, timeSpan, whole } from './format.ts';
+import { bytesPerSecond, perSecond, secondsSince, timeSpan, utc, whole } from './format.ts';
 import type { Point } from './history.ts';
 import { outcomeClass } from './outcomes.ts';
 import { StateMark } from './state-mark.tsx';
@@ -99,11 +99,17 @@ function Refusals({ handshakes }: { readonly handshakes: Readonly<Record<string,
 }
 
 function Server({ server }: { readonly server: InstanceStatus['upstreamServers'][number] }): VNode {
-  const { name, state, sessions, lastError, lastErrorAt } = server;
+  const { name, state, sessions, downSince, lameDuckSince, lastError, lastErrorAt } = server;
   const ago = lastErrorAt === undefined ? '' : `${timeSpan(secondsSince(lastErrorAt))} ago: `;
   return (
     <li>
       <span class="mono">{name}</span> <StateMark state={state} /> {whole(sessions)}
+      {downSince !== undefined && (
+        <p>
+          down for {timeSpan(secondsSince(downSince))}
+          {lameDuckSince !== undefined && `, and was lame duck before, from ${utc(lameDuckSince)}`}
+        </p>
+      )}
       {lastError !== undefined && (
         <p class="last-error">
           {ago}

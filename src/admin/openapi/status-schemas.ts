@@ -54,7 +54,7 @@ export const STATUS_SCHEMAS: Readonly<Record<string, Schema>> = {
       upstreamServers: list(
         object(
           { upstream: TEXT, name: TEXT, state: word(...SERVER_STATES), sessions: COUNT },
-          { lastError: TEXT, lastErrorAt: TIME },
+          { lastError: TEXT, lastErrorAt: TIME, downSince: TIME, lameDuckSince: TIME },
         ),
       ),
       routes: list(
