@@ -162,8 +162,10 @@ function tell(survey: Survey, report: ReplayReport, io: CheckOutput): number {
     io.out(
       row(`reply ${part}`, latency(comparison, 'recorded', part), latency(comparison, 'replayed', part)),
     );
-  for (const note of notesOf(survey, report)) io.out(`note: ${note}`);
   const differences = differencesOf(report, survey);
+  for (const note of notesOf(survey, report)) io.out(`note: ${note}`);
+  if (survey.usesJetStream && differences.length > 0)
+    io.out('note: the session asks JetStream: streams and buckets must be as they were when it was recorded');
   for (const line of differences.slice(0, MOST_LINES)) io.out(`difference: ${line}`);
   if (differences.length > MOST_LINES) io.out(`and ${differences.length - MOST_LINES} more`);
   io.out(differences.length === 0 ? 'the same answers' : count(differences.length, 'difference'));

@@ -25,6 +25,8 @@ export type Survey = {
   /** Requests to JetStream that are nothing without their body. */
   readonly bodiless: Examples;
   maskedHeaders: number;
+  /** It asks JetStream, which answers by what is there. */
+  usesJetStream: boolean;
 };
 
 export class Examples {
@@ -74,6 +76,7 @@ const emptySurvey = (session: string): Survey => ({
   administrative: new Examples(),
   bodiless: new Examples(),
   maskedHeaders: 0,
+  usesJetStream: false,
 });
 
 function look(survey: Survey, event: OperationEvent): void {
@@ -83,6 +86,7 @@ function look(survey: Survey, event: OperationEvent): void {
   if (!isSent(event)) return;
   if (survey.operations++ === 0) survey.firstMicros = event.t;
   survey.lastMicros = event.t;
+  if (op !== 'SUB' && JETSTREAM.test(subj)) survey.usesJetStream = true;
   if (op === 'SUB' && survey.sids.size < MOST_SIDS) survey.sids.add(sid);
   const administrative = administrativeIn(INBOXES.sent(event));
   if (administrative !== undefined) survey.administrative.add(administrative);

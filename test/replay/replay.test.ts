@@ -134,3 +134,20 @@ test('replay: a name counts as this machine by its address, not by what it is ca
   assert.match(text, /"db\.localhost" is not this machine, but 10\.9\.8\.7; to send to it, add --yes$/);
   assert.equal(lookup.mock.callCount(), 1);
 });
+
+test('replay: deliveries that are missing from JetStream come with a note about streams and buckets', async () => {
+  const running = replay([
+    { t: 0, d: 'c>', op: 'SUB', subj: '_INBOX.a', sid: '1' },
+    { t: 1, d: 'c>', op: 'PUB', subj: '$JS.API.STREAM.INFO.KV_settings', reply: '_INBOX.a', n: 0 },
+    { t: 2, d: 's>', op: 'MSG', subj: '_INBOX.a', sid: '1', n: 0 },
+    { t: 3, d: 's>', op: 'MSG', subj: '$KV.settings.theme', sid: '1', n: 0 },
+  ]);
+  const connection = await loggedIn(upstream.connections.length);
+  await connection.until((one) => one.received.includes('STREAM.INFO'));
+  connection.socket.write(`MSG _INBOX.a 1 0\r\n\r\n`);
+  await connection.until((one) => /STREAM\.INFO.*\r\n\r\nPING\r\n$/.test(one.received.toString()));
+  connection.socket.write('PONG\r\n');
+  const { code, text } = await running;
+  assert.equal(code, 1, text);
+  assert.match(text, /^note: the session asks JetStream: streams and buckets must be as they were when/m);
+});
