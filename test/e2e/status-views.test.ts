@@ -127,7 +127,7 @@ test('the next session that fits is recorded, and the file is there for Wireshar
   const form = tab.getByRole('form', { name: 'Record the next session that fits' });
   await form.getByText('each 4.0 MiB and 10 min long').waitFor();
   await form.getByRole('button').click();
-  await form.getByText('Name a user, an origin or an address.').waitFor();
+  await form.getByText('Name a user, a tenant, an origin or an address.').waitFor();
   await form.getByLabel('User').fill('jane');
   await form.getByRole('button').click();
   await form.getByText('no route with inspection has auth').waitFor();
