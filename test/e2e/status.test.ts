@@ -156,7 +156,7 @@ test('without script a login works, too', async () => {
 });
 
 test('"why was this handshake refused?" in two clicks, and what would be answered now in a third', async () => {
-  await refused('https://forgotten.example');
+  for (let time = 0; time < 3; time++) await refused('https://forgotten.example');
   await using visitor = await visit();
   const { page: tab, complaints } = visitor;
   await tab.getByRole('link', { name: 'Handshakes' }).click();
@@ -164,13 +164,21 @@ test('"why was this handshake refused?" in two clicks, and what would be answere
   const row = tab.locator('.handshakes li', { hasText: 'https://forgotten.example' }).first();
   await row.getByText('Add it to origins in the configuration.').waitFor();
   await row.getByText('request read').waitFor();
+  await row.getByText('3 ×').waitFor();
   // The third click: is it still so?
   await row.getByRole('button', { name: 'What would it be answered now?' }).click();
   const trial = tab.locator('#try');
   await trial.getByText('It would be refused: 403 origin_not_listed').waitFor();
   await trial.getByText('✕ refused here').waitFor();
+  const verdict = trial.locator('[role=status]:focus');
+  await verdict.waitFor();
+  const box = await verdict.boundingBox();
+  assert.ok(box !== null && box.y >= 0 && box.y < 600, 'in sight');
   assert.equal(await trial.getByLabel('Origin', { exact: true }).inputValue(), 'https://forgotten.example');
   assert.equal(await trial.getByLabel('Address').inputValue(), '127.0.0.1');
+  await tab.getByRole('searchbox').fill('forgotten');
+  await tab.locator('.handshakes li', { hasText: 'https://evil.example' }).waitFor({ state: 'detached' });
+  assert.match(tab.url(), /#\/handshakes\?filter=forgotten$/);
   await trial.getByLabel('Origin', { exact: true }).fill('https://app.example.com');
   await trial.getByLabel('More header lines').fill('X-Any: thing\nno line');
   await trial.getByRole('button', { name: 'Try it' }).click();
@@ -321,6 +329,8 @@ test('the configuration is shown with the line of each key, and without secrets'
   await row('limits.sessions').getByText('77', { exact: true }).waitFor();
   await row('limits.sessions').getByText('natsgate.yaml:').waitFor();
   assert.equal(await row('listen.hosts').count(), 0);
+  await tab.getByLabel('Key').fill('hosts');
+  await tab.getByText(/^No key that is written fits; \d at their defaults do\.$/).waitFor();
   await tab.getByLabel('defaults, too').check();
   await row('listen.hosts').getByText('none').waitFor();
   assert.ok(!(await tab.content()).includes('canary'));

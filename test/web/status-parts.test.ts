@@ -4,8 +4,10 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { HANDSHAKE_OUTCOMES } from '../../src/handshake-outcome.ts';
+import type { HandshakeRow } from '../../src/status/recent-handshakes.ts';
 import type { Second } from '../../src/status/seconds.ts';
 import { perSecond, timeSpan, utc } from '../../web/status/format.ts';
+import { groupsOf } from '../../web/status/handshake-groups.ts';
 import { History, KEPT_MS } from '../../web/status/history.ts';
 import { fieldsOf, joined } from '../../web/status/log-lines.ts';
 import { OUTCOME_KINDS, outcomeClass, sentenceOf } from '../../web/status/outcomes.ts';
@@ -157,4 +159,24 @@ test('an address has what the list shows, and gives it back', () => {
   assert.equal(address, '#/sessions?state=ended&filter=user:a+b+&sort=age&order=reversed&offset=50');
   assert.deepEqual(searchOf(placeOf(address).query), search);
   assert.equal(addressOf(searchOf('state=constructor&offset=-1')), '#/sessions');
+});
+
+test('handshakes that are one problem are one row, and accepted ones are each a row', () => {
+  const row = (at: number, outcome: string, more = {}) =>
+    ({ at: `${at}`, outcome, client: `10.0.0.${at}`, ms: 1, ...more }) as HandshakeRow;
+  const rows = [
+    row(5, 'unauthenticated', { detail: 'token_expired' }),
+    row(4, 'accepted'),
+    row(3, 'unauthenticated', { detail: 'token_missing' }),
+    row(2, 'unauthenticated', { detail: 'token_expired' }),
+    row(1, 'accepted'),
+  ];
+  const seen = (withAccepted: boolean, words: readonly string[]) =>
+    groupsOf(rows, withAccepted, words).map(({ count, firstAt, row: { at } }) => [at, firstAt, count]);
+  assert.deepEqual(seen(false, []), [
+    ['5', '2', 2],
+    ['3', '3', 1],
+  ]);
+  assert.equal(seen(true, ['']).length, 4);
+  assert.deepEqual(seen(true, ['missing', '10.0']), [['3', '3', 1]]);
 });

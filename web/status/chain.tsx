@@ -90,7 +90,10 @@ function Refusals({ handshakes }: { readonly handshakes: Readonly<Record<string,
     <ul>
       {refused.slice(0, 3).map(([outcome, count]) => (
         <li key={outcome}>
-          <code>{outcome}</code> {whole(count)}
+          <a href={`#/handshakes?filter=${outcome}`}>
+            <code>{outcome}</code>
+          </a>{' '}
+          {whole(count)}
         </li>
       ))}
       {refused.length > 3 && <li>and {refused.length - 3} more kinds</li>}

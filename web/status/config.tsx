@@ -3,6 +3,7 @@ import type { VNode } from 'preact';
 import type { RunningConfiguration } from '../../src/config/running-configuration.ts';
 import type { Second } from '../../src/status/seconds.ts';
 import { visible } from '../shared/visible.ts';
+import { whole } from './format.ts';
 import { Below, useReading } from './shown-reading.tsx';
 import { statusNow } from './status-feed.ts';
 
@@ -19,20 +20,16 @@ const withDefaults = signal(false);
 export function Config(): VNode {
   const read = useReading<RunningConfiguration>(PATH, isDue);
   const text = sought.value.trim().toLowerCase();
-  const rows = (read.value?.keys ?? []).filter(
-    ({ key, default: isDefault }) => key.toLowerCase().includes(text) && (withDefaults.value || !isDefault),
-  );
+  const fitting = (read.value?.keys ?? []).filter(({ key }) => key.toLowerCase().includes(text));
+  const rows = fitting.filter(({ default: isDefault }) => withDefaults.value || !isDefault);
   return (
     <section aria-label="Configuration">
       <form class="search" onSubmit={(event) => event.preventDefault()}>
-        <label class="visually-hidden" for="key">
-          Key
-        </label>
+        <label for="key">Key</label>
         <input
           id="key"
           class="mono"
           type="search"
-          placeholder="limits."
           value={sought.value}
           onInput={(event) => {
             sought.value = event.currentTarget.value;
@@ -49,7 +46,14 @@ export function Config(): VNode {
           defaults, too
         </label>
       </form>
-      <div class="table">
+      {rows.length === 0 && read.value !== undefined && (
+        <p class="empty">
+          {fitting.length === 0
+            ? 'No key fits.'
+            : `No key that is written fits; ${whole(fitting.length)} at their defaults do.`}
+        </p>
+      )}
+      <div class="table" hidden={rows.length === 0 && read.value !== undefined}>
         <table>
           <thead>
             <tr>
@@ -73,9 +77,15 @@ export function Config(): VNode {
 function Row({ row: { key, value, at, default: isDefault, inherited } }: { readonly row: ConfigKey }): VNode {
   return (
     <tr class={isDefault ? 'quiet' : ''}>
-      <td class="mono">{visible(key)}</td>
-      <td class="mono">{visible(textOf(value))}</td>
-      <td>{isDefault ? 'default' : `${visible(at ?? '')}${inherited ? ' (from the top)' : ''}`}</td>
+      <td data-name="Key" class="mono">
+        {visible(key)}
+      </td>
+      <td data-name="Value" class="mono">
+        {visible(textOf(value))}
+      </td>
+      <td data-name="Written at">
+        {isDefault ? 'default' : `${visible(at ?? '')}${inherited ? ' (from the top)' : ''}`}
+      </td>
     </tr>
   );
 }

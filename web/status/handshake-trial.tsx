@@ -1,5 +1,6 @@
 import { signal } from '@preact/signals';
 import type { VNode } from 'preact';
+import { useEffect, useRef } from 'preact/hooks';
 import type { HandshakeRow } from '../../src/status/recent-handshakes.ts';
 import type { HandshakeTrial } from '../../src/try-handshake.ts';
 import { visible } from '../shared/visible.ts';
@@ -29,6 +30,8 @@ const fields = signal<Fields>({
 });
 /** The newest answer, or why there is none. */
 const result = signal<HandshakeTrial | string | undefined>(undefined);
+/** The next answer is for a row that is far from it. */
+let isFarAway = false;
 
 const change = (changes: Partial<Fields>): void => {
   fields.value = { ...fields.value, ...changes };
@@ -39,8 +42,8 @@ export function tryAgain({ client, origin, route }: HandshakeRow): void {
   const { path = '/', host = '' } = statusNow.value.value?.routes.find(({ name }) => name === route) ?? {};
   change({ origin: origin ?? '', path, host, address: client });
   isOpen.value = true;
+  isFarAway = true;
   void send();
-  document.getElementById('try')?.scrollIntoView();
 }
 
 async function send(): Promise<void> {
@@ -69,6 +72,13 @@ async function send(): Promise<void> {
 export function TryHandshake(): VNode {
   const { origin, path, host, address, headers, secure, webhook } = fields.value;
   const isTls = statusNow.value.value?.tls === true;
+  const verdict = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    if (!isFarAway || result.value === undefined) return;
+    isFarAway = false;
+    verdict.current?.scrollIntoView({ block: 'center' });
+    verdict.current?.focus({ preventScroll: true });
+  }, [result.value]);
   return (
     <details
       id="try"
@@ -113,7 +123,7 @@ export function TryHandshake(): VNode {
           Try it
         </button>
       </form>
-      <div role="status">
+      <div role="status" ref={verdict} tabIndex={-1}>
         {typeof result.value === 'string' && <p class="bad">{result.value}</p>}
         {typeof result.value === 'object' && <Result trial={result.value} />}
       </div>

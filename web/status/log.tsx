@@ -31,21 +31,18 @@ export function Log(): VNode {
   return (
     <section aria-label="Log">
       <form class="search" onSubmit={(event) => event.preventDefault()}>
-        <label class="visually-hidden" for="log-text">
-          Text in the line
-        </label>
+        <label for="log-text">Text in the line</label>
         <input
           id="log-text"
           class="mono"
           type="search"
-          placeholder="slow_consumer"
           value={sought.value}
           onInput={(event) => {
             sought.value = event.currentTarget.value;
           }}
         />
         <label>
-          Show from{' '}
+          Show level{' '}
           <select
             value={least.value}
             onChange={(event) => {
@@ -97,7 +94,7 @@ function Level(): VNode | null {
   return (
     <>
       <label>
-        The log prints from{' '}
+        Log level of the process{' '}
         <select value={level} onChange={(event) => void change(event.currentTarget.value)}>
           {LEVELS.map((one) => (
             <option key={one}>{one}</option>
