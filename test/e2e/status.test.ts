@@ -65,7 +65,7 @@ test('the overview shows the way, what passes it, and what was refused', async (
     .getByText(/[1-9][\d.]* KiB\/s/)
     .waitFor();
   await client.close();
-  await chain.getByText('0 sessions').waitFor();
+  await chain.getByText('0 sessions', { exact: true }).waitFor();
   assert.deepEqual(complaints, []);
 });
 
@@ -79,11 +79,11 @@ test('a gateway that is gone is said, and the last numbers stay', async () => {
   await using own = await startTestGateway(server.port, {}, { pageFile: page.pageFile });
   await using visitor = await visitWith(browser, `http://127.0.0.1:${own.adminPort}/`);
   const { page: tab } = visitor;
-  await tab.getByText('0 sessions').waitFor();
+  await tab.getByText('0 sessions', { exact: true }).waitFor();
   await own.gateway.stop();
   await tab.getByRole('alert').getByText('No answer').waitFor();
   await tab.locator('#summary').getByText('no answer').waitFor();
-  await tab.getByText('0 sessions').waitFor();
+  await tab.getByText('0 sessions', { exact: true }).waitFor();
 });
 
 test('a page follows one stream and asks for little, and for nothing when nobody looks', async () => {
@@ -128,7 +128,7 @@ test('where a token is needed the page shows nothing until it has been given, an
   await tab.getByText('this is not the admin token.').waitFor();
   await tab.getByLabel('Admin token').fill(TOKEN);
   await tab.getByLabel('Admin token').press('Enter');
-  await tab.getByText('0 sessions').waitFor();
+  await tab.getByText('0 sessions', { exact: true }).waitFor();
   for (const name of ['Sessions', 'Handshakes', 'Captures', 'Log', 'Configuration']) {
     await tab.getByRole('link', { name, exact: true }).click();
     await tab.getByText(`curl -s -H "Authorization: Bearer $TOKEN" '${url}api/`).waitFor();

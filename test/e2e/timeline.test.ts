@@ -62,7 +62,7 @@ test('which operation caused this -ERR: three clicks', async () => {
   await cause.waitFor();
   assert.match((await error.textContent()) ?? '', /✕.*caused by PUB secret\.plan/);
   await timeline.getByText('▲ caused an -ERR').waitFor();
-  assert.match((await timeline.textContent()) ?? '', /answers #\d+ after [\d.]+ ms/);
+  assert.match((await timeline.textContent()) ?? '', /answers PUB orders\.new after [\d.]+ ms/);
   assert.doesNotMatch(await tab.content(), /canary|payload"|xxxx/);
 
   await cause.click();
@@ -84,6 +84,7 @@ test('which operation caused this -ERR: three clicks', async () => {
   }
 
   await timeline.getByLabel('Filter by verb or subject').fill('msg orders');
+  assert.equal(await timeline.getByRole('button', { name: 'Go on' }).count(), 1, 'still paused');
   await timeline.locator('li', { hasText: 'PING' }).first().waitFor({ state: 'detached' });
   assert.match((await timeline.locator('li').first().textContent()) ?? '', /MSG.*orders/);
   await timeline.getByLabel('Filter by verb or subject').fill('');

@@ -4,6 +4,7 @@ import { visible } from '../shared/visible.ts';
 import { bytesPerSecond, perSecond, secondsSince, timeSpan, utc, whole } from './format.ts';
 import type { Point } from './history.ts';
 import { outcomeClass } from './outcomes.ts';
+import { addressOf } from './session-search.ts';
 import { StateMark } from './state-mark.tsx';
 
 /** The way of a session, browsers → listener → rules → routes → servers, with what passes each link. */
@@ -25,7 +26,7 @@ export function Chain({
       <ol>
         <Node title="Browsers">
           <p>
-            <b>{whole(sessions.active)}</b> {sessions.active === 1 ? 'session' : 'sessions'}
+            <b>{sessionsText(sessions.active)}</b>
           </p>
         </Node>
         <Link>{handshakesInFlight > 0 ? `${whole(handshakesInFlight)} handshakes under way` : bytes}</Link>
@@ -44,7 +45,8 @@ export function Chain({
           <ul>
             {status.routes.map(({ name, sessions: open, inspect }) => (
               <li key={name}>
-                <span class="mono">{name}</span> {whole(open)} <span class="quiet">inspect {inspect}</span>
+                <span class="mono">{name}</span> {sessionsText(open)}{' '}
+                <span class="quiet">inspect&nbsp;{inspect}</span>
               </li>
             ))}
           </ul>
@@ -61,6 +63,8 @@ export function Chain({
     </section>
   );
 }
+
+const sessionsText = (count: number): string => `${whole(count)} ${count === 1 ? 'session' : 'sessions'}`;
 
 function Node({ title, children }: { readonly title: string; readonly children: ComponentChildren }): VNode {
   return (
@@ -103,10 +107,13 @@ function Refusals({ handshakes }: { readonly handshakes: Readonly<Record<string,
 
 function Server({ server }: { readonly server: InstanceStatus['upstreamServers'][number] }): VNode {
   const { name, state, sessions, downSince, lameDuckSince, lastError, lastErrorAt } = server;
-  const ago = lastErrorAt === undefined ? '' : `${timeSpan(secondsSince(lastErrorAt))} ago: `;
+  const ago = lastErrorAt === undefined ? '' : `last error ${timeSpan(secondsSince(lastErrorAt))} ago: `;
   return (
     <li>
-      <span class="mono">{name}</span> <StateMark state={state} /> {whole(sessions)}
+      <a class="mono" href={addressOf({ filter: `server:${name}` })}>
+        {name}
+      </a>{' '}
+      <StateMark state={state} /> {sessionsText(sessions)}
       {downSince !== undefined && (
         <p>
           down for {timeSpan(secondsSince(downSince))}

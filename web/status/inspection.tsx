@@ -44,10 +44,10 @@ function Said({ inspection: { connect, hint, lastError, level, server } }: Props
       {hint !== undefined && <p>{visible(hint)}</p>}
       <Facts
         facts={[
-          ['client', connect?.name && visible(connect.name)],
+          ['NATS name', connect?.name && visible(connect.name)],
           ['library', connect?.lang && visible(`${connect.lang} ${connect.version ?? ''}`)],
           ['credentials', connect && (connect.credentials.join(', ') || 'none')],
-          ['server', server.name && visible(`${server.name} ${server.version ?? ''}`)],
+          ['server name', server.name && visible(`${server.name} ${server.version ?? ''}`)],
           ['inspect', level],
         ]}
       />

@@ -10,19 +10,21 @@ type Props = {
   readonly before: Row | undefined;
   /** Of an -ERR, where it is still known. */
   readonly cause: WatchedOperation | undefined;
+  /** Of an answer, the request, where it is still known. */
+  readonly answered: WatchedOperation | undefined;
   readonly isBlamed: boolean;
   readonly onJump: (id: number) => void;
 };
 
 const WAYS = {
-  'c>': ['→', 'from the client'],
-  '>s': ['⇒', 'natsgate to the server'],
-  's>': ['←', 'from the server'],
-  '>c': ['⇐', 'natsgate to the client'],
+  'c>': ['↑', 'from the client'],
+  '>s': ['⇑', 'natsgate to the server'],
+  's>': ['↓', 'from the server'],
+  '>c': ['⇓', 'natsgate to the client'],
 } as const;
 
 /** One operation, or what natsgate says. A line above it: another WebSocket message than the row before. */
-export function OperationRow({ row, before, cause, isBlamed, onJump }: Props): VNode {
+export function OperationRow({ row, before, cause, answered, isBlamed, onJump }: Props): VNode {
   if (!('op' in row))
     return (
       <li class="note">
@@ -68,15 +70,15 @@ export function OperationRow({ row, before, cause, isBlamed, onJump }: Props): V
           <small>
             {' '}
             <button type="button" class="jump" onClick={() => onJump(row.answers ?? 0)}>
-              answers #{row.answers}
+              answers {nameOf(answered, row.answers)}
             </button>{' '}
-            after {ms(row.after ?? 0)}
+            <b>after {ms(row.after ?? 0)}</b>
           </small>
         )}
       </span>
       <span class="number">{row.n !== undefined && byteSize(row.n)}</span>
       <span class="message" title="number of the WebSocket message">
-        {row.f !== undefined && `msg ${row.fEnd === undefined ? row.f : `${row.f}–${row.fEnd}`}`}
+        {row.f !== undefined && `ws ${row.fEnd === undefined ? row.f : `${row.f}–${row.fEnd}`}`}
       </span>
     </li>
   );
@@ -102,11 +104,18 @@ function Cause({ row, cause, onJump }: CauseProps): VNode {
         onClick={() => onJump(row.cause ?? 0)}
         disabled={cause === undefined}
       >
-        {cause === undefined ? `#${row.cause}` : visible(`${cause.op} ${cause.subj ?? ''}`.trim())}
+        {nameOf(cause, row.cause)}
       </button>
     </span>
   );
 }
 
+/** `PUB svc.quote`; by its number where it is not known any more. */
+const nameOf = (operation: WatchedOperation | undefined, id: number | undefined): string =>
+  operation === undefined ? `#${id}` : visible(`${operation.op} ${operation.subj ?? ''}`.trim());
+
 const seconds = (micros: number): string => (micros / 1_000_000).toFixed(3);
-const ms = (micros: number): string => `${(micros / 1000).toFixed(micros < 10_000 ? 2 : 0)} ms`;
+const ms = (micros: number): string =>
+  micros < 1_000_000
+    ? `${(micros / 1000).toFixed(micros < 10_000 ? 2 : 0)} ms`
+    : `${(micros / 1_000_000).toFixed(1)} s`;

@@ -1,4 +1,5 @@
 import type { ComponentChildren, VNode } from 'preact';
+import { useEffect } from 'preact/hooks';
 import { Captures } from './captures.tsx';
 import { Config } from './config.tsx';
 import { secondsSince, timeSpan } from './format.ts';
@@ -31,10 +32,17 @@ export const summary = (): VNode => <Summary />;
 
 function Page(): VNode {
   const { value: status, trouble } = statusNow.value;
+  const { id, isUnknown, view } = place.value;
+  useEffect(() => {
+    document.title = [status?.host, id === undefined ? NAMES[view] : `${NAMES[view]} ${id}`, 'natsgate']
+      .filter(Boolean)
+      .join(' · ');
+  }, [status?.host, id, view]);
   return (
     <main id="view" tabIndex={-1}>
       {status !== undefined && <Views />}
       {trouble !== undefined && <Trouble trouble={trouble} isStale={status !== undefined} />}
+      {isUnknown && <p class="hint">The address names no view, so this is the overview.</p>}
       {status !== undefined && <Shown place={place.value} />}
     </main>
   );

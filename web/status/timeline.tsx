@@ -34,7 +34,7 @@ export function Timeline({ id, reads }: { readonly id: number; readonly reads: b
       {stream !== undefined && (
         <Watched key={stream.state.value.log} state={stream.state.value} onAgain={watch} />
       )}
-      {reads && <CurlLine path={path} />}
+      {reads && <CurlLine path={path} isStream />}
     </section>
   );
 }
@@ -98,13 +98,17 @@ function Watched({ state, onAgain }: WatchedProps): VNode {
           placeholder="verb or subject"
           value={filter.value}
           onInput={({ currentTarget }) => {
-            held.value = undefined;
             filter.value = currentTarget.value;
+            const typed = currentTarget.value.toLowerCase().split(/\s+/).filter(Boolean);
+            if (held.value !== undefined) held.value = log.shown(typed);
           }}
         />
       </div>
       <p class="hint" role="status">
-        {over ?? (isLost === true ? 'The connection is lost; it is made again.' : 'Watching.')}
+        {over ??
+          (isLost === true
+            ? 'The connection is lost; it is made again.'
+            : 'Watching. Times are seconds since the watch began.')}
         {held.value !== undefined && ' Paused: the list stays, and goes on where the session is.'}
         {log.missed > 0 && ` ${whole(log.missed)} operations are not shown: there were too many.`}{' '}
         {over !== undefined && (
@@ -112,6 +116,14 @@ function Watched({ state, onAgain }: WatchedProps): VNode {
             Watch again
           </button>
         )}
+      </p>
+      <p class="heads" aria-hidden="true" hidden={rows.length === 0}>
+        <span>Time, s</span>
+        <span>After</span>
+        <span>Verb</span>
+        <span>Subject</span>
+        <span class="number">Payload</span>
+        <span class="message">WebSocket</span>
       </p>
       <ol
         ref={list}
@@ -129,6 +141,7 @@ function Watched({ state, onAgain }: WatchedProps): VNode {
             row={row}
             before={rows[index - 1]}
             cause={isError(row) && row.cause !== undefined ? log.operation(row.cause) : undefined}
+            answered={'op' in row && row.answers !== undefined ? log.operation(row.answers) : undefined}
             isBlamed={'op' in row && log.blamed.has(row.id)}
             onJump={jump}
           />

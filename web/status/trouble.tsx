@@ -23,6 +23,7 @@ export function Trouble({ trouble, isStale }: { readonly trouble: Why; readonly 
 
 function headOf(status: number): string {
   if (status === 0) return 'No answer';
+  if (status === 404) return 'Not found';
   return status === 401 || status === 403 ? 'A token is needed' : `Refused (${status})`;
 }
 
