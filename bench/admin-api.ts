@@ -1,6 +1,4 @@
-import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
-import { createServer } from 'node:net';
+import { freePort } from '../test/support/free-port.ts';
 import { startBench } from './bench-processes.ts';
 import { Client } from './load/client.ts';
 import { residentBytes } from './memory.ts';
@@ -26,14 +24,6 @@ const PATHS = [
   '/api/sessions?state=ended&limit=50&sort=age',
   '/api/handshakes',
 ];
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  return port;
-}
 
 const bench = await startBench();
 const adminPort = await freePort();

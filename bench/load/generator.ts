@@ -106,8 +106,10 @@ const methods = {
     readonly perSecond: number;
     readonly seconds: number;
     readonly payloadBytes: number;
+    /** So many bytes that the other end sends back; `p`s if it is left out. */
+    readonly text?: string;
   }): Promise<Latencies> {
-    const wire = framed('p'.repeat(load.payloadBytes));
+    const wire = framed(load.text ?? 'p'.repeat(load.payloadBytes));
     return pingPong(clients, { ...load, wire });
   },
   handshakes(load: {
