@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
@@ -8,13 +7,11 @@ import { policyTest } from '../../src/cli/policy-test.ts';
 import { FileReader } from '../../src/config/files.ts';
 import { patternsFor } from '../../src/policy/suggest.ts';
 import { fileOf, HEADER } from '../capture/support.ts';
+import { blocksOf } from '../support/doc-blocks.ts';
 import { natsgate } from '../support/program.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
-const PAGE = readFileSync(new URL('../../docs/policy.md', import.meta.url), 'utf8');
-const EXAMPLES = [...PAGE.slice(PAGE.indexOf('## Examples')).matchAll(/```yaml\n(.*?)```/gs)].map(
-  ([, text = '']) => text,
-);
+const EXAMPLES = blocksOf('docs/policy.md', 'Examples', 'yaml');
 const ID = 'ABCDEFGHIJKLMNOPQRSTUV';
 
 type Said = { readonly code: number; readonly out: string; readonly err: string };
