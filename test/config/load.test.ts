@@ -32,7 +32,7 @@ const DEFAULTS = {
     readiness: 'process',
     proxySigner: undefined,
   },
-  connect: { login: undefined, clientCredentials: 'keep', name: undefined },
+  connect: { login: undefined, clientCredentials: 'keep', name: undefined, stamp: undefined },
   engine: 'cut-through',
   compression: { enabled: false, thresholdBytes: 1024, sessions: 500, concurrency: 4 },
   inspect: 'off',
@@ -62,6 +62,8 @@ const DEFAULTS = {
     maxBytes: 4 * 1024 * 1024,
     maxMs: 600_000,
     totalBytes: 64 * 1024 * 1024,
+    ringBytes: 0,
+    keep: [],
   },
   log: { level: 'info', format: 'auto' },
   routes: [],
@@ -120,8 +122,8 @@ upstream: {servers: [nats://a, nats://b:1], connectTimeout: 2s, dialTimeout: 3s,
 limits: {sessions: 5, memory: 512MiB, sessionsPerAddress: 4, handshakesInFlight: 3, handshakesPerSecond: 2, handshakesPerSecondPerAddress: 1, headBytes: 64KiB, headLines: 256, frameBytes: 16MiB, sentFrameBytes: 1KiB, controlLineBytes: 8KiB, sessionAge: 12h, readiness: capacity}
 timeouts: {handshake: 4s, ping: 100ms, silence: 200ms, stall: 10ms, close: 20ms}
 drain: {delay: 0, timeout: 0s}
-captures: {directory: /var/captures, concurrent: 2, bytes: 1MiB, time: 90s, totalBytes: 3MiB}
-connect: {clientCredentials: refuse, name: 'a {name}'}
+captures: {directory: /var/captures, concurrent: 2, bytes: 1MiB, time: 90s, totalBytes: 3MiB, ring: 8KiB, keep: [{reason: overload}]}
+connect: {clientCredentials: refuse, name: 'a {name}', stamp: {X-Via: edge}}
 engine: buffered
 compression: {enabled: on, threshold: 512B, sessions: 4, concurrency: 2}
 inspect: enforce
@@ -167,7 +169,12 @@ log: {level: silent, format: text}
         readiness: 'upstream',
         proxySigner: undefined,
       },
-      connect: { login: undefined, clientCredentials: 'refuse', name: ['a ', { value: 'name' }] },
+      connect: {
+        login: undefined,
+        clientCredentials: 'refuse',
+        name: ['a ', { value: 'name' }],
+        stamp: { 'X-Via': ['edge'] },
+      },
       engine: 'buffered',
       compression: { enabled: true, thresholdBytes: 512, sessions: 4, concurrency: 2 },
       inspect: 'enforce',
@@ -197,6 +204,8 @@ log: {level: silent, format: text}
         maxBytes: 1024 * 1024,
         maxMs: 90_000,
         totalBytes: 3 * 1024 * 1024,
+        ringBytes: 8192,
+        keep: [{ reason: 'overload' }],
       },
       log: { level: 'silent', format: 'text' },
       routes: [],
