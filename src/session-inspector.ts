@@ -105,7 +105,10 @@ function refusalOf(
 /** Another one in each process, so that nobody finds out which session a name is of. */
 const SESSION_KEY = randomBytes(32);
 const stampFacts = ({ id, user, tenant }: SessionFacts): StampFacts => ({
-  session: createHmac('sha256', SESSION_KEY).update(String(id)).digest('hex').slice(0, 16),
+  // Only a stamp that names it pays for it.
+  get session() {
+    return createHmac('sha256', SESSION_KEY).update(String(id)).digest('hex').slice(0, 16);
+  },
   ...(user === undefined ? {} : { user }),
   ...(tenant === undefined ? {} : { tenant }),
 });

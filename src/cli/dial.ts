@@ -30,7 +30,7 @@ export type Dials = { readonly dials: readonly Dialled[]; readonly warnings: rea
 
 const TCP_FAILURES: Readonly<Partial<Record<ConnectOutcome, string>>> = {
   refused: 'nothing listens there',
-  unreachable: 'there is no way to this address',
+  unreachable: 'there is no route to this address',
 };
 
 /**

@@ -30,7 +30,7 @@ export async function policySuggest(file: string, reader: FileReader, io: CheckO
   }
 }
 
-/** undefined: it is no answer of the API. */
+/** undefined: the text is not an answer of the API. */
 async function rowsOfAnswer(file: string, reader: FileReader): Promise<readonly Row[] | undefined> {
   const found = await reader.read(file, MAX_FILE_BYTES);
   if (!found.ok) return undefined;

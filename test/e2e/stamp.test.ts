@@ -26,7 +26,12 @@ test('a subscriber on TCP sees who sent a message, with and without own headers,
   await using gateway = await startTestGateway(server.port, {
     inspect: 'enforce',
     auth: testAuth(testIssuer(keysAt(issuer.url))),
-    connect: { stamp: { [NAME]: readStampTemplate('{user}') ?? [] } },
+    connect: {
+      stamp: {
+        [NAME]: readStampTemplate('{user}') ?? [],
+        'Natsgate-Session': readStampTemplate('{session}') ?? [],
+      },
+    },
   });
   const inside = await connect({ servers: `127.0.0.1:${server.port}` });
   const next = reader(inside, 'orders.>');
@@ -49,6 +54,10 @@ test('a subscriber on TCP sees who sent a message, with and without own headers,
     ['two', ['alice'], 'x'],
   );
   assert.deepEqual([largest.data.length, largest.headers?.values(NAME)], [page.info?.max_payload, ['alice']]);
+
+  const sessions = [plain, forged].map((message) => message.headers?.get('Natsgate-Session') ?? '');
+  assert.match(sessions[0] ?? '', /^[0-9a-f]{16}$/);
+  assert.equal(sessions[0], sessions[1]);
 
   const answers = inside.subscribe('service', {
     callback: (_, message) => void message.respond(message.headers?.get(NAME)),
