@@ -12,8 +12,11 @@ import { frame, Opcode, RawClient } from '../support/raw-client.ts';
 
 const STALL_MS = 30_000;
 const LOOK_MS = STALL_MS / 4;
-/** A quarter longer than the limit. */
-const SLOW_LOOKS = 5;
+/**
+ * Twice as long: a look that comes late must find the stall before the silence. A slow reader outlives both.
+ */
+const SILENCE_MS = 2 * STALL_MS;
+const SLOW_LOOKS = SILENCE_MS / LOOK_MS;
 /** One more than the limit has. */
 const STOPPED_LOOKS = 5;
 /** At a time: far less than makes a socket writable again, which takes a third of its send buffer. */
@@ -65,7 +68,7 @@ async function withStopped(
     {
       inspect: 'off',
       // A steady reader must not be taken for one that has vanished, either.
-      timeouts: { stallMs: STALL_MS, silenceMs: STALL_MS + 2000, pingMs: 20_000 },
+      timeouts: { stallMs: STALL_MS, silenceMs: SILENCE_MS, pingMs: 20_000 },
       ...(tls === undefined ? {} : { listen: { tls: serverTls(tls) } }),
       ...(side === 'client' || tls === undefined ? {} : { upstream: { tls: upstreamTls(tls) } }),
       ...overrides,
