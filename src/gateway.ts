@@ -1,27 +1,19 @@
 import { AdminServer, type AdminSource } from './admin/admin-server.ts';
-import type { TriedRequest } from './admin/api/handshake-trial.ts';
 import type { MetricsText } from './admin/metrics-page.ts';
-import { NOT_BUILT } from './admin/status-page.ts';
-import type { Kicked } from './auth/kicked.ts';
-import { CaptureControl } from './capture-control.ts';
+import { AdminFacade, type GatewayFace } from './admin-facade.ts';
 import type { Config, ListenAddress } from './config/config.ts';
 import { type Applied, Reloader, type ReloaderOptions } from './config/reload.ts';
 import type { ReloadReport, ReloadTrigger } from './config/reload-report.ts';
-import { routesOf } from './config/routes.ts';
-import { type RunningConfiguration, runningConfiguration } from './config/running-configuration.ts';
 import { drainSessions } from './drain.ts';
-import { type KickReport, kickSession, kickUser } from './kick.ts';
 import { Listener } from './listener/listener.ts';
-import type { Log, LogConfig } from './log.ts';
+import type { Log } from './log.ts';
 import { SessionOpener } from './open-session.ts';
 import { Parts, type PartsOptions } from './parts.ts';
 import { type Machine, type Prepared, prepare } from './prepare.ts';
 import { Runtime } from './runtime.ts';
 import type { GatewayState } from './snapshot.ts';
-import { logReady, logWarnings } from './start-lines.ts';
+import { logReady, logWarnings, warnOfPage } from './start-lines.ts';
 import { Status } from './status.ts';
-import { type HandshakeTrial, tryHandshake } from './try-handshake.ts';
-import { WatchControl } from './watch-control.ts';
 
 export type GatewayOptions = Machine &
   PartsOptions & {
@@ -70,7 +62,7 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
  *     └──── a failure: undone in reverse ──────────────── stop(): at once ────────────▲
  * ```
  */
-export class Gateway implements AdminSource {
+export class Gateway implements GatewayFace {
   readonly #options: GatewayOptions;
   readonly log: Log;
   readonly #parts: Parts;
@@ -79,10 +71,8 @@ export class Gateway implements AdminSource {
   readonly #opener: SessionOpener;
   readonly #listener: Listener;
   readonly #admin: AdminServer;
-  readonly #reloader: Reloader | undefined;
+  readonly reloader: Reloader | undefined;
   readonly status: Status;
-  readonly captures: CaptureControl;
-  readonly watches: WatchControl;
   #state: GatewayState = 'starting';
   #address: ListenAddress | undefined;
   #adminAddress: ListenAddress | undefined;
@@ -95,8 +85,6 @@ export class Gateway implements AdminSource {
     this.#options = options;
     this.log = log;
     this.#parts = new Parts(prepared, options, () => this.status.snapshot());
-    this.captures = new CaptureControl(this.#parts, () => this.#runtime.config);
-    this.watches = new WatchControl(this.#parts);
     this.#runtime = new Runtime(prepared, this.#parts);
     this.#parts.recorder.addUpstreams(this.#runtime.upstreamNames);
     this.#parts.setRoles(this.#runtime.roleNames);
@@ -105,8 +93,9 @@ export class Gateway implements AdminSource {
       isDraining: () => this.#state === 'draining',
     });
     this.#listener = this.#makeListener(prepared);
-    this.#admin = new AdminServer(prepared.config.admin, this);
-    this.#reloader = source && new Reloader({ ...source, log, apply: (next) => this.#apply(next) });
+    const facade = new AdminFacade(this, this.#parts, this.#opener, options.pageFile);
+    this.#admin = new AdminServer(prepared.config.admin, facade);
+    this.reloader = source && new Reloader({ ...source, log, apply: (next) => this.#apply(next) });
     this.status = new Status(this.#parts, () => ({
       state: this.#state,
       ready: this.ready,
@@ -114,7 +103,7 @@ export class Gateway implements AdminSource {
       running: this.#runtime,
       pendingConnections: this.#listener.pending,
       adminDrops: this.#admin.drops,
-      reloader: this.#reloader,
+      reloader: this.reloader,
     }));
   }
 
@@ -137,7 +126,7 @@ export class Gateway implements AdminSource {
   /** Called once, by startGateway. */
   async start(): Promise<void> {
     this.#parts.start();
-    await this.#reloader?.start();
+    await this.reloader?.start();
     const { config } = this.#runtime;
     this.#adminAddress = await this.#admin.listen(config.admin.address);
     this.#address = await this.#listener.listen(config.listen.address);
@@ -147,7 +136,7 @@ export class Gateway implements AdminSource {
     const addresses = { clients: this.address, admin: this.adminAddress };
     logReady(this.log, this.#runtime.prepared, addresses, this.#options.version);
     logWarnings(this.log, this.#options, this.#runtime.prepared);
-    void this.#warnOfPage(config.admin.page);
+    void warnOfPage(this.log, config.admin, this.#options.pageFile);
     if (this.#options.firstDial === true) void this.#runtime.firstDial();
   }
 
@@ -189,7 +178,7 @@ export class Gateway implements AdminSource {
     if (this.#state === 'stopped') return;
     const hasRun = this.#state !== 'starting';
     this.#state = 'stopped';
-    this.#reloader?.close();
+    this.reloader?.close();
     await this.#listener.close();
     this.#runtime.close();
     await this.#admin.close();
@@ -205,7 +194,7 @@ export class Gateway implements AdminSource {
    * to read from.
    */
   async reload(trigger: ReloadTrigger): Promise<ReloadReport | undefined> {
-    return this.#reloader?.reload(trigger);
+    return this.reloader?.reload(trigger);
   }
 
   /** Makes `config` the running one. @throws when a part of it cannot be made; then nothing has changed. */
@@ -232,33 +221,6 @@ export class Gateway implements AdminSource {
     return this.#parts.sessionsWithOldPolicy(before.policiesOtherThan(runtime));
   }
 
-  /** undefined: the configuration was given as an object. */
-  configuration(): RunningConfiguration | undefined {
-    return this.#reloader && runningConfiguration(this.#runtime.config, this.#reloader.settings);
-  }
-
-  get logConfig(): LogConfig {
-    return this.#runtime.config.log;
-  }
-
-  // Kicks
-
-  get asksWho(): boolean {
-    return routesOf(this.#runtime.config).some(({ auth }) => auth !== undefined);
-  }
-
-  kickSession(id: number): KickReport | undefined {
-    return kickSession(id, this.#parts);
-  }
-
-  kickUser(who: Kicked, forMs: number): Promise<KickReport | undefined> {
-    return kickUser(who, forMs, this.#parts);
-  }
-
-  tryHandshake(asked: TriedRequest): Promise<HandshakeTrial> {
-    return tryHandshake(asked, this.#opener, this.#runtime, this.address.port);
-  }
-
   // What is seen from outside
 
   /** Where clients connect. In place of port 0 it has the port that the system chose. */
@@ -268,6 +230,10 @@ export class Gateway implements AdminSource {
 
   get adminAddress(): ListenAddress {
     return this.#adminAddress ?? this.#runtime.config.admin.address;
+  }
+
+  get runtime(): Runtime {
+    return this.#runtime;
   }
 
   get state(): GatewayState {
@@ -285,15 +251,6 @@ export class Gateway implements AdminSource {
 
   get notReady(): string | undefined {
     return this.#state === 'ready' ? this.#runtime.notReady : this.#state;
-  }
-
-  async pageFile(name: string): Promise<Buffer<ArrayBuffer> | undefined> {
-    return this.#options.pageFile?.(name);
-  }
-
-  async #warnOfPage(isOn: boolean): Promise<void> {
-    if (!isOn || this.#options.pageFile === undefined) return;
-    if ((await this.pageFile('index.html')) === undefined) this.log.warn({}, NOT_BUILT);
   }
 
   metrics(openMetrics: boolean): Promise<MetricsText> {

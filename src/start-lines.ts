@@ -1,5 +1,6 @@
+import { NOT_BUILT, type StatusPageSource } from './admin/status-page.ts';
 import { budgetWarning } from './budget.ts';
-import type { ListenAddress } from './config/config.ts';
+import type { AdminConfig, ListenAddress } from './config/config.ts';
 import type { Log } from './log.ts';
 import { addressText } from './net/host.ts';
 import type { Machine, Prepared } from './prepare.ts';
@@ -54,4 +55,13 @@ function warningsOf(
     warnings.push({ fields, text });
   }
   return warnings;
+}
+
+/** Says once that the status page is on, and its files are not there. */
+export async function warnOfPage(
+  log: Log,
+  { page }: AdminConfig,
+  pageFile: StatusPageSource['pageFile'] | undefined,
+): Promise<void> {
+  if (page && pageFile !== undefined && (await pageFile('index.html')) === undefined) log.warn({}, NOT_BUILT);
 }
