@@ -11,11 +11,11 @@ import type { Operation } from './nats/operation.ts';
 import { rowOf } from './nats/operations.ts';
 import { Stamp, type StampFacts } from './nats/stamp.ts';
 import type { Parts } from './parts.ts';
+import type { RefusedOperation } from './policy/refused-operation.ts';
 import type { Role } from './policy/role.ts';
 import type { PolicyRules, Rule } from './policy/rules.ts';
 import type { Runtime } from './runtime.ts';
 import type { SessionFacts } from './session/session-contract.ts';
-import type { RefusedOperation } from './session-log.ts';
 import type { DialTarget } from './upstream/connection.ts';
 
 /** What the inspection of a session depends on. */

@@ -1,25 +1,20 @@
 import { AUTH_DETAILS, isAuthDetail, refusalHint } from './auth/details.ts';
 import { CLOSE_REASONS, type LogLevelOfEnd } from './close-reason.ts';
-import type { RateLimit } from './config/config.ts';
-import { DEFAULT_ROUTE } from './config/routes.ts';
 import { HANDSHAKE_OUTCOMES, type Refusal } from './handshake-outcome.ts';
 import type { HandshakeFacts } from './listener/pending-handshake.ts';
 import { foreignText, LineLimiter, type Log } from './log.ts';
+import {
+  limitName,
+  originField,
+  routeField,
+  suppressedField,
+  userFields,
+  withoutNames,
+} from './log-fields.ts';
 import type { Direction } from './nats/operations.ts';
 import type { ParseError } from './nats/protocol.ts';
-import type { Rule } from './policy/rules.ts';
+import type { RefusedOperation } from './policy/refused-operation.ts';
 import type { EndedSession, SessionFacts } from './session/session-contract.ts';
-
-/** What a policy has refused, or would have. */
-export type RefusedOperation = {
-  readonly role: string;
-  readonly rule: Rule;
-  readonly verdict: 'denied' | 'would_deny';
-  readonly operation: string;
-  /** Of a refused reply, the reply. */
-  readonly subject: string;
-  readonly queue: string;
-};
 
 /** Refusals may be thousands a second; this many of each kind are logged, the rest is counted on the next line. */
 const REFUSAL_LINES_PER_SECOND = 10;
@@ -246,34 +241,8 @@ export class SessionLog {
   }
 }
 
-/** The key of the configuration that a session has exceeded. */
-export const limitName = ({ per, kind }: RateLimit): string => `rates.${per}.${kind}`;
-
 function levelOf(outcome: Refusal, detail: string | undefined): LogLevelOfEnd {
   if (detail !== undefined && isAuthDetail(detail)) return AUTH_DETAILS[detail].level;
   const isOurs = HANDSHAKE_OUTCOMES[outcome].class === 'server_fault' && outcome !== 'draining';
   return isOurs ? 'warn' : 'info';
 }
-
-/** What nats-server quotes are subjects and queues of the client. */
-export const withoutNames = (text: string): string => text.replaceAll(/"[^"]*("|$)/g, '"…"');
-
-const suppressedField = (suppressed: number): { suppressed?: number } =>
-  suppressed === 0 ? {} : { suppressed };
-
-/** The default route goes without saying. */
-const routeField = (route: string | undefined): { route?: string } =>
-  route === undefined || route === DEFAULT_ROUTE ? {} : { route };
-
-const userFields = ({
-  user,
-  tenant,
-  role,
-}: Pick<SessionFacts, 'user' | 'tenant' | 'role'>): Readonly<Record<string, string>> => ({
-  ...(user === undefined ? {} : { user: foreignText(user) }),
-  ...(tenant === undefined ? {} : { tenant: foreignText(tenant) }),
-  ...(role === undefined ? {} : { role: foreignText(role) }),
-});
-
-const originField = (origin: string | undefined): { origin?: string } =>
-  origin === undefined ? {} : { origin: foreignText(origin) };

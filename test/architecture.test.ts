@@ -48,7 +48,7 @@ const LAYERS: readonly RegExp[] = [
   /^(capture|subjects)\//,
   /^replay\//,
   /^live\//,
-  /^(counters|snapshot|session-log)\.ts$/,
+  /^(counters|snapshot|log-fields|session-log)\.ts$/,
   /^status\//,
   /^status\.ts$/,
   /^admin\//,

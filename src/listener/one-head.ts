@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { type HeadBreach, type HeadLimits, HeadMeter } from '../net/http-head.ts';
-import type { PendingConnection } from './pending.ts';
+import type { PendingConnection } from './pending-connection.ts';
 
 /** Above any limit of ours: those are kept before the parser. */
 const PARSER_HEAD_BYTES = 128 * 1024;

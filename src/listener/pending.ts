@@ -1,6 +1,5 @@
-import type { Socket } from 'node:net';
-import { type Link, LinkedList } from '../linked-list.ts';
-import type { Endpoint } from '../net/proxy-protocol.ts';
+import { Crowd } from './crowd.ts';
+import type { PendingConnection } from './pending-connection.ts';
 
 export type PendingLimits = {
   /** Connections that have no verdict yet, or have their answer and are not closed. */
@@ -27,62 +26,6 @@ export function pendingLimits(connections = DEFAULT_PENDING): PendingLimits {
     pendingPerAddress: Math.max(1, Math.floor(connections / 8)),
   };
 }
-
-/** Who is at the other end of a connection, and where it connected to. */
-type Arrival = { readonly peer: Endpoint; readonly reached: Endpoint };
-
-/** An accepted connection, until it is a handshake that passed the rules or is closed. */
-export class PendingConnection {
-  readonly accepted: Socket;
-  /** What HTTP is spoken on: the accepted socket, or its TLS. */
-  socket: Socket;
-  readonly acceptedAtMs: number;
-  /** Listens to the accepted socket while the connection is pending. */
-  readonly onClose: () => void;
-  /** The two addresses, while TLS begins. */
-  key = '';
-  /** By a PROXY header: the client, and where it connected to. */
-  named: Arrival | undefined = undefined;
-  /** Whose share it counts to; undefined: a proxy's, which connects for many. */
-  address: string | undefined = undefined;
-  inTls = false;
-  /** @internal its position in each crowd; undefined: it is not there */
-  readonly links: Record<CrowdName, Link<PendingConnection> | undefined> = {
-    waiting: undefined,
-    inTls: undefined,
-    answered: undefined,
-  };
-  /** Reads its head. */
-  onData: (chunk: Buffer) => void = ignore;
-  /** The verdict has fallen: nothing more of this connection may reach a parser or a rule. */
-  judged = false;
-  /** Bytes that came after the head, in one piece with its end. */
-  earlyBytes = 0;
-
-  constructor(socket: Socket, acceptedAtMs: number, onClose: () => void) {
-    this.accepted = socket;
-    this.socket = socket;
-    this.acceptedAtMs = acceptedAtMs;
-    this.onClose = onClose;
-  }
-
-  // Both are those of a header, else what TCP says. Not what its TLS says: that was not asked before a reset, and then
-  // it knows nothing.
-
-  get peer(): Endpoint {
-    const { accepted, named } = this;
-    return named?.peer ?? { address: accepted.remoteAddress ?? '', port: accepted.remotePort ?? 0 };
-  }
-
-  get reached(): Endpoint {
-    const { accepted, named } = this;
-    return named?.reached ?? { address: accepted.localAddress ?? '', port: accepted.localPort ?? 0 };
-  }
-}
-
-function ignore(): void {}
-
-type CrowdName = 'waiting' | 'inTls' | 'answered';
 
 export type PendingOwner = {
   /** There was no room; it is to be closed. */
@@ -198,61 +141,4 @@ export class PendingConnections {
       if (!connection.inTls) this.#owner.onExpired(connection);
     }
   };
-}
-
-/** Connections in the order in which they came, and how many of them each address has. */
-class Crowd {
-  readonly #name: CrowdName;
-  readonly #connections = new LinkedList<PendingConnection>();
-  readonly #counts = new Map<string, number>();
-
-  constructor(name: CrowdName) {
-    this.#name = name;
-  }
-
-  get size(): number {
-    return this.#connections.size;
-  }
-
-  [Symbol.iterator](): Iterator<PendingConnection> {
-    return this.#connections[Symbol.iterator]();
-  }
-
-  add(connection: PendingConnection): void {
-    connection.links[this.#name] = this.#connections.add(connection);
-    this.#count(connection, 1);
-  }
-
-  setAddress(connection: PendingConnection, address: string): void {
-    if (connection.links[this.#name] === undefined) return;
-    connection.address = address;
-    this.#count(connection, 1);
-  }
-
-  delete(connection: PendingConnection): void {
-    const link = connection.links[this.#name];
-    if (link === undefined) return;
-    connection.links[this.#name] = undefined;
-    this.#connections.delete(link);
-    this.#count(connection, -1);
-  }
-
-  get oldest(): PendingConnection | undefined {
-    return this.#connections.first;
-  }
-
-  oldestAbove(share: number): PendingConnection | undefined {
-    for (const connection of this.#connections) {
-      if (connection.address !== undefined && (this.#counts.get(connection.address) ?? 0) > share)
-        return connection;
-    }
-    return undefined;
-  }
-
-  #count({ address }: PendingConnection, by: 1 | -1): void {
-    if (address === undefined) return;
-    const count = (this.#counts.get(address) ?? 0) + by;
-    if (count > 0) this.#counts.set(address, count);
-    else this.#counts.delete(address);
-  }
 }

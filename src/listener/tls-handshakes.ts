@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { type TLSSocket, type TlsOptions, Server as TlsServer } from 'node:tls';
-import type { PendingConnection } from './pending.ts';
+import type { PendingConnection } from './pending-connection.ts';
 import { type TlsOutcome, tlsOutcome } from './tls-outcome.ts';
 
 export type TlsOwner = {

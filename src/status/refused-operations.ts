@@ -1,5 +1,5 @@
 import { freeText } from '../capture/event.ts';
-import type { RefusedOperation } from '../session-log.ts';
+import type { RefusedOperation } from '../policy/refused-operation.ts';
 import { isoTime } from './iso-time.ts';
 
 /** Different ones that are remembered, and shown. */

@@ -1,6 +1,6 @@
+import { withoutNames } from '../log-fields.ts';
 import type { Session } from '../session/session.ts';
 import type { EndedSession } from '../session/session-contract.ts';
-import { withoutNames } from '../session-log.ts';
 import { textPattern } from '../text-pattern.ts';
 import type { Ended } from './ended-sessions.ts';
 

@@ -1,8 +1,8 @@
 import { stepsMs } from '../handshake-steps.ts';
 import { foreignText } from '../log.ts';
+import { limitName, withoutNames } from '../log-fields.ts';
 import type { Session } from '../session/session.ts';
 import type { EndedSession, SessionFacts } from '../session/session-contract.ts';
-import { limitName, withoutNames } from '../session-log.ts';
 import type { Ended } from './ended-sessions.ts';
 import { isoTime } from './iso-time.ts';
 

@@ -8,12 +8,8 @@ import type { HandshakeOutcome } from '../../src/handshake-outcome.ts';
 import type { HandshakeRules } from '../../src/listener/handshake.ts';
 import { Listener } from '../../src/listener/listener.ts';
 import { compileOrigins } from '../../src/listener/origin.ts';
-import {
-  type DropReason,
-  PendingConnection,
-  PendingConnections,
-  pendingLimits,
-} from '../../src/listener/pending.ts';
+import { type DropReason, PendingConnections, pendingLimits } from '../../src/listener/pending.ts';
+import { PendingConnection } from '../../src/listener/pending-connection.ts';
 import type { PendingHandshake } from '../../src/listener/pending-handshake.ts';
 import { compileTrustedProxies } from '../../src/net/networks.ts';
 import { encodeProxyHeader } from '../../src/net/proxy-protocol.ts';
