@@ -20,7 +20,7 @@ const found = process.versions.node.split('.').map(Number);
 
 if (found[0] < needed[0] || (found[0] === needed[0] && found[1] < needed[1])) {
   process.stderr.write(
-    `natsgate needs Node.js ${needed.join('.')} or newer; this is ${process.versions.node} (${process.execPath})\n`,
+    `natsgate needs Node.js ${needed.join('.')} or newer; this is ${process.versions.node} (${process.execPath}); docs/install.md says how to get one\n`,
   );
   process.exit(1);
 }

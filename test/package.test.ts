@@ -29,7 +29,7 @@ async function run(command: string, ...args: string[]): Promise<Ended> {
 function assertRefusesNode(ended: Ended, version: string): void {
   const line = `natsgate needs Node.js 24.17 or newer; this is ${version} (`;
   assert.equal(ended.stderr.slice(0, line.length), line);
-  assert.match(ended.stderr, /^[^\n]+\n$/, 'exactly one line');
+  assert.match(ended.stderr, /^[^\n]+docs\/install\.md[^\n]+\n$/, 'exactly one line, which says what to do');
   assert.equal(ended.code, 1);
   assert.equal(ended.stdout, '');
 }

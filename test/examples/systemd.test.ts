@@ -28,7 +28,7 @@ test('systemd: systemd-analyze finds no fault, and its score is what docs/system
   if (analyze === undefined) return;
   await using folder = await temporaryFolder();
   const file = join(folder.path, 'natsgate.service');
-  await writeFile(file, unit.replaceAll('/usr/local/bin/natsgate', process.execPath));
+  await writeFile(file, unit.replaceAll('/opt/natsgate/bin/node', process.execPath));
   const limits = { timeoutMs: 30_000, env: { ...process.env, LC_ALL: 'C', TERM: 'dumb' } };
   await run(analyze, ['verify', '--man=no', file], limits);
   const score = await run(analyze, ['security', '--offline=true', '--no-pager', file], limits);
