@@ -69,6 +69,7 @@ export function inspectorFor(
           ]),
       ...(stamp === undefined ? [] : [stampPolicy(stamp)]),
     ],
+    keepsLogin: login === undefined && connect.clientCredentials === 'keep',
     ...(login === undefined ? {} : { loginHint: loginHint(login) }),
   };
   return new Inspector(rules, pool, {

@@ -1,10 +1,14 @@
 import type { RedactedConnect } from '../nats/connect.ts';
 import { withShortInboxes } from '../nats/inbox.ts';
+import { type InfoRules, rewriteInfo } from '../nats/info-rewrite.ts';
 import { countsByName } from '../nats/operations.ts';
 import type { NatsParser } from '../nats/parser.ts';
 import type { ParseError } from '../nats/protocol.ts';
 import type { KnownServer, ObservedFacts, ServerError } from './observed-facts.ts';
 import type { Subscriptions } from './subscriptions.ts';
+
+const VERB = 'INFO';
+const HIDDEN = '***';
 
 export type InspectionLevel = 'observe' | 'enforce';
 
@@ -12,6 +16,7 @@ export type InspectionLevel = 'observe' | 'enforce';
 export type InspectionFacts = {
   readonly level: InspectionLevel;
   readonly server: KnownServer;
+  readonly info: ShownInfo | undefined;
   readonly connect: RedactedConnect | undefined;
   readonly operations: BothWays<Readonly<Record<string, number>>>;
   readonly payloadBytes: BothWays<number>;
@@ -21,19 +26,24 @@ export type InspectionFacts = {
   readonly stopped: BothWays<ParseError | undefined>;
 };
 
+/** The server's last INFO, without its nonce: as the server has sent it, and as the client got it. */
+export type ShownInfo = Readonly<Record<'received' | 'sent', Readonly<Record<string, unknown>>>>;
+
 /** As the API names directions. */
 type BothWays<Value> = Readonly<Record<'toUpstream' | 'toClient', Value>>;
 
-/** `observed`: what was seen; `up` and `down`: the parsers that saw it. */
+/** `info`: by which INFO was rewritten; `up` and `down`: the parsers that saw what was observed. */
 export function inspectionFacts(
   level: InspectionLevel,
-  { server, connect, subscriptions, lastError, hint }: ObservedFacts,
+  info: InfoRules,
+  { server, connect, infoLine, subscriptions, lastError, hint }: ObservedFacts,
   up: NatsParser,
   down: NatsParser,
 ): InspectionFacts {
   return {
     level,
     server,
+    info: infoLine && shownInfo(infoLine, info),
     connect,
     operations: {
       toUpstream: countsByName('to_upstream', up.counts),
@@ -45,4 +55,15 @@ export function inspectionFacts(
     hint,
     stopped: { toUpstream: up.error, toClient: down.error },
   };
+}
+
+/** Rewritten once more, which gives what the client got: rules stay as long as the session. */
+function shownInfo(line: Buffer, rules: InfoRules): ShownInfo {
+  return { received: withoutNonce(line), sent: withoutNonce(rewriteInfo(line, rules) ?? line) };
+}
+
+/** A login by key signs the nonce. */
+function withoutNonce(line: Buffer): ShownInfo['sent'] {
+  const fields: Record<string, unknown> = JSON.parse(line.toString('utf8', VERB.length));
+  return 'nonce' in fields ? { ...fields, nonce: HIDDEN } : fields;
 }

@@ -49,6 +49,8 @@ export interface Inspection {
   lameDuckInfo(): Buffer | undefined;
   /** As CONNECT has it, cut. */
   readonly clientName: string | undefined;
+  /** The user that the client logs in as by itself; undefined: it names none, or natsgate logs in for it. */
+  readonly natsUser: string | undefined;
   /** How many -ERR lines the server has sent. */
   readonly serverErrors: number;
   /** For `upstream_closed`: the code that the server's last -ERR asks for. */

@@ -21,7 +21,11 @@ import { joinedTap, type Tap } from './tap.ts';
 import { type ClientReader, UpstreamStream } from './upstream-stream.ts';
 
 /** `observe` uses `level`, `maxLineBytes` and `policies`. */
-export type InspectionRules = EnforcementRules & { readonly level: InspectionLevel };
+export type InspectionRules = EnforcementRules & {
+  readonly level: InspectionLevel;
+  /** What the client logs in with goes to the server. */
+  readonly keepsLogin: boolean;
+};
 
 const NO_TAPS: readonly Tap[] = [];
 const UNCHANGED: InfoRules = { connectUrls: 'keep', hide: [] };
@@ -65,7 +69,7 @@ export class Inspector implements Inspection, ClientReader, ServerReader {
     this.#rules = rules;
     this.#observer = observer;
     this.#scan = fastScanIn(pool.memory, pool.scratch);
-    this.#facts = new ObservedFacts(observer, rules.loginHint);
+    this.#facts = new ObservedFacts(observer, rules);
     this.#enforcer = enforce ? new Enforcer(rules) : undefined;
     this.#watching = enforce ? [] : policies;
     this.#deliveries = policies.find(({ deliveries }) => deliveries !== undefined)?.deliveries;
@@ -158,6 +162,10 @@ export class Inspector implements Inspection, ClientReader, ServerReader {
     return this.#facts.connect?.name;
   }
 
+  get natsUser(): string | undefined {
+    return this.#facts.connect?.user;
+  }
+
   get serverErrors(): number {
     return this.down.counts[VERB.ERR] ?? 0;
   }
@@ -226,7 +234,8 @@ export class Inspector implements Inspection, ClientReader, ServerReader {
   }
 
   facts(): InspectionFacts {
-    return inspectionFacts(this.#rules.level, this.#facts, this.up, this.down);
+    const info = this.#enforcer === undefined ? UNCHANGED : this.#rules.info;
+    return inspectionFacts(this.#rules.level, info, this.#facts, this.up, this.down);
   }
 
   /** For the stream to the upstream. */

@@ -21,6 +21,12 @@ export type InspectionObserver = {
   onRoundTrip(seconds: number): void;
 };
 
+export type LoginRules = {
+  /** Where the login in CONNECT is not the client's own. */
+  readonly loginHint?: LoginHint;
+  readonly keepsLogin: boolean;
+};
+
 export type KnownServer = { readonly name?: string; readonly version?: string; readonly clientId?: number };
 export type ServerError = { readonly kind: ServerErrorKind; readonly text: string };
 
@@ -44,16 +50,17 @@ export class ObservedFacts {
   hint: string | undefined;
   readonly #observer: InspectionObserver;
   readonly #writtenLogin: LoginHint | undefined;
+  readonly #keepsLogin: boolean;
   isLameDuck = false;
   /** Becomes the hint when the server refuses the login. */
   #loginHint: string | undefined;
   /** When the client sent its PING that has no answer yet; 0: none. */
   #pingSentAtMs = 0;
 
-  /** `writtenLogin`: where the login in CONNECT is not the client's own. */
-  constructor(observer: InspectionObserver, writtenLogin?: LoginHint) {
+  constructor(observer: InspectionObserver, { loginHint, keepsLogin }: LoginRules) {
     this.#observer = observer;
-    this.#writtenLogin = writtenLogin;
+    this.#writtenLogin = loginHint;
+    this.#keepsLogin = keepsLogin;
   }
 
   /** The close code that the server's last -ERR asks for. */
@@ -73,7 +80,7 @@ export class ObservedFacts {
 
   sawConnect(reading: ConnectReading): void {
     if (reading.kind !== 'connect') return;
-    this.connect = redacted(reading);
+    this.connect = redacted(reading, this.#keepsLogin);
     const jwt = reading.fields.get('jwt');
     this.#loginHint = typeof jwt === 'string' ? connectionTypeHint(jwt) : undefined;
   }

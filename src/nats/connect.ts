@@ -183,6 +183,8 @@ export type RedactedConnect = {
   readonly lang: string | undefined;
   readonly version: string | undefined;
   readonly protocol: number | undefined;
+  /** The name of a user who has a password, which nats-server shows too. */
+  readonly user: string | undefined;
   /** The boolean fields that the client wrote. */
   readonly flags: Readonly<Record<string, boolean>>;
   readonly credentials: readonly CredentialField[];
@@ -192,9 +194,11 @@ export type RedactedConnect = {
 /** Characters; longer names are cut. */
 const MAX_SHOWN_CHARACTERS = 128;
 
-export function redacted(connect: Connect): RedactedConnect {
+/** `keepsLogin`: the server gets the login that the client has written. */
+export function redacted(connect: Connect, keepsLogin: boolean): RedactedConnect {
   const { fields, unknown } = connect;
-  const shown = (field: 'name' | 'lang' | 'version'): string | undefined => {
+  const has = (field: CredentialField): boolean => (fields.get(field) ?? '') !== '';
+  const shown = (field: 'name' | 'lang' | 'version' | 'user'): string | undefined => {
     const value = fields.get(field);
     if (typeof value !== 'string') return undefined;
     // Control, format and unassigned characters could disturb programs that show the text.
@@ -206,12 +210,14 @@ export function redacted(connect: Connect): RedactedConnect {
     lang: shown('lang'),
     version: shown('version'),
     protocol: typeof protocol === 'number' ? protocol : undefined,
+    // Alone, it could be a token in the wrong place.
+    user: keepsLogin && has('user') && has('pass') ? shown('user') : undefined,
     flags: Object.fromEntries([...fields].filter((entry) => typeof entry[1] === 'boolean')) as Record<
       string,
       boolean
     >,
     // The server takes an empty credential for none.
-    credentials: CREDENTIAL_FIELDS.filter((field) => (fields.get(field) ?? '') !== ''),
+    credentials: CREDENTIAL_FIELDS.filter(has),
     unknownFields: unknown.length,
   };
 }

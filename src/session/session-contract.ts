@@ -82,7 +82,12 @@ export type EndedSession = {
   readonly bytesToUpstream: number;
   readonly bytesToClient: number;
   /** What the client calls itself, and how many -ERR lines the server has sent, where the session was inspected. */
+  /** With data. */
+  readonly framesToUpstream: number;
+  readonly framesToClient: number;
   readonly clientName: string | undefined;
+  /** As `natsUser` of Inspection. */
+  readonly natsUser: string | undefined;
   readonly serverErrors: number;
   /** The text of the server's last -ERR, where the session was inspected: foreign text. */
   readonly serverError: string | undefined;

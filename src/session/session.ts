@@ -99,6 +99,15 @@ export class Session
     return this.#pipe.bytesToClient;
   }
 
+  /** WebSocket frames with data. */
+  get framesToUpstream(): number {
+    return this.#client.framesReceived;
+  }
+
+  get framesToClient(): number {
+    return this.#client.framesSent;
+  }
+
   /** As `watchFrames` of ByteSocket. */
   watchFrames(watcher: FrameWatcher | undefined): void {
     this.#client.watchFrames(watcher);
@@ -123,6 +132,10 @@ export class Session
 
   get clientName(): string | undefined {
     return this.inspection?.clientName;
+  }
+
+  get natsUser(): string | undefined {
+    return this.inspection?.natsUser;
   }
 
   get serverErrors(): number {
@@ -395,7 +408,10 @@ export class Session
       seconds: (performance.now() - this.startedAtMs) / 1000,
       bytesToUpstream: this.#pipe.bytesToUpstream,
       bytesToClient: this.#pipe.bytesToClient,
+      framesToUpstream: this.framesToUpstream,
+      framesToClient: this.framesToClient,
       clientName: this.clientName,
+      natsUser: this.natsUser,
       serverErrors: this.serverErrors,
       serverError: this.serverError,
       bufferedBytes: this.#atEnd?.bufferedBytes ?? NOTHING,

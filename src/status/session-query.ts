@@ -15,16 +15,18 @@ const FIELDS = {
   upstream: ({ facts }) => facts.upstream,
   reason: ({ reason }) => reason,
   name: ({ clientName }) => clientName,
+  natsUser: ({ natsUser }) => natsUser,
   cid: ({ facts }) => facts.natsClientId?.toString(),
   /** As the row shows it. */
   error: ({ serverError }) => serverError && withoutNames(serverError),
   /** What a person may know a session by, a line each, in small letters. */
-  any: ({ facts, clientName }) =>
+  any: ({ facts, clientName, natsUser }) =>
     [
       facts.id,
       facts.user,
       facts.tenant,
       clientName,
+      natsUser,
       facts.origin,
       facts.clientAddress,
       facts.upstream,
@@ -33,7 +35,7 @@ const FIELDS = {
       .join('\n')
       .toLowerCase(),
 } satisfies Record<string, (one: Filtered) => string | undefined>;
-type Filtered = Pick<Session | EndedSession, 'facts' | 'reason' | 'clientName' | 'serverError'>;
+type Filtered = Pick<Session | EndedSession, 'facts' | 'reason' | 'clientName' | 'natsUser' | 'serverError'>;
 
 /** What rows are ordered by. Texts begin with the least, numbers with the greatest. */
 const ORDERS = {

@@ -19,7 +19,7 @@ export function openRow(session: Session) {
     seconds: Math.round((performance.now() - startedAtMs) / 1000),
     ...whoOf(facts),
     loginEndsAt: isoTime(session.loginEndsAtMs),
-    bytes: { toUpstream: session.bytesToUpstream, toClient: session.bytesToClient },
+    ...carriedBy(session),
     ...waitsIn(session),
     ...saidIn(session),
     rateLimited: delayOf(session),
@@ -29,7 +29,7 @@ export function openRow(session: Session) {
 
 /** One that has ended, as its log line has it. */
 export function endedRow({ session, endedAtMs }: Ended) {
-  const { bytesToUpstream, bytesToClient, code, facts, hint, reason, seconds } = session;
+  const { code, facts, hint, reason, seconds } = session;
   return {
     id: facts.id,
     state: 'ended' as const,
@@ -37,7 +37,7 @@ export function endedRow({ session, endedAtMs }: Ended) {
     endedAt: isoTime(endedAtMs),
     seconds: Math.round(seconds * 1000) / 1000,
     ...whoOf(facts),
-    bytes: { toUpstream: bytesToUpstream, toClient: bytesToClient },
+    ...carriedBy(session),
     ...waitsIn(session),
     reason,
     code,
@@ -50,6 +50,14 @@ export function endedRow({ session, endedAtMs }: Ended) {
 /** The limit for which it is not read from now, and since when; undefined: it is read. */
 const delayOf = ({ delay }: Session) => delay && { limit: limitName(delay.limit), seconds: delay.seconds };
 
+type Carried = Record<'bytesToUpstream' | 'bytesToClient' | 'framesToUpstream' | 'framesToClient', number>;
+
+/** NATS bytes, and WebSocket frames with data. */
+const carriedBy = ({ bytesToUpstream, bytesToClient, framesToUpstream, framesToClient }: Carried) => ({
+  bytes: { toUpstream: bytesToUpstream, toClient: bytesToClient },
+  frames: { toUpstream: framesToUpstream, toClient: framesToClient },
+});
+
 /** Of one that has ended: when its end began. */
 const waitsIn = ({
   bufferedBytes,
@@ -59,11 +67,12 @@ const waitsIn = ({
   waitingSeconds: { toUpstream: waitingMs.upstream / 1000, toClient: waitingMs.client / 1000 },
 });
 
-type Said = Pick<Session | EndedSession, 'clientName' | 'serverErrors' | 'serverError'>;
+type Said = Pick<Session | EndedSession, 'clientName' | 'natsUser' | 'serverErrors' | 'serverError'>;
 
 /** What both sides said, as far as rows have it. */
-const saidIn = ({ clientName, serverErrors, serverError }: Said) => ({
+const saidIn = ({ clientName, natsUser, serverErrors, serverError }: Said) => ({
   clientName: clientName === undefined ? undefined : foreignText(clientName),
+  natsUser: natsUser === undefined ? undefined : foreignText(natsUser),
   serverErrors,
   serverError: serverError === undefined ? undefined : foreignText(withoutNames(serverError)),
 });

@@ -47,6 +47,7 @@ export class BufferedSocket
   #isGone = false;
   #isClosed = false;
   #assemblingBytes = 0;
+  framesSent = 0;
 
   constructor(webSocket: ObservedWebSocket, socket: Socket, parts: BufferedSocketParts) {
     this.#webSocket = webSocket;
@@ -79,6 +80,7 @@ export class BufferedSocket
     for (let from = 0; from < chunk.length; from += maxSentFrameBytes) {
       const piece = chunk.subarray(from, from + maxSentFrameBytes);
       counters.sentBinaryFrames++;
+      this.framesSent++;
       if (this.#gate === undefined) flows = this.writer.write(this.#lent(piece), this.#webSocket);
       else flows = this.#deflate(this.#gate, piece);
       // The gate counts deflated bytes, when their length is known.
@@ -125,6 +127,10 @@ export class BufferedSocket
 
   watchFrames(watcher: FrameWatcher | undefined): void {
     this.#portions.watcher = watcher;
+  }
+
+  get framesReceived(): number {
+    return this.#meter.dataFrames;
   }
 
   get bufferedBytes(): number {

@@ -48,6 +48,9 @@ export interface ByteSocket {
   destroy(): void;
   /** From now on `watcher` learns where messages begin; undefined: nobody does. */
   watchFrames(watcher: FrameWatcher | undefined): void;
+  /** Data frames so far; pings and their like are not among them. */
+  readonly framesReceived: number;
+  readonly framesSent: number;
   /** The network socket below; only for looking at it. */
   readonly socket: Socket;
   /** Bytes handed to `write` that the kernel has not taken yet. */

@@ -35,6 +35,7 @@ export class CutThroughSocket implements ByteSocket, SocketOwner, ControlFrames 
   #owedPong: Buffer | undefined;
   #closeSent = false;
   #endTold = false;
+  framesSent = 0;
 
   constructor(socket: Socket, parts: CutThroughParts) {
     this.#parts = parts;
@@ -59,8 +60,9 @@ export class CutThroughSocket implements ByteSocket, SocketOwner, ControlFrames 
   write(chunk: Buffer): boolean {
     if (this.#closeSent) return true;
     const { pool, counters, maxSentFrameBytes } = this.#parts;
-    counters.sentBinaryFrames +=
-      chunk.length <= maxSentFrameBytes ? 1 : Math.ceil(chunk.length / maxSentFrameBytes);
+    const frames = chunk.length <= maxSentFrameBytes ? 1 : Math.ceil(chunk.length / maxSentFrameBytes);
+    counters.sentBinaryFrames += frames;
+    this.framesSent += frames;
     this.#reader.watcher?.onSent(chunk.length, maxSentFrameBytes);
     if (this.socket.writableCorked > 0) return this.#writeFirst(chunk);
     const slot = pool.take();
@@ -112,6 +114,10 @@ export class CutThroughSocket implements ByteSocket, SocketOwner, ControlFrames 
 
   watchFrames(watcher: FrameWatcher | undefined): void {
     this.#reader.watcher = watcher;
+  }
+
+  get framesReceived(): number {
+    return this.#reader.dataFrames;
   }
 
   get bufferedBytes(): number {

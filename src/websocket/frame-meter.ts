@@ -14,8 +14,9 @@ const CHUNK_BYTES = 256;
 export class FrameMeter {
   /** Frames seen, by `OPCODES` of frame-counters.ts. */
   readonly frames: Float64Array;
-  /** Control frames seen by this meter. */
+  /** Control frames seen by this meter, and all others. */
   controlFrames = 0;
+  dataFrames = 0;
   /** Data messages that ended. */
   messages = 0;
   /** A data message has begun (its first header byte was seen) and its last byte has not come yet. */
@@ -78,6 +79,7 @@ export class FrameMeter {
     const index = opcodeIndex(first & 0x0f);
     this.frames[index] = (this.frames[index] ?? 0) + 1;
     if ((first & CONTROL) !== 0) this.controlFrames++;
+    else this.dataFrames++;
     if (this.#payloadLeft === 0) this.#frameEnds();
   }
 

@@ -66,8 +66,9 @@ export class FrameReader {
   closed = false;
   /** The framing is lost: nothing can be read any more. */
   broken = false;
-  /** Control frames read so far. */
+  /** Control frames read so far, and all others. */
   controlFrames = 0;
+  dataFrames = 0;
   /** One more than this ends the stream as `rate_exceeded`. The owner, which knows the time, raises it. */
   controlFramesAllowed = 2 ** 30;
   watcher: FrameWatcher | undefined;
@@ -202,7 +203,10 @@ export class FrameReader {
     this.#payloadLeft = length;
     this.#key = key;
     if (this.watcher !== undefined && opcode === BINARY) this.watcher.onFrame(end - this.#out);
-    if (opcode < CLOSE) return;
+    if (opcode < CLOSE) {
+      this.dataFrames++;
+      return;
+    }
     this.controlFrames++;
     if (this.controlFrames > this.controlFramesAllowed) this.#refuse({ reason: 'rate_exceeded', code: 1008 });
     if (length === 0) this.#endControl();

@@ -301,7 +301,8 @@ class Enforcer implements SessionSides {
   }
 
   #begin(): Inspector {
-    const rules = { level: 'enforce', maxLineBytes: 4096, info: { connectUrls: 'keep', hide: [] } } as const;
+    const info = { connectUrls: 'keep', hide: [] } as const;
+    const rules = { level: 'enforce', maxLineBytes: 4096, keepsLogin: true, info } as const;
     const inspector = new Inspector(rules, this.#pool, {
       onParserStop() {},
       onServerError() {},

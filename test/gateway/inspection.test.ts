@@ -72,6 +72,8 @@ describe('what is seen of a session', () => {
         [row.id, row.client, row.upstream, row.natsClientId, row.origin],
         [1, '127.0.0.1', `127.0.0.1:${upstream.port}`, 7, 'https://app.example.com'],
       );
+      // The client's three messages; INFO, PONG, and what came after them in one read.
+      assert.deepEqual([row.natsUser, row.frames], ['u', { toUpstream: 3, toClient: 3 }]);
       assert.equal(row.inspection, undefined, 'subjects are for who asks for one session');
       const { inspection, handshake: _, ...sameRow } = await json(gateway.adminPort, '/api/sessions/1');
       assert.deepEqual(Object.keys(sameRow), Object.keys(row));
@@ -296,10 +298,21 @@ test('a subject in the API moves no cursor of a terminal, and is the subject all
   assert.equal(JSON.parse(body).inspection.subscriptions[0].subject, subject);
 });
 
+test('the user of CONNECT is not named where natsgate takes the login out of it', async () => {
+  await using upstream = await FakeUpstream.start();
+  const settings = { inspect: 'enforce', connect: { clientCredentials: 'drop' } } as const;
+  await using gateway = await startTestGateway(upstream.port, settings);
+  await using client = await RawClient.open(gateway.port);
+  say(client, CONNECT);
+  await (await upstream.connection()).until((one) => one.received.includes('\r\n'));
+  const { sessions } = await json(gateway.adminPort, '/api/sessions');
+  assert.deepEqual([sessions[0].clientName, sessions[0].natsUser], ['page 7', undefined]);
+});
+
 describe('connect_urls', () => {
   const greeting = INFO_LINE.replace(
     '"proto":1',
-    '"proto":1,"connect_urls":["10.0.0.1:4222","10.0.0.2:4222"]',
+    '"proto":1,"nonce":"abcdefghijk","connect_urls":["10.0.0.1:4222","10.0.0.2:4222"]',
   );
 
   for (const inspect of ['off', 'observe'] as const) {
@@ -310,6 +323,11 @@ describe('connect_urls', () => {
         await using client = await RawClient.open(gateway.port);
         assert.equal(client.data.toString(), greeting);
       }
+      await using watched = await RawClient.open(gateway.port);
+      const { info } = (await json(gateway.adminPort, '/api/sessions/4')).inspection;
+      if (inspect === 'off') assert.equal(info, undefined);
+      else assert.deepEqual([info.sent, info.received.nonce], [info.received, '***']);
+      watched.send(closeFrame(1000));
       const [line, ...more] = lines(gateway, 'announces addresses of its cluster');
       assert.deepEqual(more, []);
       assert.deepEqual(line?.['announced'], ['10.0.0.1:4222', '10.0.0.2:4222']);
@@ -331,6 +349,10 @@ describe('connect_urls', () => {
       await using client = await RawClient.open(gateway.port);
       const first = JSON.parse(client.data.toString().slice(5));
       assert.deepEqual([first.connect_urls, first.client_ip], [expected, '127.0.0.1']);
+      const { info } = (await json(gateway.adminPort, '/api/sessions/1')).inspection;
+      const original = JSON.parse(greeting.slice(5));
+      assert.deepEqual(info.received, { ...original, nonce: '***' }, 'as the server has sent it');
+      assert.deepEqual(info.sent, { ...first, nonce: '***' }, 'as the client got it');
       (await upstream.connection()).socket.write(`PONG\r\n${greeting}PING\r\n`);
       await client.until(() => client.data.includes('PING\r\n'));
       const [, , , second] = client.data.toString().split(/INFO |PONG\r\n/);

@@ -82,6 +82,7 @@ test('totals, rates and rows of sessions name directions in one way', async () =
   const { sessions } = await get(gateway, '/api/sessions');
   assert.equal(sessions[0].bytes.toUpstream, 6);
   assert.equal(sessions[0].bytes.toClient, bytes.toClient);
+  assert.deepEqual(sessions[0].frames, { toUpstream: 1, toClient: 1 }, 'known without reading NATS');
   assert.deepEqual(sessions[0].buffered, { toUpstream: 0, toClient: 0 });
   assert.match(sessions[0].startedAt, ISO);
   assert.ok(Math.abs(Date.parse(sessions[0].startedAt) - Date.now()) < 60_000);

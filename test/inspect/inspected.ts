@@ -26,13 +26,17 @@ export class Inspected implements SessionSides {
     info: InspectionRules['info'] = { connectUrls: 'keep', hide: [] },
     policies: readonly Policy[] = [],
   ) {
-    this.inspector = new Inspector({ level, maxLineBytes: 4096, info, policies }, this.pool, {
-      onParserStop: (direction, error) => void this.stops.push([direction, error]),
-      onServerError: (kind) => void this.serverErrors.push(kind),
-      onOwnLoginRefused: () => {},
-      onLameDuck: () => void this.lameDucks++,
-      onRoundTrip: (seconds) => void this.roundTrips.push(seconds),
-    });
+    this.inspector = new Inspector(
+      { level, maxLineBytes: 4096, keepsLogin: true, info, policies },
+      this.pool,
+      {
+        onParserStop: (direction, error) => void this.stops.push([direction, error]),
+        onServerError: (kind) => void this.serverErrors.push(kind),
+        onOwnLoginRefused: () => {},
+        onLameDuck: () => void this.lameDucks++,
+        onRoundTrip: (seconds) => void this.roundTrips.push(seconds),
+      },
+    );
     this.inspector.start(this);
   }
 

@@ -87,13 +87,14 @@ test('what is shown of a CONNECT holds no secret and no control character', () =
   const secrets = Object.fromEntries(CREDENTIAL_FIELDS.map((field) => [field, `secret-${field}`]));
   const text = JSON.stringify({
     ...secrets,
+    user: 'jane',
     name: `a\n\u202e${'b'.repeat(500)}`,
     verbose: false,
     protocol: 1,
     proxy_sig: 'secret',
     x: 'secret',
   });
-  const shown = redacted(accepted(text));
+  const shown = redacted(accepted(text), true);
   assert.doesNotMatch(JSON.stringify(shown), /secret/);
   assert.deepEqual(
     { ...shown, name: shown.name?.slice(0, 4), length: shown.name?.length },
@@ -103,12 +104,15 @@ test('what is shown of a CONNECT holds no secret and no control character', () =
       lang: undefined,
       version: undefined,
       protocol: 1,
+      user: 'jane',
       flags: { verbose: false },
       credentials: [...CREDENTIAL_FIELDS],
       unknownFields: 1,
     },
   );
-  assert.deepEqual(redacted(accepted('{"user":"","auth_token":"t"}')).credentials, ['auth_token']);
+  assert.deepEqual(redacted(accepted('{"user":"","auth_token":"t"}'), true).credentials, ['auth_token']);
+  assert.equal(redacted(accepted('{"user":"a token in the wrong place"}'), true).user, undefined);
+  assert.equal(redacted(accepted(text), false).user, undefined, 'natsgate logs in for the client');
 });
 
 test('no refusal repeats anything of the argument', () => {

@@ -20,6 +20,8 @@ class Client implements ByteSocket {
   heldBytes = 0;
   readonly assemblingSinceMs = undefined;
   readonly assemblingBytes = 0;
+  readonly framesReceived = 0;
+  readonly framesSent = 0;
 
   write(): boolean {
     return this.takes;

@@ -32,6 +32,8 @@ class ScriptedClient implements ByteSocket {
   heldBytes = 0;
   readonly assemblingSinceMs = undefined;
   readonly assemblingBytes = 0;
+  readonly framesReceived = 0;
+  readonly framesSent = 0;
 
   start(owner: ByteSocketOwner): void {
     this.owner = owner;

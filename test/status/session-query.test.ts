@@ -41,7 +41,10 @@ function setup(values: Iterable<Values>) {
       bytesToClient: 1,
       bufferedBytes: { client: waits, upstream: 0 },
       waitingMs: { client: 0, upstream: 100 * waits },
+      framesToUpstream: 3,
+      framesToClient: 4,
       clientName: error === undefined ? undefined : 'tab',
+      natsUser: error === undefined ? undefined : 'orders',
       serverErrors: error === undefined ? 0 : 2,
       serverError: error,
       reason: undefined,
@@ -80,7 +83,10 @@ const end = (id: number, more: Partial<EndedSession> = {}): EndedSession => ({
   seconds: 2,
   bytesToUpstream: 1,
   bytesToClient: 2,
+  framesToUpstream: 0,
+  framesToClient: 0,
   clientName: undefined,
+  natsUser: undefined,
   serverErrors: 0,
   serverError: undefined,
   bufferedBytes: { client: 0, upstream: 0 },
@@ -139,12 +145,17 @@ test('what both sides said is in the row, without the names that the server quot
   assert.deepEqual(ids({ error: '*a.b*' }), []);
   assert.deepEqual(ids({ error: '', name: '' }), [1]);
   assert.deepEqual(ids({ name: 't*' }), [2]);
+  assert.deepEqual(
+    [ids({ natsUser: 'ord*' }), ids({ natsUser: '' }), ids({ any: 'ORDERS' })],
+    [[2], [1], [2]],
+  );
   const [one, other] = list({}).sessions;
   assert.deepEqual([one?.clientName, one?.serverErrors, one?.serverError], [undefined, 0, undefined]);
   assert.deepEqual(
     [other?.clientName, other?.serverErrors, other?.serverError],
     ['tab', 2, 'Permissions Violation for Publish to "…"'],
   );
+  assert.deepEqual([other?.natsUser, other?.frames], ['orders', { toUpstream: 3, toClient: 4 }]);
   assert.deepEqual(other?.state === 'open' && other.waitingSeconds, { toUpstream: 1.5, toClient: 0 });
   ended.add(end(9, { clientName: 'gone', serverErrors: 1, serverError: 'Stale Connection' }), 0);
   assert.deepEqual(ids({ state: 'ended', error: 'Stale*', name: 'gone' }), [9]);

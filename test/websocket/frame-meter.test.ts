@@ -16,6 +16,8 @@ function measured(chunks: readonly Buffer[]): {
   const frames = Object.fromEntries(
     OPCODES.map((name, index) => [name, meter.frames[index] ?? 0]).filter(([, count]) => count !== 0),
   ) as Record<string, number>;
+  const all = Object.values(frames).reduce((sum, count) => sum + count, 0);
+  assert.equal(meter.controlFrames + meter.dataFrames, all);
   return { frames, open: meter.messageOpen, messages: meter.messages, control: meter.controlFrames };
 }
 

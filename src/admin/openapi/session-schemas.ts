@@ -38,6 +38,7 @@ const WHO = {
 };
 const MORE = {
   clientName: TEXT,
+  natsUser: TEXT,
   serverError: TEXT,
   origin: TEXT,
   user: TEXT,
@@ -49,6 +50,7 @@ const OPEN = {
   ...WHO,
   state: word('open'),
   bytes: bothWays(COUNT),
+  frames: bothWays(COUNT),
   buffered: bothWays(COUNT),
   waitingSeconds: bothWays(NUMBER),
 };
@@ -63,6 +65,7 @@ const ENDED = {
   state: word('ended'),
   endedAt: TIME,
   bytes: bothWays(COUNT),
+  frames: bothWays(COUNT),
   buffered: bothWays(COUNT),
   waitingSeconds: bothWays(NUMBER),
   reason: REASON,
@@ -70,6 +73,7 @@ const ENDED = {
 };
 const MORE_ENDED = { ...MORE, limit: TEXT, hint: TEXT };
 
+const INFO: Schema = { type: 'object', additionalProperties: true };
 const STOPPED = object({ problem: TEXT, offset: COUNT, expected: TEXT, found: TEXT });
 
 /** Sessions, opening handshakes, and what was recorded of sessions. */
@@ -88,13 +92,14 @@ export const SESSION_SCHEMAS: Readonly<Record<string, Schema>> = {
     { level: word('off', 'observe', 'enforce') },
     {
       server: object({}, { name: TEXT, version: TEXT, clientId: COUNT }),
+      info: object({ received: INFO, sent: INFO }),
       connect: object(
         {
           flags: { type: 'object', additionalProperties: FLAG },
           credentials: list(TEXT),
           unknownFields: COUNT,
         },
-        { name: TEXT, lang: TEXT, version: TEXT, protocol: NUMBER },
+        { name: TEXT, lang: TEXT, version: TEXT, protocol: NUMBER, user: TEXT },
       ),
       operations: bothWays(COUNTS),
       payloadBytes: bothWays(COUNT),
