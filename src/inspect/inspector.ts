@@ -226,6 +226,12 @@ export class Inspector implements Inspection, ClientReader, ServerReader {
     return this.#enforcer === undefined ? 0 : this.down.heldBytes;
   }
 
+  /** Messages of the server so far, with the bytes of headers and payloads. */
+  get delivered(): { readonly messages: number; readonly bytes: number } {
+    const { counts, payloadBytes: bytes } = this.down;
+    return { messages: (counts[VERB.MSG] ?? 0) + (counts[VERB.HMSG] ?? 0), bytes };
+  }
+
   /** By the side that has sent them. */
   get unansweredPings(): Readonly<Record<Direction, number>> {
     const unanswered = (asks: NatsParser, answers: NatsParser): number =>

@@ -23,3 +23,17 @@ export type FrameEnd = { readonly t: number; readonly of: number; readonly fEnd:
 export type WatchNote = GatewayEvent & { readonly missed?: number };
 
 export type WatchedEvent = WatchedOperation | FrameEnd | WatchNote;
+
+/** Delivered by the server: since the watch began, and in a second of about the last one. Bytes are those of headers and payloads. */
+export type DeliveredNumbers = Readonly<
+  Record<'messages' | 'bytes' | 'messagesPerSecond' | 'bytesPerSecond', number>
+>;
+
+export type WatchedSubscriptions = DeliveredNumbers & {
+  /** As of an event. */
+  readonly t: number;
+  /** More came than were looked at: of each subscription it is an estimate, of all together it is exact. */
+  readonly isSample: boolean;
+  /** Those that got something, with the most messages first. */
+  readonly subscriptions: readonly (DeliveredNumbers & { readonly sid: string })[];
+};

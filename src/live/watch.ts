@@ -1,11 +1,17 @@
 import { printableJson } from '../printable.ts';
+import { type Delivered, Deliveries } from './deliveries.ts';
 import { EventRing } from './event-ring.ts';
 import type { WatchedEvent, WatchNote } from './format.ts';
 import { Timeline, type WatchStart } from './timeline.ts';
 
 const EVERY_MS = 100;
+/** What subscriptions get. */
+const REPORT_MS = 1000;
 /** Of the events in one frame. */
 const MOST_BATCH_BYTES = 64 * 1024;
+
+/** What is watched. */
+export type WatchSource = WatchStart & { readonly delivered: Delivered };
 
 /** One page that watches. */
 export type WatchReader = {
@@ -21,14 +27,18 @@ export type WatchEnd = { readonly reason: string; readonly code?: number; readon
 export class Watch {
   readonly startedAt = new Date();
   readonly timeline: Timeline;
+  readonly deliveries: Deliveries;
   readonly #session: number;
   readonly #endsAt: Date;
   readonly #ring: EventRing;
   readonly readers = new Set<WatchReader>();
   #timer: NodeJS.Timeout | undefined;
+  #reportTimer: NodeJS.Timeout | undefined;
+  /** Not in the ring: each has all of it. */
+  #lastReport = '';
 
-  /** `start`, `nowMs`: see Timeline. */
-  constructor(session: number, number: number, lastsMs: number, start: WatchStart, nowMs: () => number) {
+  /** `source`, `nowMs`: see Timeline and Deliveries. */
+  constructor(session: number, number: number, lastsMs: number, source: WatchSource, nowMs: () => number) {
     this.#session = session;
     this.#endsAt = new Date(this.startedAt.getTime() + lastsMs);
     // Another run of the program has other names.
@@ -36,7 +46,12 @@ export class Watch {
     const onFirst = (): void => {
       this.#timer ??= setTimeout(() => this.#flush(), EVERY_MS).unref();
     };
-    this.timeline = new Timeline(start, onFirst, nowMs);
+    this.timeline = new Timeline(source, onFirst, nowMs);
+    this.deliveries = new Deliveries(
+      () => source.delivered,
+      () => this.#reportLater(),
+      nowMs,
+    );
   }
 
   /** The reader gets what is kept after the event `lastId`, and from then on all. */
@@ -51,18 +66,29 @@ export class Watch {
       note: `${missed} operations were overwritten before they were read`,
     };
     const first = missed === 0 ? '' : frameOf('operations', [gap]);
-    reader.send(`retry: 1000\n\n${frameOf('watch', watch)}${first}${frames}`);
+    reader.send(`retry: 1000\n\n${frameOf('watch', watch)}${first}${frames}${this.#lastReport}`);
     this.readers.add(reader);
   }
 
   end(end: WatchEnd): void {
     this.#flush();
     clearTimeout(this.#timer);
+    clearTimeout(this.#reportTimer);
     const frame = frameOf('end', end);
     for (const reader of this.readers) {
       reader.send(frame);
       reader.end();
     }
+  }
+
+  #report(): void {
+    this.#lastReport = frameOf('subscriptions', this.deliveries.report());
+    for (const reader of this.readers) reader.send(this.#lastReport);
+    if (!this.deliveries.isIdle) this.#reportLater();
+  }
+
+  #reportLater(): void {
+    this.#reportTimer = setTimeout(() => this.#report(), REPORT_MS).unref();
   }
 
   #flush(): void {

@@ -65,6 +65,7 @@ export class Watches {
     const watch = new Watch(id, ++this.#last, LASTS_MS, inspector, this.#nowMs);
     const deadline = setTimeout(() => this.#end(id, TIME), LASTS_MS).unref();
     inspector.watch(watch.timeline);
+    inspector.watch(watch.deliveries);
     session.watchFrames(watch.timeline);
     const watched = { watch, inspector, session, deadline, lingers: undefined };
     this.#watched.set(id, watched);
@@ -79,6 +80,7 @@ export class Watches {
     clearTimeout(deadline);
     clearTimeout(lingers);
     inspector.unwatch(watch.timeline);
+    inspector.unwatch(watch.deliveries);
     session.watchFrames(undefined);
     watch.end(end);
   }

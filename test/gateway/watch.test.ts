@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { SESSION_SCHEMAS } from '../../src/admin/openapi/session-schemas.ts';
 import { FakeUpstream } from '../support/fake-upstream.ts';
 import { startTestGateway, type TestGateway } from '../support/gateway.ts';
+import { differences } from '../support/json-schema.ts';
 import { closeFrame, frame, Opcode, RawClient } from '../support/raw-client.ts';
 import { Watching } from '../support/watching.ts';
 
@@ -54,6 +56,21 @@ test('a reader that comes back goes on after the last event that it has seen', a
     again.events.map(({ id, subj }) => [id, subj]),
     [[2, 'second']],
   );
+});
+
+test('what subscriptions get is told each second, also to a reader that comes later', async () => {
+  await using gateway = await startTestGateway(upstream.port, { inspect: 'observe' });
+  await using client = await RawClient.open(gateway.port);
+  await using watching = await Watching.open(gateway.adminPort, 1);
+  upstream.connections.at(-1)?.socket.write('MSG a 7 5\r\nhello\r\n');
+  await watching.until(() => watching.subscriptions !== undefined);
+  const schema = SESSION_SCHEMAS['WatchedSubscriptions'] ?? assert.fail();
+  assert.deepEqual(differences(watching.subscriptions, schema, SESSION_SCHEMAS), []);
+  await using late = await Watching.open(gateway.adminPort, 1);
+  await late.until(() => late.subscriptions !== undefined);
+  const [one] = late.subscriptions?.subscriptions ?? [];
+  assert.deepEqual([one?.sid, one?.messages, one?.bytes], ['7', 1, 5]);
+  client.send(closeFrame(1000));
 });
 
 test('what natsgate refuses and closes is there, with its cause', async () => {

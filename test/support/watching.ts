@@ -1,5 +1,5 @@
 import { EventEmitter, once } from 'node:events';
-import type { WatchedOperation } from '../../src/live/format.ts';
+import type { WatchedOperation, WatchedSubscriptions } from '../../src/live/format.ts';
 
 /** Any of the events of a watched session. */
 export type Watched = Partial<WatchedOperation> & { readonly missed?: number; readonly of?: number };
@@ -50,6 +50,12 @@ export class Watching extends EventEmitter implements AsyncDisposable {
     return [...this.#text.matchAll(/^event: operations\ndata: (.*)\n\n/gm)].flatMap(
       ([, data]) => JSON.parse(data ?? '') as Watched[],
     );
+  }
+
+  /** The last report of them. */
+  get subscriptions(): WatchedSubscriptions | undefined {
+    const [, data] = [...this.#text.matchAll(/^event: subscriptions\ndata: (.*)\n\n/gm)].at(-1) ?? [];
+    return data === undefined ? undefined : JSON.parse(data);
   }
 
   /** Of the events that have one. */

@@ -49,7 +49,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   },
   'GET /api/sessions/{id}/operations': {
     summary:
-      'Server-Sent Events: what an open session says, while it says it. `watch` begins, the data of `operations` is a list of WatchedEvent, `end` says why nothing follows',
+      'Server-Sent Events: what an open session says, while it says it. `watch` begins, the data of `operations` is a list of WatchedEvent, that of `subscriptions` is WatchedSubscriptions, `end` says why nothing follows',
     query: { after: { type: 'string', description: 'The id of an event: continues after it.' } },
     answers: { 200: ['text/event-stream'] },
     problems: {

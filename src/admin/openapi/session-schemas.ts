@@ -73,6 +73,7 @@ const ENDED = {
 };
 const MORE_ENDED = { ...MORE, limit: TEXT, hint: TEXT };
 
+const DELIVERED = { messages: COUNT, bytes: COUNT, messagesPerSecond: NUMBER, bytesPerSecond: NUMBER };
 const INFO: Schema = { type: 'object', additionalProperties: true };
 const STOPPED = object({ problem: TEXT, offset: COUNT, expected: TEXT, found: TEXT });
 
@@ -137,6 +138,12 @@ export const SESSION_SCHEMAS: Readonly<Record<string, Schema>> = {
     object({ t: COUNT, of: COUNT, fEnd: COUNT }),
     object({ t: COUNT, d: word('g'), note: TEXT }, { missed: COUNT }),
   ),
+  WatchedSubscriptions: object({
+    t: COUNT,
+    ...DELIVERED,
+    isSample: FLAG,
+    subscriptions: list(object({ sid: TEXT, ...DELIVERED })),
+  }),
   WatchEnd: object({ reason: TEXT, sentence: TEXT }, { code: COUNT }),
   Handshakes: object({ handshakes: list(ref('Handshake')) }),
   Handshake: object(
