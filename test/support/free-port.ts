@@ -1,12 +1,26 @@
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
+import { createServer } from 'node:net';
 
-/** A port that was free a moment ago, for programs that must be told theirs and cannot choose one. */
+/** Below what any system gives to those that ask for no port of their own. */
+const LOWEST = 10_000;
+const HIGHEST = 32_767;
+
+/**
+ * A port that is free, for programs that must be told theirs and cannot choose one, or for nobody to listen at. No other
+ * process gets it by chance, and no connection begins there.
+ */
 export async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address() as AddressInfo;
-  probe.close();
-  await once(probe, 'close');
-  return port;
+  for (;;) {
+    const port = randomInt(LOWEST, HIGHEST + 1);
+    const probe = createServer().listen(port, '127.0.0.1');
+    const isFree = await once(probe, 'listening').then(
+      () => true,
+      () => false,
+    );
+    if (!isFree) continue;
+    probe.close();
+    await once(probe, 'close');
+    return port;
+  }
 }
