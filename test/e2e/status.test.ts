@@ -306,7 +306,7 @@ test('the list is filtered, and knows those that ended', async () => {
   await tab.getByRole('searchbox').fill('reason:client_');
   await tab.getByText('Open sessions have no reason.').waitFor();
   await tab.getByRole('link', { name: 'Ended ones' }).click();
-  assert.ok(await tab.getByLabel('ended').isChecked());
+  await tab.getByLabel('ended').and(tab.locator(':checked')).waitFor();
   await tab
     .locator('td[data-name=Reason]', { hasText: /client_\w+/ })
     .first()

@@ -68,7 +68,7 @@ test('which operation caused this -ERR: three clicks', async () => {
   await cause.click();
   const focused = tab.locator('li.blamed:focus');
   await focused.getByText('secret.plan').waitFor();
-  assert.equal(await timeline.getByRole('button', { name: 'Go on' }).count(), 1);
+  await timeline.getByRole('button', { name: 'Go on' }).waitFor();
   await timeline.getByRole('button', { name: /^Next -ERR/ }).click();
   await tab.locator('li.error:focus').waitFor();
   if (SHOTS !== undefined) {
