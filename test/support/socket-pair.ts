@@ -1,14 +1,13 @@
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { connect as connectTls, createServer as createTlsServer } from 'node:tls';
-import { makeCertificates } from './certificates.ts';
+import { selfSigned } from '../config/self-signed.ts';
 
 export type SocketPair = AsyncDisposable & { readonly near: Socket; readonly far: Socket };
 
 /** Two ends of one connection over loopback. The near one is as the gateway's are; the far one reads nothing. */
 export async function socketPair(secure: boolean, host = '127.0.0.1'): Promise<SocketPair> {
-  const server = secure ? await tlsServer() : createServer({ highWaterMark: 1 });
+  const server = secure ? tlsServer() : createServer({ highWaterMark: 1 });
   server.listen(0, host);
   await once(server, 'listening');
   const accepted = once(server, secure ? 'secureConnection' : 'connection') as Promise<[Socket]>;
@@ -30,11 +29,7 @@ export async function socketPair(secure: boolean, host = '127.0.0.1'): Promise<S
   };
 }
 
-async function tlsServer(): Promise<Server> {
-  await using certificates = await makeCertificates();
-  const [cert, key] = await Promise.all([
-    readFile(certificates.serverCertFile),
-    readFile(certificates.serverKeyFile),
-  ]);
-  return createTlsServer({ cert, key });
+function tlsServer(): Server {
+  const { certificate, key } = selfSigned();
+  return createTlsServer({ cert: certificate, key });
 }
