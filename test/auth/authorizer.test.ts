@@ -26,7 +26,7 @@ test('a token that is remembered is too old at the same moment as one that is no
   const detail = async (): Promise<string> => {
     try {
       return (
-        await authorizer.authorize({ target: '/', header, client: CLIENT }, AbortSignal.timeout(10_000))
+        await authorizer.authorize({ target: '/', header, client: CLIENT }, AbortSignal.timeout(30_000))
       ).detail;
     } catch (error) {
       return error instanceof NotGranted ? error.detail : String(error);

@@ -72,7 +72,7 @@ describe('a gateway that runs', { concurrency: 2 }, () => {
       gateway.signal(signal);
       assert.deepEqual(await client.closeReceived(), { code: 1001, reason: 'draining' });
       gateway.signal(signal);
-      assert.deepEqual(await gateway.ended(10_000), { code: 128 + NUMBERS[signal], signal: null });
+      assert.deepEqual(await gateway.ended(30_000), { code: 128 + NUMBERS[signal], signal: null });
     });
   }
 
@@ -85,7 +85,7 @@ describe('a gateway that runs', { concurrency: 2 }, () => {
     await gateway.log.find((line) => line.message === 'configuration unchanged');
     await (await RawClient.open(gateway.port))[Symbol.asyncDispose]();
     gateway.signal('SIGTERM');
-    assert.deepEqual(await gateway.ended(20_000), { code: 0, signal: null });
+    assert.deepEqual(await gateway.ended(30_000), { code: 0, signal: null });
     assert.equal(gateway.errors, '');
   });
 
@@ -93,7 +93,7 @@ describe('a gateway that runs', { concurrency: 2 }, () => {
     await using upstream = await FakeUpstream.start();
     await using gateway = await GatewayProcess.start(upstream.port, { drain: { delay: '60s' } });
     gateway.signal('SIGINT');
-    assert.deepEqual(await gateway.ended(10_000), { code: 0, signal: null });
+    assert.deepEqual(await gateway.ended(30_000), { code: 0, signal: null });
     assert.equal(gateway.errors, '');
   });
 
@@ -104,7 +104,7 @@ describe('a gateway that runs', { concurrency: 2 }, () => {
     gateway.signal('SIGINT');
     await gateway.log.find((line) => line.message === 'draining');
     await client[Symbol.asyncDispose]();
-    assert.deepEqual(await gateway.ended(10_000), { code: 0, signal: null });
+    assert.deepEqual(await gateway.ended(30_000), { code: 0, signal: null });
     assert.match(gateway.errors, /press Ctrl-C again to end at once\n$/);
   });
 

@@ -57,7 +57,7 @@ async function ask(
     headers: { Host: `localhost:${page.port}`, ...headers },
   });
   sent.end();
-  const [response] = (await once(sent, 'response', { signal: AbortSignal.timeout(5_000) })) as [
+  const [response] = (await once(sent, 'response', { signal: AbortSignal.timeout(30_000) })) as [
     IncomingMessage,
   ];
   response.setEncoding('utf8');

@@ -16,7 +16,7 @@ async function infoFrom(port: number): Promise<Record<string, unknown>> {
     socket.setEncoding('utf8');
     let text = '';
     while (!text.includes('\r\n')) {
-      const [chunk] = (await once(socket, 'data', { signal: AbortSignal.timeout(5_000) })) as [string];
+      const [chunk] = (await once(socket, 'data', { signal: AbortSignal.timeout(30_000) })) as [string];
       text += chunk;
     }
     const json = /^INFO (\{.*\})/.exec(text)?.[1];
@@ -38,7 +38,7 @@ test('a private server listens on 127.0.0.1 with JetStream and a monitor, on fre
   assert.equal(info['host'], '127.0.0.1');
   assert.equal(info['port'], server.port);
   const health = await fetch(`http://127.0.0.1:${server.monitorPort}/healthz`, {
-    signal: AbortSignal.timeout(5_000),
+    signal: AbortSignal.timeout(30_000),
   });
   assert.equal(health.status, 200);
   assert.match(server.log, /Server is ready/);

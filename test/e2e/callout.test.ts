@@ -25,7 +25,7 @@ type Headers = Readonly<Record<string, string>>;
 const issuer = newKey(KIND.account);
 const CONFIG = `
 accounts { AUTH { users: [ { user: callout, password: callout } ] }, APP { users: [ { user: web, password: w } ] } }
-authorization { timeout: 1, auth_callout { issuer: ${issuer.publicKey}, account: AUTH, auth_users: [ callout ] } }
+authorization { timeout: 30, auth_callout { issuer: ${issuer.publicKey}, account: AUTH, auth_users: [ callout ] } }
 `;
 const CALLOUT = { user: 'callout', pass: 'callout' };
 const USER = { type: 'user', subs: -1, data: -1, payload: -1, pub: {}, sub: {} };
@@ -137,7 +137,7 @@ describe('an auth callout in configuration mode', TIMEOUT, () => {
   });
 
   test('a callout that is silent is a violation after authorization.timeout, and the server pings before', async () => {
-    const config = CONFIG.replace('timeout: 1', 'timeout: 3');
+    const config = CONFIG.replace('timeout: 30', 'timeout: 3');
     await using server = await realNatsServer({ config });
     await using callout = await Callout.start(
       { servers: `127.0.0.1:${server.port}`, ...CALLOUT },

@@ -11,8 +11,8 @@ import { realNatsServer } from '../support/nats.ts';
 import { connectRaw } from '../support/raw-nats.ts';
 
 const SIZE = 3;
-const TIMEOUT_MS = 20_000;
-const options = { timeout: 60_000 } as const;
+const TIMEOUT_MS = 60_000;
+const options = { timeout: 120_000 } as const;
 
 /** What the tests need of both clients; their types differ in what is not used here. */
 type Client = {

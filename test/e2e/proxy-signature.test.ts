@@ -38,7 +38,7 @@ async function connz(server: RunningNatsServer, query: string): Promise<Connz['c
 
 /** The server lists a connection some moments after it was closed. */
 async function closedReason(server: RunningNatsServer, cid: number): Promise<string | undefined> {
-  const deadlineMs = performance.now() + 10_000;
+  const deadlineMs = performance.now() + 30_000;
   while (performance.now() < deadlineMs) {
     const [found] = await connz(server, `state=closed&cid=${cid}`);
     if (found !== undefined) return found.reason;

@@ -12,7 +12,7 @@ import { freePort } from '../support/free-port.ts';
 import { realNatsServer } from '../support/nats.ts';
 import { ReloadableGateway } from '../support/reloadable.ts';
 
-const options = { timeout: 60_000 } as const;
+const options = { timeout: 120_000 } as const;
 
 /** A nats-server with a port for MQTT, a gateway with a route to it, and a NATS client that sees both sides. */
 async function startMqtt(origins: unknown) {
@@ -174,11 +174,11 @@ const eventOf = (client: MqttClient, name: 'connect' | 'error' | 'message'): Pro
 
 /** The leaf has joined when a request finds its way to the other side. Each try waits for an answer of a server. */
 async function firstAnswer(client: NatsConnection): Promise<string> {
-  for (const deadline = performance.now() + 20_000; performance.now() < deadline; ) {
+  for (const deadline = performance.now() + 60_000; performance.now() < deadline; ) {
     try {
       return (await client.request('ask', '', { timeout: 1000 })).string();
-    } catch (error) {
-      if (!/no responders/i.test(String(error))) throw error;
+    } catch {
+      // Nobody answers yet: no responders, or a connection of before that is about to end.
     }
   }
   throw new Error('the leaf did not join');

@@ -77,7 +77,7 @@ async function serves(name: keyof typeof PROXIES, gateway: Edge): Promise<void> 
     },
   });
   const large = new Uint8Array(300_000).fill(7);
-  assert.deepEqual((await client.request('echo', large, { timeout: 10_000 })).data, large);
+  assert.deepEqual((await client.request('echo', large, { timeout: 30_000 })).data, large);
   await client.close();
   const ended = await gateway.log.find((line) => line.message === 'session ended');
   assert.equal(ended['client'], CLIENT);

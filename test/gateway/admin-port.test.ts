@@ -202,7 +202,7 @@ describe('places', () => {
   });
 
   test('so they do while heads are sent in drops', async () => {
-    await using admin = await Admin.start({ requestMs: 300 });
+    await using admin = await Admin.start({ requestMs: 2000 });
     const slow = await admin.clients(ADMIN_CONNECTIONS);
     for (const client of slow) client.send('GET /metrics HTTP/1.1\r\nHo');
     for (let probe = 0; probe < 10; probe++) assert.equal((await admin.answers(PROBE)).status, 200);

@@ -96,7 +96,7 @@ test('its certificate is renewed by itself; TLS on and off waits for a restart',
 });
 
 test('probes get through while twice as many connections say nothing before or after TLS', async () => {
-  await using served = await serve({ tlsMs: 2000, firstByteMs: 2000 });
+  await using served = await serve({ tlsMs: 4000, firstByteMs: 4000 });
   const silent = Array.from({ length: 2 * ADMIN_CONNECTIONS }, (_, index) =>
     index % 2 === 0
       ? connect(served.port, '127.0.0.1')

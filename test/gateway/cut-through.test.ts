@@ -9,7 +9,7 @@ import { GatewayProcess } from '../support/gateway-process.ts';
 import { frame, Opcode, RawClient } from '../support/raw-client.ts';
 
 const MiB = 1024 * 1024;
-const TIMEOUT_MS = 20_000;
+const TIMEOUT_MS = 30_000;
 /** So few sessions that the descriptor limit of this machine is no second reason for a warning, and a quick end. */
 const SETTINGS = { limits: { sessions: 10 }, drain: { delay: '0s', timeout: '10s' } } as const;
 const support = (file: string): string => join(import.meta.dirname, '..', 'support', file);

@@ -425,7 +425,7 @@ function frameTests(
     );
     client.socket.end();
     const connection = await upstream.connection();
-    await connection.until((one) => one.ended, 1000);
+    await connection.until((one) => one.ended);
     assert.equal(connection.received.toString(), engine === 'cut-through' ? 'wholepar' : 'whole');
     assert.equal((await gateway.log.ended())['reason'], 'client_gone');
   });

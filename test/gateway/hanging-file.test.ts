@@ -56,7 +56,7 @@ describe('a mount that hangs', { concurrency: true }, () => {
 
     // process.exit alone would wait for that thread.
     gateway.signal('SIGTERM');
-    assert.deepEqual(await gateway.ended(10_000), { code: 0, signal: null });
+    assert.deepEqual(await gateway.ended(30_000), { code: 0, signal: null });
     await release();
   });
 

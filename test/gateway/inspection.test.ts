@@ -21,7 +21,7 @@ type Answer = { readonly status: number; readonly body: string };
 
 async function ask(port: number, path: string, headers: Record<string, string> = {}): Promise<Answer> {
   const { promise, resolve, reject } = Promise.withResolvers<Answer>();
-  get({ host: '127.0.0.1', port, path, headers, agent: false, timeout: 10_000 }, (answer) =>
+  get({ host: '127.0.0.1', port, path, headers, agent: false, timeout: 30_000 }, (answer) =>
     text(answer).then((body) => resolve({ status: answer.statusCode ?? 0, body }), reject),
   ).on('error', reject);
   return promise;

@@ -53,7 +53,9 @@ test('a descriptor limit that carries nearly all sessions is told in the ready l
 
 test('drain: not ready at once, new sessions during the delay, 503 afterwards, then everything is closed', async () => {
   await using upstream = await FakeUpstream.start();
-  await using gateway = await startTestGateway(upstream.port, { drain: { delayMs: 400, timeoutMs: 3000 } });
+  await using gateway = await startTestGateway(upstream.port, {
+    drain: { delayMs: 2000, timeoutMs: 60_000 },
+  });
   await using early = await RawClient.open(gateway.port);
   const drained = gateway.gateway.drain();
   assert.equal(gateway.gateway.ready, false);
@@ -80,7 +82,7 @@ test('drain: not ready at once, new sessions during the delay, 503 afterwards, t
 
 test('drain: a handshake that still waits for its upstream is answered 503', async () => {
   await using upstream = await FakeUpstream.start({ greeting: '' });
-  await using gateway = await startTestGateway(upstream.port, { upstream: { dialTimeoutMs: 4000 } });
+  await using gateway = await startTestGateway(upstream.port, { upstream: { dialTimeoutMs: 30_000 } });
   await using client = await RawClient.connect(gateway.port);
   client.send(handshakeRequest());
   const connection = await upstream.connection();

@@ -88,7 +88,7 @@ for (const secure of [false, true]) {
       assert.match((await client.answer()).body, /^method: /);
       const [socket] = accepted.sockets;
       assert.ok(socket !== undefined);
-      if (!socket.closed) await once(socket, 'close', { signal: AbortSignal.timeout(3000) });
+      if (!socket.closed) await once(socket, 'close', { signal: AbortSignal.timeout(30_000) });
       assert.ok(socket.bytesRead <= MOST_READ, `${socket.bytesRead} bytes were read`);
     });
   });

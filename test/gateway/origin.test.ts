@@ -359,5 +359,5 @@ async function assertVerdict(
     [...answer.headers.keys()].filter((header) => header.startsWith('access-control-')),
     [],
   );
-  await client.until(() => client.ended, 1000);
+  await client.until(() => client.ended);
 }

@@ -101,7 +101,7 @@ describe('an open session', () => {
   ] as const)
     test(`${name}: it goes on, and is asked about again`, async () => {
       webhook.answer = answering(200, ALICE);
-      await using gateway = await startGateway({ timeoutMs: outcome === 'timeout' ? 1000 : 4000 });
+      await using gateway = await startGateway({ timeoutMs: outcome === 'timeout' ? 1000 : 20_000 });
       await using client = await RawClient.open(gateway.port, cookie('opaque-3'));
       webhook.answer = answer;
       for (let round = 1; round <= 2; round++) {

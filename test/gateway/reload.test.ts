@@ -508,7 +508,7 @@ describe('POST /api/reload', () => {
     readonly body: string;
     readonly allow: string | undefined;
   }> {
-    const signal = AbortSignal.timeout(10_000);
+    const signal = AbortSignal.timeout(30_000);
     const sent = request({
       host: '127.0.0.1',
       port,

@@ -266,7 +266,7 @@ describe('the question', () => {
     );
     const [, time = '', signature] =
       /^t=(\d+),v1=([0-9a-f]{64})$/.exec(String(headers['natsgate-signature'])) ?? [];
-    assert.ok(Math.abs(Number(time) - Date.now() / 1000) < 5);
+    assert.ok(Math.abs(Number(time) - Date.now() / 1000) < 60);
     assert.equal(signature, createHmac('sha256', SECRET).update(`${time}.${body}`).digest('hex'));
   });
 
@@ -290,7 +290,7 @@ describe('an answer is remembered', () => {
 
   test('for the same question alone, and only when it lets the client in', async () => {
     await using gateway = await startTestGateway(upstream.port, {
-      auth: asking(webhook.config({ cacheMs: 10_000 })),
+      auth: asking(webhook.config({ cacheMs: 600_000 })),
     });
     webhook.answer = answering(200, ALICE);
     assert.equal(await asked(gateway, [COOKIE, COOKIE, COOKIE]), 1);
@@ -309,17 +309,18 @@ describe('an answer is remembered', () => {
   });
 
   test('for its time, and never for longer than its expiry', async (t) => {
+    const nowMs = Date.now();
+    t.mock.timers.enable({ apis: ['Date'], now: nowMs });
     await using gateway = await startTestGateway(upstream.port, {
       auth: asking(webhook.config({ cacheMs: 10_000 })),
     });
-    const nowMs = Date.now();
     webhook.answer = answering(200, ALICE);
     const long = { headers: { Cookie: '__Host-session=long' } };
     const short = { headers: { Cookie: '__Host-session=short' } };
     assert.equal(await asked(gateway, [long]), 1);
     webhook.answer = answering(200, { ...ALICE, expiresAt: new Date(nowMs + 5000).toISOString() });
     assert.equal(await asked(gateway, [short]), 1);
-    t.mock.timers.enable({ apis: ['Date'], now: nowMs + 6000 });
+    t.mock.timers.setTime(nowMs + 6000);
     webhook.answer = answering(401);
     assert.equal(await asked(gateway, [long, short]), 1);
     t.mock.timers.setTime(nowMs + 11_000);

@@ -40,7 +40,7 @@ async function goesOn(bytes: Buffer): Promise<boolean> {
   const hello = Buffer.from('CONNECT {"verbose":false,"pedantic":false,"headers":true}\r\n');
   socket.on('error', () => {});
   socket.write(Buffer.concat([hello, bytes, Buffer.from('SUB done 9999\r\nPUB done 4\r\nDONE\r\n')]));
-  socket.setTimeout(10_000, () => socket.destroy());
+  socket.setTimeout(30_000, () => socket.destroy());
   const closed = new Promise<boolean>((resolve) => socket.once('close', () => resolve(false)));
   let text = '';
   const done = new Promise<boolean>((resolve) => {

@@ -20,7 +20,7 @@ export type Scenario =
 
 export type Login = { readonly user?: string; readonly pass?: string; readonly creds?: string };
 
-const TIMEOUT_MS = 15_000;
+const TIMEOUT_MS = 30_000;
 
 export async function appErrors(url: string, scenario: Scenario, login: Login): Promise<string[]> {
   const seen: string[] = [];

@@ -7,7 +7,7 @@ export const keysAt = (url: string, changes: Partial<KeysUrlConfig> = {}): KeysU
   refreshMs: 600_000,
   staleForMs: 3_600_000,
   cooldownMs: 30_000,
-  timeoutMs: 2000,
+  timeoutMs: 20_000,
   ...changes,
 });
 

@@ -14,7 +14,10 @@ export const testEngine = (): EngineName =>
 /** Compression of all tests that do not choose: off, or what COMPRESSION says. */
 export const testCompression = (): boolean => process.env['COMPRESSION'] === 'on';
 
-/** A complete configuration on free loopback ports, allowing https://app.example.com and programs. */
+/**
+ * A complete configuration on free loopback ports, allowing https://app.example.com and programs. Its deadlines in real
+ * time are so long that only a hang meets them; a test of a deadline sets its own.
+ */
 export function testConfig(upstreamPort: number, overrides: ConfigOverrides = {}): Config {
   return {
     listen: {
@@ -38,8 +41,8 @@ export function testConfig(upstreamPort: number, overrides: ConfigOverrides = {}
     origins: { allow: ['https://app.example.com'], missing: 'allow', opaque: 'deny', ...overrides.origins },
     upstream: {
       servers: [{ host: '127.0.0.1', port: upstreamPort, name: `127.0.0.1:${upstreamPort}` }],
-      connectTimeoutMs: 1000,
-      dialTimeoutMs: 1800,
+      connectTimeoutMs: 20_000,
+      dialTimeoutMs: 30_000,
       tls: undefined,
       proxyProtocol: 'off',
       order: 'random',
@@ -87,7 +90,7 @@ export function testConfig(upstreamPort: number, overrides: ConfigOverrides = {}
       ...overrides.limits,
     },
     timeouts: {
-      handshakeMs: 5000,
+      handshakeMs: 60_000,
       pingMs: 25_000,
       silenceMs: 300_000,
       stallMs: 30_000,

@@ -44,6 +44,25 @@ export async function startTestGateway(
   };
 }
 
+/**
+ * Turns the clock of the sessions, `stepMs` at a time, until `holds`; milliseconds that it took. What the kernel does
+ * meanwhile counts as progress of a session, so a single step over a limit need not reach it.
+ */
+export async function turnUntil(
+  gateway: Pick<TestGateway, 'advance'>,
+  holds: () => boolean,
+  stepMs = 250,
+): Promise<number> {
+  const deadline = AbortSignal.timeout(60_000);
+  let ms = 0;
+  for (; !holds(); ms += stepMs) {
+    deadline.throwIfAborted();
+    gateway.advance(stepMs);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  return ms;
+}
+
 /** Collects log lines and lets a test wait for one. */
 export class LogCapture extends EventEmitter {
   readonly lines: LogLine[] = [];

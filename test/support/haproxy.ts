@@ -9,7 +9,7 @@ import { freePort } from './free-port.ts';
 import { connectRaw } from './raw-nats.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
-const START_TIMEOUT_MS = 15_000;
+const START_TIMEOUT_MS = 30_000;
 /** Debian installs it where the PATH of a user does not lead. */
 const DEBIAN_PATH = '/usr/sbin/haproxy';
 

@@ -10,7 +10,7 @@ export type RawNats = AsyncDisposable & {
   linesUntil(isLast: (line: string) => boolean): Promise<string[]>;
 };
 
-const TIMEOUT_MS = 10_000;
+const TIMEOUT_MS = 30_000;
 
 export async function connectRaw(port: number): Promise<RawNats> {
   const socket = connect(port, '127.0.0.1');

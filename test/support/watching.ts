@@ -64,7 +64,7 @@ export class Watching extends EventEmitter implements AsyncDisposable {
   }
 
   async until(isSo: () => boolean): Promise<void> {
-    while (!isSo()) await once(this, 'change', { signal: AbortSignal.timeout(20_000) });
+    while (!isSo()) await once(this, 'change', { signal: AbortSignal.timeout(30_000) });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -12,7 +12,7 @@ import { temporaryFolder } from './temporary-folder.ts';
 
 const EXAMPLES = join(import.meta.dirname, '..', '..', 'examples', 'proxies');
 const LETSENCRYPT = '/etc/letsencrypt/live/gw.example.com';
-const START_TIMEOUT_MS = 15_000;
+const START_TIMEOUT_MS = 30_000;
 
 export const findNginx = () => debianProgram('nginx', 'usr/sbin/nginx');
 export const findApache = () => debianProgram('apache2-bin', 'usr/sbin/apache2');

@@ -64,7 +64,7 @@ export class TestWebhook extends EventEmitter implements AsyncDisposable {
   config(changes: Partial<WebhookConfig> = {}): WebhookConfig {
     return {
       url: this.url,
-      timeoutMs: 4000,
+      timeoutMs: 20_000,
       headers: [],
       secret: undefined,
       cacheMs: 0,

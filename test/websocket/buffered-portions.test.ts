@@ -105,7 +105,7 @@ async function connected(): Promise<Connected> {
     socket,
     seen,
     until: async (holds) => {
-      const signal = AbortSignal.timeout(10_000);
+      const signal = AbortSignal.timeout(30_000);
       while (!holds()) await once(server, 'change', { signal });
     },
     [Symbol.asyncDispose]: async () => {
