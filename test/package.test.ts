@@ -19,7 +19,7 @@ type Ended = { readonly code: number; readonly stdout: string; readonly stderr: 
 
 async function run(command: string, ...args: string[]): Promise<Ended> {
   try {
-    return { code: 0, ...(await exec(command, args, { timeout: 30_000 })) };
+    return { code: 0, ...(await exec(command, args, { timeout: 120_000 })) };
   } catch (error) {
     const { code, stdout, stderr } = error as unknown as Ended;
     return { code, stdout, stderr };
@@ -78,7 +78,7 @@ test('the start file holds no syntax newer than Node 12', async () => {
   assert.equal(old?.code, recent?.code);
 });
 
-test('the published package', { timeout: 240_000 }, async (t) => {
+test('the published package', { timeout: 600_000 }, async (t) => {
   await using folder: TemporaryFolder = await temporaryFolder();
   const installed = join(folder.path, 'node_modules', 'natsgate');
   const installedBin = join(folder.path, 'node_modules', '.bin', 'natsgate');

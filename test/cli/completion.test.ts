@@ -26,7 +26,7 @@ function completedByBash(lines: readonly (readonly string[])[]): string[] {
   const { stdout, stderr, status } = spawnSync('bash', ['--norc', '--noprofile'], {
     input,
     encoding: 'utf8',
-    timeout: 60_000,
+    timeout: 300_000,
   });
   assert.deepEqual([status, stderr], [0, '']);
   return stdout.split('\n').slice(0, -1);
@@ -89,7 +89,7 @@ test('the script for zsh has every command, option and word, and zsh reads it', 
     const { stdout, stderr } = spawnSync(zsh, ['-fc', `fpath=($PWD); autoload -U _natsgate; ${said}`], {
       cwd: folder.path,
       encoding: 'utf8',
-      timeout: 60_000,
+      timeout: 300_000,
     });
     assert.equal(stderr, '');
     assert.ok(stdout.includes('--strict[count warnings as problems]\n'), stdout);

@@ -163,7 +163,7 @@ describe('a start that is interrupted', { concurrency: 2 }, () => {
 
 describe('natsgate dev', { concurrency: 2 }, () => {
   for (const signal of ['SIGINT', 'SIGHUP'] as const) {
-    test(`${signal} leaves no nats-server and no folder`, { timeout: 120_000 }, async () => {
+    test(`${signal} leaves no nats-server and no folder`, { timeout: 300_000 }, async () => {
       await using folder = await temporaryFolder();
       await using program = new Program([BIN, 'dev'], { TMPDIR: folder.path });
       await program.said('Press Ctrl-C to end.');
@@ -175,7 +175,7 @@ describe('natsgate dev', { concurrency: 2 }, () => {
     });
   }
 
-  test('a start that is interrupted leaves nothing either', { timeout: 120_000 }, async () => {
+  test('a start that is interrupted leaves nothing either', { timeout: 300_000 }, async () => {
     await using folder = await temporaryFolder();
     const changes = watch(folder.path, { signal: AbortSignal.timeout(60_000) });
     await using program = new Program([BIN, 'dev'], { TMPDIR: folder.path });

@@ -39,7 +39,7 @@ const SENT: readonly [name: string, headers: (token: string) => Headers][] = [
   ['a cookie', (token) => ({ Cookie: `other=1; __Host-session=${token}` })],
 ];
 
-describe('a client without any credential of NATS', { timeout: 60_000 }, () => {
+describe('a client without any credential of NATS', { timeout: 300_000 }, () => {
   for (const [name, headers] of SENT)
     test(`publishes and subscribes with ${name}, and nats-server shows who it is`, async () => {
       await using server = await realNatsServer({ monitor: true });
@@ -163,7 +163,7 @@ test('docs/login.md: its webhook service lets in whom it knows, by a signed ques
 });
 
 test('a real client whose login is revoked returns once, is refused by HTTP, and is back when it may', {
-  timeout: 60_000,
+  timeout: 300_000,
 }, async () => {
   await using server = await realNatsServer();
   await using webhook = await TestWebhook.start();

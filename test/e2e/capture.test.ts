@@ -50,7 +50,7 @@ const isOperation = (record: CaptureRecord): record is OperationEvent => 'op' in
 
 describe('a conversation of JetStream through the gateway, captured and read by Wireshark', () => {
   for (const inspect of ['observe', 'enforce'] as const)
-    test(inspect, { timeout: 120_000 }, async () => {
+    test(inspect, { timeout: 300_000 }, async () => {
       await using gateway = await startTestGateway(server.port, { inspect });
       const { ndjson: file, pcapng } = await captured(gateway, `capture_${inspect}`);
       assert.doesNotMatch(file.toString(), /payload 1|"value"/);

@@ -16,7 +16,7 @@ import { Operator } from '../support/operator.ts';
 import { frame, Opcode, RawClient } from '../support/raw-client.ts';
 import { ReloadableGateway } from '../support/reloadable.ts';
 
-const TIMEOUT = { timeout: 60_000 } as const;
+const TIMEOUT = { timeout: 300_000 } as const;
 type Headers = Readonly<Record<string, string>>;
 
 const USERS = `authorization { users = [

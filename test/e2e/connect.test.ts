@@ -20,7 +20,7 @@ import { frame, Opcode, RawClient } from '../support/raw-client.ts';
 import { connectRaw } from '../support/raw-nats.ts';
 import { LOOKING, ReloadableGateway } from '../support/reloadable.ts';
 
-const TIMEOUT = { timeout: 60_000 } as const;
+const TIMEOUT = { timeout: 300_000 } as const;
 const seed = seedOf(KIND.user);
 const publicKey = signerOf(seed).publicKey;
 const USERS = `authorization { users = [ { user: web, password: secret }, { nkey: ${publicKey} } ] }`;

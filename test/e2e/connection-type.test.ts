@@ -6,7 +6,7 @@ import { realNatsServer } from '../support/nats.ts';
 import { KIND, natsJwt, newKey } from '../support/nkeys.ts';
 import { frame, Opcode, RawClient } from '../support/raw-client.ts';
 
-const options = { timeout: 60_000 } as const;
+const options = { timeout: 300_000 } as const;
 const UNLIMITED = { subs: -1, data: -1, payload: -1 };
 const operator = newKey(KIND.operator);
 const account = newKey(KIND.account);

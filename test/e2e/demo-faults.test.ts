@@ -307,7 +307,7 @@ test('nothing speaks of a status page, which does not exist', async () => {
   assert.equal(await visitor.page.locator('#admin-link').textContent(), 'admin port');
 });
 
-test('after the end of natsgate dev the page tried to reconnect for ever', { timeout: 120_000 }, async () => {
+test('after the end of natsgate dev the page tried to reconnect for ever', { timeout: 300_000 }, async () => {
   const first = await startDev();
   const pagePort = Number(new URL(first.url).port);
   await using visitor = await visitWith(browser, first.url);

@@ -124,7 +124,7 @@ async function seenAt(app: App, scenario: Scenario, place: Place, origin?: strin
 
 describe('nats-core in Node', { concurrency }, () => {
   for (const scenario of SCENARIOS) {
-    test(scenario, { timeout: 60_000 }, async () => {
+    test(scenario, { timeout: 300_000 }, async () => {
       const { seen } = TABLE[scenario];
       await Promise.all(
         placesOf(scenario).map(async (place) =>
@@ -171,7 +171,7 @@ describe('nats-core in Chromium', { concurrency }, () => {
     >;
 
   for (const scenario of SCENARIOS) {
-    test(scenario, { timeout: 60_000 }, async () => {
+    test(scenario, { timeout: 300_000 }, async () => {
       const { seen, brokenOwn } = TABLE[scenario];
       await Promise.all(
         placesOf(scenario).map(async (place) => {

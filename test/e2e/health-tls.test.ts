@@ -8,7 +8,7 @@ import { realNatsServer } from '../support/nats.ts';
 import { ReloadableGateway } from '../support/reloadable.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
-const options = { timeout: 60_000 } as const;
+const options = { timeout: 300_000 } as const;
 
 test(
   'health over https is asked with the certificates of upstream.tls, the newest each time',

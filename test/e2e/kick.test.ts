@@ -8,7 +8,7 @@ import { Issuer, seconds, signingKey } from '../support/issuer.ts';
 import { realNatsServer } from '../support/nats.ts';
 
 test('a real client is ended by a kick, stays out with 403 for that time, and is back by itself after it', {
-  timeout: 60_000,
+  timeout: 300_000,
 }, async (t) => {
   await using server = await realNatsServer();
   await using issuer = await Issuer.start(signingKey('one'));

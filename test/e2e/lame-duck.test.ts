@@ -20,7 +20,7 @@ const PAST_AGE_MS = 11_500;
 describe('a drain under load, with JetStream through it', { concurrency: 2 }, () => {
   for (const inspect of LEVELS) {
     test(`${inspect}: lame duck before the disconnect, 0 lost, 0 repeated`, {
-      timeout: 120_000,
+      timeout: 300_000,
     }, async (t) => {
       await using server = await realNatsServer({ jetstream: true });
       await prepareStream(server);

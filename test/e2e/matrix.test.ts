@@ -133,7 +133,7 @@ function holdAll(title: string, settings: () => ConfigOverrides, user = 'app'): 
       assert.ok(ends.length > 0);
     });
     for (const [name, conversation] of Object.entries(CONVERSATIONS))
-      test(name, { timeout: 60_000 }, () => hold(conversation, gateway, user));
+      test(name, { timeout: 300_000 }, () => hold(conversation, gateway, user));
   });
 }
 

@@ -20,7 +20,7 @@ import { Operator } from '../support/operator.ts';
 import { frame, handshakeRequest, Opcode, RawClient } from '../support/raw-client.ts';
 import { ReloadableGateway } from '../support/reloadable.ts';
 
-const TIMEOUT = { timeout: 60_000 } as const;
+const TIMEOUT = { timeout: 300_000 } as const;
 const ROLE = {
   pub: { allow: ['orders.{{tag(tenant)}}.{{name()}}'] },
   sub: { allow: ['prices.{{tag(tenant)}}.>', '_INBOX.{{name()}}.>'] },

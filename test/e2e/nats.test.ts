@@ -16,7 +16,7 @@ import { realNatsServer } from '../support/nats.ts';
 import { frame, Opcode, RawClient } from '../support/raw-client.ts';
 import { DEADLINE_MS, take } from './conversations/conversation.ts';
 
-const options = { timeout: 60_000 } as const;
+const options = { timeout: 300_000 } as const;
 
 test(
   'a killed server that comes back on its port: the client reconnects and its subscriptions live on',

@@ -184,7 +184,7 @@ const ACTIONS: readonly Action[] = [
 
 describe('each feature of JetStream lets a client do what it is for, and nothing else', () => {
   for (const feature of NAMES)
-    test(feature, { timeout: 120_000 }, async () => {
+    test(feature, { timeout: 300_000 }, async () => {
       await using client = await join(`/${feature}`);
       for (const { name, by, act } of ACTIONS) {
         if (by.includes(feature)) await act(client, 30_000);

@@ -13,7 +13,7 @@ import { ReloadableGateway } from '../support/reloadable.ts';
 
 const { version } = await natsServerBinary();
 const skip = isAtLeast(version, '2.12.0') ? false : `nats-server ${version} knows no trusted proxies`;
-const options = { timeout: 60_000, skip } as const;
+const options = { timeout: 300_000, skip } as const;
 const proxySeed = seedOf(KIND.user);
 const proxySigner = signerOf(proxySeed);
 const clientSeed = seedOf(KIND.user);

@@ -12,7 +12,7 @@ import { freePort } from '../support/free-port.ts';
 import { realNatsServer } from '../support/nats.ts';
 import { ReloadableGateway } from '../support/reloadable.ts';
 
-const options = { timeout: 120_000 } as const;
+const options = { timeout: 300_000 } as const;
 
 /** A nats-server with a port for MQTT, a gateway with a route to it, and a NATS client that sees both sides. */
 async function startMqtt(origins: unknown) {

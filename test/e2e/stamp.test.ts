@@ -19,7 +19,7 @@ function reader(client: NatsConnection, subject: string): () => Promise<Msg> {
 }
 
 test('a subscriber on TCP sees who sent a message, with and without own headers, and no forged stamp', {
-  timeout: 60_000,
+  timeout: 300_000,
 }, async () => {
   await using server = await realNatsServer({ jetstream: true });
   await using issuer = await Issuer.start(signingKey('one'));

@@ -15,7 +15,7 @@ const DIAL_MS = 1000;
 const LONG_DIAL_MS = 30_000;
 const CLIENT = '203.0.113.9';
 const CLIENT_V6 = '2001:db8::7';
-const options = { timeout: 60_000 } as const;
+const options = { timeout: 300_000 } as const;
 
 let certificates: TestCertificates;
 let readsProxyHeaders = false;
@@ -166,7 +166,7 @@ describe('nats-core through the gateway to a server with TLS', () => {
 });
 
 test('what the server says last reaches the client when the server resets the connection, 30 times', {
-  timeout: 60_000,
+  timeout: 300_000,
 }, async () => {
   const upstream = { tls: upstreamTls(certificates) } as const;
   await using pair = await Pair.start('max_payload: 65536', upstream, '');

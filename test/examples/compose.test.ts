@@ -70,7 +70,7 @@ test('compose: the health check is 0 while the gateway is ready, and 1 when it i
   const asked = (port: number): Promise<number> =>
     new Promise((resolve) => {
       const text = program.replace('8081', String(port));
-      execFile(process.execPath, [flag, text], { timeout: 60_000 }, (error) =>
+      execFile(process.execPath, [flag, text], { timeout: 300_000 }, (error) =>
         resolve(error === null ? 0 : Number(error.code)),
       );
     });

@@ -20,7 +20,7 @@ test('GitHub Actions: problems and warnings are annotations at their lines, and 
     await writeFile(join(folder.path, 'natsgate.yaml'), content);
     const PATH = `${folder.path}:${process.env['PATH']}`;
     return spawnSync('bash', ['--noprofile', '--norc', '-eo', 'pipefail', '-c', script], {
-      ...{ cwd: folder.path, env: { PATH }, encoding: 'utf8', timeout: 60_000 },
+      ...{ cwd: folder.path, env: { PATH }, encoding: 'utf8', timeout: 300_000 },
     });
   };
   const [jq] = await findOnPath('jq', process.env);

@@ -106,7 +106,7 @@ function answerPings(connection: UpstreamConnection): void {
 for (const [name, connect] of Object.entries(REAL))
   describe(`${name} itself`, () => {
     for (const text of Object.keys(STOPS))
-      test(`returns after -ERR '${text}', each time`, { timeout: 60_000 }, async () => {
+      test(`returns after -ERR '${text}', each time`, { timeout: 300_000 }, async () => {
         await using upstream = await FakeUpstream.start({ onConnection: answerPings });
         await using gateway = await startTestGateway(upstream.port);
         const client = await connect(`ws://127.0.0.1:${gateway.port}`);
@@ -121,7 +121,7 @@ for (const [name, connect] of Object.entries(REAL))
       });
 
     test('returns when the gateway ends its session, and its subscriptions live on', {
-      timeout: 60_000,
+      timeout: 300_000,
     }, async () => {
       await using server = await realNatsServer();
       const limits = { sessionAgeMs: 60_000 };

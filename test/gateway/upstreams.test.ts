@@ -232,7 +232,7 @@ describe('readiness', () => {
     await untilReadyz(gateway, '200 ok');
   });
 
-  test('upstream: follows a real server, and /livez does not', { timeout: 60_000 }, async () => {
+  test('upstream: follows a real server, and /livez does not', { timeout: 300_000 }, async () => {
     await using server = await realNatsServer();
     await server.stop();
     await using gateway = await start([address(server.port)], { readiness: 'upstream' });

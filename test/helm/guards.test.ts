@@ -6,7 +6,7 @@ import { CHART } from '../support/helm.ts';
 import { forEachOf } from './cases.ts';
 import { ACCEPTED, REFUSED, withValues } from './guard-cases.ts';
 
-test('what cannot work is refused, with what to do', { timeout: 60_000 }, async () => {
+test('what cannot work is refused, with what to do', { timeout: 300_000 }, async () => {
   await forEachOf(REFUSED, async ([values, says, kube]) => {
     const { code, stderr } = await withValues(values, kube);
     assert.notEqual(code, 0, `accepted: ${JSON.stringify(values)}`);
@@ -14,7 +14,7 @@ test('what cannot work is refused, with what to do', { timeout: 60_000 }, async 
   });
 });
 
-test('what is close to it and works is not', { timeout: 60_000 }, async () => {
+test('what is close to it and works is not', { timeout: 300_000 }, async () => {
   await forEachOf(ACCEPTED, async ([values, kube]) => {
     const { code, stderr } = await withValues(values, kube);
     assert.equal(code, 0, `${JSON.stringify(values)}: ${stderr}`);

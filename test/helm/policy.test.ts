@@ -88,7 +88,7 @@ test('the configuration of every case satisfies the gateway itself', async () =>
   });
 });
 
-test('helm lint --strict finds nothing', { timeout: 60_000 }, async () => {
+test('helm lint --strict finds nothing', { timeout: 300_000 }, async () => {
   await forEachOf(CASES, async (one) => {
     const { code, stdout, stderr } = await helm('lint', '--strict', CHART, ...one.args);
     assert.equal(code, 0, `${one.name}: ${stdout}${stderr}`);

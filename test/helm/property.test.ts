@@ -123,7 +123,7 @@ function mended(drawn: Readonly<Record<string, unknown>>): Record<string, unknow
 }
 
 // Half of the runs each, because one waits for helm most of the time.
-describe('random values render to objects that keep all rules', { concurrency: 2, timeout: 240_000 }, () => {
+describe('random values render to objects that keep all rules', { concurrency: 2, timeout: 600_000 }, () => {
   for (const seed of [6, 7])
     test(`${RUNS / 2} of them, from seed ${seed}`, async () => {
       await fc.assert(

@@ -38,7 +38,7 @@ async function value(expression: string, expected: readonly object[]): Promise<s
   const promql_expr_test = [{ expr: expression, eval_time: '0m', exp_samples: expected }];
   const file = join(folder.path, 'tests.yaml');
   await writeFile(file, stringify({ tests: [{ interval: '1m', input_series: series, promql_expr_test }] }));
-  const run = promisify(execFile)(await findPromtool(), ['test', 'rules', file], { timeout: 60_000 });
+  const run = promisify(execFile)(await findPromtool(), ['test', 'rules', file], { timeout: 300_000 });
   return await run.then(
     () => '',
     (error: { stdout: string; stderr: string }) => error.stdout + error.stderr,

@@ -35,7 +35,7 @@ async function compile(objects: readonly Manifest[]): Promise<string> {
       join(folder, 'tsconfig.json'),
       JSON.stringify({ compilerOptions, files: ['objects.ts'] }),
     );
-    return await run(join(ROOT, 'node_modules', '.bin', 'tsc'), ['-p', folder], { timeout: 120_000 }).then(
+    return await run(join(ROOT, 'node_modules', '.bin', 'tsc'), ['-p', folder], { timeout: 300_000 }).then(
       () => '',
       (error: { stdout?: string }) => error.stdout ?? String(error),
     );
@@ -44,7 +44,7 @@ async function compile(objects: readonly Manifest[]): Promise<string> {
   }
 }
 
-test('no object has a field that its API does not know', { timeout: 180_000 }, async () => {
+test('no object has a field that its API does not know', { timeout: 600_000 }, async () => {
   const all = new Map<string, Manifest>();
   await forEachOf(CASES, async ({ args }) => {
     for (const object of await render(...args, '--kube-version', '1.36.0'))
@@ -58,7 +58,7 @@ const SIDECARS = [
   ['native.yaml', 'extras.yaml'],
 ];
 
-test('nor has one of the overlays and of the plain manifests', { timeout: 180_000 }, async () => {
+test('nor has one of the overlays and of the plain manifests', { timeout: 600_000 }, async () => {
   await using chart = await NatsChart.standIn();
   const rendered = await Promise.all(SIDECARS.map((files) => overlaid(chart.path, files)));
   const plain = readdirSync(EXAMPLE).filter((file) => file.endsWith('.yaml'));
@@ -66,7 +66,7 @@ test('nor has one of the overlays and of the plain manifests', { timeout: 180_00
   assert.equal(await compile([...rendered.flat(), ...plain.flatMap(plainObjects)]), '');
 });
 
-test('a misspelt probe of a sidecar would be noticed, wherever it stands', { timeout: 180_000 }, async () => {
+test('a misspelt probe of a sidecar would be noticed, wherever it stands', { timeout: 600_000 }, async () => {
   await using chart = await NatsChart.standIn();
   const rendered = await Promise.all(SIDECARS.map((files) => overlaid(chart.path, files)));
   for (const objects of [...rendered, plainObjects('sidecar.yaml')]) {
@@ -75,7 +75,7 @@ test('a misspelt probe of a sidecar would be noticed, wherever it stands', { tim
   }
 });
 
-test('a misspelt field would be noticed', { timeout: 180_000 }, async () => {
+test('a misspelt field would be noticed', { timeout: 600_000 }, async () => {
   const deployment = structuredClone(only(await render(), 'Deployment'));
   deployment['spec'].template.spec.terminationGracePeriodSecond = 30;
   assert.match(await compile([deployment]), /terminationGracePeriodSecond/);

@@ -49,7 +49,7 @@ before(
   },
   { timeout: 300_000 },
 );
-after(() => store[Symbol.asyncDispose](), { timeout: 60_000 });
+after(() => store[Symbol.asyncDispose](), { timeout: 300_000 });
 
 test('two builds give the same layers', () => {
   assert.ok(image.RootFS.Layers.length >= 2);
@@ -215,7 +215,7 @@ test('SIGTERM before it is ready ends it, though as number 1 of its container it
 
 // What takes time is the servers' patience with their clients.
 describe('the pod of examples/sidecar', { concurrency: true }, () => {
-  test('from start to a clean end', { timeout: 180_000 }, async () => {
+  test('from start to a clean end', { timeout: 600_000 }, async () => {
     const seen = await runPod(store, IMAGE, PLAIN, 'ordinary');
     console.error(`pod: ${JSON.stringify(seen.figures)}`);
     assert.deepEqual(seen.echo, 'hello through everything');
@@ -228,7 +228,7 @@ describe('the pod of examples/sidecar', { concurrency: true }, () => {
     assert.equal(seen.memoryLimit, 256 * 1024 * 1024);
   });
 
-  test('left in the order of a native sidecar', { timeout: 180_000 }, async () => {
+  test('left in the order of a native sidecar', { timeout: 600_000 }, async () => {
     const seen = await runPod(store, IMAGE, PLAIN, 'native');
     console.error(`native: ${JSON.stringify(seen.figures)}`);
     assert.equal(seen.echo, 'hello through everything');
