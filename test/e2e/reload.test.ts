@@ -6,8 +6,9 @@ import { testEngine } from '../support/config.ts';
 import { GatewayProcess } from '../support/gateway-process.ts';
 import { realNatsServer } from '../support/nats.ts';
 import { handshakeRequest, RawClient } from '../support/raw-client.ts';
+import { rounds } from '../support/rounds.ts';
 
-const RELOADS = 50;
+const RELOADS = rounds(20, 50);
 /** The gateway looks for itself every two seconds: all of that in every round would be a minute of waiting. */
 const BY_FILE_EVERY = 10;
 const CLIENTS = 10;

@@ -4,6 +4,7 @@ import { describe, test } from 'node:test';
 import { FakeUpstream, INFO_LINE } from '../support/fake-upstream.ts';
 import { type LogLine, startTestGateway, type TestGateway, turnUntil } from '../support/gateway.ts';
 import { closeFrame, frame, handshakeRequest, Opcode, RawClient } from '../support/raw-client.ts';
+import { rounds } from '../support/rounds.ts';
 
 /** How a session ended, as the three places tell it. */
 async function assertEnd(gateway: TestGateway, reason: string, code: number): Promise<LogLine> {
@@ -235,10 +236,11 @@ describe('a client that leaves or speaks while the upstream is dialled', () => {
     });
   }
 
-  test('1,000 resets behind the request leave nothing', async () => {
+  const WAVES = rounds(6, 20);
+  test(`${50 * WAVES} resets behind the request leave nothing`, async () => {
     await using upstream = await FakeUpstream.start();
     await using gateway = await startTestGateway(upstream.port);
-    for (let round = 0; round < 20; round++) {
+    for (let round = 0; round < WAVES; round++) {
       const clients = await Promise.all(Array.from({ length: 50 }, () => RawClient.connect(gateway.port)));
       for (const client of clients) {
         client.send(handshakeRequest());

@@ -6,8 +6,9 @@ import { selfSigned } from '../config/self-signed.ts';
 import { FakeUpstream, INFO_LINE, TLS_INFO_LINE } from '../support/fake-upstream.ts';
 import { frame, handshakeRequest, Opcode, RawClient } from '../support/raw-client.ts';
 import { LOOKING, ReloadableGateway, type Settings } from '../support/reloadable.ts';
+import { rounds } from '../support/rounds.ts';
 
-const SWAPS = 20;
+const SWAPS = rounds(6, 20);
 const CLIENTS = 20;
 const CONNECT = 'CONNECT {"verbose":false}\r\n';
 

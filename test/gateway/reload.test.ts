@@ -13,12 +13,13 @@ import { FakeUpstream, INFO_LINE } from '../support/fake-upstream.ts';
 import { startTestGateway } from '../support/gateway.ts';
 import { closeFrame, frame, handshakeRequest, Opcode, RawClient } from '../support/raw-client.ts';
 import { LOOKING, ReloadableGateway } from '../support/reloadable.ts';
+import { rounds } from '../support/rounds.ts';
 
 const A = 'https://app.example.com';
 const B = 'https://b.example.com';
 const ALWAYS = 'https://always.example.com';
-const RELOADS = 50;
-const SWAPS = 20;
+const RELOADS = rounds(12, 50);
+const SWAPS = rounds(6, 20);
 const CLIENTS = 20;
 
 /** Status of one handshake with this Origin; the session, if it becomes one, is closed again. */
