@@ -6,6 +6,7 @@ import type { WebhookObserver } from './auth/webhook.ts';
 import { BufferPool } from './bytes/buffer-pool.ts';
 import { Captures } from './capture/captures.ts';
 import { CaptureFiles } from './capture-files.ts';
+import type { Config } from './config/config.ts';
 import type { Applied } from './config/reload.ts';
 import { Counters } from './counters.ts';
 import { EventLoop } from './event-loop.ts';
@@ -13,6 +14,7 @@ import { InspectionTotals } from './inspect/inspection-totals.ts';
 import { Admission } from './listener/admission.ts';
 import { Watches } from './live/watches.ts';
 import type { Log } from './log.ts';
+import { ShownSubjects } from './nats/shown-subjects.ts';
 import { SendQueues } from './net/send-queues.ts';
 import { Places } from './places.ts';
 import type { Prepared } from './prepare.ts';
@@ -63,10 +65,11 @@ export class Parts {
   readonly frames = new FrameCounters();
   readonly inspected = new InspectionTotals();
   readonly subjects = new Subjects(this.inspected);
+  readonly shownSubjects: ShownSubjects;
   readonly captures: Captures;
   /** undefined: they are in memory alone. */
   readonly captureFiles: CaptureFiles | undefined;
-  readonly watches = new Watches();
+  readonly watches: Watches;
   readonly loop = new EventLoop();
   readonly wheel: TimerWheel;
   readonly pool: BufferPool;
@@ -105,7 +108,9 @@ export class Parts {
       directory === undefined
         ? undefined
         : new CaptureFiles(directory, log, () => this.counters.captureFileFailures++);
-    this.captures = new Captures(prepared.config.captures, this.captureFiles);
+    this.shownSubjects = new ShownSubjects(hashesSubjects(prepared.config));
+    this.captures = new Captures(prepared.config.captures, this.captureFiles, this.shownSubjects);
+    this.watches = new Watches(this.shownSubjects);
     this.announced = new AnnouncedWarnings((fields, text) => log.warn(fields, text));
     this.metrics = new Metrics(prepared.serverTls !== undefined, takeSnapshot);
     this.recorder = new Recorder(this.counters, this.metrics, new SessionLog(log), this);
@@ -156,6 +161,7 @@ export class Parts {
     this.dialPlaces.resize(budget.extraDials);
     this.overload.configure(budget.bufferBytes, memory);
     this.captures.configure(config.captures, config.admin.payloads);
+    this.shownSubjects.isHashed = hashesSubjects(config);
     this.log.configure(config.log);
     this.announced.forget();
   }
@@ -190,3 +196,5 @@ export class Parts {
     this.loop.close();
   }
 }
+
+const hashesSubjects = ({ admin }: Config): boolean => admin.subjects === 'hashed';

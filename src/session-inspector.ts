@@ -9,6 +9,7 @@ import { subjectPolicy } from './inspect/subject-policy.ts';
 import type { Login } from './nats/login.ts';
 import type { Operation } from './nats/operation.ts';
 import { rowOf } from './nats/operations.ts';
+import type { ShownSubjects } from './nats/shown-subjects.ts';
 import { Stamp, type StampFacts } from './nats/stamp.ts';
 import type { Parts } from './parts.ts';
 import type { RefusedOperation } from './policy/refused-operation.ts';
@@ -37,7 +38,7 @@ export type InspectedSession = {
  */
 export function inspectorFor(
   { facts, login, role, route, server, tls }: InspectedSession,
-  { pool, recorder }: Parts,
+  { pool, recorder, shownSubjects }: Parts,
   runtime: () => Runtime,
 ): Inspector | undefined {
   const { name, inspect: level, info, connect, limits, policy, upstream } = route;
@@ -64,7 +65,10 @@ export function inspectorFor(
         ? []
         : [
             subjectPolicy(role, policy, (rule, operation) =>
-              recorder.operationRefused(facts, refusalOf(role.rules.name, policy.mode, rule, operation)),
+              recorder.operationRefused(
+                facts,
+                refusalOf(role.rules.name, policy.mode, rule, operation, shownSubjects),
+              ),
             ),
           ]),
       ...(stamp === undefined ? [] : [stampPolicy(stamp)]),
@@ -91,6 +95,7 @@ function refusalOf(
   mode: PolicyRules['mode'],
   rule: Rule,
   operation: Operation,
+  subjects: ShownSubjects,
 ): RefusedOperation {
   const name = rule === 'replies' ? operation.reply : operation.subject;
   return {
@@ -98,7 +103,7 @@ function refusalOf(
     rule,
     verdict: mode === 'enforce' ? 'denied' : 'would_deny',
     operation: rowOf(operation.verb).name,
-    subject: operation.read(name, 'utf8', MAX_SUBJECT_CHARACTERS),
+    subject: subjects.hashed(operation.read(name, 'utf8', MAX_SUBJECT_CHARACTERS)),
     queue: operation.read(operation.queue, 'utf8', MAX_SUBJECT_CHARACTERS),
   };
 }

@@ -1,4 +1,5 @@
 import type { InspectionFacts } from './inspect/inspection-facts.ts';
+import type { ShownSubjects } from './nats/shown-subjects.ts';
 import { type Snapshot, type StatusNow, type StatusParts, snapshotOf } from './snapshot.ts';
 import type { EndedSessions } from './status/ended-sessions.ts';
 import { type InstanceStatus, instanceStatus } from './status/instance.ts';
@@ -25,6 +26,7 @@ export type SubjectList = ReturnType<Status['subjects']>;
 
 export type ShownParts = StatusParts & {
   readonly subjects: Subjects;
+  readonly shownSubjects: ShownSubjects;
   readonly ended: EndedSessions;
   readonly handshakes: RecentHandshakes;
   readonly refused: RefusedOperations;
@@ -78,10 +80,10 @@ export class Status {
 
   /** An open one with what inspection has seen, or one that has ended; undefined when it is not known any more. */
   session(id: number): SessionDetail | undefined {
-    const { ended, inspected, sessions } = this.#parts;
+    const { ended, inspected, sessions, shownSubjects } = this.#parts;
     const session = sessions.get(id);
     if (session !== undefined) {
-      const inspection = inspected.factsOf(id) ?? { level: 'off' };
+      const inspection = inspected.factsOf(id, shownSubjects) ?? { level: 'off' };
       return { ...openRow(session), handshake: handshakeOf(session.facts), inspection };
     }
     const one = ended.get(id);
@@ -90,7 +92,7 @@ export class Status {
 
   /** Which subjects have the most messages, by a sample that begins when somebody asks. Rates are in a second. */
   subjects() {
-    const { inspected, sessions, subjects } = this.#parts;
+    const { inspected, sessions, shownSubjects, subjects } = this.#parts;
     const { looked, operations, startedAtMs, subjects: top } = subjects.look();
     const read = inspected.size;
     return {
@@ -100,7 +102,8 @@ export class Status {
       sessions: { read, unread: sessions.size - read },
       subjects: top.map((row) => {
         const open = row.sessions.filter((id) => sessions.get(id) !== undefined);
-        return { ...row, sessions: open.length, sessionIds: open.slice(0, MOST_SESSION_IDS) };
+        const subject = shownSubjects.subject(row.subject);
+        return { ...row, subject, sessions: open.length, sessionIds: open.slice(0, MOST_SESSION_IDS) };
       }),
     };
   }

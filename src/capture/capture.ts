@@ -121,6 +121,7 @@ export class Capture {
       session: String(id),
       started,
       payloads: this.payloads ? 'full' : 'masked',
+      ...(this.#recording.isHashed ? { subjects: 'hashed' } : {}),
       route,
       ...(origin === undefined ? {} : { origin }),
       ...(user === undefined ? {} : { user: inOneLine(user) }),

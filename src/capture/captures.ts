@@ -1,5 +1,6 @@
 import type { CapturesConfig } from '../config/config.ts';
 import type { Inspector } from '../inspect/inspector.ts';
+import { FULL_SUBJECTS, type ShownSubjects } from '../nats/shown-subjects.ts';
 import type { EndedSession, SessionFacts } from '../session/session-contract.ts';
 import { Allowance } from './allowance.ts';
 import { Capture, type CaptureMatch, type CaptureRow } from './capture.ts';
@@ -42,12 +43,14 @@ export class Captures {
   readonly #recording = new Map<number, Capture>();
   readonly #waiting: Capture[] = [];
   readonly #flights: FlightRecorder;
+  readonly #subjects: ShownSubjects;
   #limits: CapturesConfig;
   #lastId = 0;
 
-  constructor(limits: CapturesConfig, keeper?: CaptureKeeper) {
+  constructor(limits: CapturesConfig, keeper?: CaptureKeeper, subjects = FULL_SUBJECTS) {
+    this.#subjects = subjects;
     this.#limits = limits;
-    this.#flights = new FlightRecorder(limits);
+    this.#flights = new FlightRecorder(limits, subjects);
     this.#keeper = keeper;
   }
 
@@ -158,7 +161,8 @@ export class Captures {
 
   #record(capture: Capture, facts: SessionFacts, inspector: Inspector): void {
     const { concurrent, maxBytes } = this.#limits;
-    const recording = new Recording(maxBytes, new Allowance(concurrent), capture.payloads);
+    const allowance = new Allowance(concurrent);
+    const recording = new Recording(maxBytes, allowance, capture.payloads, this.#subjects);
     this.#recording.set(facts.id, capture);
     capture.record({ facts, inspector, recording, startedAt: new Date() });
     inspector.watch(recording);

@@ -4,6 +4,7 @@ import { withShortInboxes } from '../nats/inbox.ts';
 import type { Operation } from '../nats/operation.ts';
 import { type Direction, rowOf, VERB } from '../nats/operations.ts';
 import type { ParseError } from '../nats/protocol.ts';
+import { FULL_SUBJECTS, type ShownSubjects } from '../nats/shown-subjects.ts';
 import { ARGUMENT_KEYS, type CapturedVerdict, type OperationEvent } from './format.ts';
 
 /** Of one message; more would make the lines of a capture long. */
@@ -33,19 +34,23 @@ export const costOf = ({ headerBytes, line, verb }: Operation): number =>
  * An operation as it is recorded: without payload, header values and credentials. Header names are there when the block
  * came in one read with its line.
  */
-export function eventOf(operation: Operation, verdict?: Verdict): SeenOperation {
-  const event = argumentsOf(operation);
+export function eventOf(
+  operation: Operation,
+  verdict?: Verdict,
+  subjects: ShownSubjects = FULL_SUBJECTS,
+): SeenOperation {
+  const event = argumentsOf(operation, subjects);
   if (verdict === undefined) return event;
   const v = VERDICT_WORDS[verdict.kind];
   return { ...event, v, ...(verdict.kind === 'end' ? { note: verdict.expected } : {}) };
 }
 
 /** A line of natsgate: CONNECT, INFO or -ERR, it writes nothing else. */
-export function writtenEvent(line: string): SeenOperation {
+export function writtenEvent(line: string, subjects: ShownSubjects): SeenOperation {
   const [op = ''] = line.trim().split(' ', 1);
   const text = line.slice(op.length + 1).trim();
-  const isConnect = op === rowOf(VERB.CONNECT).name;
-  return { op, text: isConnect ? withoutSecrets(Buffer.from(text)) : freeText(text) };
+  if (op === rowOf(VERB.CONNECT).name) return { op, text: withoutSecrets(Buffer.from(text)) };
+  return { op, text: op === rowOf(VERB.ERR).name ? subjects.sentence(inOneLine(text)) : freeText(text) };
 }
 
 export const stopNote = (direction: Direction, { problem, offset }: ParseError): string =>
@@ -57,12 +62,14 @@ export const pauseNote = (direction: Direction, ms?: number): string =>
     ? `the ${SIDES[direction]} is not read: the other side takes no more bytes`
     : `the ${SIDES[direction]} is read again after ${ms} ms`;
 
-function argumentsOf(operation: Operation): SeenOperation {
+function argumentsOf(operation: Operation, subjects: ShownSubjects): SeenOperation {
   const { verb } = operation;
   const row = rowOf(verb);
   const event: Record<string, unknown> = { op: row.name };
   if (row.usage === undefined) {
     if (verb === VERB.CONNECT) event['text'] = withoutSecrets(bytesOf(operation));
+    else if (verb === VERB.ERR)
+      event['text'] = subjects.sentence(inOneLine(operation.read(operation.text, 'utf8')));
     else if (!row.ignoresText) event['text'] = freeText(operation.read(operation.text, 'utf8'));
     return event as SeenOperation;
   }
@@ -72,7 +79,7 @@ function argumentsOf(operation: Operation): SeenOperation {
     const text = operation.read(span, 'utf8');
     if (name === 'size') event['n'] = operation.payloadBytes;
     else if (name === 'headerSize') event['hb'] = operation.headerBytes;
-    else if (name === 'subject' || name === 'reply') event[ARGUMENT_KEYS[name]] = withShortInboxes(text);
+    else if (name === 'subject' || name === 'reply') event[ARGUMENT_KEYS[name]] = subjects.subject(text);
     else if (name !== 'max') event[ARGUMENT_KEYS[name]] = text;
     else if (Number.isSafeInteger(Number(text)) && Number(text) >= 0) event['max'] = Number(text);
   }

@@ -1,5 +1,6 @@
 import type { CapturesConfig, KeepRule } from '../config/config.ts';
 import type { Inspector } from '../inspect/inspector.ts';
+import type { ShownSubjects } from '../nats/shown-subjects.ts';
 import { compileTrustedProxies } from '../net/networks.ts';
 import type { EndedSession, SessionFacts } from '../session/session-contract.ts';
 import { textPattern } from '../text-pattern.ts';
@@ -21,12 +22,14 @@ export class FlightRecorder {
   /** Emptied when its session has ended: tables that a Map has outgrown still hold it. */
   readonly #flights = new Map<number, { recorded: Recorded | undefined }>();
   readonly #shared = new Allowance(1, MOST_OF_ALL);
+  readonly #subjects: ShownSubjects;
   #ringBytes = 0;
   #rules: readonly Fits[] = [];
   #kept = 0;
   #minuteFromMs = 0;
 
-  constructor(config: CapturesConfig) {
+  constructor(config: CapturesConfig, subjects: ShownSubjects) {
+    this.#subjects = subjects;
     this.configure(config);
   }
 
@@ -38,7 +41,8 @@ export class FlightRecorder {
 
   began(facts: SessionFacts, inspector: Inspector | undefined): void {
     if (this.#ringBytes === 0 || inspector === undefined) return;
-    const recording = new Recording(this.#ringBytes, new Allowance(1, MOST_OF_ONE, this.#shared));
+    const allowance = new Allowance(1, MOST_OF_ONE, this.#shared);
+    const recording = new Recording(this.#ringBytes, allowance, false, this.#subjects);
     inspector.watch(recording);
     this.#flights.set(facts.id, { recorded: { facts, inspector, recording, startedAt: new Date() } });
   }

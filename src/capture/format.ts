@@ -11,6 +11,8 @@ export type CaptureHeader = {
   readonly started: string;
   /** `full`: events may have `b`. */
   readonly payloads: 'masked' | 'full';
+  /** Tokens of subjects after the second are hashes. */
+  readonly subjects?: 'hashed';
   readonly route?: string;
   readonly origin?: string;
   readonly user?: string;

@@ -84,7 +84,7 @@ function objectOf(line: string): Fields {
 }
 
 function checkHeader(header: Fields): void {
-  const { v, kind, session, started, payloads, client, server } = header;
+  const { v, kind, session, started, payloads, subjects, client, server } = header;
   if (kind !== 'natsgate-capture') throw new CaptureError('this is not a natsgate capture');
   check(v === 1, 'v', '1; a newer natsgate has written this file');
   check(isText(session), 'session', 'a text');
@@ -94,6 +94,7 @@ function checkHeader(header: Fields): void {
     'a time such as 2026-01-31T12:00:00.000Z',
   );
   check(payloads === 'masked' || payloads === 'full', 'payloads', '"masked" or "full"');
+  check(subjects === undefined || subjects === 'hashed', 'subjects', '"hashed"');
   for (const key of ['route', 'origin', 'user']) check(isMissing(header[key], isText), key, 'a text');
   check(isMissing(client, isAddress), 'client', 'an IP address');
   if (server === undefined) return;

@@ -3,6 +3,7 @@ import type { Tap } from '../inspect/tap.ts';
 import type { Operation } from '../nats/operation.ts';
 import { type Direction, rowOf } from '../nats/operations.ts';
 import type { ParseError } from '../nats/protocol.ts';
+import { FULL_SUBJECTS, type ShownSubjects } from '../nats/shown-subjects.ts';
 import { printableJson } from '../printable.ts';
 import type { Allowance } from './allowance.ts';
 import { costOf, eventOf, pauseNote, stopNote, writtenEvent } from './event.ts';
@@ -31,6 +32,7 @@ const LF = 0x0a;
 export class Recording implements Tap {
   readonly #mostBytes: number;
   readonly #allowance: Allowance;
+  readonly #subjects: ShownSubjects;
   readonly #nowMs: () => number;
   readonly #startedMs: number;
   readonly #mostPayloadBytes: number;
@@ -49,10 +51,20 @@ export class Recording implements Tap {
   readonly #pauses = new Map<Direction, number>();
   bytes = 0;
   operations = 0;
+  /** At least some of its subjects are. */
+  isHashed = false;
   /** Operations that newer ones have overwritten, or that were above the allowance. */
   lost = 0;
 
-  constructor(mostBytes: number, allowance: Allowance, hasPayloads = false, nowMs = () => performance.now()) {
+  /** `subjects`: payloads may hold what they hide, so with payloads all are shown. */
+  constructor(
+    mostBytes: number,
+    allowance: Allowance,
+    hasPayloads = false,
+    subjects = FULL_SUBJECTS,
+    nowMs = () => performance.now(),
+  ) {
+    this.#subjects = hasPayloads ? FULL_SUBJECTS : subjects;
     this.#mostBytes = mostBytes;
     this.#allowance = allowance;
     this.#nowMs = nowMs;
@@ -142,7 +154,8 @@ export class Recording implements Tap {
     const kept = keepsPayload ? Math.min(payloadBytes, this.#mostPayloadBytes) : 0;
     const t = this.#admit(costOf(operation) + (keepsPayload ? HELD_COST + kept * PAYLOAD_COST : 0));
     if (t === undefined) return;
-    const event = { d: way, ...eventOf(operation, verdict) };
+    this.isHashed ||= this.#subjects.isHashed;
+    const event = { d: way, ...eventOf(operation, verdict, this.#subjects) };
     if (!keepsPayload) return this.#keep(JSON.stringify({ t, ...event }));
     this.#held[way === 'c>' ? 'to_upstream' : 'to_client'] = new HeldMessage(event, payloadBytes, kept);
   }
@@ -165,7 +178,9 @@ export class Recording implements Tap {
       const end = lines.indexOf(LF, start) + 1 || lines.length;
       const t = this.#admit(end - start);
       if (t !== undefined)
-        this.#keep(JSON.stringify({ t, d: way, ...writtenEvent(lines.toString('utf8', start, end)) }));
+        this.#keep(
+          JSON.stringify({ t, d: way, ...writtenEvent(lines.toString('utf8', start, end), this.#subjects) }),
+        );
       start = end;
     }
   }

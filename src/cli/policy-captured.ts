@@ -1,4 +1,5 @@
 import type { CaptureRecord } from '../capture/format.ts';
+import { CaptureError } from '../capture/ndjson.ts';
 import type { TriedOperation } from './policy-trial.ts';
 
 /** A capture has the end of each token of an inbox; as long as this the token was once. */
@@ -14,6 +15,12 @@ export function operationOf(record: CaptureRecord): TriedOperation | undefined {
   return op === 'PUB' || op === 'HPUB'
     ? { verb: 'PUB', subject, second: withIds(reply), bytes: n, headers: hn }
     : undefined;
+}
+
+/** @throws CaptureError where the header says that the subjects are not those that a policy would see. */
+export function refuseHashed(record: CaptureRecord): void {
+  if ('kind' in record && record.subjects === 'hashed')
+    throw new CaptureError('its subjects are hashed (admin.subjects), and a policy is about subjects');
 }
 
 const withIds = (text: string): string =>

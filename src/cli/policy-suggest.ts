@@ -5,7 +5,7 @@ import { quote } from '../config/text.ts';
 import { DEFAULT_ROLE } from '../policy/roles.ts';
 import { patternsFor } from '../policy/suggest.ts';
 import type { CheckOutput } from './check.ts';
-import { operationOf } from './policy-captured.ts';
+import { operationOf, refuseHashed } from './policy-captured.ts';
 
 const MAX_FILE_BYTES = 1024 * 1024;
 const INBOX = /^_INBOX\./;
@@ -50,6 +50,7 @@ const isRow = (one: unknown): one is Row =>
 async function rowsOfCapture(file: string): Promise<readonly Row[]> {
   const rows: Row[] = [];
   for await (const record of readCapture(createReadStream(file))) {
+    refuseHashed(record);
     const seen = operationOf(record);
     if (seen === undefined) continue;
     const { verb: operation, subject, second } = seen;

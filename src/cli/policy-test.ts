@@ -7,7 +7,7 @@ import { DEFAULT_ROUTE, routesOf } from '../config/routes.ts';
 import { quote } from '../config/text.ts';
 import type { PolicyRules } from '../policy/rules.ts';
 import type { CheckOutput } from './check.ts';
-import { operationOf } from './policy-captured.ts';
+import { operationOf, refuseHashed } from './policy-captured.ts';
 import { NoSuchClient, type TriedClient, type TriedOperation, tried } from './policy-trial.ts';
 
 const MAX_FILE_BYTES = 1024 * 1024;
@@ -128,6 +128,7 @@ async function testCapture(
   const refused = new Map<string, number>();
   let operations = 0;
   for await (const record of readCapture(createReadStream(file))) {
+    refuseHashed(record);
     const operation = operationOf(record);
     if (operation === undefined) continue;
     operations++;

@@ -206,12 +206,13 @@ function differencesOf(
 }
 
 function notesOf(
-  { lost, isCut, otherDeliveries, maskedHeaders }: Survey,
+  { lost, isCut, isHashed, otherDeliveries, maskedHeaders }: Survey,
   { missed }: ReplayReport,
 ): string[] {
   return [
     ...(lost > 0 ? [`the capture has lost ${count(lost, 'operation')}, so the counts may differ`] : []),
     ...(isCut ? ['the file was cut, or its capture was running'] : []),
+    ...(isHashed ? ['its subjects are hashed (admin.subjects), and are sent so'] : []),
     ...(otherDeliveries > 0
       ? [`not compared: ${otherDeliveries} deliveries of subscriptions older than the capture`]
       : []),

@@ -43,6 +43,8 @@ export type Configuration = {
     } | null;
     /** Whether captures may have payloads, where one is asked for with them. Default: `"off"`. */
     readonly payloads?: 'on' | 'off' | false | 'false' | 'no' | true | 'true' | 'yes';
+    /** How subjects are shown where one looks into sessions: hashed keeps two tokens. Default: `"full"`. */
+    readonly subjects?: 'full' | 'hashed';
     /** Whether browsers that open the port get the status page. Default: `"on"`. */
     readonly page?: 'on' | 'off' | false | 'false' | 'no' | true | 'true' | 'yes';
   } | null;

@@ -1,9 +1,9 @@
 import type { RedactedConnect } from '../nats/connect.ts';
-import { withShortInboxes } from '../nats/inbox.ts';
 import { type InfoRules, rewriteInfo } from '../nats/info-rewrite.ts';
 import { countsByName } from '../nats/operations.ts';
 import type { NatsParser } from '../nats/parser.ts';
 import type { ParseError } from '../nats/protocol.ts';
+import type { ShownSubjects } from '../nats/shown-subjects.ts';
 import type { KnownServer, ObservedFacts, ServerError } from './observed-facts.ts';
 import type { Subscriptions } from './subscriptions.ts';
 
@@ -39,6 +39,7 @@ export function inspectionFacts(
   { server, connect, infoLine, subscriptions, lastError, hint }: ObservedFacts,
   up: NatsParser,
   down: NatsParser,
+  subjects: ShownSubjects,
 ): InspectionFacts {
   return {
     level,
@@ -50,8 +51,8 @@ export function inspectionFacts(
       toClient: countsByName('to_client', down.counts),
     },
     payloadBytes: { toUpstream: up.payloadBytes, toClient: down.payloadBytes },
-    subscriptions: subscriptions.list().map((one) => ({ ...one, subject: withShortInboxes(one.subject) })),
-    lastError: lastError && { ...lastError, text: withShortInboxes(lastError.text) },
+    subscriptions: subscriptions.list().map((one) => ({ ...one, subject: subjects.subject(one.subject) })),
+    lastError: lastError && { ...lastError, text: subjects.sentence(lastError.text) },
     hint,
     stopped: { toUpstream: up.error, toClient: down.error },
   };

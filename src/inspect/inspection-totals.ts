@@ -1,4 +1,5 @@
 import { countsByName, type Direction, zeroCounts } from '../nats/operations.ts';
+import type { ShownSubjects } from '../nats/shown-subjects.ts';
 import type { InspectionFacts } from './inspection-facts.ts';
 import type { Inspector } from './inspector.ts';
 import type { KeptBytes } from './subscriptions.ts';
@@ -40,8 +41,8 @@ export class InspectionTotals {
   }
 
   /** undefined: that session is not open, or not inspected. */
-  factsOf(session: number): InspectionFacts | undefined {
-    return this.inspectorOf(session)?.facts();
+  factsOf(session: number, subjects: ShownSubjects): InspectionFacts | undefined {
+    return this.inspectorOf(session)?.facts(subjects);
   }
 
   inspectorOf(session: number): Inspector | undefined {

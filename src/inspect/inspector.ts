@@ -9,6 +9,7 @@ import type { Operation } from '../nats/operation.ts';
 import { type Direction, rowOf, VERB } from '../nats/operations.ts';
 import { NatsParser } from '../nats/parser.ts';
 import { MAX_SERVER_LINE_BYTES, serverText } from '../nats/protocol.ts';
+import { FULL_SUBJECTS } from '../nats/shown-subjects.ts';
 import { ClientStream, type ServerReader } from './client-stream.ts';
 import { type EnforcementRules, Enforcer } from './enforcer.ts';
 import { type Inspection, type Policy, type SessionSides, type Verdict, violation } from './inspection.ts';
@@ -239,9 +240,9 @@ export class Inspector implements Inspection, ClientReader, ServerReader {
     return { to_upstream: unanswered(this.up, this.down), to_client: unanswered(this.down, this.up) };
   }
 
-  facts(): InspectionFacts {
+  facts(subjects = FULL_SUBJECTS): InspectionFacts {
     const info = this.#enforcer === undefined ? UNCHANGED : this.#rules.info;
-    return inspectionFacts(this.#rules.level, info, this.#facts, this.up, this.down);
+    return inspectionFacts(this.#rules.level, info, this.#facts, this.up, this.down, subjects);
   }
 
   /** For the stream to the upstream. */

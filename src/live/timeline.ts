@@ -6,6 +6,7 @@ import type { Tap } from '../inspect/tap.ts';
 import type { Operation } from '../nats/operation.ts';
 import { type Direction, rowOf, VERB, type Verb } from '../nats/operations.ts';
 import type { ParseError } from '../nats/protocol.ts';
+import { FULL_SUBJECTS, type ShownSubjects } from '../nats/shown-subjects.ts';
 import type { FrameWatcher } from '../websocket/byte-socket.ts';
 import { Causes } from './causes.ts';
 import type { WatchedEvent, WatchedOperation } from './format.ts';
@@ -65,6 +66,7 @@ export type WatchStart = {
  */
 export class Timeline implements Tap, FrameWatcher {
   readonly #onFirst: () => void;
+  readonly #subjects: ShownSubjects;
   readonly #nowMs: () => number;
   readonly #startedMs: number;
   readonly #messages = new Allowance(1, MOST_MESSAGES);
@@ -81,7 +83,13 @@ export class Timeline implements Tap, FrameWatcher {
   operations = 0;
 
   /** `onFirst`: there is something to take, for the first time since the last `take`. */
-  constructor(start: WatchStart, onFirst: () => void, nowMs = () => performance.now()) {
+  constructor(
+    start: WatchStart,
+    onFirst: () => void,
+    subjects = FULL_SUBJECTS,
+    nowMs = () => performance.now(),
+  ) {
+    this.#subjects = subjects;
     const { to_client, to_upstream } = start.unansweredPings;
     this.#sides = { to_upstream: new WatchedSide(to_upstream), to_client: new WatchedSide(to_client) };
     this.#sides.to_client.shift = start.unsentBytes;
@@ -209,7 +217,7 @@ export class Timeline implements Tap, FrameWatcher {
     const event = {
       ...asked,
       d,
-      ...short(eventOf(operation, verdict)),
+      ...short(eventOf(operation, verdict, this.#subjects)),
       ...answering(pinged, asked),
       ...this.#joined(operation, side, asked),
     };
@@ -276,7 +284,7 @@ export class Timeline implements Tap, FrameWatcher {
       const end = lines.indexOf(LF, start) + 1 || lines.length;
       const t = this.#admit(this.#others, end - start);
       if (t !== undefined) {
-        const event = short(writtenEvent(lines.toString('utf8', start, end)));
+        const event = short(writtenEvent(lines.toString('utf8', start, end), this.#subjects));
         const cause = event.op === rowOf(VERB.ERR).name ? this.#causes.ofOwn() : undefined;
         this.#push({ t, d, id: this.operations, ...event, ...cause });
       }

@@ -1,3 +1,4 @@
+import type { ShownSubjects } from '../nats/shown-subjects.ts';
 import { printableJson } from '../printable.ts';
 import { type Delivered, Deliveries } from './deliveries.ts';
 import { EventRing } from './event-ring.ts';
@@ -38,7 +39,14 @@ export class Watch {
   #lastReport = '';
 
   /** `source`, `nowMs`: see Timeline and Deliveries. */
-  constructor(session: number, number: number, lastsMs: number, source: WatchSource, nowMs: () => number) {
+  constructor(
+    session: number,
+    number: number,
+    lastsMs: number,
+    source: WatchSource,
+    subjects: ShownSubjects,
+    nowMs: () => number,
+  ) {
     this.#session = session;
     this.#endsAt = new Date(this.startedAt.getTime() + lastsMs);
     // Another run of the program has other names.
@@ -46,7 +54,7 @@ export class Watch {
     const onFirst = (): void => {
       this.#timer ??= setTimeout(() => this.#flush(), EVERY_MS).unref();
     };
-    this.timeline = new Timeline(source, onFirst, nowMs);
+    this.timeline = new Timeline(source, onFirst, subjects, nowMs);
     this.deliveries = new Deliveries(
       () => source.delivered,
       () => this.#reportLater(),

@@ -1,4 +1,5 @@
 import type { Inspector } from '../inspect/inspector.ts';
+import { FULL_SUBJECTS, type ShownSubjects } from '../nats/shown-subjects.ts';
 import type { Session } from '../session/session.ts';
 import { Watch, type WatchEnd, type WatchReader } from './watch.ts';
 
@@ -21,11 +22,13 @@ export type WatchRefusal = 'no_session' | 'inspect_off' | 'not_readable' | 'too_
 /** The sessions that somebody watches now. All others know nothing of it. */
 export class Watches {
   readonly #watched = new Map<number, Watched>();
+  readonly #subjects: ShownSubjects;
   readonly #nowMs: () => number;
   #last = 0;
 
   /** `nowMs`: given by a test. */
-  constructor(nowMs = () => performance.now()) {
+  constructor(subjects = FULL_SUBJECTS, nowMs = () => performance.now()) {
+    this.#subjects = subjects;
     this.#nowMs = nowMs;
   }
 
@@ -62,7 +65,7 @@ export class Watches {
 
   #begin(session: Session, inspector: Inspector): Watched {
     const { id } = session.facts;
-    const watch = new Watch(id, ++this.#last, LASTS_MS, inspector, this.#nowMs);
+    const watch = new Watch(id, ++this.#last, LASTS_MS, inspector, this.#subjects, this.#nowMs);
     const deadline = setTimeout(() => this.#end(id, TIME), LASTS_MS).unref();
     inspector.watch(watch.timeline);
     inspector.watch(watch.deliveries);

@@ -20,6 +20,8 @@ export type Survey = {
   /** Not recorded. */
   lost: number;
   isCut: boolean;
+  /** Tokens of its subjects are. */
+  isHashed: boolean;
   /** What may change what others have. */
   readonly administrative: Examples;
   /** Requests to JetStream that are nothing without their body. */
@@ -55,7 +57,7 @@ export const isSent = ({ d, op, v }: OperationEvent): boolean =>
 export async function surveyOf(records: AsyncIterable<CaptureRecord>): Promise<Survey> {
   let survey: Survey | undefined;
   for await (const record of records) {
-    if ('kind' in record) survey = emptySurvey(record.session);
+    if ('kind' in record) survey = emptySurvey(record.session, record.subjects === 'hashed');
     else if (survey === undefined) throw new CaptureError('line 1: this is not a natsgate capture');
     else if ('end' in record) Object.assign(survey, { lost: record.end.lost, isCut: false });
     else if (record.d !== 'g') look(survey, record);
@@ -63,8 +65,9 @@ export async function surveyOf(records: AsyncIterable<CaptureRecord>): Promise<S
   return survey as Survey;
 }
 
-const emptySurvey = (session: string): Survey => ({
+const emptySurvey = (session: string, isHashed: boolean): Survey => ({
   session,
+  isHashed,
   connect: '{}',
   operations: 0,
   firstMicros: 0,

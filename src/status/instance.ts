@@ -28,6 +28,7 @@ export function instanceStatus(snapshot: Snapshot, reading: ProcessReading | und
     eventLoop: { utilization: loop.utilization, delayP99Seconds: loop.delayP99Seconds },
     listen: addressText(snapshot.address),
     tls: config.listen.tls !== undefined,
+    subjects: config.admin.subjects,
     engine: isCutThrough ? 'cut-through' : 'buffered',
     engineFallback: config.engine === 'cut-through' && !isCutThrough,
     ...configurationOf(snapshot),

@@ -20,7 +20,13 @@ function recorded(
   { mostBytes = 4 * 1024 * 1024, concurrent = 8, payloads = false } = {},
 ) {
   const clock = { nowMs: 1000 };
-  const recording = new Recording(mostBytes, new Allowance(concurrent), payloads, () => clock.nowMs);
+  const recording = new Recording(
+    mostBytes,
+    new Allowance(concurrent),
+    payloads,
+    undefined,
+    () => clock.nowMs,
+  );
   const session = Inspected.connected(level);
   session.inspector.watch(recording);
   return { clock, recording, session };
@@ -106,7 +112,7 @@ test('in the middle of a read, too, what is above the allowance is read in runs'
 
 test('two recordings of one session see the same, and one that ends leaves the other', () => {
   const { clock, recording, session } = recorded();
-  const small = new Recording(1024 * 1024, new Allowance(100), false, () => clock.nowMs);
+  const small = new Recording(1024 * 1024, new Allowance(100), false, undefined, () => clock.nowMs);
   session.inspector.watch(small);
   session.toUpstream(Buffer.from(`${PUB.repeat(1000)}PING\r\n`));
   assert.deepEqual([recording.operations, recording.lost], [1001, 0]);

@@ -147,6 +147,14 @@ test('patterns for what was seen: made-up tokens and many names become a star', 
   assert.deepEqual(patternsFor(['1', '2']), ['1', '2']);
 });
 
+const hashed = fileOf({ ...HEADER, subjects: 'hashed' });
+
+test('a capture whose subjects are hashed is refused: its verdicts would be wrong', async () => {
+  const { code, err } = await tested(CONFIG, String(hashed), true);
+  assert.equal(code, 1);
+  assert.match(err, /: its subjects are hashed \(admin\.subjects\)/);
+});
+
 test('suggest: of an answer of the API, and of a capture', async () => {
   await using folder = await temporaryFolder();
   const file = join(folder.path, 'file');
@@ -182,6 +190,7 @@ test('suggest: of an answer of the API, and of a capture', async () => {
   );
   assert.match((await suggested(String(captured))).out, /allow:\n {10}- "a\.bob\.\*"\n {10}- "other"/);
   assert.equal((await suggested('{}')).code, 1);
+  assert.match((await suggested(String(hashed))).err, /: its subjects are hashed/);
 });
 
 test('policy wants its words and files', async () => {

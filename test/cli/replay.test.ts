@@ -9,6 +9,7 @@ import { type TemporaryFolder, temporaryFolder } from '../support/temporary-fold
 
 const SUB = { t: 0, d: 'c>', op: 'SUB', subj: '_INBOX.ab.*', sid: '1' };
 const REQUEST = { t: 10, d: 'c>', op: 'PUB', subj: 'a', reply: '_INBOX.ab.1', n: 2 };
+const END_LATER = { ...END, t: 3_600_000_000 };
 
 let folder: TemporaryFolder;
 let upstream: FakeUpstream;
@@ -23,8 +24,7 @@ after(async () => {
 
 async function replay(records: readonly object[] | string, ...args: readonly string[]) {
   const file = join(folder.path, 'one.ndjson');
-  const end = { ...END, t: 3_600_000_000 };
-  await writeFile(file, typeof records === 'string' ? records : fileOf(HEADER, ...records, end));
+  await writeFile(file, typeof records === 'string' ? records : fileOf(HEADER, ...records, END_LATER));
   return natsgate(['replay', file, ...args]);
 }
 
@@ -63,7 +63,17 @@ test('replay: an own CONNECT, fresh inboxes, filler, and the answer before what 
   const other = { t: 20, d: 's>', op: 'MSG', subj: 'older', sid: '9', n: 1 };
   const next = { t: 30, d: 'c>', op: 'PUB', subj: 'next', n: 0 };
   const running = replay(
-    [connect, { ...SUB }, dropped, REQUEST, reply, other, next],
+    fileOf(
+      { ...HEADER, subjects: 'hashed' },
+      connect,
+      SUB,
+      dropped,
+      REQUEST,
+      reply,
+      other,
+      next,
+      END_LATER,
+    ).toString(),
     '--to',
     `nats://127.0.0.1:${upstream.port}`,
   );
@@ -90,6 +100,7 @@ test('replay: an own CONNECT, fresh inboxes, filler, and the answer before what 
   assert.deepEqual([code, err], [0, '']);
   assert.match(out, /^replayed 3 of 3 operations of session 7 /);
   assert.match(out, /^note: not compared: 1 deliveries of subscriptions older than the capture$/m);
+  assert.match(out, /^note: its subjects are hashed/m);
 });
 
 test('replay: a server that refuses the login, or ends early', async () => {

@@ -84,7 +84,8 @@ class Admin implements AsyncDisposable {
       tls: undefined,
       page: true,
       payloads: false,
-    };
+      subjects: 'full',
+    } as const;
     this.server = new AdminServer(config, source, { ...DEADLINES, ...deadlines });
   }
 

@@ -16,6 +16,7 @@ function watched(level: 'observe' | 'enforce' = 'observe', mostSent = 65_535) {
   const timeline = new Timeline(
     session.inspector,
     () => void seen.first++,
+    undefined,
     () => clock.nowMs,
   );
   session.inspector.watch(timeline);

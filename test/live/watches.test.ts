@@ -34,7 +34,7 @@ class Reader {
 function serve(t: TestContext) {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const clock = { nowMs: 1000 };
-  const watches = new Watches(() => clock.nowMs);
+  const watches = new Watches(undefined, () => clock.nowMs);
   const tick = (ms: number): void => {
     clock.nowMs += ms;
     t.mock.timers.tick(ms);

@@ -36,6 +36,7 @@ export function testConfig(upstreamPort: number, overrides: ConfigOverrides = {}
       tls: undefined,
       page: true,
       payloads: false,
+      subjects: 'full',
       ...overrides.admin,
     },
     origins: { allow: ['https://app.example.com'], missing: 'allow', opaque: 'deny', ...overrides.origins },

@@ -39,6 +39,7 @@ export const STATUS_SCHEMAS: Readonly<Record<string, Schema>> = {
       eventLoop: object({ utilization: NUMBER, delayP99Seconds: NUMBER }),
       listen: TEXT,
       tls: FLAG,
+      subjects: word('full', 'hashed'),
       engine: word('cut-through', 'buffered'),
       engineFallback: FLAG,
       configuration: object(

@@ -41,6 +41,11 @@ export const admin = section(
       'on',
       'off',
     ]),
+    subjects: words(
+      'How subjects are shown where one looks into sessions: hashed keeps two tokens.',
+      'full',
+      ['full', 'hashed'],
+    ),
     page: words('Whether browsers that open the port get the status page.', 'on', ['on', 'off']),
   },
   'address',
