@@ -6,8 +6,9 @@ import type { RunningNatsServer } from '../../src/dev/nats-process.ts';
 import { startTestGateway, type TestGateway } from '../support/gateway.ts';
 import { realNatsServer } from '../support/nats.ts';
 import { closeFrame, handshakeRequest, Opcode, RawClient } from '../support/raw-client.ts';
+import { rounds } from '../support/rounds.ts';
 
-const CLIENTS = 100;
+const CLIENTS = rounds(40, 100);
 const NAMES = ['n0', 'n1', 'n2'] as const;
 const DEADLINE_MS = 60_000;
 /** Less than a dial may take: who is refused waits so long. */

@@ -128,7 +128,9 @@ describe('the verdict on a head does not depend on how it is cut', () => {
       const bytes = Buffer.from(head);
       const whole = await verdict(gateway, [bytes]);
       assert.notEqual(whole, '408');
-      for (let cut = 1; cut < bytes.length; cut++)
+      // Of a long one some places are enough, but for the first, which has all that the others have.
+      const step = head === good || bytes.length < 50 ? 1 : rounds(3, 1);
+      for (let cut = 1; cut < bytes.length; cut += step)
         assert.equal(
           await verdict(gateway, [bytes.subarray(0, cut), bytes.subarray(cut)]),
           whole,
