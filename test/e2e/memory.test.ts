@@ -16,11 +16,10 @@ const MAX_GROWTH_OF_LATER_ROUNDS = 12 * MiB;
 /** What was read and passed on may lie about until it is collected, nobody helping. */
 const MAX_GARBAGE_BYTES = 128 * MiB;
 const ROUNDS = 2;
-/** Long enough to be measured in, on a busy machine too. */
-const STALL_MS = 10_000;
+/** Time enough to measure what is stalled; on a machine that is too busy for it, three times as much, and so on. */
+const STALL_MS = 6000;
 const WARM_UP_BYTES = 64 * MiB;
 const TIMEOUT_MS = 90_000;
-const SETTINGS = { timeouts: { stall: `${STALL_MS / 1000}s`, close: '1s' } } as const;
 const CHUNK = randomBytes(64 * KiB);
 const FRAME = frame(Opcode.binary, CHUNK);
 
@@ -61,13 +60,23 @@ describe(`${SESSIONS} stalled sessions cost under 1 MiB each, end in time, and l
   skip: process.platform !== 'linux' && 'memory is read from /proc',
   timeout: 300_000,
 }, () => {
-  test('clients that stop reading while the upstream floods', (t) => stallAndEnd(t, slowConsumer));
-  test('an upstream that stops reading while clients flood', (t) => stallAndEnd(t, upstreamStalled));
+  for (const [name, scenario] of [
+    ['clients that stop reading while the upstream floods', slowConsumer],
+    ['an upstream that stops reading while clients flood', upstreamStalled],
+  ] as const)
+    test(name, async (t) => {
+      for (let stallMs = STALL_MS; !(await stallAndEnd(t, scenario, stallMs)); stallMs *= 3);
+    });
 });
 
-async function stallAndEnd(t: TestContext, scenario: Scenario): Promise<void> {
+/** False: they had ended before they could be measured. */
+async function stallAndEnd(t: TestContext, scenario: Scenario, stallMs: number): Promise<boolean> {
   await using upstream = await FakeUpstream.start();
-  await using gateway = await GatewayProcess.start(upstream.port, SETTINGS, { exactMemory: true });
+  await using gateway = await GatewayProcess.start(
+    upstream.port,
+    { timeouts: { stall: `${stallMs / 1000}s`, close: '1s' } },
+    { exactMemory: true },
+  );
   const descriptorsAtStart = await gateway.openDescriptors();
   await warmUp(gateway, upstream);
   await gateway.until(() => gateway.sessionsEnded.length === 1, TIMEOUT_MS);
@@ -76,6 +85,7 @@ async function stallAndEnd(t: TestContext, scenario: Scenario): Promise<void> {
 
   for (let round = 0; round < ROUNDS; round++) {
     const endedBefore = gateway.sessionsEnded.length;
+    const isTooLate = (): boolean => gateway.sessionsEnded.length > endedBefore;
     await using clients = await openIdle(gateway, upstream);
     const rssIdle = await gateway.rssInUse(TIMEOUT_MS);
     const startMs = performance.now();
@@ -83,13 +93,13 @@ async function stallAndEnd(t: TestContext, scenario: Scenario): Promise<void> {
     for (const { client, connection } of clients.pairs) scenario.stall(client, connection);
     await gateway.untilFigure(
       () => gateway.metric('natsgate_backpressure_paused_sessions', { side: scenario.pausedSide }),
-      (paused) => paused === SESSIONS,
+      (paused) => paused === SESSIONS || isTooLate(),
       'paused sessions',
       TIMEOUT_MS,
     );
     const queued = await gateway.metric('natsgate_buffered_bytes', { side: scenario.queue });
     const rssStalled = await gateway.rssInUse(TIMEOUT_MS);
-    assert.equal(gateway.sessionsEnded.length, endedBefore, 'measured while all of them were stalled');
+    if (isTooLate()) return false;
 
     await gateway.until(() => gateway.sessionsEnded.length === endedBefore + SESSIONS, TIMEOUT_MS);
     const seconds = (performance.now() - startMs) / 1000;
@@ -97,7 +107,7 @@ async function stallAndEnd(t: TestContext, scenario: Scenario): Promise<void> {
       assert.equal(line['reason'], scenario.reason);
       assert.equal(line['code'], scenario.code);
     }
-    assert.ok(seconds * 1000 >= STALL_MS, `ended after ${seconds} s, before their deadline`);
+    assert.ok(seconds * 1000 >= stallMs, `ended after ${seconds} s, before their deadline`);
     await active(gateway, 0);
     await gateway.untilFigure(
       () => gateway.openDescriptors(),
@@ -124,6 +134,7 @@ async function stallAndEnd(t: TestContext, scenario: Scenario): Promise<void> {
     `RSS after the rounds: ${rssAfterRounds.map(inMiB).join(', ')}`,
   );
   assert.equal(gateway.errors, '');
+  return true;
 }
 
 /** 64 MiB there and back through one session, so that code and buffers of a busy process are paid for. */
