@@ -15,7 +15,7 @@ import { CONNECT_OUTCOMES, type ConnectOutcome } from './upstream/connect-outcom
 import { CompressionCounts } from './websocket/compression.ts';
 
 /** What follows when a limit of `rates` is exceeded. */
-const RATE_ACTIONS = ['delay', 'close'] as const;
+const RATE_ACTIONS = ['delay', 'error', 'close'] as const;
 export type RateAction = (typeof RATE_ACTIONS)[number];
 
 /** RFC 6455 §7.4 and the IANA registry; application codes are folded, anything else is `other`. */
@@ -69,7 +69,7 @@ export class Counters {
   /** Connections that were closed unanswered. */
   readonly droppedConnections = zeros(DROP_REASONS);
   /** Times that a limit of `rates` was exceeded, by what followed. */
-  readonly rateLimits = {
+  readonly rateLimits: Record<RateLimit['per'], Record<RateLimit['kind'], Record<RateAction, number>>> = {
     session: byRateKind(),
     identity: byRateKind(),
     origin: byRateKind(),
@@ -221,7 +221,11 @@ const namesOf = <Name extends string>(table: Readonly<Record<Name, unknown>>): r
 const zeros = <Name extends string>(names: readonly Name[]): Record<Name, number> =>
   Object.fromEntries(names.map((name) => [name, 0])) as Record<Name, number>;
 
-const byRateKind = () => ({ messages: zeros(RATE_ACTIONS), bytes: zeros(RATE_ACTIONS) });
+const byRateKind = () => ({
+  messages: zeros(RATE_ACTIONS),
+  bytes: zeros(RATE_ACTIONS),
+  subscribes: zeros(RATE_ACTIONS),
+});
 
 function add(counts: Record<string, number>, name: string): void {
   counts[name] = (counts[name] ?? 0) + 1;

@@ -303,10 +303,10 @@ export class SessionOpener {
       ...(role === undefined ? {} : { role: role.rules.name }),
     };
     const tls = pending.facts.secure === true;
-    const of = { facts, login, role, route: route.config, server: upstream.server, tls };
-    const inspector = inspectorFor(of, this.#parts, this.#now.runtime);
     const identity = grant && identityKey(grant.identity);
     const rates = route.rates?.forSession({ identity, origin: facts.origin });
+    const of = { facts, login, rates, role, route: route.config, server: upstream.server, tls };
+    const inspector = inspectorFor(of, this.#parts, this.#now.runtime);
     const session = new Session(facts, client, upstream.socket, route.sessionParts, inspector, rates);
     if (inspector !== undefined) {
       inspected.add(facts.id, inspector);

@@ -3,6 +3,7 @@ import type { RouteConfig } from './config/config.ts';
 import { connectPolicies } from './inspect/connect-policy.ts';
 import type { LoginHint } from './inspect/inspection.ts';
 import { type InspectionRules, Inspector } from './inspect/inspector.ts';
+import { ratePolicy } from './inspect/rate-policy.ts';
 import { signaturePolicy } from './inspect/signature-policy.ts';
 import { stampPolicy } from './inspect/stamp-policy.ts';
 import { subjectPolicy } from './inspect/subject-policy.ts';
@@ -15,6 +16,7 @@ import type { Parts } from './parts.ts';
 import type { RefusedOperation } from './policy/refused-operation.ts';
 import type { Role } from './policy/role.ts';
 import type { PolicyRules, Rule } from './policy/rules.ts';
+import type { SessionRates } from './rates/session-rates.ts';
 import type { Runtime } from './runtime.ts';
 import type { SessionFacts } from './session/session-contract.ts';
 import type { DialTarget } from './upstream/connection.ts';
@@ -26,6 +28,8 @@ export type InspectedSession = {
   readonly login: Login | undefined;
   /** undefined: the client may say all that the server lets it. */
   readonly role: Role | undefined;
+  /** undefined: it may say it as fast as it can. */
+  readonly rates: SessionRates | undefined;
   readonly route: RouteConfig;
   readonly server: DialTarget;
   /** The client came over TLS. */
@@ -37,8 +41,8 @@ export type InspectedSession = {
  * The callbacks live as long as the session, so they must not refer to its handshake.
  */
 export function inspectorFor(
-  { facts, login, role, route, server, tls }: InspectedSession,
-  { pool, recorder, shownSubjects }: Parts,
+  { facts, login, rates, role, route, server, tls }: InspectedSession,
+  { pool, recorder, shownSubjects, wheel }: Parts,
   runtime: () => Runtime,
 ): Inspector | undefined {
   const { name, inspect: level, info, connect, limits, policy, upstream } = route;
@@ -47,6 +51,7 @@ export function inspectorFor(
   const { proxySigner } = upstream;
   const { maxPayloadBytes: maxPayload = 0 } = role?.rules ?? {};
   const stamp = connect.stamp && new Stamp(connect.stamp, stampFacts(facts));
+  const rateLimits = rates && ratePolicy(rates, wheel, (limit) => recorder.rateLimited(limit, 'error'));
   const rules: InspectionRules = {
     level,
     maxLineBytes: limits.maxControlLineBytes,
@@ -61,6 +66,8 @@ export function inspectorFor(
     policies: [
       ...(proxySigner === undefined ? [] : [signaturePolicy(proxySigner.sign)]),
       ...connectPolicies({ ...connect, login }, connectionFacts(facts)),
+      // Before the role counts a SUB that does not pass.
+      ...(rateLimits === undefined ? [] : [rateLimits]),
       ...(role === undefined || policy === undefined
         ? []
         : [

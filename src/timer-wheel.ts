@@ -11,7 +11,7 @@
  * The wheel's clock is monotonic and counts processed time: after a freeze of the process (SIGSTOP, a paused
  * virtual machine) it goes on where it was, so that no deadline fires for a time in which nothing could be read.
  */
-const TICK_MS = 250;
+export const TICK_MS = 250;
 const SLOTS = 512;
 /** A tick may come this late before the delay counts as a freeze. */
 const MAX_TICK_MS = 2000;

@@ -368,7 +368,9 @@ export type Configuration = {
       readonly messages?: string | number | boolean;
       /** Bytes a second. Default: `"off"`. */
       readonly bytes?: string | number | boolean;
-      /** Of how much time the messages or bytes may come at once. Default: `"5s"`. */
+      /** Subscriptions a second; those above are refused. Default: `"off"`. */
+      readonly subscribes?: string | number | boolean;
+      /** Of how much time these may come at once. Default: `"5s"`. */
       readonly burst?: string | number;
     } | null;
     /** What all sessions of one identity may send together; needs auth. */
@@ -377,7 +379,9 @@ export type Configuration = {
       readonly messages?: string | number | boolean;
       /** Bytes a second. Default: `"off"`. */
       readonly bytes?: string | number | boolean;
-      /** Of how much time the messages or bytes may come at once. Default: `"5s"`. */
+      /** Subscriptions a second; those above are refused. Default: `"off"`. */
+      readonly subscribes?: string | number | boolean;
+      /** Of how much time these may come at once. Default: `"5s"`. */
       readonly burst?: string | number;
     } | null;
     /** What all sessions from one origin may send together. */
@@ -386,18 +390,20 @@ export type Configuration = {
       readonly messages?: string | number | boolean;
       /** Bytes a second. Default: `"off"`. */
       readonly bytes?: string | number | boolean;
-      /** Of how much time the messages or bytes may come at once. Default: `"5s"`. */
+      /** Subscriptions a second; those above are refused. Default: `"off"`. */
+      readonly subscribes?: string | number | boolean;
+      /** Of how much time these may come at once. Default: `"5s"`. */
       readonly burst?: string | number;
     } | null;
     /** What one session may receive. */
     readonly toClient?: {
       /** Bytes a second. Default: `"off"`. */
       readonly bytes?: string | number | boolean;
-      /** Of how much time the messages or bytes may come at once. Default: `"5s"`. */
+      /** Of how much time these may come at once. Default: `"5s"`. */
       readonly burst?: string | number;
     } | null;
-    /** What follows: the client is read from later, or its session ends. Default: `"delay"`. */
-    readonly exceeded?: 'delay' | 'close';
+    /** What follows: the client is read from later, its operation is refused, or its session ends. Default: `"delay"`. */
+    readonly exceeded?: 'delay' | 'error' | 'close';
     /** Longest delay without a break; then the session ends. Default: `"5s"`. */
     readonly maxDelay?: string;
   } | null;
@@ -762,7 +768,9 @@ export type Configuration = {
         readonly messages?: string | number | boolean;
         /** Bytes a second. */
         readonly bytes?: string | number | boolean;
-        /** Of how much time the messages or bytes may come at once. */
+        /** Subscriptions a second; those above are refused. */
+        readonly subscribes?: string | number | boolean;
+        /** Of how much time these may come at once. */
         readonly burst?: string | number;
       } | null;
       /** What all sessions of one identity may send together; needs auth. */
@@ -771,7 +779,9 @@ export type Configuration = {
         readonly messages?: string | number | boolean;
         /** Bytes a second. */
         readonly bytes?: string | number | boolean;
-        /** Of how much time the messages or bytes may come at once. */
+        /** Subscriptions a second; those above are refused. */
+        readonly subscribes?: string | number | boolean;
+        /** Of how much time these may come at once. */
         readonly burst?: string | number;
       } | null;
       /** What all sessions from one origin may send together. */
@@ -780,18 +790,20 @@ export type Configuration = {
         readonly messages?: string | number | boolean;
         /** Bytes a second. */
         readonly bytes?: string | number | boolean;
-        /** Of how much time the messages or bytes may come at once. */
+        /** Subscriptions a second; those above are refused. */
+        readonly subscribes?: string | number | boolean;
+        /** Of how much time these may come at once. */
         readonly burst?: string | number;
       } | null;
       /** What one session may receive. */
       readonly toClient?: {
         /** Bytes a second. */
         readonly bytes?: string | number | boolean;
-        /** Of how much time the messages or bytes may come at once. */
+        /** Of how much time these may come at once. */
         readonly burst?: string | number;
       } | null;
-      /** What follows: the client is read from later, or its session ends. */
-      readonly exceeded?: 'delay' | 'close';
+      /** What follows: the client is read from later, its operation is refused, or its session ends. */
+      readonly exceeded?: 'delay' | 'error' | 'close';
       /** Longest delay without a break; then the session ends. */
       readonly maxDelay?: string;
     } | null;

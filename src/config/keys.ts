@@ -215,11 +215,11 @@ export function numberOrAuto(description: string, most: number) {
   });
 }
 
-/** Messages or bytes a second; `off`, the default, is 0. */
-export function rate(description: string, of: 'messages' | 'bytes') {
-  const amount = of === 'messages' ? count(1, 1e9) : size('1B', '1024GiB', '1MiB');
-  const number = of === 'messages' ? '[1-9][0-9]*' : '(0|[1-9][0-9]*)([.][0-9]+)?(B|KiB|MiB|GiB)';
-  return preset(description, perSecond(amount, of === 'messages' ? '200' : '1MiB'), 'off', {
+/** Things or bytes a second; `off`, the default, is 0. */
+export function rate(description: string, of: 'count' | 'bytes') {
+  const amount = of === 'count' ? count(1, 1e9) : size('1B', '1024GiB', '1MiB');
+  const number = of === 'count' ? '[1-9][0-9]*' : '(0|[1-9][0-9]*)([.][0-9]+)?(B|KiB|MiB|GiB)';
+  return preset(description, perSecond(amount, of === 'count' ? '200' : '1MiB'), 'off', {
     type: ['string', 'integer', 'boolean'],
     minimum: 0,
     maximum: 0,

@@ -5,7 +5,7 @@ import type { SessionSides } from './inspection.ts';
 import { writeJoined } from './join-pieces.ts';
 import { StreamEditor, type Write } from './stream-editor.ts';
 
-/** Limit of the lines that wait for a boundary; the last line is not counted. */
+/** Limit of the lines that wait while the client is read on; the last line is not counted. */
 const MAX_WAITING_BYTES = READ_BYTES;
 const NOTHING = Buffer.alloc(0);
 
@@ -30,6 +30,8 @@ export class ClientStream {
   #sides: SessionSides | undefined;
   #waiting: Buffer | undefined;
   #isLast = false;
+  /** Errors wait, or the client had not taken all of them when it was looked at last. */
+  #awaitsErrors = false;
   /** The client is getting bytes that were not read yet. */
   #isAhead = false;
 
@@ -54,6 +56,7 @@ export class ClientStream {
     if (this.#holdsBack || this.#waiting !== undefined) this.#passRead(copy ?? piece, write);
     else this.#passUnread(copy ?? piece, write);
     if (copy !== undefined) this.#pool.release(copy);
+    if (this.#awaitsErrors) this.#awaitErrors();
   }
 
   /**
@@ -98,29 +101,50 @@ export class ClientStream {
 
   /** See `Inspection.insert`. */
   insert(line: Buffer): void {
-    if (!this.#isBetween || !this.#hasPong || this.#sides?.clientTakes !== true) return this.#keep(line);
+    if (!this.#canWrite) return this.#keep(line, MAX_WAITING_BYTES);
     const waiting = this.#waiting ?? NOTHING;
     this.#waiting = undefined;
     writeJoined(this.#pool, [waiting, line], this.#write);
   }
 
+  /**
+   * The same for errors of the client, of which none is lost once its PONG is certain: until they have gone it is not
+   * read, so that it gets no more than one read has brought.
+   */
+  insertErrors(lines: Buffer, hasAskedForPong: boolean): void {
+    if (this.#isLast) return;
+    const isPongCertain = this.#hasPong || hasAskedForPong;
+    if (this.#canWrite || !isPongCertain) this.insert(lines);
+    else this.#keep(lines, Number.POSITIVE_INFINITY);
+    if (isPongCertain) this.#awaitErrors();
+  }
+
+  #awaitErrors(): void {
+    this.#awaitsErrors = this.#waiting !== undefined;
+    this.#sides?.awaitErrors(this.#waiting?.length ?? 0);
+  }
+
+  get #canWrite(): boolean {
+    return this.#isBetween && this.#hasPong;
+  }
+
   /** See `Inspection.insertLast`. */
   insertLast(line: Buffer): void {
     this.#isLast = true;
-    if (!this.#isBetween) return this.#keep(line);
+    if (!this.#isBetween) return this.#keep(line, Number.POSITIVE_INFINITY);
     this.#waiting = undefined;
     if (line.length > 0) writeJoined(this.#pool, [line], this.#write);
   }
 
-  #keep(line: Buffer): void {
+  #keep(line: Buffer, mostBytes: number): void {
     if (this.#parser.error !== undefined) return this.cancel();
     const waiting = this.#waiting ?? NOTHING;
-    if (this.#isLast || waiting.length + line.length <= MAX_WAITING_BYTES)
-      this.#waiting = Buffer.concat([waiting, line]);
+    if (waiting.length + line.length <= mostBytes) this.#waiting = Buffer.concat([waiting, line]);
   }
 
   cancel(): void {
     this.#waiting = undefined;
+    if (this.#awaitsErrors) this.#awaitErrors();
   }
 
   /** The client has the server's first PONG: its login is over. */

@@ -10,8 +10,11 @@ export type SessionSides = {
   writeToUpstream(chunk: Buffer): void;
   /** The piece is only read during the call. */
   writeToClient(piece: Buffer): void;
-  /** The client is not behind: no written byte waits for it. */
-  readonly clientTakes: boolean;
+  /**
+   * So many bytes of errors for the client wait for a boundary. While any do, or the client does not take what was written,
+   * it is not read, since what it says brings more of them.
+   */
+  awaitErrors(waitingBytes: number): void;
 };
 
 /**

@@ -110,7 +110,9 @@ export class Inspector implements Inspection, ClientReader, ServerReader {
 
   toUpstream(chunk: Buffer): void {
     const errors = this.#toUpstream.pass(chunk);
-    if (errors !== undefined) this.insert(errors);
+    if (errors === undefined) return;
+    this.#tap?.inserted(errors);
+    this.#toClient.insertErrors(errors, (this.up.counts[VERB.PING] ?? 0) > 0);
   }
 
   toClient(chunk: Buffer): void {

@@ -1,6 +1,6 @@
 import { VERB } from '../nats/operations.ts';
 import type { Stamp } from '../nats/stamp.ts';
-import { headerDenied } from '../policy/denial-text.ts';
+import { publishDenied } from '../policy/denial-text.ts';
 import type { Policy } from './inspection.ts';
 import { MAX_HELD_HEADER_BYTES } from './subject-policy.ts';
 
@@ -22,7 +22,7 @@ export function stampPolicy(stamp: Stamp): Policy {
       const what = isHeld
         ? 'a header of connect.stamp'
         : `more than ${MAX_HELD_HEADER_BYTES} bytes of headers`;
-      return { kind: 'drop', error: headerDenied(operation.read(operation.subject, 'utf8'), what) };
+      return { kind: 'drop', error: publishDenied(operation.read(operation.subject, 'utf8'), what) };
     },
   };
 }

@@ -1,7 +1,6 @@
 import type { Operation, Span } from '../nats/operation.ts';
 import { VERB } from '../nats/operations.ts';
 import {
-  headerDenied,
   publishDenied,
   replyDenied,
   subscribeDenied,
@@ -103,7 +102,7 @@ class SessionPolicy {
       block.length === 0
         ? `more than ${MAX_HELD_HEADER_BYTES} bytes of headers`
         : `header ${printable(bytes.toString('latin1', headers.nameStart, headers.nameEnd))}`;
-    return this.#refuse('headers', operation, (one) => headerDenied(one.read(one.subject, 'utf8'), what));
+    return this.#refuse('headers', operation, (one) => publishDenied(one.read(one.subject, 'utf8'), what));
   }
 
   #judgeSubscribe(operation: Operation): Verdict | undefined {

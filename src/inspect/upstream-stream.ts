@@ -1,10 +1,8 @@
-import { type BufferPool, READ_BYTES } from '../bytes/buffer-pool.ts';
+import type { BufferPool } from '../bytes/buffer-pool.ts';
 import type { SessionSides } from './inspection.ts';
 import { joined } from './join-pieces.ts';
 import { StreamEditor } from './stream-editor.ts';
 
-/** Most bytes of -ERR lines for one read; more would tell the client nothing new. */
-const MAX_ERROR_BYTES = READ_BYTES;
 const NO_ERRORS: Buffer[] = [];
 
 /** Reads a chunk of the client, which fills the editor; returns the offset up to which it is understood. */
@@ -18,9 +16,8 @@ export class UpstreamStream {
   /** Enforcing: no byte passes before it is understood. */
   readonly #holdsBack: boolean;
   #sides: SessionSides | undefined;
-  /** For operations of this read that were dropped. */
+  /** For operations of this read that were dropped: at most about eight times its bytes. */
   #errors = NO_ERRORS;
-  #errorBytes = 0;
 
   constructor(pool: BufferPool, reader: ClientReader, holdsBack: boolean) {
     this.#pool = pool;
@@ -37,7 +34,7 @@ export class UpstreamStream {
     const understood = this.#reader.readClient(chunk);
     const passed = this.#holdsBack ? this.#edited(chunk, understood) : chunk;
     if (passed !== undefined) this.#sides?.writeToUpstream(passed);
-    return this.#errorBytes === 0 ? undefined : this.#takeErrors();
+    return this.#errors === NO_ERRORS ? undefined : this.#takeErrors();
   }
 
   /** What may pass of the chunk. If that is not the chunk itself, the chunk goes back to the pool. */
@@ -54,16 +51,13 @@ export class UpstreamStream {
 
   /** The -ERR line of an operation that was dropped. */
   addError(line: Buffer): void {
-    if (this.#errorBytes + line.length > MAX_ERROR_BYTES) return;
     if (this.#errors === NO_ERRORS) this.#errors = [];
     this.#errors.push(line);
-    this.#errorBytes += line.length;
   }
 
   #takeErrors(): Buffer {
     const lines = Buffer.concat(this.#errors);
     this.#errors = NO_ERRORS;
-    this.#errorBytes = 0;
     return lines;
   }
 }

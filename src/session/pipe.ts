@@ -83,6 +83,9 @@ export class Pipe implements SessionSides, Reader {
   /** Memory of the bytes that wait here for each side. */
   #heldForUpstream = 0;
   #heldForClient = 0;
+  /** Bytes of errors that wait for a boundary. */
+  #waitingErrors = 0;
+  #awaitsErrors = false;
   #open = true;
   #openToUpstream = true;
   /** The side must not be read for now, whatever the other one takes. */
@@ -103,7 +106,7 @@ export class Pipe implements SessionSides, Reader {
   }
 
   #readClient(): void {
-    if (this.#open && this.isReadingClient) this.client.resume();
+    if (this.#open && this.isReadingClient && !this.#awaitsErrors) this.client.resume();
   }
 
   /** If the client takes it. */
@@ -111,6 +114,7 @@ export class Pipe implements SessionSides, Reader {
     if (this.#open && this.clientTakes && !this.#upstreamDelayed) this.upstream.socket.resume();
   }
 
+  /** But for errors that it must take first: the limits of stalls and of silence are for these waits too. */
   get isReadingClient(): boolean {
     return this.upstreamStalledSinceMs === undefined && !this.#clientDelayed;
   }
@@ -167,7 +171,7 @@ export class Pipe implements SessionSides, Reader {
   }
 
   get heldBytes(): number {
-    return this.#heldForUpstream + this.#heldForClient;
+    return this.#heldForUpstream + this.#heldForClient + this.#waitingErrors;
   }
 
   get clientTakes(): boolean {
@@ -183,6 +187,15 @@ export class Pipe implements SessionSides, Reader {
     this.#parts.held.release(this.heldBytes);
     this.#heldForUpstream = 0;
     this.#heldForClient = 0;
+    this.#waitingErrors = 0;
+  }
+
+  awaitErrors(waitingBytes: number): void {
+    this.#waitingErrors = this.#hold(this.#waitingErrors, waitingBytes);
+    const didAwait = this.#awaitsErrors;
+    this.#awaitsErrors = this.#openToUpstream && (waitingBytes > 0 || !this.clientTakes);
+    if (this.#awaitsErrors) this.client.pause();
+    else if (didAwait) this.#readClient();
   }
 
   upstreamDrained(): void {
@@ -251,12 +264,14 @@ export class Pipe implements SessionSides, Reader {
     this.#clientDrainedAtMs = this.#parts.wheel.nowMs;
     this.#parts.traffic.upstreamsPausedNow--;
     this.readUpstream();
+    if (this.#awaitsErrors) this.awaitErrors(this.#waitingErrors);
     this.#owner.onFlow('to_client');
   }
 
-  /** Nothing more is taken from the client; the other direction goes on. */
+  /** Nothing more is taken from the client, though it is read; the other direction goes on. */
   shutToUpstream(): void {
     this.#openToUpstream = false;
+    if (this.#awaitsErrors) this.awaitErrors(this.#waitingErrors);
   }
 
   /** Ends both directions: nothing more is taken from either side; what was taken is still delivered. */
@@ -264,6 +279,7 @@ export class Pipe implements SessionSides, Reader {
     if (!this.#open) return;
     this.#open = false;
     this.#openToUpstream = false;
+    this.#waitingErrors = this.#hold(this.#waitingErrors, 0);
     if (this.upstreamStalledSinceMs !== undefined) this.#parts.traffic.clientsPausedNow--;
     if (this.clientStalledSinceMs !== undefined) this.#parts.traffic.upstreamsPausedNow--;
     this.upstreamStalledSinceMs = undefined;

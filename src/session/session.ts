@@ -123,6 +123,11 @@ export class Session
     return this.#throttle?.delay;
   }
 
+  /** The same, or the limit for which its operations are refused. */
+  get rateLimited(): Throttle['limited'] {
+    return this.#throttle?.limited;
+  }
+
   /** For how many milliseconds bytes have been waiting for each side; 0: none do. */
   get waitingMs(): { readonly client: number; readonly upstream: number } {
     const { nowMs } = this.#parts.wheel;

@@ -11,6 +11,8 @@ type Delay = {
   hasPeeked: boolean;
 };
 
+type Limited = { readonly limit: RateLimit; readonly seconds: number };
+
 export type ThrottleOwner = {
   end(reason: CloseReason): void;
   /** `dueAtMs` has changed. */
@@ -65,8 +67,13 @@ export class Throttle {
     );
   }
 
+  /** The limit for which the session is read later, or its operations are refused, and for how long already. */
+  get limited(): Limited | undefined {
+    return this.delay ?? this.#rates.refusing(this.#clock.nowMs);
+  }
+
   /** The delay that has lasted longest; undefined: there is none. */
-  get delay(): { readonly limit: RateLimit; readonly seconds: number } | undefined {
+  get delay(): Limited | undefined {
     const { client, upstream } = this.#delays;
     const [first] = [client, upstream]
       .filter((one) => one !== undefined)
@@ -109,7 +116,7 @@ export class Throttle {
 
   #exceeded(side: ReadSide, waitMs: number): void {
     const { nowMs } = this.#clock;
-    if (this.#rates.config.exceeded === 'close') return this.#end(side);
+    if (this.#rates.worst(side, nowMs)?.exceeded === 'close') return this.#end(side);
     const delay = this.#delays[side] ?? this.#begin(side);
     if (delay === undefined) return;
     if (nowMs + waitMs - delay.sinceMs > this.#rates.config.maxDelayMs) return this.#end(side);

@@ -22,7 +22,7 @@ export function openRow(session: Session) {
     ...carriedBy(session),
     ...waitsIn(session),
     ...saidIn(session),
-    rateLimited: delayOf(session),
+    rateLimited: limitOf(session),
     ending: session.reason,
   };
 }
@@ -47,8 +47,9 @@ export function endedRow({ session, endedAtMs }: Ended) {
   };
 }
 
-/** The limit for which it is not read from now, and since when; undefined: it is read. */
-const delayOf = ({ delay }: Session) => delay && { limit: limitName(delay.limit), seconds: delay.seconds };
+/** The limit of `rates` that it is above now, and for how long already. */
+const limitOf = ({ rateLimited: one }: Session) =>
+  one && { limit: limitName(one.limit), seconds: one.seconds };
 
 type Carried = Record<'bytesToUpstream' | 'bytesToClient' | 'framesToUpstream' | 'framesToClient', number>;
 

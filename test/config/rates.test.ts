@@ -8,11 +8,10 @@ test('what is written becomes a list of limits; off and nothing are none', async
   );
   assert.deepEqual(config?.rates, {
     limits: [
-      { per: 'session', kind: 'messages', perSecond: 200, burstMs: 2000 },
-      { per: 'session', kind: 'bytes', perSecond: 1_572_864, burstMs: 2000 },
-      { per: 'toClient', kind: 'bytes', perSecond: 8_388_608, burstMs: 5000 },
+      { per: 'session', kind: 'messages', perSecond: 200, burstMs: 2000, exceeded: 'close' },
+      { per: 'session', kind: 'bytes', perSecond: 1_572_864, burstMs: 2000, exceeded: 'close' },
+      { per: 'toClient', kind: 'bytes', perSecond: 8_388_608, burstMs: 5000, exceeded: 'close' },
     ],
-    exceeded: 'close',
     maxDelayMs: 5000,
   });
   assert.equal(config?.inspect, 'enforce', 'messages must be counted');
@@ -20,6 +19,20 @@ test('what is written becomes a list of limits; off and nothing are none', async
   assert.equal(bytes.config?.inspect, 'off', 'bytes need no inspection');
   for (const none of ['', 'rates: {session: {bytes: off}}', 'rates:'])
     assert.equal((await load(`${REQUIRED}${none}\n`)).config?.rates, undefined, none);
+});
+
+test('a SUB is refused and never delayed; what the server sends is never dropped', async () => {
+  const { config } = await load(
+    `${REQUIRED}rates: {session: {bytes: 1MiB/s, subscribes: 20/s}, toClient: {bytes: 8MiB/s}, exceeded: error}\n`,
+  );
+  const limits = config?.rates?.limits.map(({ per, kind, exceeded }) => `${per} ${kind} ${exceeded}`);
+  assert.deepEqual(limits, ['session bytes error', 'session subscribes error', 'toClient bytes delay']);
+  for (const [rates, level] of [
+    ['{session: {bytes: 1MiB/s}, exceeded: error}', 'enforce'],
+    ['{session: {subscribes: 20/s}}', 'enforce'],
+    ['{toClient: {bytes: 8MiB/s}, exceeded: error}', 'off'],
+  ] as const)
+    assert.equal((await load(`${REQUIRED}rates: ${rates}\n`)).config?.inspect, level, rates);
 });
 
 const SAME = 'rates: {session: {bytes: 1MiB/s}}';
@@ -51,6 +64,13 @@ for (const [written, expected] of [
 test('messages cannot be counted by an observer, which lets pass what it cannot read', async () => {
   const { problems } = await load(`${REQUIRED}inspect: observe\nrates: {session: {messages: 5/s}}\n`);
   assert.deepEqual(problems, ['level_too_low 3:10 inspect']);
+});
+
+test('nothing is refused on bytes that are not read', async () => {
+  const { problems } = await load(
+    'origins: https://app.example.com\nupstream: tcp://nats:4222\nrates: {session: {subscribes: 5/s}}\n',
+  );
+  assert.deepEqual(problems, ['opaque 3:1 rates']);
 });
 
 test('a rate so low that one read takes longer than the longest delay is warned of', async () => {

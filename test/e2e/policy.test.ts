@@ -43,10 +43,17 @@ before(async () => {
   gateway = await ReloadableGateway.start(server.port, {
     origins: { allow: 'https://app.example.com', missing: 'allow' },
     policy: { roles: roles({ publish: { allow: 'a.>' }, subscribe: { allow: 'a.>' }, payload: '10KiB' }) },
-    routes: NAMES.map((name) => ({
-      path: `/${name}`,
-      policy: { denialsBeforeClose: 'off', roles: roles({ use: [{ [name]: FEATURES[name] }] }) },
-    })),
+    routes: [
+      ...NAMES.map((name) => ({
+        path: `/${name}`,
+        policy: { denialsBeforeClose: 'off', roles: roles({ use: [{ [name]: FEATURES[name] }] }) },
+      })),
+      {
+        path: '/rated',
+        policy: 'off',
+        rates: { session: { messages: '5/s', subscribes: '5/s', burst: '1s' }, exceeded: 'error' },
+      },
+    ],
   });
 });
 after(async () => {
@@ -196,6 +203,41 @@ describe('each feature of JetStream lets a client do what it is for, and nothing
       }
       assert.equal(client.isClosed(), false);
     });
+});
+
+test('above a rate each message arrives or has its error, and so does each subscription', async () => {
+  const count = 40;
+  await using backend = await connect({ servers: server.url });
+  const arrived: number[] = [];
+  backend.subscribe('rated.*', {
+    callback: (_, { subject }) => void arrived.push(Number(subject.split('.')[1])),
+  });
+  await backend.flush();
+  await using client = await join('/rated');
+  const refused: number[] = [];
+  const errors = client.status()[Symbol.asyncIterator]();
+  for (let at = 0; at < count; at++) client.publish(`rated.${at}`, 'x');
+  await client.flush();
+  await backend.flush();
+  while (refused.length + arrived.length < count) {
+    const { value } = await errors.next();
+    const [, at] =
+      /Publish to "rated\.(\d+)" \(rate exceeded\)/.exec(JSON.stringify(value?.error?.message)) ?? [];
+    assert.ok(at !== undefined, JSON.stringify(value));
+    refused.push(Number(at));
+  }
+  assert.ok(arrived.length > 0 && refused.length > 0);
+  assert.deepEqual(
+    [...arrived, ...refused].sort((a, b) => a - b),
+    Array.from({ length: count }, (_, at) => at),
+  );
+  const ends = Array.from({ length: count }, (_, at) => client.subscribe(`sub.${at}`).closed);
+  const ended = (await Promise.race([
+    Promise.all(ends.slice(20)),
+    Promise.all(ends.map((end) => end.then((error) => error))),
+  ])) as (Error | undefined)[];
+  for (const error of ended) assert.match(String(error), /rate exceeded/);
+  assert.equal(client.isClosed(), false);
 });
 
 test('INFO has the payload of the role, and a request and its answer pass', async () => {

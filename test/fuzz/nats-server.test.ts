@@ -326,7 +326,7 @@ class Enforcer implements SessionSides {
 
   // SessionSides
 
-  readonly clientTakes = true;
+  awaitErrors(): void {}
 
   writeToUpstream(chunk: Buffer): void {
     this.#passed = Buffer.from(chunk);

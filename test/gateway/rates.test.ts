@@ -18,15 +18,16 @@ const AHEAD_BYTES = 128 * KiB;
 const LOOK_MS = 1250;
 const CONNECT = 'CONNECT {"verbose":false,"protocol":1}\r\n';
 
-const bytes = (per: RateLimit['per'], perSecond: number, burstMs = 1000): RateLimit => ({
+const limit = (per: RateLimit['per'], kind: RateLimit['kind'], perSecond: number): RateLimit => ({
   per,
-  kind: 'bytes',
+  kind,
   perSecond,
-  burstMs,
+  burstMs: 1000,
+  exceeded: 'delay',
 });
+const bytes = (per: RateLimit['per'], perSecond: number): RateLimit => limit(per, 'bytes', perSecond);
 const rates = (limits: readonly RateLimit[], more: Partial<RatesConfig> = {}): RatesConfig => ({
   limits,
-  exceeded: 'delay',
   maxDelayMs: 60_000,
   ...more,
 });
@@ -94,7 +95,7 @@ describe('rates', () => {
     await using upstream = await FakeUpstream.start();
     await using gateway = await startTestGateway(upstream.port, {
       inspect: 'enforce',
-      rates: rates([{ per: 'session', kind: 'messages', perSecond: 10, burstMs: 1000 }]),
+      rates: rates([limit('session', 'messages', 10)]),
     });
     await using client = await RawClient.open(gateway.port);
     const connection = await upstream.connection();
@@ -113,10 +114,8 @@ describe('rates', () => {
 
   test('close: the session ends at once, and the log has the key', async () => {
     await using upstream = await FakeUpstream.start();
-    const limits = [bytes('session', KiB)];
-    await using gateway = await startTestGateway(upstream.port, {
-      rates: rates(limits, { exceeded: 'close' }),
-    });
+    const limits = [{ ...bytes('session', KiB), exceeded: 'close' as const }];
+    await using gateway = await startTestGateway(upstream.port, { rates: rates(limits) });
     await using client = await RawClient.open(gateway.port);
     client.send(FRAME);
     await client.until(() => client.frames.at(-1)?.opcode === Opcode.close);
@@ -129,6 +128,61 @@ describe('rates', () => {
     const { body } = await gateway.gateway.metrics(false);
     assert.match(body, /natsgate_rate_limited_total\{scope="session",kind="bytes",action="close"\} 1\n/);
     assert.match(body, /natsgate_rejected_messages_total\{reason="control_flood"\} 0\n/);
+  });
+
+  test('error: what is above is refused, each with its error, and the API says who is limited', async () => {
+    await using upstream = await FakeUpstream.start();
+    await using gateway = await startTestGateway(upstream.port, {
+      inspect: 'enforce',
+      rates: rates(
+        [limit('session', 'messages', 10), limit('session', 'subscribes', 5)].map((one) => ({
+          ...one,
+          exceeded: 'error' as const,
+        })),
+      ),
+    });
+    await using client = await RawClient.open(gateway.port);
+    const connection = await upstream.connection();
+    client.send(frame(Opcode.binary, Buffer.from(`${CONNECT}PING\r\n`)));
+    connection.socket.write('PONG\r\n');
+    const say = (numbers: readonly number[]) =>
+      numbers.map((one) => `PUB m.${one} 1\r\n.\r\nSUB s.${one} q ${one}\r\n`).join('');
+    const range = (from: number, to: number) => Array.from({ length: to - from }, (_, at) => from + at);
+    client.send(frame(Opcode.binary, Buffer.from(`${say(range(0, 20))}PING\r\n`)));
+    // One more than the burst: what passes is paid afterwards.
+    const passed = range(0, 20)
+      .map(
+        (one) =>
+          `${one <= 10 ? `PUB m.${one} 1\r\n.\r\n` : ''}${one <= 5 ? `SUB s.${one} q ${one}\r\n` : ''}`,
+      )
+      .join('');
+    await connection.until(({ received }) => received.toString().endsWith(`${passed}PING\r\n`));
+    const errors = range(0, 20)
+      .map(
+        (one) =>
+          (one <= 10 ? '' : `-ERR 'Permissions Violation for Publish to "m.${one}" (rate exceeded)'\r\n`) +
+          (one <= 5
+            ? ''
+            : `-ERR 'Permissions Violation for Subscription to "s.${one}" using queue "q" (rate exceeded)'\r\n`),
+      )
+      .join('');
+    await client.until(() => client.data.toString().endsWith(errors));
+    const limited = async () => {
+      const answer = await fetch(`http://127.0.0.1:${gateway.adminPort}/api/sessions`);
+      return ((await answer.json()) as { sessions: { rateLimited?: unknown }[] }).sessions[0]?.rateLimited;
+    };
+    assert.deepEqual(await limited(), { limit: 'rates.session.subscribes', seconds: 0 });
+    gateway.advance(1000);
+    client.send(frame(Opcode.binary, Buffer.from(say([20]))));
+    await connection.until(({ received }) => received.toString().endsWith(say([20])));
+    gateway.advance(5000);
+    assert.equal(await limited(), undefined);
+    const { body } = await gateway.gateway.metrics(false);
+    assert.match(body, /natsgate_rate_limited_total\{scope="session",kind="messages",action="error"\} 9\n/);
+    assert.match(
+      body,
+      /natsgate_rate_limited_total\{scope="session",kind="subscribes",action="error"\} 14\n/,
+    );
   });
 
   test('longer than maxDelay: the session ends, with what was read delivered', async () => {

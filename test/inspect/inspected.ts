@@ -90,7 +90,13 @@ export class Inspected implements SessionSides {
 
   // SessionSides
 
-  clientTakes = true;
+  /** Of errors that wait; the client must not be read then. */
+  waitingErrorBytes = 0;
+
+  awaitErrors(waitingBytes: number): void {
+    this.waitingErrorBytes = waitingBytes;
+  }
+
   onWrite: (() => void) | undefined;
 
   /** Each write to the client. */

@@ -123,15 +123,27 @@ describe('the error for what was dropped', () => {
     assert.equal(inspected.down, `PING\r\n${PONG}${ERROR}`);
   });
 
-  test('of a client that does not read so many are kept as one read has room for', () => {
-    const inspected = ready(byName());
-    inspected.clientTakes = false;
+  test('all of them come, and until then the client must not be read', () => {
+    const message = 'MSG a 1 8\r\nPING\r\nhi\r\n';
+    const inspected = ready(byName()).toClient(Buffer.from(message.slice(0, 15)));
+    const many = 6000;
+    inspected.toUpstream(Buffer.from('SUB no 1\r\n'.repeat(many)));
+    assert.equal(inspected.waitingErrorBytes, many * ERROR.length);
+    inspected.toClient(Buffer.from(message.slice(15)));
+    assert.equal(inspected.waitingErrorBytes, 0);
+    assert.equal(inspected.down, `${PONG}${message}${ERROR.repeat(many)}`);
+  });
+
+  test('before its login a client is read on, so it gets no more than one read has room for', () => {
+    const inspected = Inspected.connected('enforce', [byName()]);
     for (let times = 0; times < 30; times++) inspected.toUpstream(Buffer.from('SUB no 1\r\n'.repeat(1000)));
-    assert.equal(inspected.down, PONG);
-    inspected.clientTakes = true;
-    inspected.toClient(Buffer.from('PING\r\n'));
+    assert.equal(inspected.waitingErrorBytes, 0);
+    inspected.toUpstream(Buffer.from('PING\r\nSUB no 1\r\n'));
+    assert.ok(inspected.waitingErrorBytes > 0, 'its PONG is certain');
+    inspected.toClient(Buffer.from(PONG));
     const { length } = inspected.down;
     assert.ok(length > READ_BYTES / 2 && length <= READ_BYTES + 100, `${length} bytes`);
+    assert.equal(inspected.waitingErrorBytes, 0);
   });
 
   test('is not there where the policy gives none', () => {

@@ -61,9 +61,15 @@ test('shared meters: who comes back finds the old one until it is paid, and thos
 });
 
 test('sessions of one identity or origin share a meter, by equal parts; those without either have none', () => {
-  const limit = (per: RateLimit['per']): RateLimit => ({ per, kind: 'bytes', perSecond: 1, burstMs: 0 });
+  const limit = (per: RateLimit['per']): RateLimit => ({
+    per,
+    kind: 'bytes',
+    perSecond: 1,
+    burstMs: 0,
+    exceeded: 'delay',
+  });
   const limits = (['session', 'identity', 'origin', 'toClient'] as const).map(limit);
-  const rates = new Rates({ limits, exceeded: 'delay', maxDelayMs: 5000 });
+  const rates = new Rates({ limits, maxDelayMs: 5000 });
   const alice = rates.forSession({ identity: 'alice', origin: 'o' });
   const again = rates.forSession({ identity: 'alice', origin: 'other' });
   const bob = rates.forSession({ identity: 'bob', origin: 'o' });

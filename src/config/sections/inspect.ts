@@ -4,7 +4,7 @@ import { publicAddress } from '../urls.ts';
 import { choice } from '../values.ts';
 import type { Check } from './check.ts';
 import { type ConnectValues, changesConnect } from './connect.ts';
-import { countsMessages, type RatesValues } from './rates.ts';
+import { countsOperations, type RatesValues } from './rates.ts';
 
 /** What of INFO may be kept from clients. */
 const HIDEABLE_FIELDS = ['host', 'port', 'cluster', 'server_name', 'git_commit', 'go', 'ip'] as const;
@@ -80,7 +80,7 @@ function needsOf({ info, connect, policy, rates, upstream }: Inspected) {
     { key: 'upstream.proxySeedFile', what: 'sign CONNECT', is: upstream.proxySeedFile !== undefined },
     { key: 'connect', what: 'write CONNECT', is: changesConnect(connect) },
     { key: 'policy', what: 'refuse operations', is: policy?.mode === 'enforce' },
-    { key: 'rates', what: 'count messages', is: countsMessages(rates) },
+    { key: 'rates', what: 'count or refuse operations', is: countsOperations(rates) },
     { key: 'info', what: 'rewrite INFO', is: rewrites },
     { key: 'upstream.tls.mode', what: 'rewrite INFO', is: upstream.tls.mode !== 'off' },
   ].filter(({ is }) => is);
@@ -142,7 +142,7 @@ function checkOpaque(
     [['upstream', 'proxySeedFile'], upstream.proxySeedFile !== undefined],
     [['connect'], changesConnect(connect)],
     [['policy'], policy !== undefined],
-    [['rates'], countsMessages(rates)],
+    [['rates'], countsOperations(rates)],
     [['upstream', 'tls', 'mode'], upstream.tls.mode === 'after-info'],
   ];
   const text =

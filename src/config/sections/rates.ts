@@ -6,36 +6,36 @@ const EXPECTED = 'its keys below it, such as bytes: 1MiB/s';
 /** What one read brings at most. */
 const READ_BYTES = 64 * 1024;
 
-const messages = () => rate('Messages a second that clients publish.', 'messages');
 const bytes = () => rate('Bytes a second.', 'bytes');
-const burst = () => time('Of how much time the messages or bytes may come at once.', '5s', '0s', '10m');
+const burst = () => time('Of how much time these may come at once.', '5s', '0s', '10m');
+const ofClients = () => ({
+  messages: rate('Messages a second that clients publish.', 'count'),
+  bytes: bytes(),
+  subscribes: rate('Subscriptions a second; those above are refused.', 'count'),
+  burst: burst(),
+});
 
+const EXCEEDED = ['delay', 'error', 'close'] as const;
+const KINDS = ['messages', 'bytes', 'subscribes'] as const;
 const SCOPES = ['session', 'identity', 'origin', 'toClient'] as const;
 
 export const rates = section(
   'How fast clients may be; each process counts for itself.',
   'its keys below it, such as session: {bytes: 1MiB/s}',
   {
-    session: section('What one session may send.', EXPECTED, {
-      messages: messages(),
-      bytes: bytes(),
-      burst: burst(),
-    }),
-    identity: section('What all sessions of one identity may send together; needs auth.', EXPECTED, {
-      messages: messages(),
-      bytes: bytes(),
-      burst: burst(),
-    }),
-    origin: section('What all sessions from one origin may send together.', EXPECTED, {
-      messages: messages(),
-      bytes: bytes(),
-      burst: burst(),
-    }),
+    session: section('What one session may send.', EXPECTED, ofClients()),
+    identity: section(
+      'What all sessions of one identity may send together; needs auth.',
+      EXPECTED,
+      ofClients(),
+    ),
+    origin: section('What all sessions from one origin may send together.', EXPECTED, ofClients()),
     toClient: section('What one session may receive.', EXPECTED, { bytes: bytes(), burst: burst() }),
-    exceeded: words('What follows: the client is read from later, or its session ends.', 'delay', [
+    exceeded: words(
+      'What follows: the client is read from later, its operation is refused, or its session ends.',
       'delay',
-      'close',
-    ]),
+      EXCEEDED,
+    ),
     maxDelay: time('Longest delay without a break; then the session ends.', '5s', '1s', '1m'),
   },
 );
@@ -45,29 +45,29 @@ type Values = RatesValues;
 /** One limit. `per`: who has it. */
 export type RateLimit = {
   readonly per: (typeof SCOPES)[number];
-  readonly kind: 'messages' | 'bytes';
+  readonly kind: (typeof KINDS)[number];
   readonly perSecond: number;
   readonly burstMs: number;
+  readonly exceeded: (typeof EXCEEDED)[number];
 };
 
 export type RatesConfig = {
   readonly limits: readonly RateLimit[];
-  readonly exceeded: Values['exceeded'];
   readonly maxDelayMs: number;
 };
 
 /** undefined: there are no limits. */
 export function ratesConfig(values: Values): RatesConfig | undefined {
   const limits = limitsOf(values);
-  return limits.length === 0 ? undefined : { limits, exceeded: values.exceeded, maxDelayMs: values.maxDelay };
+  return limits.length === 0 ? undefined : { limits, maxDelayMs: values.maxDelay };
 }
 
-/** Messages must be understood to be counted: an observer lets pass what it cannot read. */
-export const countsMessages = (values: Values): boolean =>
-  limitsOf(values).some(({ kind }) => kind === 'messages');
+/** What is counted or refused must be understood: an observer lets pass what it cannot read. */
+export const countsOperations = (values: Values): boolean =>
+  limitsOf(values).some(({ kind, exceeded }) => kind !== 'bytes' || exceeded === 'error');
 
 export function checkRates(values: Values, hasAuth: boolean, { problem, warning }: Check): void {
-  for (const { per, kind, perSecond, burstMs } of limitsOf(values)) {
+  for (const { per, kind, perSecond, burstMs, exceeded } of limitsOf(values)) {
     const path: Path = ['rates', per, kind];
     if (per === 'identity' && !hasAuth)
       problem(
@@ -76,7 +76,7 @@ export function checkRates(values: Values, hasAuth: boolean, { problem, warning 
         'without auth nobody is known by an identity; write auth, or off',
       );
     const delayMs = (READ_BYTES / perSecond) * 1000 - burstMs;
-    if (kind === 'messages' || values.exceeded !== 'delay' || delayMs <= values.maxDelay) continue;
+    if (kind !== 'bytes' || exceeded !== 'delay' || delayMs <= values.maxDelay) continue;
     warning(
       'rate_below_read',
       path,
@@ -89,10 +89,21 @@ function limitsOf(values: Values): RateLimit[] {
   const limits: RateLimit[] = [];
   for (const per of SCOPES) {
     const { burst: burstMs, ...own } = values[per];
-    for (const kind of ['messages', 'bytes'] as const) {
+    for (const kind of KINDS) {
       const perSecond = kind in own ? (own as Record<typeof kind, number>)[kind] : 0;
-      if (perSecond > 0) limits.push({ per, kind, perSecond, burstMs });
+      if (perSecond > 0)
+        limits.push({ per, kind, perSecond, burstMs, exceeded: exceededOf(values, per, kind) });
     }
   }
   return limits;
+}
+
+/** A SUB that is delayed would delay all that follows it. What the server sends is never dropped. */
+function exceededOf(
+  { exceeded }: Values,
+  per: RateLimit['per'],
+  kind: RateLimit['kind'],
+): RateLimit['exceeded'] {
+  if (kind === 'subscribes') return 'error';
+  return per === 'toClient' && exceeded === 'error' ? 'delay' : exceeded;
 }
