@@ -232,6 +232,8 @@ export const KINDS: Readonly<Record<string, Json>> = {
       'keysAgeSeconds',
       'unresponsiveRate',
       'pausedSessions',
+      'refusedRate',
+      'delayedSessions',
       'eventLoopDelaySeconds',
       'certificateDays',
       'certificateCriticalDays',

@@ -166,6 +166,46 @@ export const CLIENT_ROWS: readonly Row[] = [
     ],
   },
   {
+    title: 'Policy and rates',
+    panels: [
+      {
+        title: 'Refused by policy',
+        about: 'Operations by role; would_deny: a policy that observes would refuse them.',
+        unit: 'ops',
+        width: 8,
+        queries: sumBy(['role', 'verdict'], rate('natsgate_policy_verdicts_total')),
+      },
+      {
+        title: 'Refusals by rule',
+        about: 'Rules are explained in docs/policy.md.',
+        unit: 'ops',
+        width: 8,
+        queries: sumBy(['rule'], rate('natsgate_policy_verdicts_total')),
+      },
+      {
+        title: 'Rates exceeded',
+        about: 'Delays that began, operations that were refused (error), sessions that ended (close).',
+        unit: 'ops',
+        width: 8,
+        queries: sumBy(['scope', 'action'], rate('natsgate_rate_limited_total')),
+      },
+      {
+        title: 'Delayed sessions',
+        about: 'Not read from now, because they are above a rate.',
+        unit: 'short',
+        width: 8,
+        queries: byPod(gauge('natsgate_rate_delayed_sessions')),
+      },
+      {
+        title: 'Time of delays',
+        about: 'Seconds of delay in each second, by whose rate it was; delays that are over.',
+        unit: 's',
+        width: 8,
+        queries: sumBy(['scope'], rate('natsgate_rate_delay_seconds_total')),
+      },
+    ],
+  },
+  {
     title: 'Sessions',
     panels: [
       {

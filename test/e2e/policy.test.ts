@@ -221,8 +221,7 @@ test('above a rate each message arrives or has its error, and so does each subsc
   await backend.flush();
   while (refused.length + arrived.length < count) {
     const { value } = await errors.next();
-    const [, at] =
-      /Publish to "rated\.(\d+)" \(rate exceeded\)/.exec(JSON.stringify(value?.error?.message)) ?? [];
+    const [, at] = /Publish to "rated\.(\d+)" \(rate exceeded\)/.exec(String(value?.error)) ?? [];
     assert.ok(at !== undefined, JSON.stringify(value));
     refused.push(Number(at));
   }

@@ -195,6 +195,39 @@ export const ALERT_CASES: Readonly<Record<string, AlertCase>> = {
       },
     ],
   },
+  NatsgatePolicyRefusals: {
+    at: 25,
+    firing: [
+      { 'natsgate_policy_verdicts_total{S,role="default",rule="publish_allow",verdict="denied"}': '0+66x40' },
+    ],
+    silent: [
+      {
+        'natsgate_policy_verdicts_total{S,role="default",rule="publish_allow",verdict="denied"}': '0+54x40',
+        // Of another role, and what would only be refused.
+        'natsgate_policy_verdicts_total{S,role="other",rule="publish_allow",verdict="denied"}': '0+54x40',
+        'natsgate_policy_verdicts_total{S,role="default",rule="publish_allow",verdict="would_deny"}':
+          '0+9000x40',
+      },
+    ],
+  },
+  NatsgateRatesExceeded: {
+    at: 25,
+    firing: [
+      { 'natsgate_rate_delayed_sessions{S}': '21x40' },
+      {
+        'natsgate_rate_delayed_sessions{S}': '0x40',
+        'natsgate_rate_limited_total{S,scope="session",kind="messages",action="error"}': '0+66x40',
+      },
+      { 'natsgate_rate_limited_total{S,scope="identity",kind="bytes",action="close"}': '0+66x40' },
+    ],
+    silent: [
+      {
+        'natsgate_rate_delayed_sessions{S}': '20x40',
+        'natsgate_rate_limited_total{S,scope="session",kind="messages",action="error"}': '0+54x40',
+        'natsgate_rate_limited_total{S,scope="session",kind="bytes",action="delay"}': '0+9000x40',
+      },
+    ],
+  },
   NatsgateEventLoopSaturated: {
     at: 15,
     firing: [

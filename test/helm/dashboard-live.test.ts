@@ -58,7 +58,8 @@ test('every query of every panel gives data', { timeout: 2 * PATIENCE_MS }, asyn
   const server = await realNatsServer();
   try {
     await using certificates = await makeCertificates();
-    const common = { timeouts: { ping: '1s' }, inspect: 'observe' };
+    const policy = { mode: 'observe', roles: [{ name: 'default', publish: { deny: 'no.>' } }] };
+    const common = { timeouts: { ping: '1s' }, inspect: 'observe', policy };
     // Nothing listens on the first server's port: attempts that fail are data too.
     const servers = [`nats://127.0.0.1:${await freePort()}`, `nats://127.0.0.1:${server.port}`];
     await using issuer = await Issuer.start(signingKey('one'));

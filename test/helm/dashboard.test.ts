@@ -73,6 +73,7 @@ test('the dashboard as a whole', () => {
       ['Handshakes', false],
       ['Limits', true],
       ['Login', true],
+      ['Policy and rates', true],
       ['Sessions', true],
       ['Routes', true],
       ['Traffic', true],

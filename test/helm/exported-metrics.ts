@@ -1,3 +1,4 @@
+import { rulesOf } from '../policy/support.ts';
 import { keysAt, testAuth, testIssuer } from '../support/auth-config.ts';
 import { makeCertificates, serverTls, upstreamTls } from '../support/certificates.ts';
 import { FakeUpstream } from '../support/fake-upstream.ts';
@@ -25,9 +26,15 @@ export async function exportedMetrics(): Promise<Exported> {
   };
   await using issuer = await Issuer.start(signingKey('one'));
   const auth = testAuth(testIssuer(keysAt(issuer.url)));
+  const policy = {
+    mode: 'observe',
+    roles: [rulesOf({})],
+    onDeny: 'error',
+    denialsBeforeClose: undefined,
+  } as const;
   const bearer = { headers: { Authorization: `Bearer ${issuer.token()}` } };
   for (const overrides of [
-    { auth, limits: { memory: 512 * MiB } },
+    { auth, policy, limits: { memory: 512 * MiB } },
     { listen: { tls }, upstream: toServer },
   ]) {
     await using gateway = await startTestGateway(upstream.port, overrides);

@@ -68,6 +68,26 @@ test('keys and a shared secret as files of a Secret', async () => {
   assertMounted(objects);
 });
 
+test('policy, rates and stamp: roles are made for who the client is, and the alerts are there', async () => {
+  const objects = await rendered('policy');
+  const loaded = await loadedConfig(objects);
+  assert.ok(loaded.ok, JSON.stringify(loaded));
+  const { config } = loaded;
+  assert.deepEqual(
+    config.policy?.roles.map(({ name }) => name),
+    ['trader', 'default'],
+  );
+  assert.equal(config.policy?.mode, 'observe');
+  assert.equal(config.inspect, 'enforce', 'messages are counted and stamped');
+  assert.deepEqual(
+    config.rates?.limits.map(({ per, kind }) => `${per} ${kind}`),
+    ['session messages', 'session bytes', 'session subscribes', 'identity messages', 'identity bytes'],
+  );
+  assert.deepEqual(Object.keys(config.connect.stamp ?? {}), ['Natsgate-Tenant', 'Natsgate-User']);
+  const rules = JSON.stringify(objects.find(({ kind }) => kind === 'PrometheusRule'));
+  for (const alert of ['NatsgatePolicyRefusals', 'NatsgateRatesExceeded']) assert.ok(rules.includes(alert));
+});
+
 test('the files that the examples name are those of the command that makes their Secret', () => {
   for (const name of ['login-jwks', 'login-files']) {
     const text = readFileSync(join(CHART, 'examples', `${name}-values.yaml`), 'utf8');
