@@ -9,8 +9,6 @@ export const DEFAULTS: Case = { name: 'defaults', args: [], from: 29 };
 
 /** Kubernetes minors that the chart is rendered for: the oldest, the newest, and both sides of each border that a template knows. */
 export const MINORS = [29, 30, 33, 34, 36];
-/** Of these one after each border. */
-export const BETWEEN_BORDERS = [33, 36];
 
 /** Cases that need a newer Kubernetes than the chart does; a guard says so. */
 const FROM: Readonly<Record<string, number>> = { 'pre-stop': 30, lists: 30 };

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { CHART, helm, type Manifest, manifests, render, renderText, set } from '../support/helm.ts';
-import { BETWEEN_BORDERS, CASES, type Case, forEachOf, MINORS } from './cases.ts';
+import { rounds } from '../support/rounds.ts';
+import { CASES, type Case, forEachOf, MINORS } from './cases.ts';
 import { checkConfig } from './gateway-config.ts';
 import { checkObjects, podsOf } from './rules.ts';
 import { checkShape } from './shapes.ts';
@@ -37,14 +38,13 @@ test('every case renders for Kubernetes 1.29 to 1.36', { timeout: 400_000 }, asy
     return text;
   };
   await forEachOf(CASES, async (one) => {
-    // One version between each two borders. Only a case that one of them changes is rendered on both sides of them all.
-    const texts = new Set<string>();
-    for (const minor of [one.from, ...BETWEEN_BORDERS]) texts.add(await renderFor(one, minor));
-    if (texts.size > 1)
-      for (const minor of MINORS)
-        if (minor > one.from && !BETWEEN_BORDERS.includes(minor)) await renderFor(one, minor);
+    // Only a case that a border changes is rendered on both sides of them all.
+    const [last = 0] = MINORS.slice(-1);
+    const texts = new Set([await renderFor(one, one.from), await renderFor(one, last)]);
+    if (texts.size > rounds(1, 0))
+      for (const minor of MINORS) if (minor > one.from && minor < last) await renderFor(one, minor);
   });
-  assert.ok(rendered.size > 100, `${rendered.size} renders`);
+  assert.ok(rendered.size >= 2 * CASES.length, `${rendered.size} renders`);
 });
 
 test('no template knows another border between versions of Kubernetes', () => {
@@ -57,10 +57,6 @@ test('no template knows another border between versions of Kubernetes', () => {
   assert.ok(borders.length > 0);
   for (const minor of borders)
     assert.ok(MINORS.includes(minor) && MINORS.includes(minor - 1), `1.${minor} is such a border`);
-  const passed = [MINORS[0] ?? 0, ...BETWEEN_BORDERS].map(
-    (one) => new Set(borders.filter((minor) => minor <= one)).size,
-  );
-  assert.deepEqual(passed, [...Array(new Set(borders).size + 1).keys()], 'one version between each two');
 });
 
 test('an older Kubernetes is refused', async () => {
