@@ -36,6 +36,10 @@ function withPolicy(written: Written = {}, { level = 'enforce', ...more }: Optio
 const down = (inspected: Inspected): string => inspected.down.slice(PONG.length);
 const publishError = (subject: string, more = ''): string =>
   `-ERR 'Permissions Violation for Publish to "${subject}"${more}'\r\n`;
+const replyError = (subject: string): string =>
+  `-ERR 'Permissions Violation for Publish with Reply of "${subject}"'\r\n`;
+const subscribeError = (subject: string): string =>
+  `-ERR 'Permissions Violation for Subscription to "${subject}"'\r\n`;
 const block = (...lines: readonly string[]): string =>
   `NATS/1.0\r\n${lines.map((line) => `${line}\r\n`).join('')}\r\n`;
 const hpub = (to: string, head: string, payload = 'x', reply = ''): string =>
@@ -53,10 +57,10 @@ const CASES: readonly (readonly [said: string, passes: boolean, error: string])[
   [pub('$SYS.REQ.SERVER.PING'), false, publishError('$SYS.REQ.SERVER.PING')],
   ['pub\t a.y \t0 \r\n\r\n', true, ''],
   ['pUb\tc\t1\r\nx\r\n', false, publishError('c')],
-  [pub('a.x', 'x', 'a.y'), false, `-ERR 'Permissions Violation for Publish with Reply of "a.y"'\r\n`],
+  [pub('a.x', 'x', 'a.y'), false, replyError('a.y')],
   ['SUB a.* 1\r\n', true, ''],
   [`SUB _INBOX.${ID}.* 2\r\n`, true, ''],
-  ['SUB > 3\r\n', false, `-ERR 'Permissions Violation for Subscription to ">"'\r\n`],
+  ['SUB > 3\r\n', false, subscribeError('>')],
   ['SUB c q 4\r\n', false, `-ERR 'Permissions Violation for Subscription to "c" using queue "q"'\r\n`],
   ['UNSUB 3\r\n', true, ''],
   ['PING\r\n', true, ''],
@@ -64,6 +68,15 @@ const CASES: readonly (readonly [said: string, passes: boolean, error: string])[
   [hpub('a.x', block('A: b', 'nats-msg-id: 1'), '', `_INBOX.${ID}`), true, ''],
   [hpub('a.x', block('A: b', 'nats-rollup: all')), false, publishError('a.x', ' (header nats-rollup)')],
   [hpub('c', block('A: b'), 'PUB a.x 1\r\nx\r\n'), false, publishError('c')],
+  // Wildcards where they could mean more than they say, replies to where others listen, inboxes of others.
+  [pub('a.*'), false, publishError('a.*')],
+  [pub('a.b.*'), true, ''],
+  [pub('a.x', 'x', `_INBOX.${ID}.*`), false, replyError(`_INBOX.${ID}.*`)],
+  [pub('a.x', 'x', '$JS.API.STREAM.LIST'), false, replyError('$JS.API.STREAM.LIST')],
+  ['SUB _INBOX.> 5\r\n', false, subscribeError('_INBOX.>')],
+  ['SUB _INBOX.* 6\r\n', false, subscribeError('_INBOX.*')],
+  ['SUB *.> 7\r\n', false, subscribeError('*.>')],
+  [hpub('a.x', block('NATS-Trace-Dest: a.b')), false, publishError('a.x', ' (header NATS-Trace-Dest)')],
 ];
 
 test('the server gets what is allowed, and the client one error for each other operation, wherever the bytes are cut', () => {

@@ -41,6 +41,7 @@ function census(collections: number): Census {
   const { external, arrayBuffers, heapUsed } = process.memoryUsage();
   return {
     port: gateway.address.port,
+    adminPort: gateway.adminAddress.port,
     ...look(),
     freeSlots: bufferPool.free,
     pendingDeadlines: timerWheel.pending,

@@ -15,6 +15,7 @@ export type Look = {
 /** What a gateway process holds, right after a full collection. */
 export type Census = Look & {
   readonly port: number;
+  readonly adminPort: number;
   readonly freeSlots: number;
   readonly pendingDeadlines: number;
   /** That were made since `watchTimers`, and have neither run out nor been cleared. */
