@@ -111,9 +111,10 @@ test('probes get through while twice as many connections say nothing before or a
 });
 
 test('a long answer arrives whole, and one that nobody reads is ended', async () => {
-  await using served = await serve({ takeMs: 1000 });
   const request = PROBE.replace('/livez', '/big');
-  assert.equal((await ask(served.port, request)).body.length, 5_000_000);
+  await using patient = await serve({ takeMs: 60_000, lingerMs: 60_000 });
+  assert.equal((await ask(patient.port, request)).body.length, 5_000_000);
+  await using served = await serve({ takeMs: 1000 });
   await using sleeper = await RawClient.connect(served.port, ANYONE);
   sleeper.socket.pause();
   sleeper.send(request);
