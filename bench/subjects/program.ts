@@ -30,7 +30,8 @@ export class Program {
     env: Readonly<Record<string, string>> = {},
   ): Promise<Program> {
     const folder = await mkdtemp(join(tmpdir(), 'natsgate-bench-'));
-    for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text);
+    for (const [name, text] of Object.entries(files))
+      await writeFile(join(folder, name), text, { mode: 0o600 });
     const output = openSync(join(folder, 'output'), 'a');
     const child = spawn(command, args(folder), {
       detached: true,
