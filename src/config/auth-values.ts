@@ -1,8 +1,7 @@
 /** Values of `auth`: claim paths, where keys are fetched from, and names of cookies and parameters. */
 import { isLoopback, parseAuthority } from '../net/host.ts';
 import { compileTrustedProxies } from '../net/networks.ts';
-import { quote } from './text.ts';
-import { right, type ValueParser, wrong } from './values.ts';
+import { parser, right, type ValueParser, wrong } from './values.ts';
 
 /** Steps from the top of a token's claims to one of them. */
 export type ClaimPath = readonly string[];
@@ -22,51 +21,48 @@ const PRIVATE = compileTrustedProxies([
 const INTERNAL = /^[^.]+$|\.(svc|cluster\.local|internal|local)$/;
 
 /** `sub`, `realm_access.roles`, or with dots of the name itself escaped: `https://example\.com/org`. */
-export const claimPath: ValueParser<ClaimPath> = {
-  expected: 'the name of a claim, such as sub or realm_access.roles',
-  read: (text) => {
+export const claimPath = parser<ClaimPath>(
+  'the name of a claim, such as sub or realm_access.roles',
+  (text, refuse) => {
     const steps = text.split(/(?<!\\)\./).map((step) => step.replaceAll('\\.', '.'));
     const fits = steps.every((step) => step !== '') && steps.length <= MAX_CLAIM_STEPS;
     return fits && Buffer.byteLength(text) <= MAX_TEXT_BYTES
       ? right(steps)
-      : wrong('claim_path', `${quote(text)} is not the path of a claim`, claimPath.expected);
+      : refuse('claim_path', 'is not the path of a claim');
   },
-};
+);
 
 /** Compared with the token as it is. */
-export const claimText: ValueParser<string> = {
-  expected: 'a text of at most 256 bytes',
-  read: (text) =>
-    text !== '' && Buffer.byteLength(text) <= MAX_TEXT_BYTES
-      ? right(text)
-      : wrong('claim_text', `${quote(text)} is empty or too long`, claimText.expected),
-};
+export const claimText = parser(`a text of at most ${MAX_TEXT_BYTES} bytes`, (text, refuse) =>
+  text !== '' && Buffer.byteLength(text) <= MAX_TEXT_BYTES
+    ? right(text)
+    : refuse('claim_text', 'is empty or too long'),
+);
 
-/** RFC 9110 §5.1, in lower case. */
+/** RFC 9110 §5.6.2. */
+const TOKEN = /^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$/;
+
+const nameOf = (what: string, code: string, example: string, pattern = TOKEN): ValueParser<string> =>
+  parser(`the name of ${what}, such as ${example}`, (text, refuse) =>
+    pattern.test(text) ? right(text) : refuse(code, `is not the name of ${what}`),
+  );
+
+const header = nameOf('a header', 'header_name', 'cookie');
+/** In lower case. */
 export const headerName: ValueParser<string> = {
-  expected: 'the name of a header, such as cookie',
-  read: (text) =>
-    /^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$/.test(text)
-      ? right(text.toLowerCase())
-      : wrong('header_name', `${quote(text)} is not the name of a header`, headerName.expected),
+  ...header,
+  read: (text) => {
+    const reading = header.read(text);
+    return reading.ok ? right(reading.value.toLowerCase()) : reading;
+  },
 };
-
-/** RFC 6265 §4.1.1: a token. */
-export const cookieName: ValueParser<string> = {
-  expected: 'the name of a cookie, such as __Host-session',
-  read: (text) =>
-    /^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$/.test(text)
-      ? right(text)
-      : wrong('cookie_name', `${quote(text)} is not the name of a cookie`, cookieName.expected),
-};
-
-export const parameterName: ValueParser<string> = {
-  expected: 'the name of a parameter, such as access_token',
-  read: (text) =>
-    /^[A-Za-z0-9_.~-]{1,128}$/.test(text)
-      ? right(text)
-      : wrong('parameter_name', `${quote(text)} is not the name of a parameter`, parameterName.expected),
-};
+export const cookieName = nameOf('a cookie', 'cookie_name', '__Host-session');
+export const parameterName = nameOf(
+  'a parameter',
+  'parameter_name',
+  'access_token',
+  /^[A-Za-z0-9_.~-]{1,128}$/,
+);
 
 /** https, or http to where nobody outside can answer. No message quotes it. */
 export const keysUrl: ValueParser<string> = {

@@ -32,7 +32,11 @@ export const wrong = (code: string, what: string, write: string): Reading<never>
 /** `what`, after the quoted text; `write` is what fits where nothing better is known. */
 type Refuse = (code: string, what: string, write?: string) => Reading<never>;
 
-function parser<T>(expected: string, read: (text: string, refuse: Refuse) => Reading<T>): ValueParser<T> {
+/** A parser whose refusals quote the text. */
+export function parser<T>(
+  expected: string,
+  read: (text: string, refuse: Refuse) => Reading<T>,
+): ValueParser<T> {
   return {
     expected,
     read: (text) =>

@@ -4,8 +4,6 @@ import type { Check } from './check.ts';
 import { checkCookieName, checkCookieOrigins } from './cookie-origins.ts';
 import type { OriginsConfig } from './origins.ts';
 
-type Issuer = IssuerValues;
-
 /** What the route is besides. */
 type Beside = {
   readonly origins: OriginsConfig;
@@ -91,9 +89,9 @@ function checkSource(
 }
 
 function checkIssuer(
-  { issuer, audience, require }: Issuer,
+  { issuer, audience, require }: IssuerValues,
   index: number,
-  before: readonly Issuer[],
+  before: readonly IssuerValues[],
   { problem, warning, shown }: Check,
 ): void {
   const path = ['auth', 'jwt', index];
@@ -119,7 +117,7 @@ function checkIssuer(
   }
 }
 
-function checkKeys({ algorithms, keys }: Issuer, index: number, { problem }: Check): void {
+function checkKeys({ algorithms, keys }: IssuerValues, index: number, { problem }: Check): void {
   const path = ['auth', 'jwt', index];
   const { url, file, secretFile } = keys;
   if ([url, file, secretFile].filter((one) => one !== undefined).length !== 1) {
