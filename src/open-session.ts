@@ -1,6 +1,6 @@
 import type { Authorizer, Recheck } from './auth/authorizer.ts';
 import { type AuthDetail, type GrantedDetail, NotGranted } from './auth/details.ts';
-import { type Grant, identityKey } from './auth/grant.ts';
+import type { Grant } from './auth/grant.ts';
 import { loginFor } from './auth/login.ts';
 import { DEFAULT_ROUTE } from './config/routes.ts';
 import type { Refusal } from './handshake-outcome.ts';
@@ -235,7 +235,7 @@ export class SessionOpener {
   /** From now on the handshake, and then its session, count to who the client is. @throws NotGranted: too many do. */
   #countIdentity({ grant, slot }: HandshakeContext): void {
     if (grant === undefined) return;
-    const refusal = this.#parts.admission.identify(slot, identityKey(grant.identity));
+    const refusal = this.#parts.admission.identify(slot, grant.key);
     if (refusal !== undefined) throw new NotGranted('identity', undefined, refusal);
   }
 
@@ -303,8 +303,7 @@ export class SessionOpener {
       ...(role === undefined ? {} : { role: role.rules.name }),
     };
     const tls = pending.facts.secure === true;
-    const identity = grant && identityKey(grant.identity);
-    const rates = route.rates?.forSession({ identity, origin: facts.origin });
+    const rates = route.rates?.forSession({ identity: grant?.key, origin: facts.origin });
     const of = { facts, login, rates, role, route: route.config, server: upstream.server, tls };
     const inspector = inspectorFor(of, this.#parts, this.#now.runtime);
     const session = new Session(facts, client, upstream.socket, route.sessionParts, inspector, rates);

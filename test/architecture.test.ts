@@ -65,7 +65,6 @@ const PACKAGES: Readonly<Record<string, RegExp>> = {
   yaml: /^config\/(document|yaml-mistakes)\.ts$/,
   'prom-client': /^admin\/metrics\.ts$/,
   undici: /^(upstream\/health|auth\/(jwks|webhook))\.ts$/,
-  jose: /^auth\/jwt\.ts$/,
   zod: /^config\//,
   pino: /^log\.ts$/,
   hono: /^private-http\//,

@@ -1,7 +1,7 @@
 import type { AuthConfig } from '../config/config.ts';
 import { type AuthDetail, type GrantedDetail, NotGranted } from './details.ts';
 import type { Gate } from './gate.ts';
-import { type Grant, type Identity, identityOf } from './grant.ts';
+import { type Grant, type Identity, identityKey, identityOf } from './grant.ts';
 import type { RemoteKeySets } from './jwks.ts';
 import { JwtVerifier, type VerifiedToken } from './jwt.ts';
 import { type AuthRequest, findCredential } from './sources.ts';
@@ -71,7 +71,6 @@ export class Authorizer {
   }
 
   start(): void {
-    if (this.#config.issuers.length > 0) this.#verifier.start();
     this.#webhook?.start();
   }
 
@@ -92,10 +91,11 @@ export class Authorizer {
     }
     const { value: token } = credential;
     if (token === '' || token.length > MAX_TOKEN_BYTES) throw new NotGranted('token_malformed');
-    const byToken = this.#config.issuers.length === 0 ? undefined : await this.#byToken(token, signal);
-    if (this.#webhook === undefined || this.#config.webhook === undefined || !asksWebhook)
-      return { detail: 'anonymous', grant: undefined, token, ...byToken };
-    const { headers, recheckMs } = this.#config.webhook;
+    const found = this.#config.issuers.length === 0 ? undefined : this.#byToken(token, signal);
+    const byToken = found instanceof Promise ? await found : found;
+    if (this.#webhook === undefined || !asksWebhook)
+      return { detail: byToken?.detail ?? 'anonymous', grant: byToken?.grant, token };
+    const { headers, recheckMs } = this.#webhook.config;
     const question = questionOf(request, credential, headers);
     const { answer, isCached } = await this.#webhook.ask(question, signal);
     if ((answer?.expiresAtMs ?? Number.POSITIVE_INFINITY) <= Date.now())
@@ -114,7 +114,7 @@ export class Authorizer {
 
   /** How often open sessions are asked about; 0: never. */
   get recheckMs(): number {
-    return this.#config.webhook?.recheckMs ?? 0;
+    return this.#webhook?.config.recheckMs ?? 0;
   }
 
   /**
@@ -142,6 +142,7 @@ export class Authorizer {
     const ends = [byToken?.endsAtMs, expiresAtMs === undefined ? undefined : this.#endOf(expiresAtMs)];
     return {
       identity,
+      key: identityKey(identity),
       endsAtMs: earliest(ends),
       expiresAtMs: earliest([byToken?.expiresAtMs, expiresAtMs]),
       given,
@@ -150,7 +151,7 @@ export class Authorizer {
     };
   }
 
-  async #byToken(token: string, signal: AbortSignal): Promise<ByToken> {
+  #byToken(token: string, signal: AbortSignal): ByToken | Promise<ByToken> {
     this.#forgetOldKeys();
     const digest = digestOf(token);
     const nowMs = Date.now();
@@ -158,8 +159,19 @@ export class Authorizer {
     if (known !== undefined) return { detail: 'cached', grant: known };
     const refused = this.#refused.get(digest, nowMs);
     if (refused !== undefined) throw new NotGranted(refused);
+    return this.#verify(token, digest, nowMs, signal);
+  }
+
+  async #verify(token: string, digest: string, nowMs: number, signal: AbortSignal): Promise<ByToken> {
     try {
-      const grant = await this.#verify(token, digest, nowMs, signal);
+      const verified = await this.#verifier.verify(token, nowMs, signal);
+      const grant = this.#grantOf(verified, nowMs);
+      // Where other keys have come meanwhile, it is not worth remembering.
+      if (this.#verifier.generation === this.#generation) {
+        const { endsAtMs = Number.POSITIVE_INFINITY } = grant;
+        const untilMs = Math.min(nowMs + VERIFIED_MS, verified.takenUntilMs, endsAtMs);
+        this.#granted.set(digest, grant, untilMs, nowMs);
+      }
       return { detail: 'verified', grant };
     } catch (error) {
       if (error instanceof NotGranted && !PASSING.has(error.detail))
@@ -168,23 +180,14 @@ export class Authorizer {
     }
   }
 
-  async #verify(token: string, digest: string, nowMs: number, signal: AbortSignal): Promise<Grant> {
-    const verified = await this.#verifier.verify(token, nowMs, signal);
-    const grant = this.#grantOf(verified, nowMs);
-    // Other keys have come meanwhile: not worth remembering.
-    if (this.#verifier.generation !== this.#generation) return grant;
-    const { endsAtMs = Number.POSITIVE_INFINITY } = grant;
-    const untilMs = Math.min(nowMs + VERIFIED_MS, verified.takenUntilMs, endsAtMs);
-    this.#granted.set(digest, grant, untilMs, nowMs);
-    return grant;
-  }
-
   #grantOf({ claims, expiresAtMs }: VerifiedToken, nowMs: number): Grant {
     const endsAtMs = this.#endOf(expiresAtMs);
     // If the clock tolerance is larger than the grace, the session would end in the moment in which it begins.
     if (endsAtMs !== undefined && endsAtMs <= nowMs) throw new NotGranted('token_expired');
+    const identity = identityOf(claims, this.#config.identity);
     return {
-      identity: identityOf(claims, this.#config.identity),
+      identity,
+      key: identityKey(identity),
       endsAtMs,
       expiresAtMs: Math.min(expiresAtMs, MAX_DATE_MS),
     };

@@ -15,6 +15,8 @@ export type Identity = {
 /** What a verified token gives its client. */
 export type Grant = {
   readonly identity: Identity;
+  /** Of the identity: see `identityKey`. */
+  readonly key: string;
   /** Milliseconds since the epoch: the session ends then; undefined: it goes on. */
   readonly endsAtMs: number | undefined;
   /** When the login expires, where that is known; likewise in milliseconds. */

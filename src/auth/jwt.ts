@@ -1,19 +1,12 @@
 import { createSecretKey, type KeyObject } from 'node:crypto';
-import type { CryptoKey, JWTVerifyOptions } from 'jose';
 import type { IssuerConfig } from '../config/config.ts';
 import type { PublicKey } from '../config/key-set.ts';
 import { type AuthDetail, NotGranted } from './details.ts';
 import type { Gate } from './gate.ts';
 import { type Claims, claimAt } from './grant.ts';
 import type { RemoteKeySets, RemoteKeys } from './jwks.ts';
+import { isSignedBy, keysIn } from './signature.ts';
 import { readForm, type TokenForm } from './token-form.ts';
-
-/** Loaded when a configuration asks for it: it takes 13 MB. */
-let loading: Promise<typeof import('jose')> | undefined;
-const jose = (): Promise<typeof import('jose')> => {
-  loading ??= import('jose');
-  return loading;
-};
 
 /** Of keys without kid that fit a token: an issuer has two while it changes them. */
 const MOST_KEYS_TRIED = 10;
@@ -25,8 +18,12 @@ export type VerifiedToken = {
   readonly takenUntilMs: number;
 };
 
-type Key = CryptoKey | KeyObject;
-type Issuer = { readonly config: IssuerConfig; readonly remote: RemoteKeys | undefined };
+type Issuer = {
+  readonly config: IssuerConfig;
+  readonly remote: RemoteKeys | undefined;
+  /** undefined: it has a key set. */
+  readonly secret: KeyObject | undefined;
+};
 
 /** Verifies tokens of the issuers: signature, times, issuer, audience, and what else is required. */
 export class JwtVerifier {
@@ -37,13 +34,9 @@ export class JwtVerifier {
     this.#issuers = issuers.map((config) => ({
       config,
       remote: config.keys.kind === 'url' ? keySets.of(config.keys) : undefined,
+      secret: config.keys.kind === 'secret' ? createSecretKey(config.keys.secret()) : undefined,
     }));
     this.#gate = gate;
-  }
-
-  /** Loads what the first token would have to wait for. */
-  start(): void {
-    void jose();
   }
 
   /** Another number: keys have changed. */
@@ -56,9 +49,11 @@ export class JwtVerifier {
     const form = readForm(token);
     const issuer = this.#issuerOf(form);
     if (!issuer.config.algorithms.includes(form.algorithm)) throw new NotGranted('token_algorithm');
-    if (!form.isSigned) throw new NotGranted('token_malformed');
+    if (form.signature === '') throw new NotGranted('token_malformed');
     const keys = await keysFor(issuer, form, signal);
-    return this.#gate.run(() => verified(token, form, keys, issuer.config, nowMs), signal);
+    const isSigned = await this.#gate.run(() => isSignedByOne(keys, form), signal);
+    if (!isSigned) throw new NotGranted('token_signature');
+    return accepted(form, issuer.config, nowMs);
   }
 
   /** Of several the one that the token names: by that no more than its keys are chosen. */
@@ -74,116 +69,74 @@ export class JwtVerifier {
 }
 
 async function keysFor(
-  { config, remote }: Issuer,
+  { config, remote, secret }: Issuer,
   form: TokenForm,
   signal: AbortSignal,
-): Promise<readonly Key[]> {
-  if (config.keys.kind === 'secret') return [createSecretKey(config.keys.secret())];
+): Promise<readonly KeyObject[]> {
+  if (secret !== undefined) return [secret];
   const known = remote === undefined ? staticKeys(config) : await remote.current(signal);
-  const found = await fitting(known, form);
+  const found = keysIn(known, form);
   if (found.length > 0) return found;
   const newer = await remote?.newer(known, signal);
-  const foundNow = newer === undefined ? [] : await fitting(newer, form);
+  const foundNow = newer === undefined ? [] : keysIn(newer, form);
   if (foundNow.length > 0) return foundNow;
   throw new NotGranted('token_key_unknown', `issuer ${config.issuer}`);
 }
 
 const staticKeys = ({ keys }: IssuerConfig): readonly PublicKey[] => (keys.kind === 'set' ? keys.keys() : []);
 
-type LocalSet = ReturnType<typeof import('jose')['createLocalJWKSet']>;
-/** It keeps keys in the form in which they verify. */
-const localSets = new WeakMap<readonly PublicKey[], LocalSet>();
-
-/** The keys that the token may be signed with. */
-async function fitting(keys: readonly PublicKey[], form: TokenForm): Promise<readonly Key[]> {
-  const { createLocalJWKSet, errors } = await jose();
-  const set = localSets.get(keys) ?? createLocalJWKSet({ keys: [...keys] });
-  localSets.set(keys, set);
-  const header = { alg: form.algorithm, ...(form.kid === undefined ? {} : { kid: form.kid }) };
-  try {
-    return [await set(header)];
-  } catch (error) {
-    if (!(error instanceof errors.JWKSMultipleMatchingKeys)) return [];
-    const several: Key[] = [];
-    for await (const key of error) if (several.push(key) === MOST_KEYS_TRIED) break;
-    return several;
-  }
+async function isSignedByOne(keys: readonly KeyObject[], form: TokenForm): Promise<boolean> {
+  // However many keys there are, a token takes one check from the event loop.
+  for (const [index, key] of keys.slice(0, MOST_KEYS_TRIED).entries())
+    if (await isSignedBy(key, form, index > 0)) return true;
+  return false;
 }
 
-async function verified(
-  token: string,
-  form: TokenForm,
-  keys: readonly Key[],
-  config: IssuerConfig,
-  nowMs: number,
-): Promise<VerifiedToken> {
-  await signedByOne(token, keys, optionsOf(form, config, nowMs));
-  // By our own reader: jose takes the last of two members with one name.
+/** What a token says that is signed by its issuer. @throws NotGranted where that does not count here. */
+function accepted(form: TokenForm, config: IssuerConfig, nowMs: number): VerifiedToken {
   const claims = form.claims();
   if (claims === undefined) throw new NotGranted('token_malformed');
+  const refusal = refusalOf(form, claims, config, nowMs);
+  if (refusal !== undefined) throw new NotGranted(refusal);
   const { exp, iat } = claims as { readonly exp: number; readonly iat?: number };
-  if (iat !== undefined && iat * 1000 > nowMs + config.toleranceMs)
-    throw new NotGranted('token_not_yet_valid');
-  for (const { path, value } of config.claims) {
-    const claim = claimAt(claims, path);
-    if (typeof claim === 'object' || String(claim) !== value) throw new NotGranted('token_claim');
-  }
   const expiresAtMs = exp * 1000;
   const agedAtMs = iat === undefined || config.maxAgeMs === 0 ? expiresAtMs : iat * 1000 + config.maxAgeMs;
   return { claims, expiresAtMs, takenUntilMs: Math.min(expiresAtMs, agedAtMs) + config.toleranceMs };
 }
 
-function optionsOf(form: TokenForm, config: IssuerConfig, nowMs: number): JWTVerifyOptions {
-  return {
-    algorithms: [form.algorithm],
-    issuer: config.issuer,
-    ...(config.audience === undefined ? {} : { audience: [...config.audience] }),
-    ...(config.typ === undefined ? {} : { typ: config.typ }),
-    ...(config.maxAgeMs === 0 ? {} : { maxTokenAge: config.maxAgeMs / 1000 }),
-    requiredClaims: ['exp'],
-    clockTolerance: config.toleranceMs / 1000,
-    currentDate: new Date(nowMs),
-  };
-}
-
-async function signedByOne(token: string, keys: readonly Key[], options: JWTVerifyOptions): Promise<void> {
-  const { jwtVerify } = await jose();
-  let failure = new NotGranted('token_signature');
-  for (const key of keys) {
-    try {
-      await jwtVerify(token, key, options);
-      return;
-    } catch (error) {
-      failure = refusalOf(error);
-      if (failure.detail !== 'token_signature') break;
-    }
+/** RFC 7519 §4.1, and what else the configuration asks for. */
+function refusalOf(
+  { typ }: TokenForm,
+  claims: Claims,
+  config: IssuerConfig,
+  nowMs: number,
+): AuthDetail | undefined {
+  const { iss, aud, exp, nbf, iat } = claims;
+  const { audience, maxAgeMs, toleranceMs } = config;
+  if (config.typ !== undefined && mediaType(typ) !== mediaType(config.typ)) return 'token_type';
+  if (iss !== config.issuer) return 'token_issuer';
+  if (audience !== undefined && !audiences(aud).some((one) => audience.includes(one)))
+    return 'token_audience';
+  if (typeof exp !== 'number') return 'token_without_expiry';
+  if (exp * 1000 + toleranceMs <= nowMs) return 'token_expired';
+  const hasCome = (time: unknown): time is number =>
+    typeof time === 'number' && time * 1000 <= nowMs + toleranceMs;
+  if (nbf !== undefined && !hasCome(nbf)) return 'token_not_yet_valid';
+  const isDated = iat !== undefined || maxAgeMs > 0;
+  if (isDated && !hasCome(iat)) return 'token_not_yet_valid';
+  if (maxAgeMs > 0 && (iat as number) * 1000 + maxAgeMs + toleranceMs < nowMs) return 'token_expired';
+  for (const { path, value } of config.claims) {
+    const claim = claimAt(claims, path);
+    if (typeof claim === 'object' || String(claim) !== value) return 'token_claim';
   }
-  throw failure;
+  return undefined;
 }
 
-/** The refusal that an error of jose means. @throws the error itself, if it says nothing about the token. */
-function refusalOf(error: unknown): NotGranted {
-  const { code, claim } = error as { readonly code?: string; readonly claim?: string };
-  if (code === 'ERR_JWT_CLAIM_VALIDATION_FAILED')
-    return new NotGranted(BY_CLAIM[claim ?? ''] ?? 'token_claim');
-  const detail = BY_CODE[code ?? ''];
-  if (detail === undefined) throw error;
-  return new NotGranted(detail);
-}
+const audiences = (aud: unknown): readonly string[] =>
+  (Array.isArray(aud) ? aud : [aud]) as readonly string[];
 
-const BY_CODE: Readonly<Record<string, AuthDetail>> = {
-  ERR_JWS_SIGNATURE_VERIFICATION_FAILED: 'token_signature',
-  ERR_JWT_EXPIRED: 'token_expired',
-  ERR_JOSE_ALG_NOT_ALLOWED: 'token_algorithm',
-  ERR_JOSE_NOT_SUPPORTED: 'token_unsupported',
-  ERR_JWS_INVALID: 'token_malformed',
-  ERR_JWT_INVALID: 'token_malformed',
-};
-const BY_CLAIM: Readonly<Record<string, AuthDetail>> = {
-  iss: 'token_issuer',
-  aud: 'token_audience',
-  typ: 'token_type',
-  exp: 'token_without_expiry',
-  nbf: 'token_not_yet_valid',
-  iat: 'token_not_yet_valid',
-};
+/** RFC 7515 §4.1.9: application/ may be left out. */
+function mediaType(typ: unknown): string | undefined {
+  if (typeof typ !== 'string') return undefined;
+  return (typ.includes('/') ? typ : `application/${typ}`).toLowerCase();
+}

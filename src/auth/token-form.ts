@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { NotGranted } from './details.ts';
 import type { Claims } from './grant.ts';
 import { parseSafely } from './safe-json.ts';
@@ -11,9 +12,13 @@ export type TokenForm = {
   readonly algorithm: string;
   /** Compared with those of keys, and nothing else. */
   readonly kid: string | undefined;
+  readonly typ: unknown;
   /** undefined: two readers could understand them in two ways. */
   readonly claims: () => Claims | undefined;
-  readonly isSigned: boolean;
+  /** The part of the token that the signature is of: ASCII. */
+  readonly signed: string;
+  /** In base64url; may be empty. */
+  readonly signature: string;
 };
 
 /** What else a header says, such as addresses of keys, is never looked at. @throws NotGranted */
@@ -24,20 +29,26 @@ export function readForm(token: string): TokenForm {
   const [header = '', payload = '', signature = ''] = parts;
   const fits = parts.length === 3 && isBase64url(header) && isBase64url(payload);
   if (!fits || !(signature === '' || isBase64url(signature))) throw new NotGranted('token_malformed');
-  const { alg, kid, crit } = parseSafely(decoded(header)) ?? {};
+  const { alg, kid, typ, crit } = jsonIn(header) ?? {};
   if (typeof alg !== 'string' || !isKid(kid)) throw new NotGranted('token_malformed');
   if (crit !== undefined) throw new NotGranted('token_unsupported', 'a critical header parameter');
   return {
     algorithm: alg,
     kid,
-    claims: () => parseSafely(decoded(payload)),
-    isSigned: signature !== '',
+    typ,
+    claims: () => jsonIn(payload),
+    signed: token.slice(0, -signature.length - 1),
+    signature,
   };
 }
 
-const isBase64url = (text: string): boolean => /^[A-Za-z0-9_-]+$/.test(text);
+const isBase64url = (text: string): boolean => /^[A-Za-z0-9_-]+$/.test(text) && text.length % 4 !== 1;
 
-const decoded = (part: string): string => Buffer.from(part, 'base64url').toString('utf8');
+/** undefined also where it is not UTF-8. */
+function jsonIn(part: string): Claims | undefined {
+  const bytes = Buffer.from(part, 'base64url');
+  return isUtf8(bytes) ? parseSafely(bytes.toString('utf8')) : undefined;
+}
 
 const isKid = (kid: unknown): kid is string | undefined =>
   kid === undefined || (typeof kid === 'string' && Buffer.byteLength(kid) <= MAX_KID_BYTES);

@@ -56,7 +56,7 @@ type Reply = {
 
 /** A service of the operator that says who a client is. undefined in place of an answer: nobody, and yet let in. */
 export class Webhook {
-  readonly #config: WebhookConfig;
+  readonly config: WebhookConfig;
   readonly #isAlone: boolean;
   readonly #observer: WebhookObserver;
   readonly #gate: Gate;
@@ -69,7 +69,7 @@ export class Webhook {
 
   /** `isAlone`: nobody else says who the client is. */
   constructor(config: WebhookConfig, isAlone: boolean, observer: WebhookObserver) {
-    this.#config = config;
+    this.config = config;
     this.#isAlone = isAlone;
     this.#observer = observer;
     this.#gate = new Gate(config.inFlight, MOST_WAITING);
@@ -100,7 +100,7 @@ export class Webhook {
     const known = this.#answers.get(digest, nowMs);
     if (known !== undefined) return { ...known, isCached: true };
     const asked = { answer: await this.#ask(question, false, signal) };
-    const { cacheMs } = this.#config;
+    const { cacheMs } = this.config;
     const untilMs = Math.min(nowMs + cacheMs, asked.answer?.expiresAtMs ?? Infinity);
     const isShort = JSON.stringify(asked).length <= MAX_REMEMBERED_LENGTH;
     if (cacheMs > 0 && isShort) this.#answers.set(digest, asked, untilMs, Date.now());
@@ -123,7 +123,7 @@ export class Webhook {
     signal: AbortSignal,
   ): Promise<WebhookAnswer | undefined> {
     signal.throwIfAborted();
-    const { timeoutMs } = this.#config;
+    const { timeoutMs } = this.config;
     const stop = new AbortController();
     const leave = (): void => stop.abort(signal.reason);
     signal.addEventListener('abort', leave, { once: true });
@@ -172,7 +172,7 @@ export class Webhook {
   }
 
   async #post(body: string, signal: AbortSignal): Promise<Reply> {
-    const { secret, timeoutMs, url } = this.#config;
+    const { secret, timeoutMs, url } = this.config;
     const { pathname, search } = new URL(url);
     const pool = await this.#connected();
     const {
@@ -211,7 +211,7 @@ export class Webhook {
   async #connect(): Promise<Pool> {
     // Loaded with the first webhook, as it is large.
     const { Pool: ConnectionPool } = await import('undici');
-    const { inFlight, timeoutMs, url } = this.#config;
+    const { inFlight, timeoutMs, url } = this.config;
     const pool = new ConnectionPool(new URL(url).origin, {
       connections: inFlight,
       pipelining: 1,
