@@ -1,5 +1,6 @@
 import type { AdminSource } from './admin/admin-server.ts';
 import type { TriedRequest } from './admin/api/handshake-trial.ts';
+import type { PolicyQuestion } from './admin/api/policy-test.ts';
 import type { MetricsText } from './admin/metrics-page.ts';
 import type { Kicked } from './auth/kicked.ts';
 import { CaptureControl } from './capture-control.ts';
@@ -14,6 +15,7 @@ import type { SessionOpener } from './open-session.ts';
 import type { Parts } from './parts.ts';
 import type { Runtime } from './runtime.ts';
 import type { Status } from './status.ts';
+import { type PolicyTest, testPolicy } from './test-policy.ts';
 import { type HandshakeTrial, tryHandshake } from './try-handshake.ts';
 import { WatchControl } from './watch-control.ts';
 
@@ -85,6 +87,10 @@ export class AdminFacade implements AdminSource {
   tryHandshake(asked: TriedRequest): Promise<HandshakeTrial> {
     const { address, runtime } = this.#gateway;
     return tryHandshake(asked, this.#opener, runtime, address.port);
+  }
+
+  testPolicy(question: PolicyQuestion): PolicyTest {
+    return testPolicy(question, this.#gateway.runtime.config);
   }
 
   get asksWho(): boolean {

@@ -5,7 +5,7 @@ import { foreignText } from './log.ts';
 import type { SessionFacts } from './session/session-contract.ts';
 
 /** The key of the configuration that a session has exceeded. */
-export const limitName = ({ per, kind }: RateLimit): string => `rates.${per}.${kind}`;
+export const limitName = ({ per, kind }: Pick<RateLimit, 'per' | 'kind'>): string => `rates.${per}.${kind}`;
 
 /** What nats-server quotes are subjects and queues of the client. */
 export const withoutNames = (text: string): string => text.replaceAll(/"[^"]*("|$)/g, '"…"');

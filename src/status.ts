@@ -4,6 +4,7 @@ import { type Snapshot, type StatusNow, type StatusParts, snapshotOf } from './s
 import type { EndedSessions } from './status/ended-sessions.ts';
 import { type InstanceStatus, instanceStatus } from './status/instance.ts';
 import { isoTime } from './status/iso-time.ts';
+import { type PolicyStatus, policyStatus } from './status/policy.ts';
 import { RateMeter } from './status/rates.ts';
 import type { HandshakeRow, RecentHandshakes } from './status/recent-handshakes.ts';
 import type { RefusedOperations, RefusedRow } from './status/refused-operations.ts';
@@ -111,6 +112,11 @@ export class Status {
   /** The last opening handshakes, the last one first. */
   handshakes(): HandshakeList {
     return { handshakes: this.#parts.handshakes.rows() };
+  }
+
+  /** What the routes let clients say and how fast, and what came of it. */
+  policy(): PolicyStatus {
+    return policyStatus(this.snapshot());
   }
 
   /** What policies have refused most often, or would have. */

@@ -16,6 +16,8 @@ const PAGES: readonly (readonly [path: string, says: string])[] = [
   ['/api/handshakes', 'what the last 200 handshakes were answered, and what took how long'],
   ['/api/subjects', 'the subjects with the most messages, by a sample while somebody asks'],
   ['/api/handshakes/try', 'POST {"origin": "…", "path": "/"}: what that handshake would be answered'],
+  ['/api/policy', 'what clients may say and how fast, and what came of it'],
+  ['/api/policy/test', 'POST {"role": "…", "operation": "PUB orders.new"}: whether that is allowed'],
   ['/api/policy/observed', 'what policies have refused most often, or would have'],
   ['/api/captures', 'what was recorded of sessions; POST {"session": ID}: record one'],
   ['/api/captures/ID/file', 'one of them, as NDJSON; ?as=pcapng: for Wireshark'],

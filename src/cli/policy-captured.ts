@@ -1,6 +1,6 @@
 import type { CaptureRecord } from '../capture/format.ts';
 import { CaptureError } from '../capture/ndjson.ts';
-import type { TriedOperation } from './policy-trial.ts';
+import type { TriedOperation } from '../inspect/policy-trial.ts';
 
 /** A capture has the end of each token of an inbox; as long as this the token was once. */
 const ENDING = /(?<=\.)[^.]{8}(?=\.|$)/g;

@@ -5,10 +5,10 @@ import { type ConfigSource, loadConfig } from '../config/load.ts';
 import { formatProblem } from '../config/problems.ts';
 import { DEFAULT_ROUTE, routesOf } from '../config/routes.ts';
 import { quote } from '../config/text.ts';
+import { NoSuchClient, operationIn, type TriedClient, tried } from '../inspect/policy-trial.ts';
 import type { PolicyRules } from '../policy/rules.ts';
 import type { CheckOutput } from './check.ts';
 import { operationOf, refuseHashed } from './policy-captured.ts';
-import { NoSuchClient, type TriedClient, type TriedOperation, tried } from './policy-trial.ts';
 
 const MAX_FILE_BYTES = 1024 * 1024;
 /** `as trader(tenant=acme): PUB orders.acme.new -> allow` */
@@ -103,17 +103,6 @@ function clientIn(role: string, who: string): TriedClient {
   if (unknown !== undefined) throw new NoSuchClient(`${unknown} is not user or tenant`);
   const { user, tenant } = values;
   return { role, ...(user === undefined ? {} : { user }), ...(tenant === undefined ? {} : { tenant }) };
-}
-
-/** As on the wire: a number is the size, what ends with a colon is the name of a header. */
-function operationIn(text: string): TriedOperation | undefined {
-  const [verb = '', subject, ...more] = text.split(/\s+/);
-  if (subject === undefined || (verb !== 'PUB' && verb !== 'SUB')) return undefined;
-  const headers = more.filter((word) => word.endsWith(':')).map((word) => word.slice(0, -1));
-  const bytes = more.find((word) => /^\d{1,9}$/.test(word));
-  const others = more.filter((word) => !word.endsWith(':') && word !== bytes);
-  if (others.length > 1 || (verb === 'SUB' && (headers.length > 0 || bytes !== undefined))) return undefined;
-  return { verb, subject, second: others[0] ?? '', bytes: Number(bytes ?? 0), headers };
 }
 
 async function testCapture(

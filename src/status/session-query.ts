@@ -45,6 +45,8 @@ const ORDERS = {
   toClient: (one) => counted(one).bytesToClient,
   buffered: (one) => counted(one).bufferedBytes.client + counted(one).bufferedBytes.upstream,
   waiting: (one) => Math.max(counted(one).waitingMs.client, counted(one).waitingMs.upstream),
+  /** How long it has not been read from because of a limit of rates. */
+  limited: (one) => (isEnded(one) ? 0 : (one.delay?.seconds ?? -1)),
   errors: (one) => counted(one).serverErrors,
   user: (one) => counted(one).facts.user ?? '',
   origin: (one) => counted(one).facts.origin ?? '',

@@ -4,6 +4,7 @@ import { after, before, test } from 'node:test';
 import type { AxeResults } from 'axe-core';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import type { RunningNatsServer } from '../../src/dev/nats-process.ts';
+import { rulesOf } from '../policy/support.ts';
 import { launchChromium } from '../support/chromium.ts';
 import { visit as visitWith } from '../support/demo-visit.ts';
 import { startTestGateway, type TestGateway } from '../support/gateway.ts';
@@ -18,6 +19,7 @@ const VIEWS = {
   'sessions/1': 'Session 1',
   subjects: 'Subjects',
   handshakes: 'Handshakes',
+  policy: 'Policy',
   captures: 'Captures',
   log: 'Log',
   config: 'Configuration',
@@ -36,7 +38,19 @@ before(async () => {
   browser = await launchChromium();
   resources.defer(() => browser.close());
   gateway = resources.use(
-    await startTestGateway(server.port, { inspect: 'observe' }, { pageFile: page.pageFile }),
+    await startTestGateway(
+      server.port,
+      {
+        inspect: 'observe',
+        policy: {
+          mode: 'observe',
+          roles: [rulesOf({ publish: { allow: ['orders.>'] }, subscribe: { deny: ['long.>'] } })],
+          onDeny: 'error',
+          denialsBeforeClose: undefined,
+        },
+      },
+      { pageFile: page.pageFile },
+    ),
   );
   client = resources.use(
     await RawClient.open(gateway.port, { headers: { Origin: 'https://app.example.com' } }),

@@ -3,6 +3,7 @@ import { after, before, test } from 'node:test';
 import { wsconnect } from '@nats-io/nats-core';
 import type { Browser, BrowserContextOptions } from 'playwright-core';
 import type { RunningNatsServer } from '../../src/dev/nats-process.ts';
+import { rulesOf } from '../policy/support.ts';
 import { keysAt, testAuth, testIssuer } from '../support/auth-config.ts';
 import { launchChromium } from '../support/chromium.ts';
 import { visit as visitWith } from '../support/demo-visit.ts';
@@ -261,6 +262,63 @@ test('"who is this user?" in two clicks', async () => {
   await who.getByText('alice', { exact: true }).waitFor();
   await who.getByText('login until').waitFor();
   assert.deepEqual(complaints, []);
+});
+
+test('who may say what: what was refused, who is limited, and what would be answered', async () => {
+  const roles = [
+    rulesOf({
+      name: 'trader',
+      match: { user: [], tenant: [], groups: ['traders'] },
+      publish: { allow: ['orders.{tenant}.>'] },
+    }),
+    rulesOf({
+      publish: { allow: ['public.>'], deny: ['public.secret'] },
+      subscribe: { allow: ['public.>'] },
+    }),
+  ];
+  await using own = await startTestGateway(
+    server.port,
+    {
+      inspect: 'enforce',
+      policy: { mode: 'enforce', roles, onDeny: 'error', denialsBeforeClose: undefined },
+      rates: {
+        maxDelayMs: 60_000,
+        limits: [{ per: 'session', kind: 'bytes', perSecond: 1000, burstMs: 1000, exceeded: 'delay' }],
+      },
+    },
+    { pageFile: page.pageFile },
+  );
+  await using client = await RawClient.open(own.port);
+  client.send(frame(Opcode.binary, 'CONNECT {"verbose":false}\r\nPUB public.secret 1\r\nx\r\nPING\r\n'));
+  await client.until(() => client.data.includes('Publish to "public.secret"'));
+  client.send(frame(Opcode.binary, `PUB public.a 5000\r\n${'x'.repeat(5000)}\r\n`));
+  await using visitor = await visitWith(browser, `http://127.0.0.1:${own.adminPort}/`);
+  const { page: tab, complaints } = visitor;
+  await tab.getByRole('link', { name: 'Policy' }).click();
+  await tab.getByRole('region', { name: 'Verdicts' }).getByText('default: publish_deny').waitFor();
+  await tab.locator('tbody tr', { hasText: 'PUB public.secret' }).getByText('publish_deny').waitFor();
+  await tab
+    .locator('tbody tr', { hasText: 'rates.session.bytes' })
+    .getByRole('link', { name: '1' })
+    .waitFor();
+  await tab.getByRole('region', { name: 'Role trader' }).getByText('orders.{tenant}.>').waitFor();
+  const trial = tab.getByRole('region', { name: 'Test' });
+  await trial.getByLabel('Subject').fill('public.secret');
+  await trial.getByRole('button').click();
+  await trial.getByText('deny: publish.deny has the subject').waitFor();
+  await trial.getByText('publish.deny: public.secret').waitFor();
+  await trial.getByLabel('User').fill('jane');
+  await trial.getByLabel('Groups').fill('traders');
+  await trial.getByLabel('Subject').fill('orders.acme.new');
+  await trial.getByRole('button').click();
+  await trial.getByText('role trader needs tenant=…').waitFor();
+  await trial.getByLabel('Tenant').fill('acme');
+  await trial.getByLabel('Tenant').press('Enter');
+  await trial.getByText('publish.allow: orders.{tenant}.>').waitFor();
+  await trial
+    .getByText(`-d '{"user":"jane","tenant":"acme","groups":["traders"],"operation":"PUB orders.acme.new"}'`)
+    .waitFor();
+  assert.equal(complaints.join('').replace(/.*409.*/, ''), '');
 });
 
 test('which subjects are busy, and who uses them', async () => {

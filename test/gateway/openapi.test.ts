@@ -176,9 +176,31 @@ async function captured(): Promise<void> {
 }
 
 test('so are those of a gateway that has a file', async () => {
-  await using own = await ReloadableGateway.start(upstream.port);
+  await using own = await ReloadableGateway.start(upstream.port, {
+    policy: {
+      roles: [
+        {
+          name: 'default',
+          publish: { allow: 'a.>', deny: 'a.b' },
+          use: [{ consumer: 'S/C' }],
+          payload: '1KiB',
+        },
+      ],
+    },
+    rates: { session: { messages: '10/s' } },
+  });
   const base = `http://127.0.0.1:${own.gateway.adminAddress.port}`;
   await documented('GET', '/api/config', '/api/config', { base });
+  await documented('GET', '/api/policy', '/api/policy', { base });
+  const test = '/api/policy/test';
+  for (const body of [
+    '{"operation":"PUB a.b"}',
+    '{"operation":"PUB b"}',
+    '{"operation":"PUB b","role":"x"}',
+    '{}',
+    '{"operation":"PUB b","route":"x"}',
+  ])
+    await documented('POST', test, test, { base, body });
   await documented('POST', '/api/reload', '/api/reload', { base });
   assert.ok((await documented('GET', '/api/status', '/api/status', { base }))['configuration'].lastReload);
 });

@@ -8,6 +8,7 @@ import { Log } from './log.tsx';
 import { Logout } from './logout.tsx';
 import { Overview } from './overview.tsx';
 import { type Place, place, VIEWS, type View } from './place.ts';
+import { Policy } from './policy.tsx';
 import { Session } from './session.tsx';
 import { Sessions } from './sessions.tsx';
 import { StateMark } from './state-mark.tsx';
@@ -20,6 +21,7 @@ const NAMES: Readonly<Record<View, string>> = {
   sessions: 'Sessions',
   subjects: 'Subjects',
   handshakes: 'Handshakes',
+  policy: 'Policy',
   captures: 'Captures',
   log: 'Log',
   config: 'Configuration',
@@ -71,6 +73,8 @@ function Shown({ place: { view, id } }: { readonly place: Place }): ComponentChi
       return <Subjects />;
     case 'handshakes':
       return <Handshakes />;
+    case 'policy':
+      return <Policy />;
     case 'captures':
       return <Captures />;
     case 'log':

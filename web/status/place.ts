@@ -1,6 +1,15 @@
 import { signal } from '@preact/signals';
 
-export const VIEWS = ['overview', 'sessions', 'subjects', 'handshakes', 'captures', 'log', 'config'] as const;
+export const VIEWS = [
+  'overview',
+  'sessions',
+  'subjects',
+  'handshakes',
+  'policy',
+  'captures',
+  'log',
+  'config',
+] as const;
 export type View = (typeof VIEWS)[number];
 
 /** Where the visitor is: `#/overview`, `#/sessions?state=ended`, `#/sessions/17`. */

@@ -63,8 +63,9 @@ function serverText({ natsClientId, upstream }: SessionRow): ComponentChildren {
   );
 }
 
-/** What waits for both sides, and for how long the one that has waited longest. */
-function waitingText({ buffered, waitingSeconds }: OpenRow): string {
+/** What waits for both sides, and for how long the one that has waited longest; or why it is not read from. */
+function waitingText({ buffered, rateLimited, waitingSeconds }: OpenRow): string {
+  if (rateLimited !== undefined) return `${rateLimited.limit} for ${timeSpan(rateLimited.seconds)}`;
   const seconds = Math.max(waitingSeconds.toUpstream, waitingSeconds.toClient);
   const size = byteSize(buffered.toUpstream + buffered.toClient);
   return seconds < 1 ? size : `${size} for ${timeSpan(seconds)}`;

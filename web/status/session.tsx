@@ -104,6 +104,10 @@ function Who({ session }: { readonly session: SessionDetail }): VNode {
           ['↓ to the client', byteSize(bytes.toClient)],
           [`waiting for the server${when}`, waitingText(session, 'toUpstream')],
           [`waiting for the client${when}`, waitingText(session, 'toClient')],
+          [
+            'limited by',
+            open?.rateLimited && `${open.rateLimited.limit} for ${timeSpan(open.rateLimited.seconds)}`,
+          ],
           ['ending', open?.ending],
         ]}
       />

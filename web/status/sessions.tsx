@@ -115,6 +115,7 @@ type Row = SessionList['sessions'][number];
 const AMOUNTS: Readonly<Record<string, (row: Row) => number>> = {
   buffered: (row) => (row.state === 'open' ? row.buffered.toUpstream + row.buffered.toClient : 0),
   errors: ({ serverErrors }) => serverErrors,
+  limited: (row) => (row.state === 'open' && row.rateLimited !== undefined ? 1 : 0),
 };
 
 /** Of who waits, and of who got errors, those alone: they come first, and a list of zeros would look like an answer. */
@@ -140,6 +141,7 @@ function Empty({
       slow > 0 && endedFor('slow_consumer'),
       `${whole(slow)} ended as slow_consumer`,
     );
+  if (sort === 'limited') return 'No session is limited by rates at this moment.';
   if (sort === 'errors')
     return linked(
       `No ${state} session has got an -ERR of nats-server.`,

@@ -1,4 +1,5 @@
 import { OPERATIONS, type Operation } from './operations.ts';
+import { POLICY_SCHEMAS } from './policy-schemas.ts';
 import { COUNT, object, type Schema, TEXT } from './schema.ts';
 import { SESSION_SCHEMAS } from './session-schemas.ts';
 import { STATUS_SCHEMAS } from './status-schemas.ts';
@@ -29,7 +30,7 @@ export function openApiDocument(routes: readonly Route[]) {
         token: { type: 'http', scheme: 'bearer' },
         login: { type: 'apiKey', in: 'cookie', name: 'natsgate-admin' },
       },
-      schemas: { ...STATUS_SCHEMAS, ...SESSION_SCHEMAS, Problem: PROBLEM },
+      schemas: { ...STATUS_SCHEMAS, ...POLICY_SCHEMAS, ...SESSION_SCHEMAS, Problem: PROBLEM },
     },
   };
 }

@@ -82,6 +82,19 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     summary: 'What policies have refused most often, or would have with mode: enforce',
     answers: { 200: ref('RefusedOperations') },
   },
+  'GET /api/policy': {
+    summary: 'What clients may say and how fast, by route, and what came of it since the start',
+    answers: { 200: ref('Policy') },
+  },
+  'POST /api/policy/test': {
+    summary: 'What a policy says to one operation of a client, without a client',
+    body: object(
+      { operation: TEXT },
+      { role: TEXT, user: TEXT, tenant: TEXT, groups: list(TEXT), route: TEXT },
+    ),
+    answers: { 200: ref('PolicyVerdict') },
+    problems: { 400: ['body'], 404: ['no_policy'], 409: ['not_testable'] },
+  },
   'POST /api/handshakes/try': {
     summary: 'What a handshake would be answered, up to the dial, by the rules and limits of now',
     body: object(

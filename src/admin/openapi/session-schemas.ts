@@ -1,7 +1,6 @@
 import { VERDICTS, WAYS } from '../../capture/format.ts';
 import { CLOSE_REASONS } from '../../close-reason.ts';
 import { HANDSHAKE_OUTCOMES } from '../../handshake-outcome.ts';
-import { RULES } from '../../policy/rules.ts';
 import {
   bothWays,
   COUNT,
@@ -149,21 +148,6 @@ export const SESSION_SCHEMAS: Readonly<Record<string, Schema>> = {
   Handshake: object(
     { at: TIME, outcome: OUTCOME, client: TEXT, ms: NUMBER, steps: STEPS },
     { detail: TEXT, origin: TEXT, user: TEXT, tenant: TEXT, route: TEXT, cause: TEXT, hint: TEXT },
-  ),
-  RefusedOperations: object({ refused: list(ref('RefusedOperation')) }),
-  RefusedOperation: object(
-    {
-      role: TEXT,
-      rule: word(...RULES),
-      verdict: word('denied', 'would_deny'),
-      operation: word('PUB', 'HPUB', 'SUB'),
-      subject: TEXT,
-      count: COUNT,
-      sessions: COUNT,
-      first: TIME,
-      last: TIME,
-    },
-    { queue: TEXT },
   ),
   HandshakeTrial: object(
     {
