@@ -7,7 +7,7 @@ import { build } from 'esbuild';
 const LICENSES: Readonly<Record<string, string>> = {
   demo: '/*! Contains @nats-io/nats-core (Copyright The NATS Authors, Apache-2.0) and tweetnacl (public domain). */',
   status:
-    '/*! Contains preact, @preact/signals and @preact/signals-core (Copyright Jason Miller and the Preact Team, MIT). */',
+    '/*! Contains preact, @preact/signals and @preact/signals-core (Copyright Jason Miller and the Preact Team, MIT), uPlot (Copyright Leon Sorokin, MIT). */',
 };
 
 /** Builds every page below `web/` (a folder with an index.html) to `dist/web/<page>/`. */

@@ -23,8 +23,8 @@ export function asText(line: string, colour = false): string {
   return `${time} ${shown} ${printable(rest.join(' ').trim())}\n`;
 }
 
-/** A list of words is one value; what is nested otherwise gets a pair for each of its values. */
-function pairs(name: string, value: unknown): string[] {
+/** `name=value`. A list of words is one value; what is nested otherwise gets a pair for each of its values. */
+export function pairs(name: string, value: unknown): string[] {
   if (Array.isArray(value)) {
     if (value.every((one) => typeof one !== 'object' && !/[\s,]/.test(String(one))))
       return pairs(name, value.join(','));

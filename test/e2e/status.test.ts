@@ -70,6 +70,22 @@ test('the overview shows the way, what passes it, and what was refused', async (
   assert.deepEqual(complaints, []);
 });
 
+test('lines are drawn, with their scales, and said in words', async () => {
+  await using visitor = await visit('', { forcedColors: 'active' });
+  const { page: tab, complaints } = visitor;
+  const chart = tab.getByRole('img', { name: /^Open sessions: open \d+, at most \d+, in the last [1-9]/ });
+  await chart.waitFor();
+  await tab.waitForFunction(
+    `(() => {
+      const canvas = document.querySelector('.chart canvas');
+      const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+      return data.some((value) => value > 0);
+    })()`,
+  );
+  await chart.page().emulateMedia({ forcedColors: 'none', colorScheme: 'dark' });
+  assert.deepEqual(complaints, []);
+});
+
 test('without script the numbers of the moment are there', async () => {
   await using visitor = await visit('', { javaScriptEnabled: false });
   await visitor.page.getByText('1000').first().waitFor();
@@ -94,7 +110,7 @@ test('a page follows one stream and asks for little, and for nothing when nobody
   const asked: string[] = [];
   tab.on('request', (request) => asked.push(new URL(request.url()).pathname));
   await tab.reload();
-  await tab.locator('.sparkline .line[d*="L"]').first().waitFor({ state: 'attached' });
+  await tab.getByRole('img', { name: /^Open sessions: open 0, at most 0, in the last/ }).waitFor();
   const sent = asked.filter((path) => path.startsWith('/api/'));
   assert.deepEqual(sent, ['/api/status', '/api/events']);
   const show = (hidden: boolean) =>
@@ -346,14 +362,14 @@ test('the list is filtered, and knows those that ended', async () => {
   await using visitor = await visit('#/sessions');
   const { page: tab } = visitor;
   await tab.getByRole('searchbox').fill('origin:app.example');
-  await tab.getByText('1 to 1 of 1', { exact: true }).waitFor();
+  await tab.getByText('1 session', { exact: true }).waitFor();
   await tab.getByRole('button', { name: 'Age' }).click();
   await tab.locator('th[aria-sort=descending]', { hasText: 'Age' }).waitFor();
   await tab.getByRole('searchbox').fill('APP.example');
-  await tab.getByText('1 to 1 of 1', { exact: true }).waitFor();
+  await tab.getByText('1 session', { exact: true }).waitFor();
   await tab.getByRole('searchbox').fill('origin:app origin:nonsense');
   await tab.getByText('origin is there twice; the first one counts.').waitFor();
-  await tab.getByText('1 to 1 of 1', { exact: true }).waitFor();
+  await tab.getByText('1 session', { exact: true }).waitFor();
   // The address has all of it, for a colleague.
   await tab.reload();
   assert.equal(await tab.getByRole('searchbox').inputValue(), 'origin:app origin:nonsense');
@@ -369,6 +385,70 @@ test('the list is filtered, and knows those that ended', async () => {
     .locator('td[data-name=Reason]', { hasText: /client_\w+/ })
     .first()
     .waitFor();
+});
+
+test('of 9,000 sessions, or 100,000 that ended, the page has a screenful, and leads to the last one', async () => {
+  await using visitor = await visit();
+  const { page: tab, complaints } = visitor;
+  const totals = { open: 9000, ended: 100_000 };
+  const asked: number[] = [];
+  await tab.route(/api\/sessions\?/, (route) => {
+    const query = new URL(route.request().url()).searchParams;
+    const state = query.get('state') as keyof typeof totals;
+    const offset = Number(query.get('offset'));
+    asked.push(offset);
+    const length = Math.min(Number(query.get('limit')), totals[state] - offset);
+    const sessions = Array.from({ length }, (_, index) => fakeSession(state, offset + index + 1));
+    return route.fulfill({ json: { active: 0, kept: 0, matched: totals[state], sessions } });
+  });
+  await tab.evaluate("location.hash = '#/sessions'");
+  const list = tab.getByRole('region', { name: 'List of sessions' });
+  const link = (id: number) => list.getByRole('link', { name: String(id), exact: true });
+  for (const state of ['open', 'ended'] as const) {
+    const last = totals[state];
+    await tab.getByLabel(state, { exact: true }).check();
+    await tab.getByText(`${last.toLocaleString('en')} sessions`).waitFor();
+    await link(1).focus();
+    await tab.keyboard.press('Tab');
+    await tab.keyboard.press('End');
+    await link(last).waitFor();
+    assert.ok((await tab.locator('tbody tr').count()) < 60);
+    assert.equal(await tab.locator('table').getAttribute('aria-rowcount'), String(last + 1));
+    const row = tab.locator('tbody tr', { has: link(last) });
+    assert.equal(await row.getAttribute('aria-rowindex'), String(last + 1));
+    assert.equal(await row.evaluate((one) => one.getBoundingClientRect().bottom <= innerHeight), true);
+    // Who came by keyboard goes on by keyboard, though the row with the focus is gone.
+    assert.equal(await list.evaluate((one) => one.contains(document.activeElement)), true);
+    await tab.keyboard.press('Home');
+    await link(1).waitFor();
+    await tab.keyboard.press('End');
+    await link(last).waitFor();
+  }
+  assert.ok(asked.length < 200, `${asked.length} requests`);
+  // The way back from a session leads to where it was.
+  await tab.getByRole('link', { name: 'Log' }).click();
+  await tab.goBack();
+  await link(totals.ended).waitFor();
+  assert.deepEqual(complaints, []);
+});
+
+/** As the API has it. */
+const fakeSession = (state: 'open' | 'ended', id: number) => ({
+  id,
+  state,
+  startedAt: '2026-11-30T12:00:00.000Z',
+  endedAt: '2026-11-30T12:00:00.000Z',
+  seconds: id,
+  client: '127.0.0.1',
+  origin: 'https://app.example.com',
+  route: 'default',
+  upstream: '127.0.0.1:4222',
+  serverErrors: 0,
+  bytes: { toUpstream: id, toClient: id },
+  buffered: { toUpstream: 0, toClient: 0 },
+  waitingSeconds: { toUpstream: 0, toClient: 0 },
+  reason: 'client_closed',
+  code: 1000,
 });
 
 test('the configuration is shown with the line of each key, and without secrets', async () => {

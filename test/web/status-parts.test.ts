@@ -8,11 +8,12 @@ import type { HandshakeRow } from '../../src/status/recent-handshakes.ts';
 import type { Second } from '../../src/status/seconds.ts';
 import { perSecond, timeSpan, utc } from '../../web/status/format.ts';
 import { groupsOf } from '../../web/status/handshake-groups.ts';
-import { History, KEPT_MS } from '../../web/status/history.ts';
+import { History, KEPT_MS, ofMinute } from '../../web/status/history.ts';
 import { fieldsOf, joined } from '../../web/status/log-lines.ts';
 import { OUTCOME_KINDS, outcomeClass, sentenceOf } from '../../web/status/outcomes.ts';
 import { placeOf } from '../../web/status/place.ts';
-import { addressOf, pathOf, searchOf } from '../../web/status/session-search.ts';
+import { addressOf, offsetOf, pathOf, searchOf } from '../../web/status/session-search.ts';
+import { rowsInView } from '../../web/status/virtual-rows.ts';
 import { WatchLog } from '../../web/status/watch-log.ts';
 import { builtStatusPage } from '../support/status-page.ts';
 
@@ -24,6 +25,8 @@ const second = (atMs: number, accepted = 0, seconds = 1): Second =>
     seconds,
     handshakes: { accepted, client_fault: 1, server_fault: 1 },
     bytes: { toUpstream: 0, toClient: 2000 },
+    messages: { toUpstream: 0, toClient: 20 },
+    eventLoop: { utilization: 0.5, delayP99Seconds: 0 },
     buffered: { toUpstream: 1, toClient: 2 },
     sessions: { active: 3, opened: 3, ended: 0 },
   }) as unknown as Second;
@@ -59,9 +62,23 @@ test('rates are what happened in a second, however long it was', () => {
     refused: 1,
     toUpstream: 0,
     toClient: 1000,
+    messagesToUpstream: 0,
+    messagesToClient: 10,
     buffered: 3,
+    busy: 0.5,
   };
   assert.deepEqual(history.points, [point]);
+  history.add(second(2000, 1));
+  history.add(second(70_000, 7));
+  history.add(second(71_000, 8));
+  assert.equal(
+    ofMinute(history.points, ({ accepted }) => accepted),
+    7.5,
+  );
+  assert.equal(
+    ofMinute([], ({ accepted }) => accepted),
+    0,
+  );
 });
 
 test('another process begins another line, and 15 minutes are kept, also when a clock is set back', () => {
@@ -97,7 +114,14 @@ test('every outcome has a kind and a sentence', () => {
 test('times and rates as a person reads them', () => {
   const spans = [0, 45, 60, 192, 18_600, 273_600, 86_400].map(timeSpan);
   assert.deepEqual(spans, ['0 s', '45 s', '1 min', '3 min 12 s', '5 h 10 min', '3 d 4 h', '1 d']);
-  assert.deepEqual([0, 0.44, 12.3, 1204].map(perSecond), ['0/s', '0.4/s', '12/s', '1,204/s']);
+  assert.deepEqual([0, 0.001, 0.05, 0.44, 12.3, 1204].map(perSecond), [
+    '0/s',
+    '1/min',
+    '3/min',
+    '0.4/s',
+    '12/s',
+    '1,204/s',
+  ]);
   assert.equal(utc('2026-11-30T14:05:12.345Z'), '2026-11-30 14:05:12 UTC');
 });
 
@@ -114,7 +138,7 @@ test('log lines are joined, the newest first, and those of another process repla
   assert.deepEqual(numbersOf(joined(first, lines(1))), [1]);
   assert.equal(joined(first, lines(...Array.from({ length: 600 }, (_, index) => index + 3))).length, 500);
   const line = { level: 'info', time: 'x', message: 'y', user: 'jane', session: 3, steps: { dial: 1 } };
-  assert.equal(fieldsOf(line), 'user=jane session=3 steps={"dial":1}');
+  assert.equal(fieldsOf(line), 'user=jane session=3 steps.dial=1');
 });
 
 test('an address that names no view is the first view', () => {
@@ -131,20 +155,22 @@ test('an address that names no view is the first view', () => {
 });
 
 test('words of a filter become a query, in fields or in any, and of a field that is there twice the first counts', () => {
-  const search = { state: 'open', filter: '', sort: undefined, reversed: false, offset: 0 } as const;
-  assert.equal(pathOf(search).path, '/api/sessions?state=open&limit=50');
-  const { path, twice } = pathOf({
-    ...search,
-    filter: ' origin:shop  user:a* Nothing server: id:3 user:b ',
-    sort: 'age',
-    reversed: true,
-    offset: 50,
-  });
+  const search = { state: 'open', filter: '', sort: undefined, reversed: false } as const;
+  assert.equal(pathOf(search).path, '/api/sessions?state=open&limit=150');
+  const { path, twice } = pathOf(
+    {
+      ...search,
+      filter: ' origin:shop  user:a* Nothing server: id:3 user:b ',
+      sort: 'age',
+      reversed: true,
+    },
+    99,
+  );
   assert.equal(
     path,
-    '/api/sessions?state=open&limit=50&origin=*shop*&user=a*&upstream=&any=Nothing+id%3A3&sort=age&order=reversed&offset=50',
+    '/api/sessions?state=open&limit=150&origin=*shop*&user=a*&upstream=&any=Nothing+id%3A3&sort=age&order=reversed&offset=50',
   );
-  assert.deepEqual(twice, ['user']);
+  assert.deepEqual([twice, offsetOf(path), offsetOf(undefined)], [['user'], 50, 0]);
 });
 
 test('an address has what the list shows, and gives it back', () => {
@@ -153,12 +179,20 @@ test('an address has what the list shows, and gives it back', () => {
     filter: 'user:a b ',
     sort: 'age',
     reversed: true,
-    offset: 50,
   } as const;
   const address = addressOf(search);
-  assert.equal(address, '#/sessions?state=ended&filter=user:a+b+&sort=age&order=reversed&offset=50');
+  assert.equal(address, '#/sessions?state=ended&filter=user:a+b+&sort=age&order=reversed');
   assert.deepEqual(searchOf(placeOf(address).query), search);
-  assert.equal(addressOf(searchOf('state=constructor&offset=-1')), '#/sessions');
+  assert.equal(addressOf(searchOf('state=constructor')), '#/sessions');
+});
+
+test('of a long list the rows in view are drawn, and some around them', () => {
+  assert.deepEqual(rowsInView(0, 360, 36, 9000), { first: 0, count: 16 });
+  assert.deepEqual(rowsInView(36_000, 370, 36, 9000), { first: 994, count: 23 });
+  assert.deepEqual(rowsInView(9000 * 36 - 360, 360, 36, 9000), { first: 8984, count: 16 });
+  // It has become shorter, and nothing has been scrolled since.
+  assert.deepEqual(rowsInView(36_000, 360, 36, 3), { first: 0, count: 3 });
+  assert.deepEqual(rowsInView(0, 360, 36, 0), { first: 0, count: 0 });
 });
 
 test('handshakes that are one problem are one row, and accepted ones are each a row', () => {

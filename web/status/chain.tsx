@@ -2,7 +2,7 @@ import type { ComponentChildren, VNode } from 'preact';
 import type { InstanceStatus } from '../../src/status/instance.ts';
 import { visible } from '../shared/visible.ts';
 import { bytesPerSecond, perSecond, secondsSince, timeSpan, utc, whole } from './format.ts';
-import type { Point } from './history.ts';
+import { ofMinute, type Point } from './history.ts';
 import { outcomeClass } from './outcomes.ts';
 import { addressOf } from './session-search.ts';
 import { StateMark } from './state-mark.tsx';
@@ -10,11 +10,15 @@ import { StateMark } from './state-mark.tsx';
 /** The way of a session, browsers → listener → rules → routes → servers, with what passes each link. */
 export function Chain({
   status,
-  rates,
+  points,
 }: {
   readonly status: InstanceStatus;
-  readonly rates: Point | undefined;
+  readonly points: readonly Point[];
 }): VNode {
+  const rates = points.at(-1);
+  // Handshakes are few, so a second says little of them.
+  const accepted = ofMinute(points, (point) => point.accepted);
+  const answered = accepted + ofMinute(points, (point) => point.refused);
   const { sessions, handshakesInFlight } = status;
   const bytes = rates && (
     <>
@@ -36,11 +40,11 @@ export function Chain({
             {status.tls ? 'TLS' : 'in clear'} <StateMark state={status.state} />
           </p>
         </Node>
-        <Link>{rates && `${perSecond(rates.accepted + rates.refused)} handshakes`}</Link>
+        <Link>{rates && `${perSecond(answered)} handshakes`}</Link>
         <Node title="Rules">
           <Refusals handshakes={status.handshakes} />
         </Node>
-        <Link>{rates && `${perSecond(rates.accepted)} accepted`}</Link>
+        <Link>{rates && `${perSecond(accepted)} accepted`}</Link>
         <Node title={status.routes.length === 1 ? 'Route' : 'Routes'}>
           <ul>
             {status.routes.map(({ name, sessions: open, inspect }) => (

@@ -4,9 +4,11 @@ import { nowMs } from './clock.ts';
 /** `1,204`. */
 export const whole = (count: number): string => Math.round(count).toLocaleString('en');
 
-/** `12/s`, `0.4/s`. */
-export const perSecond = (rate: number): string =>
-  `${rate > 0 && rate < 10 ? rate.toFixed(1) : whole(rate)}/s`;
+/** `12/s`, `0.4/s`, `3/min`. */
+export function perSecond(rate: number): string {
+  if (rate > 0 && rate < 0.1) return `${Math.max(1, Math.round(rate * 60))}/min`;
+  return `${rate > 0 && rate < 10 ? rate.toFixed(1) : whole(rate)}/s`;
+}
 
 /** `1.4 KiB/s`. */
 export const bytesPerSecond = (rate: number): string => `${byteSize(rate)}/s`;

@@ -1,4 +1,5 @@
 import type { LogLines } from '../../src/admin/api/log.ts';
+import { pairs } from '../../src/log-text.ts';
 
 export type LogLine = LogLines['lines'][number];
 
@@ -22,6 +23,6 @@ const isKept = ({ line }: LogLine): boolean =>
 /** Its fields but those that have a column, as the log's text has them. */
 export function fieldsOf({ level: _, time: __, message: ___, ...fields }: LogLine['line']): string {
   return Object.entries(fields)
-    .map(([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`)
+    .flatMap(([name, value]) => pairs(name, value))
     .join(' ');
 }

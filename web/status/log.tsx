@@ -67,7 +67,7 @@ export function Log(): VNode {
   );
 }
 
-function Line({ line }: { readonly line: LogLine['line'] }): VNode {
+function Line({ line: { session, ...line } }: { readonly line: LogLine['line'] }): VNode {
   const time = String(line['time']);
   return (
     <li>
@@ -75,6 +75,13 @@ function Line({ line }: { readonly line: LogLine['line'] }): VNode {
         {time.slice(11, 23)}
       </time>{' '}
       <StateMark state={String(line['level'])} /> <b>{visible(String(line['message']))}</b>{' '}
+      {session !== undefined && (
+        <>
+          <a class="mono" href={`#/sessions/${session}`}>
+            session={String(session)}
+          </a>{' '}
+        </>
+      )}
       <span class="mono quiet">{visible(fieldsOf(line))}</span>
     </li>
   );

@@ -11,7 +11,7 @@ export function Overview(): VNode | null {
   const points = ratePoints.value;
   return (
     <>
-      <Chain status={status} rates={points.at(-1)} />
+      <Chain status={status} points={points} />
       <Tiles status={status} points={points} />
       <CurlLine path="/api/status" />
     </>

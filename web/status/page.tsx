@@ -1,5 +1,6 @@
 import type { ComponentChildren, VNode } from 'preact';
 import { useEffect } from 'preact/hooks';
+import type { InstanceStatus } from '../../src/status/instance.ts';
 import { Captures } from './captures.tsx';
 import { Config } from './config.tsx';
 import { secondsSince, timeSpan } from './format.ts';
@@ -91,8 +92,20 @@ function Summary(): ComponentChildren {
   return (
     <>
       <StateMark state={trouble?.status === 0 ? 'stale' : state} />
+      <ServersDown servers={status.upstreamServers} />
       <span>{version === undefined ? host : `${version} · ${host}`}</span>
       <span title={startedAt}>up {timeSpan(secondsSince(startedAt))}</span>
     </>
+  );
+}
+
+/** Sessions go on at the others, so the gateway may be ready all the same. */
+function ServersDown({ servers }: { readonly servers: InstanceStatus['upstreamServers'] }): VNode | null {
+  const down = servers.filter(({ state }) => state !== 'up' && state !== 'untried').length;
+  if (down === 0) return null;
+  return (
+    <a class="bad" href="#/overview">
+      ✕ {down} of {servers.length} {servers.length === 1 ? 'server' : 'servers'} not up
+    </a>
   );
 }

@@ -2,23 +2,31 @@ import type { ComponentChildren, VNode } from 'preact';
 import type { InstanceStatus } from '../../src/status/instance.ts';
 import { byteSize } from '../shared/byte-size.ts';
 import { visible } from '../shared/visible.ts';
+import { Chart, type Line } from './chart.tsx';
 import { secondsSince, timeSpan, utc } from './format.ts';
+import type { Point } from './history.ts';
 import { StateMark } from './state-mark.tsx';
 import { Tile } from './tile.tsx';
 
 /** A certificate is worth a warning for this long before its end. */
 const CERTIFICATE_WARNING_SECONDS = 14 * 86_400;
 
+const BUSY: readonly Line[] = [{ name: 'busy', of: ({ busy }) => busy * 100 }];
+const percent = (part: number): string => `${Math.round(part)} %`;
+
 export function Process({
   status: { engine, engineFallback, eventLoop, memory },
+  points,
 }: {
   readonly status: InstanceStatus;
+  readonly points: readonly Point[];
 }): VNode {
   return (
     <Tile title="Process">
       <p class="big">
-        {Math.round(eventLoop.utilization * 100)} % <small>of the event loop</small>
+        {percent(eventLoop.utilization * 100)} <small>of the event loop</small>
       </p>
+      <Chart label="Event loop" points={points} lines={BUSY} shown={percent} />
       <dl class="facts">
         <div>
           <dt>loop delay, p99</dt>

@@ -4,10 +4,11 @@ export type Search = {
   readonly filter: string;
   readonly sort: string | undefined;
   readonly reversed: boolean;
-  readonly offset: number;
 };
 
-export const ROWS = 50;
+/** So many rows are asked for at a time; a page that is looked at begins in the first third of them. */
+const ROWS = 150;
+const STEP = 50;
 /** As the columns are called, with the names that the API has for them. */
 const FIELDS: Readonly<Record<string, string>> = {
   user: 'user',
@@ -25,11 +26,12 @@ const FIELDS: Readonly<Record<string, string>> = {
 };
 export const FILTER_FIELDS = Object.keys(FIELDS).filter((name) => name !== 'upstream');
 
-/** The path, and the fields that the filter names twice, of which the first counts. A word is `field:text`, or may be in any field. */
-export function pathOf({ state, filter, sort, reversed, offset }: Search): {
-  readonly path: string;
-  readonly twice: readonly string[];
-} {
+/**
+ * The path of the rows from about `first` on, and how many come before them; and the fields that the filter names twice,
+ * of which the first counts. A word is `field:text`, or may be in any field.
+ */
+export function pathOf({ state, filter, sort, reversed }: Search, first = 0) {
+  const offset = Math.floor(first / STEP) * STEP;
   const query = new URLSearchParams({ state, limit: String(ROWS) });
   const words: string[] = [];
   const twice: string[] = [];
@@ -45,8 +47,12 @@ export function pathOf({ state, filter, sort, reversed, offset }: Search): {
   if (sort !== undefined) query.set('sort', sort);
   if (reversed) query.set('order', 'reversed');
   if (offset > 0) query.set('offset', String(offset));
-  return { path: `/api/sessions?${query}`, twice };
+  return { path: `/api/sessions?${query}`, offset, twice };
 }
+
+/** How many rows come before those of a path. */
+export const offsetOf = (path = ''): number =>
+  Number(new URLSearchParams(path.split('?')[1] ?? '').get('offset') ?? 0);
 
 /** Of the address of the page. */
 export function searchOf(query: string): Search {
@@ -56,17 +62,15 @@ export function searchOf(query: string): Search {
     filter: given.get('filter') ?? '',
     sort: given.get('sort') ?? undefined,
     reversed: given.get('order') === 'reversed',
-    offset: Number(/^[1-9]\d{0,8}$/.exec(given.get('offset') ?? '')?.[0] ?? 0),
   };
 }
 
 /** The address of this list; what is as usual is not in it. */
-export function addressOf({ state, filter, sort, reversed, offset }: Partial<Search>): string {
+export function addressOf({ state, filter, sort, reversed }: Partial<Search>): string {
   const query = new URLSearchParams();
   if (state === 'ended') query.set('state', state);
   if (filter) query.set('filter', filter);
   if (sort !== undefined) query.set('sort', sort);
   if (reversed) query.set('order', 'reversed');
-  if (offset) query.set('offset', String(offset));
   return query.size === 0 ? '#/sessions' : `#/sessions?${query}`.replaceAll('%3A', ':');
 }

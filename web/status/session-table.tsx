@@ -1,143 +1,91 @@
-import type { ComponentChildren, VNode } from 'preact';
-import type { SessionList } from '../../src/status.ts';
-import { byteSize } from '../shared/byte-size.ts';
-import { visible } from '../shared/visible.ts';
-import { timeSpan, utc } from './format.ts';
-import { Record } from './record.tsx';
+import type { VNode } from 'preact';
+import { COLUMNS, type Column, type SessionRow } from './session-columns.tsx';
+import { useVirtualRows } from './virtual-rows.ts';
 
-type SessionRow = SessionList['sessions'][number];
-type OpenRow = Extract<SessionRow, { state: 'open' }>;
-
-type Column = {
-  readonly name: string;
-  /** What the API sorts by; undefined: it cannot. */
-  readonly sort?: string;
-  readonly isNumber?: boolean;
-  /** Left out on a phone, where a session must be short; the session itself has it. */
-  readonly isExtra?: boolean;
-  readonly of: (row: SessionRow) => ComponentChildren;
+export type SessionTableProps = {
+  /** Those that are known, from `offset` on. */
+  readonly rows: readonly SessionRow[];
+  readonly offset: number;
+  readonly total: number;
+  readonly state: keyof typeof COLUMNS;
+  readonly sort: string | undefined;
+  readonly reversed: boolean;
+  /** Of which list it is; another one begins at its top. */
+  readonly list: string;
+  onSort(key: string): void;
+  /** These rows are looked at from now on. */
+  onLook(first: number): void;
 };
 
-/** The last -ERR of the server, and how many there were. */
-const ERRORS: Column = {
-  name: '-ERR',
-  sort: 'errors',
-  isNumber: true,
-  of: ({ serverError, serverErrors }) =>
-    serverErrors > 0 && <span title={visible(serverError ?? '')}>✕ {serverErrors}</span>,
-};
-
-const SHARED: readonly Column[] = [
-  { name: 'Session', of: ({ id }) => <a href={`#/sessions/${id}`}>{id}</a> },
-  { name: 'User', sort: 'user', of: ({ user }) => visible(user ?? '') },
-  { name: 'NATS name', of: ({ clientName }) => visible(clientName ?? '') },
-  { name: 'Origin', sort: 'origin', of: ({ origin }) => visible(origin ?? '') },
-  { name: 'Client', sort: 'client', isExtra: true, of: ({ client }) => client },
-  { name: 'Route', sort: 'route', isExtra: true, of: ({ route }) => route },
-  { name: 'Server', sort: 'upstream', isExtra: true, of: serverText },
-  { name: 'Age', sort: 'age', isNumber: true, of: ({ seconds }) => timeSpan(seconds) },
-  {
-    name: '↑ Bytes',
-    sort: 'toUpstream',
-    isNumber: true,
-    isExtra: true,
-    of: ({ bytes }) => byteSize(bytes.toUpstream),
-  },
-  {
-    name: '↓ Bytes',
-    sort: 'toClient',
-    isNumber: true,
-    isExtra: true,
-    of: ({ bytes }) => byteSize(bytes.toClient),
-  },
-  ERRORS,
-];
-
-/** As `/connz` of that server knows it, too. */
-function serverText({ natsClientId, upstream }: SessionRow): ComponentChildren {
-  if (natsClientId === undefined) return upstream;
+/** A list of any length, of which only the rows in view are drawn; the API sorts. */
+export function SessionTable(props: SessionTableProps): VNode {
+  const { list, offset, onLook, onSort, reversed, rows, sort, state, total } = props;
+  const columns = COLUMNS[state];
+  const width = columns.reduce((sum, column) => sum + column.width, 0);
+  const { above, count, first, height, scroller } = useVirtualRows(list, total, onLook);
   return (
-    <>
-      {upstream} <small class="quiet">cid {natsClientId}</small>
-    </>
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: it is scrolled by keyboard
+    <section class={`table rows ${state}`} aria-label="List of sessions" tabIndex={0} {...scroller}>
+      <div style={{ height }}>
+        <table aria-rowcount={total + 1} style={{ marginTop: above }}>
+          <colgroup>
+            {columns.map((column) => (
+              <col key={column.name} style={{ width: `${(column.width / width) * 100}%` }} />
+            ))}
+          </colgroup>
+          <thead>
+            <tr aria-rowindex={1}>
+              {columns.map((column) => (
+                <th
+                  key={column.name}
+                  scope="col"
+                  class={column.isNumber === true ? 'number' : ''}
+                  aria-sort={ariaSort(column, sort, reversed)}
+                >
+                  <Head column={column} mark={mark(column, sort, reversed)} onSort={onSort} />
+                </th>
+              ))}
+            </tr>
+          </thead>
+          <tbody>
+            {Array.from({ length: count }, (_, place) => {
+              const index = first + place;
+              const row = rows[index - offset];
+              // By its session, so that who reads a row keeps it when others come before it.
+              return row === undefined ? (
+                <tr key={`place ${index}`} aria-rowindex={index + 2} class="quiet">
+                  <td colSpan={columns.length}>…</td>
+                </tr>
+              ) : (
+                <Row key={row.id} row={row} columns={columns} index={index} />
+              );
+            })}
+          </tbody>
+        </table>
+      </div>
+    </section>
   );
 }
 
-/** What waits for both sides, and for how long the one that has waited longest; or why it is not read from. */
-function waitingText({ buffered, rateLimited, waitingSeconds }: OpenRow): string {
-  if (rateLimited !== undefined) return `${rateLimited.limit} for ${timeSpan(rateLimited.seconds)}`;
-  const seconds = Math.max(waitingSeconds.toUpstream, waitingSeconds.toClient);
-  const size = byteSize(buffered.toUpstream + buffered.toClient);
-  return seconds < 1 ? size : `${size} for ${timeSpan(seconds)}`;
-}
+type RowProps = { readonly row: SessionRow; readonly columns: readonly Column[]; readonly index: number };
 
-const OPEN: readonly Column[] = [
-  ...SHARED,
-  {
-    name: 'Waiting',
-    sort: 'buffered',
-    isNumber: true,
-    of: (row) => row.state === 'open' && waitingText(row),
-  },
-  { name: 'Capture', isExtra: true, of: ({ id }) => <Record id={id} /> },
-];
-
-const ENDED: readonly Column[] = [
-  ...SHARED,
-  {
-    name: 'Ended',
-    of: (row) => row.state === 'ended' && <time dateTime={row.endedAt}>{utc(row.endedAt).slice(11)}</time>,
-  },
-  { name: 'Reason', of: (row) => row.state === 'ended' && <code>{`${row.code} ${row.reason}`}</code> },
-];
-
-export const COLUMNS = { open: OPEN, ended: ENDED } as const;
-
-export type SessionTableProps = {
-  readonly rows: readonly SessionRow[];
-  readonly isEnded: boolean;
-  readonly sort: string | undefined;
-  readonly reversed: boolean;
-  onSort(key: string): void;
-};
-
-/** One page of sessions; the API sorts, over all of them. */
-export function SessionTable({ rows, isEnded, sort, reversed, onSort }: SessionTableProps): VNode {
-  const columns = isEnded ? ENDED : OPEN;
+function Row({ row, columns, index }: RowProps): VNode {
   return (
-    <div class="table">
-      <table>
-        <thead>
-          <tr>
-            {columns.map((column) => (
-              <th
-                key={column.name}
-                scope="col"
-                class={column.isNumber === true ? 'number' : ''}
-                aria-sort={ariaSort(column, sort, reversed)}
-              >
-                <Head column={column} mark={mark(column, sort, reversed)} onSort={onSort} />
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {rows.map((row) => (
-            <tr key={row.id}>
-              {columns.map(({ name, isExtra, isNumber, of }) => (
-                <td
-                  key={name}
-                  data-name={name}
-                  class={`${isNumber === true ? 'number' : ''} ${isExtra === true ? 'extra' : ''}`}
-                >
-                  {of(row)}
-                </td>
-              ))}
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <tr aria-rowindex={index + 2}>
+      {columns.map(({ name, isExtra, isNumber, of }) => {
+        const content = of(row);
+        return (
+          <td
+            key={name}
+            data-name={name}
+            class={`${isNumber === true ? 'number' : ''} ${isExtra === true ? 'extra' : ''}`}
+            title={typeof content === 'string' ? content : undefined}
+          >
+            {content}
+          </td>
+        );
+      })}
+    </tr>
   );
 }
 

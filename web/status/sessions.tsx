@@ -1,12 +1,13 @@
 import { signal } from '@preact/signals';
 import type { ComponentChildren, VNode } from 'preact';
-import { useEffect } from 'preact/hooks';
+import { useCallback, useEffect, useState } from 'preact/hooks';
 import type { SessionList } from '../../src/status.ts';
 import { replacePlace } from './follow-place.ts';
 import { whole } from './format.ts';
 import { place } from './place.ts';
-import { addressOf, FILTER_FIELDS, pathOf, ROWS, type Search, searchOf } from './session-search.ts';
-import { COLUMNS, SessionTable } from './session-table.tsx';
+import { COLUMNS } from './session-columns.tsx';
+import { addressOf, FILTER_FIELDS, offsetOf, pathOf, type Search, searchOf } from './session-search.ts';
+import { SessionTable } from './session-table.tsx';
 import { Below, useReading } from './shown-reading.tsx';
 import { statusNow } from './status-feed.ts';
 
@@ -23,15 +24,20 @@ export const endedFor = (reason: string): string => addressOf({ state: 'ended', 
 /** Who is connected, and who was. The address has what is shown. */
 export function Sessions(): VNode {
   const search = searchOf(place.value.query);
-  const change = (changes: Partial<Search>): void =>
-    replacePlace(addressOf({ ...search, offset: 0, ...changes }));
+  const change = (changes: Partial<Search>): void => replacePlace(addressOf({ ...search, ...changes }));
+  const list = addressOf(search);
   useEffect(() => {
-    lastList.value = addressOf(search);
+    lastList.value = list;
   });
+  const [looked, setLooked] = useState({ list, first: 0 });
+  const look = useCallback((first: number) => setLooked({ list, first }), [list]);
   const { state, filter, sort, reversed } = search;
-  const { path, twice } = pathOf(search);
+  const { path, twice } = pathOf(search, looked.list === list ? looked.first : 0);
   const read = useReading<SessionList>(path);
-  const rows = read.value && affected(read.value.sessions, search);
+  const { matched = 0, sessions = [] } = read.value ?? {};
+  const rows = affected(sessions, search);
+  const offset = offsetOf(read.path);
+  const total = rows.length < sessions.length ? offset + rows.length : matched;
   return (
     <section aria-label="Sessions">
       <form class="search" onSubmit={(event) => event.preventDefault()}>
@@ -81,27 +87,24 @@ export function Sessions(): VNode {
           ? `Any words, or field:text with one of ${FILTER_FIELDS.join(', ')}.`
           : `${twice.join(', ')} is there twice; the first one counts.`}
       </p>
-      {rows?.length === 0 && (
+      {total === 0 && read.value !== undefined && (
         <p class="empty">
           <Empty search={search} path={path} />
         </p>
       )}
-      {read.value !== undefined && rows !== undefined && rows.length > 0 && (
+      {total > 0 && (
         <>
+          <p class="hint">{total === 1 ? '1 session' : `${whole(total)} sessions`}</p>
           <SessionTable
             rows={rows}
-            isEnded={state === 'ended'}
+            offset={offset}
+            total={total}
+            state={state}
+            list={list}
             sort={sort}
             reversed={reversed}
             onSort={(key) => change({ sort: key, reversed: key === sort && !reversed })}
-          />
-          <Pages
-            offset={search.offset}
-            shown={rows.length}
-            matched={
-              rows.length < read.value.sessions.length ? search.offset + rows.length : read.value.matched
-            }
-            onTurn={(offset) => change({ offset })}
+            onLook={look}
           />
         </>
       )}
@@ -156,40 +159,3 @@ const linked = (sentence: string, href: string | false, text: string): Component
     {sentence} {href !== false && <a href={href}>{text} →</a>}
   </>
 );
-
-type PagesProps = {
-  readonly offset: number;
-  readonly shown: number;
-  readonly matched: number;
-  onTurn(offset: number): void;
-};
-
-function Pages({ offset, shown, matched, onTurn }: PagesProps): VNode {
-  return (
-    <p class="pages">
-      <span>
-        {whole(offset + 1)} to {whole(offset + shown)} of {whole(matched)}
-      </span>
-      {matched > ROWS && (
-        <>
-          <button
-            type="button"
-            class="small"
-            disabled={offset === 0}
-            onClick={() => onTurn(Math.max(0, offset - ROWS))}
-          >
-            Previous {ROWS}
-          </button>
-          <button
-            type="button"
-            class="small"
-            disabled={offset + shown >= matched}
-            onClick={() => onTurn(offset + ROWS)}
-          >
-            Next {ROWS}
-          </button>
-        </>
-      )}
-    </p>
-  );
-}

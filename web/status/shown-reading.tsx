@@ -5,16 +5,19 @@ import { CurlLine } from './curl-line.tsx';
 import { type IsDue, type Read, startReading } from './reading.ts';
 import { Trouble } from './trouble.tsx';
 
+/** `path`: which one has answered. */
+type Shown<T> = Read<T> & { readonly path?: string };
+
 /**
  * What is read from a path for as long as a view shows it, when it is due. Until another path has answered, the answer
  * before stays.
  */
-export function useReading<T>(path: string, isDue?: IsDue<T>): Read<T> {
-  const [shown] = useState(() => signal<Read<T>>({}));
+export function useReading<T>(path: string, isDue?: IsDue<T>): Shown<T> {
+  const [shown] = useState(() => signal<Shown<T>>({}));
   useEffect(() => {
     const reading = startReading<T>(() => path, isDue);
     const unsubscribe = reading.read.subscribe((read) => {
-      if (read.value !== undefined || read.trouble !== undefined) shown.value = read;
+      if (read.value !== undefined || read.trouble !== undefined) shown.value = { ...read, path };
     });
     return () => {
       unsubscribe();

@@ -1,15 +1,30 @@
 import type { VNode } from 'preact';
 import type { InstanceStatus } from '../../src/status/instance.ts';
 import { byteSize } from '../shared/byte-size.ts';
+import { Chart, type Line } from './chart.tsx';
 import { bytesPerSecond, perSecond, whole } from './format.ts';
-import type { Point } from './history.ts';
+import { ofMinute, type Point } from './history.ts';
 import { OUTCOME_KINDS, type OutcomeKind, outcomeClass } from './outcomes.ts';
 import { Certificates, Configuration, Process } from './process-tiles.tsx';
 import { endedFor, FAILING, SLOWEST } from './sessions.tsx';
-import { Sparkline } from './sparkline.tsx';
 import { Counts, Tile } from './tile.tsx';
 
 type Parts = { readonly status: InstanceStatus; readonly points: readonly Point[] };
+
+const SESSIONS: readonly Line[] = [{ name: 'open', of: ({ sessions }) => sessions }];
+const HANDSHAKES: readonly Line[] = [
+  { name: 'accepted', of: ({ accepted }) => accepted },
+  { name: 'not accepted', of: ({ refused }) => refused },
+];
+const BYTES: readonly Line[] = [
+  { name: '↑ to servers', of: ({ toUpstream }) => toUpstream },
+  { name: '↓ to clients', of: ({ toClient }) => toClient },
+];
+const MESSAGES: readonly Line[] = [
+  { name: '↑ to servers', of: ({ messagesToUpstream }) => messagesToUpstream },
+  { name: '↓ to clients', of: ({ messagesToClient }) => messagesToClient },
+];
+const WAITING: readonly Line[] = [{ name: 'waiting', of: ({ buffered }) => buffered }];
 
 /** The numbers of the whole gateway, with lines of the last 15 minutes. */
 export function Tiles({ status, points }: Parts): VNode {
@@ -18,9 +33,10 @@ export function Tiles({ status, points }: Parts): VNode {
       <Sessions status={status} points={points} />
       <Handshakes status={status} points={points} />
       <Bytes status={status} points={points} />
+      <Messages status={status} points={points} />
       <Waiting status={status} points={points} />
       <ServerErrors status={status} />
-      <Process status={status} />
+      <Process status={status} points={points} />
       <Configuration status={status} />
       <Certificates status={status} />
     </div>
@@ -41,11 +57,7 @@ function Sessions({ status: { ended, sessions }, points }: Parts): VNode {
         value={sessions.active}
         aria-label="Sessions of the most that are let in"
       />
-      <Sparkline
-        points={points}
-        of={(point) => point.sessions}
-        label="Open sessions of the last 15 minutes"
-      />
+      <Chart label="Open sessions" points={points} lines={SESSIONS} shown={whole} />
       <p class="hint">
         {whole(sessions.opened)} opened, {whole(all)} ended; limit: {sessions.limitedBy}
       </p>
@@ -76,17 +88,13 @@ function Handshakes({ status: { handshakes }, points }: Parts): VNode {
     const kind = outcomeClass(outcome);
     counts.set(kind, (counts.get(kind) ?? 0) + count);
   }
-  const last = points.at(-1);
+  const [accepted, refused] = HANDSHAKES.map(({ of }) => perSecond(ofMinute(points, of)));
   return (
     <Tile title="Handshakes" more={{ href: '#/handshakes', text: 'Why was one refused?' }}>
       <p class="big">
-        {perSecond(last?.accepted ?? 0)} <small>accepted, {perSecond(last?.refused ?? 0)} not</small>
+        {accepted} <small>accepted, {refused} not; of the last minute</small>
       </p>
-      <Sparkline
-        points={points}
-        of={(point) => point.accepted + point.refused}
-        label="Handshakes a second of the last 15 minutes"
-      />
+      <Chart label="Handshakes" points={points} lines={HANDSHAKES} shown={perSecond} />
       <dl class="facts">
         {Object.entries(OUTCOME_KINDS).map(([kind, name]) => (
           <div key={kind}>
@@ -100,36 +108,50 @@ function Handshakes({ status: { handshakes }, points }: Parts): VNode {
 }
 
 function Bytes({ status: { bytes }, points }: Parts): VNode {
-  const last = points.at(-1);
   return (
     <Tile title="Bytes">
-      <dl class="facts ways">
-        <div>
-          <dt>↑ to servers</dt>
-          <dd>
-            <b>{bytesPerSecond(last?.toUpstream ?? 0)}</b> {byteSize(bytes.toUpstream)} in all
-          </dd>
-        </div>
-      </dl>
-      <Sparkline
-        points={points}
-        of={(point) => point.toUpstream}
-        label="Bytes a second to servers, last 15 minutes"
-      />
-      <dl class="facts ways">
-        <div>
-          <dt>↓ to clients</dt>
-          <dd>
-            <b>{bytesPerSecond(last?.toClient ?? 0)}</b> {byteSize(bytes.toClient)} in all
-          </dd>
-        </div>
-      </dl>
-      <Sparkline
-        points={points}
-        of={(point) => point.toClient}
-        label="Bytes a second to clients, last 15 minutes"
-      />
+      <Ways points={points} lines={BYTES} shown={bytesPerSecond} all={bytes} allShown={byteSize} />
+      <Chart label="Bytes a second" points={points} lines={BYTES} shown={bytesPerSecond} />
     </Tile>
+  );
+}
+
+/** Nothing where no route reads NATS. */
+function Messages({ status: { routes }, points }: Parts): VNode | null {
+  if (routes.every(({ inspect }) => inspect === 'off')) return null;
+  return (
+    <Tile title="Messages" more={{ href: '#/subjects', text: 'What about?' }}>
+      <Ways points={points} lines={MESSAGES} shown={perSecond} />
+      <Chart label="Messages a second" points={points} lines={MESSAGES} shown={perSecond} />
+    </Tile>
+  );
+}
+
+type WaysProps = {
+  readonly points: readonly Point[];
+  readonly lines: readonly Line[];
+  readonly shown: (rate: number) => string;
+  readonly all?: { readonly toUpstream: number; readonly toClient: number };
+  readonly allShown?: (count: number) => string;
+};
+
+/** Both directions now, each with how its line looks. */
+function Ways({ points, lines, shown, all, allShown = whole }: WaysProps): VNode {
+  const last = points.at(-1);
+  return (
+    <dl class="facts ways">
+      {lines.map(({ name, of }, place) => (
+        <div key={name}>
+          <dt>
+            {name} <span aria-hidden="true">{place === 0 ? '──' : '╌╌'}</span>
+          </dt>
+          <dd>
+            <b>{shown(last === undefined ? 0 : of(last))}</b>{' '}
+            {all !== undefined && `${allShown(place === 0 ? all.toUpstream : all.toClient)} in all`}
+          </dd>
+        </div>
+      ))}
+    </dl>
   );
 }
 
@@ -149,11 +171,7 @@ function Waiting({ status: { buffered }, points }: Parts): VNode {
           aria-label="Memory of what waits, of the most that may"
         />
       )}
-      <Sparkline
-        points={points}
-        of={(point) => point.buffered}
-        label="Bytes that waited in the last 15 minutes"
-      />
+      <Chart label="Bytes that wait" points={points} lines={WAITING} shown={byteSize} />
       <dl class="facts">
         <div>
           <dt>for servers</dt>
