@@ -62,6 +62,17 @@ test('which operation caused this -ERR: three clicks', async () => {
   await cause.waitFor();
   assert.match((await error.textContent()) ?? '', /✕.*caused by PUB secret\.plan/);
   await timeline.getByText('▲ caused an -ERR').waitFor();
+  await tab
+    .getByRole('region', { name: 'Subscriptions' })
+    .getByText(/^[1-9]\d* ↓ /)
+    .first()
+    .waitFor();
+  await tab.getByRole('region', { name: 'INFO' }).getByText('as the server has sent it').waitFor();
+  await tab
+    .getByRole('region', { name: 'Who' })
+    .getByText(/in \d+ frames/)
+    .first()
+    .waitFor();
   assert.match((await timeline.textContent()) ?? '', /answers PUB orders\.new after [\d.]+ ms/);
   assert.doesNotMatch(await tab.content(), /canary|payload"|xxxx/);
 

@@ -52,7 +52,7 @@ function Table({ rows }: { readonly rows: readonly CaptureRow[] }): VNode {
               Lost
             </th>
             <th scope="col" class="number">
-              Memory
+              In memory
             </th>
             <th scope="col">File</th>
             <th scope="col">
@@ -92,18 +92,22 @@ function Row({ row }: { readonly row: CaptureRow }): VNode {
       <td data-name="Lost" class="number">
         {lost > 0 ? <b class="warn">▲ {whole(lost)}</b> : 0}
       </td>
-      <td data-name="Memory" class="number">
+      <td data-name="In memory" class="number">
         {byteSize(bytes)}
       </td>
       <td data-name="File">
-        {state !== 'waiting' && (
+        {(state !== 'waiting' || payloads) && (
           <span>
-            <a href={`${PATH}/${id}/file?as=pcapng`} download>
-              pcapng
-            </a>{' '}
-            <a href={`${PATH}/${id}/file`} download>
-              NDJSON
-            </a>{' '}
+            {state !== 'waiting' && (
+              <>
+                <a href={`${PATH}/${id}/file?as=pcapng`} download>
+                  pcapng
+                </a>{' '}
+                <a href={`${PATH}/${id}/file`} download>
+                  NDJSON
+                </a>{' '}
+              </>
+            )}
             {payloads && <small class="warn">▲ with payloads</small>}
           </span>
         )}

@@ -12,6 +12,7 @@ const STEP = 50;
 /** As the columns are called, with the names that the API has for them. */
 const FIELDS: Readonly<Record<string, string>> = {
   user: 'user',
+  natsUser: 'natsUser',
   name: 'name',
   origin: 'origin',
   client: 'client',

@@ -26,8 +26,8 @@ export function SessionTable(props: SessionTableProps): VNode {
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: it is scrolled by keyboard
     <section class={`table rows ${state}`} aria-label="List of sessions" tabIndex={0} {...scroller}>
-      <div style={{ height }}>
-        <table aria-rowcount={total + 1} style={{ marginTop: above }}>
+      <div style={{ height: `${height}px` }}>
+        <table aria-rowcount={total + 1} style={{ marginTop: `${above}px` }}>
           <colgroup>
             {columns.map((column) => (
               <col key={column.name} style={{ width: `${(column.width / width) * 100}%` }} />

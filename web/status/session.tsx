@@ -1,9 +1,10 @@
 import type { VNode } from 'preact';
+import { useEffect, useState } from 'preact/hooks';
 import type { SessionDetail } from '../../src/status.ts';
 import { byteSize } from '../shared/byte-size.ts';
 import { visible } from '../shared/visible.ts';
 import { Facts } from './facts.tsx';
-import { timeSpan, utc } from './format.ts';
+import { timeSpan, utc, whole } from './format.ts';
 import { InspectionFacts } from './inspection.tsx';
 import { Kick } from './kick.tsx';
 import { sentenceOf } from './outcomes.ts';
@@ -11,7 +12,8 @@ import { Record } from './record.tsx';
 import { lastList } from './sessions.tsx';
 import { Below, useReading } from './shown-reading.tsx';
 import { Steps } from './steps.tsx';
-import { Timeline } from './timeline.tsx';
+import { operationsOf, Timeline } from './timeline.tsx';
+import { startWatch, type WatchStream } from './watch-stream.ts';
 
 type OpenRow = Extract<SessionDetail, { state: 'open' }>;
 
@@ -20,6 +22,9 @@ export function Session({ id }: { readonly id: number }): VNode {
   const path = `/api/sessions/${id}`;
   const read = useReading<SessionDetail>(path);
   const session = read.value;
+  const [stream, setStream] = useState<WatchStream>();
+  useEffect(() => () => stream?.stop(), [stream]);
+  const watched = stream?.state.value;
   return (
     <section aria-label={`Session ${id}`}>
       <p>
@@ -42,9 +47,18 @@ export function Session({ id }: { readonly id: number }): VNode {
               <h2>Handshake</h2>
               <Steps times={session.handshake} />
             </section>
-            {session.state === 'open' && <InspectionFacts inspection={session.inspection} />}
+            {session.state === 'open' && (
+              <InspectionFacts inspection={session.inspection} delivered={watched?.subscriptions} />
+            )}
           </div>
-          {session.state === 'open' && <Timeline id={id} reads={session.inspection.level !== 'off'} />}
+          {session.state === 'open' && (
+            <Timeline
+              id={id}
+              reads={session.inspection.level !== 'off'}
+              state={watched}
+              onWatch={() => setStream(startWatch(operationsOf(id)))}
+            />
+          )}
         </>
       )}
       <Below read={read} path={path} />
@@ -78,8 +92,11 @@ function waitingText({ buffered, waitingSeconds }: SessionDetail, side: keyof Op
   return waitingSeconds[side] === 0 ? size : `${size} for ${timeSpan(waitingSeconds[side])}`;
 }
 
+const carried = (bytes: number, frames: number): string =>
+  `${byteSize(bytes)} in ${whole(frames)} ${frames === 1 ? 'frame' : 'frames'}`;
+
 function Who({ session }: { readonly session: SessionDetail }): VNode {
-  const { bytes, natsClientId, seconds, startedAt } = session;
+  const { bytes, frames, natsClientId, seconds, startedAt } = session;
   const open = session.state === 'open' ? session : undefined;
   const text = (value: string | undefined) => value && visible(value);
   const when = open === undefined ? ' at the end' : '';
@@ -95,13 +112,14 @@ function Who({ session }: { readonly session: SessionDetail }): VNode {
           ['origin', text(session.origin)],
           ['address', session.client],
           ['NATS name', text(session.clientName)],
+          ['NATS user', text(session.natsUser)],
           ['route', session.route],
           ['server', session.upstream],
           ['client id at the server', natsClientId?.toString()],
           ['since', utc(startedAt)],
           ['age', timeSpan(seconds)],
-          ['↑ to the server', byteSize(bytes.toUpstream)],
-          ['↓ to the client', byteSize(bytes.toClient)],
+          ['↑ to the server', carried(bytes.toUpstream, frames.toUpstream)],
+          ['↓ to the client', carried(bytes.toClient, frames.toClient)],
           [`waiting for the server${when}`, waitingText(session, 'toUpstream')],
           [`waiting for the client${when}`, waitingText(session, 'toClient')],
           [

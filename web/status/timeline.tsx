@@ -1,18 +1,26 @@
 import { useSignal } from '@preact/signals';
 import type { VNode } from 'preact';
-import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import { CurlLine } from './curl-line.tsx';
 import { whole } from './format.ts';
 import { OperationRow } from './operation-row.tsx';
 import { isError, MOST_SHOWN, type Row } from './watch-log.ts';
-import { startWatch, type WatchState, type WatchStream } from './watch-stream.ts';
+import type { WatchState } from './watch-stream.ts';
+
+/** The stream of a session. */
+export const operationsOf = (id: number): string => `/api/sessions/${id}/operations`;
+
+type TimelineProps = {
+  readonly id: number;
+  /** Its route reads NATS. */
+  readonly reads: boolean;
+  /** undefined: nobody watches. */
+  readonly state: WatchState | undefined;
+  onWatch(): void;
+};
 
 /** What an open session says, while it says it. It begins when somebody asks: a watch is a line of the log. */
-export function Timeline({ id, reads }: { readonly id: number; readonly reads: boolean }): VNode {
-  const path = `/api/sessions/${id}/operations`;
-  const [stream, setStream] = useState<WatchStream>();
-  useEffect(() => () => stream?.stop(), [stream]);
-  const watch = (): void => setStream(startWatch(path));
+export function Timeline({ id, reads, state, onWatch }: TimelineProps): VNode {
   return (
     <section class="card timeline" aria-label="Timeline">
       <h2>Timeline</h2>
@@ -23,18 +31,16 @@ export function Timeline({ id, reads }: { readonly id: number; readonly reads: b
           that can be watched.
         </p>
       )}
-      {reads && stream === undefined && (
+      {reads && state === undefined && (
         <p>
-          <button type="button" onClick={watch}>
+          <button type="button" onClick={onWatch}>
             Watch operations
           </button>{' '}
           <small>for 10 minutes; no payloads; a line of the log says that you do</small>
         </p>
       )}
-      {stream !== undefined && (
-        <Watched key={stream.state.value.log} state={stream.state.value} onAgain={watch} />
-      )}
-      {reads && <CurlLine path={path} isStream />}
+      {state !== undefined && <Watched key={state.log} state={state} onAgain={onWatch} />}
+      {reads && <CurlLine path={operationsOf(id)} isStream />}
     </section>
   );
 }
