@@ -81,7 +81,7 @@ function optionsOf(frame: HTMLElement, lines: readonly Line[], shown: Props['sho
     height: HEIGHT,
     legend: { show: false },
     cursor: { show: false },
-    padding: [6, 8, 0, 0],
+    padding: [6, 26, 0, 0],
     scales: {
       x: {
         time: false,

@@ -31,7 +31,7 @@ const ERRORS: Column = {
 };
 
 const SHARED: readonly Column[] = [
-  { name: 'Session', width: 6, of: ({ id }) => <a href={`#/sessions/${id}`}>{id}</a> },
+  { name: 'Session', width: 7, of: ({ id }) => <a href={`#/sessions/${id}`}>{id}</a> },
   { name: 'User', width: 9, sort: 'user', of: ({ natsUser, user }) => visible(user ?? natsUser ?? '') },
   { name: 'NATS name', width: 11, of: ({ clientName }) => visible(clientName ?? '') },
   { name: 'Origin', width: 17, sort: 'origin', of: ({ origin }) => visible(origin ?? '') },
