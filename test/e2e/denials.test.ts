@@ -114,7 +114,7 @@ async function seenBy(client: Client): Promise<readonly string[]> {
 }
 
 for (const [name, connect] of Object.entries(LIBRARIES))
-  test(`${name} sees of a policy what it sees of the server's permissions`, { timeout: 60_000 }, async () => {
+  test(`${name} sees of a policy what it sees of the server's permissions`, { timeout: 300_000 }, async () => {
     const [own = [], ours = []] = await Promise.all(
       Object.values(places).map(async ({ port, user }) =>
         seenBy(await connect(`ws://127.0.0.1:${port}`, user)),
@@ -159,7 +159,7 @@ const QUEUE = /using queue "(\S+)"/;
 
 describe('other clients get, in their order, the bytes that the server itself sends', () => {
   for (const [name, said] of Object.entries(HABITS))
-    test(name, { timeout: 30_000 }, async () => {
+    test(name, { timeout: 300_000 }, async () => {
       const heard = await Promise.all(
         Object.values(places).map(async ({ port, user }) => {
           await using client = await RawClient.open(port);

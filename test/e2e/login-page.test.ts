@@ -5,7 +5,7 @@ import type { Browser, Page } from 'playwright-core';
 import { type Example, startExample } from '../../examples/login/start.ts';
 import { launchChromium } from '../support/chromium.ts';
 
-const TIMEOUT_MS = 30_000;
+const TIMEOUT_MS = 60_000;
 const PORTS = { page: 0, gateway: 0, admin: 0 };
 
 let browser: Browser;
