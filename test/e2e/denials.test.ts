@@ -114,7 +114,9 @@ async function seenBy(client: Client): Promise<readonly string[]> {
 }
 
 for (const [name, connect] of Object.entries(LIBRARIES))
-  test(`${name} sees of a policy what it sees of the server's permissions`, { timeout: 300_000 }, async () => {
+  test(`${name} sees of a policy what it sees of the server's permissions`, {
+    timeout: 300_000,
+  }, async () => {
     const [own = [], ours = []] = await Promise.all(
       Object.values(places).map(async ({ port, user }) =>
         seenBy(await connect(`ws://127.0.0.1:${port}`, user)),
