@@ -3,7 +3,7 @@ import type { CaptureFile, CaptureFormat, CaptureList } from './admin/api/captur
 import type { CaptureMatch, CaptureRow } from './capture/capture.ts';
 import type { CaptureRefusal } from './capture/captures.ts';
 import { pcapngOf } from './capture/export.ts';
-import { readCapture } from './capture/ndjson.ts';
+import { CaptureError, readCapture } from './capture/ndjson.ts';
 import type { Config, RouteConfig } from './config/config.ts';
 import { routesOf } from './config/routes.ts';
 import { foreignText } from './log.ts';
@@ -55,12 +55,12 @@ export class CaptureControl {
     return this.#did(this.#parts.captures.delete(id), id, by, 'deleted');
   }
 
-  /** As NDJSON, or as pcapng, which may be too large; undefined: there is none. */
+  /** As NDJSON, or as pcapng, which may be too large, or be of a file that was cut; undefined: there is none. */
   async download(
     id: number,
     as: CaptureFormat,
     by: string,
-  ): Promise<CaptureFile | 'too_large' | 'payloads_locked' | undefined> {
+  ): Promise<CaptureFile | 'too_large' | 'cut' | 'payloads_locked' | undefined> {
     const { build, captureFiles, captures } = this.#parts;
     if (captures.row(id)?.payloads === true && !this.#config().admin.payloads) return 'payloads_locked';
     const file = captures.file(id);
@@ -69,7 +69,7 @@ export class CaptureControl {
     if (ndjson === undefined) return undefined;
     const application = `natsgate ${build.version ?? ''}`.trim();
     const bytes = as === 'ndjson' ? ndjson : await pcapngFrom(ndjson, application);
-    if (bytes === undefined) return 'too_large';
+    if (typeof bytes === 'string') return bytes;
     this.#did(true, id, by, 'downloaded');
     return { name: `${file.name.replace(/\.ndjson$/, '')}.${as}`, bytes };
   }
@@ -89,18 +89,26 @@ function neverFits(match: CaptureMatch, routes: readonly RouteConfig[]): Capture
   return isByIdentity && read.every(({ auth }) => auth === undefined) ? 'no_auth' : undefined;
 }
 
-/** A part at a time, so that sessions go on meanwhile; undefined: it is too large. */
-async function pcapngFrom(ndjson: Buffer, application: string): Promise<Buffer<ArrayBuffer> | undefined> {
+/** A part at a time, so that sessions go on meanwhile. */
+async function pcapngFrom(
+  ndjson: Buffer,
+  application: string,
+): Promise<Buffer<ArrayBuffer> | 'too_large' | 'cut'> {
   const blocks: Buffer[] = [];
   let bytes = 0;
   let turns = 0;
-  for await (const block of pcapngOf(readCapture(inTurns(ndjson)), { application })) {
-    blocks.push(block);
-    bytes += block.length;
-    if (bytes > MAX_PCAPNG_BYTES) return undefined;
-    if (bytes < (turns + 1) * BYTES_AT_ONCE) continue;
-    turns = Math.floor(bytes / BYTES_AT_ONCE);
-    await nextTurn();
+  try {
+    for await (const block of pcapngOf(readCapture(inTurns(ndjson)), { application })) {
+      blocks.push(block);
+      bytes += block.length;
+      if (bytes > MAX_PCAPNG_BYTES) return 'too_large';
+      if (bytes < (turns + 1) * BYTES_AT_ONCE) continue;
+      turns = Math.floor(bytes / BYTES_AT_ONCE);
+      await nextTurn();
+    }
+  } catch (error) {
+    if (error instanceof CaptureError) return 'cut';
+    throw error;
   }
   return Buffer.concat(blocks);
 }

@@ -3,7 +3,8 @@ import { constants } from 'node:fs';
 import { type FileHandle, lstat, mkdir, open, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Captures } from './capture/captures.ts';
-import { readCapture } from './capture/ndjson.ts';
+import type { CaptureRecord } from './capture/format.ts';
+import { CaptureError, readCapture } from './capture/ndjson.ts';
 import { factsOf } from './capture/stored-capture.ts';
 import type { Log } from './log.ts';
 
@@ -16,18 +17,22 @@ const MOST_FILE_BYTES = 128 * 1024 * 1024;
 const MOST_HEADER_BYTES = 64 * 1024;
 const MOST_END_BYTES = 4096;
 const FLUSH_MS = 2000;
+const OTHERS_WRITE = 0o002;
 /** Longer than a file takes to be written. */
 const PART_MS = 60_000;
 
 /**
  * The files of captures that have ended, in one directory. They are written one after the other and nothing waits for it,
- * so a disk that is full, slow or gone costs captures alone: what cannot be written stays in memory.
+ * so a disk that is full, slow or gone costs captures alone: what cannot be written stays in memory, and is tried again with
+ * the next one.
  */
 export class CaptureFiles {
   readonly #directory: string;
   readonly #log: Log;
   readonly #onFailure: () => void;
   #captures: Captures | undefined;
+  /** Captures that have ended and are in memory alone. */
+  readonly #unwritten = new Set<number>();
   #queue: Promise<void> = Promise.resolve();
 
   constructor(directory: string, log: Log, onFailure: () => void) {
@@ -41,6 +46,7 @@ export class CaptureFiles {
     this.#captures = captures;
     this.#do('captures of earlier runs cannot be read', async () => {
       await this.#checkDirectory();
+      await this.#warnOfOthers();
       const all = await readdir(this.#directory);
       for (const name of all) if (NAME.test(nameOfPart(name) ?? '')) await this.#removePart(name);
       const names = all.filter((name) => NAME.test(name)).toSorted(byAge);
@@ -52,14 +58,27 @@ export class CaptureFiles {
 
   /** Writes the capture, which is then no longer in memory. */
   ended(id: number): void {
+    this.#unwritten.add(id);
+    this.#writeAll();
+  }
+
+  /** The newest first: while that fails, the others would too. */
+  #writeAll(): void {
     this.#do('a capture cannot be written, and stays in memory', async () => {
-      const file = this.#captures?.file(id);
-      if (file?.text === undefined) return;
-      await this.#checkDirectory();
-      const name = `${file.name}-${randomBytes(4).toString('hex')}.ndjson`;
-      await this.#write(name, file.text);
-      if (this.#captures?.stored(id, name, Buffer.byteLength(file.text)) !== true) await this.#remove(name);
+      for (const id of [...this.#unwritten].reverse()) {
+        await this.#store(id);
+        this.#unwritten.delete(id);
+      }
     });
+  }
+
+  async #store(id: number): Promise<void> {
+    const file = this.#captures?.file(id);
+    if (file?.text === undefined) return;
+    await this.#checkDirectory();
+    const name = `${file.name}-${randomBytes(4).toString('hex')}.ndjson`;
+    await this.#write(name, file.text);
+    if (this.#captures?.stored(id, name, Buffer.byteLength(file.text)) !== true) await this.#remove(name);
   }
 
   dropped(name: string): void {
@@ -77,12 +96,24 @@ export class CaptureFiles {
     }
   }
 
-  /** All that was asked for is done, or it takes too long. */
+  /** All that was asked for is done, or it takes too long. The process ends afterwards. */
   async flush(): Promise<void> {
+    if (this.#unwritten.size > 0) this.#writeAll();
     const timer = Promise.withResolvers<void>();
     const timeout = setTimeout(timer.resolve, FLUSH_MS);
     await Promise.race([this.#queue, timer.promise]);
     clearTimeout(timeout);
+    if (this.#unwritten.size === 0) return;
+    const lost = 'captures.directory: captures that could not be written are lost';
+    this.#log.warn({ captures: this.#unwritten.size }, lost);
+  }
+
+  /** Who can write there can put a capture there that says what he likes. */
+  async #warnOfOthers(): Promise<void> {
+    const { mode } = await lstat(this.#directory);
+    if ((mode & OTHERS_WRITE) === 0) return;
+    const hint = 'chmod o-w; what is in it is listed as captures of natsgate';
+    this.#log.warn({ hint }, 'captures.directory: others may write into it');
   }
 
   async #checkDirectory(): Promise<void> {
@@ -123,8 +154,9 @@ export class CaptureFiles {
     try {
       await using file = await this.#open(name);
       const stat = await file.stat();
-      if (!stat.isFile() || stat.size > MOST_FILE_BYTES) return false;
-      const facts = factsOf(await Array.fromAsync(readCapture(endsOf(file, stat.size))));
+      if (!stat.isFile()) return false;
+      const { value: header } = await readCapture(headOf(file, stat.size)).next();
+      const facts = factsOf([header, await endOf(file, stat.size)]);
       if (facts !== undefined) captures.found(name, stat.size, facts);
       return facts !== undefined;
     } catch {
@@ -149,14 +181,28 @@ const nameOfPart = (name: string): string | undefined =>
 /** Of one second the session with the higher number is the newer one. */
 const byAge = (one: string, other: string): number => one.localeCompare(other, 'en', { numeric: true });
 
-/** The first and the last line. */
-async function* endsOf(file: FileHandle, size: number): AsyncGenerator<Buffer> {
-  const part = async (start: number, bytes: number): Promise<Buffer> => {
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(bytes), 0, bytes, start);
-    return buffer.subarray(0, bytesRead);
-  };
-  const head = await part(0, Math.min(size, MOST_HEADER_BYTES));
+/** The first line. */
+async function* headOf(file: FileHandle, size: number): AsyncGenerator<Buffer> {
+  const head = await partOf(file, 0, Math.min(size, MOST_HEADER_BYTES));
   yield head.subarray(0, head.indexOf('\n') + 1);
-  const tail = await part(Math.max(0, size - MOST_END_BYTES), Math.min(size, MOST_END_BYTES));
-  yield tail.subarray(tail.lastIndexOf('\n', tail.length - 2) + 1);
+}
+
+/** What the last line is, after the first; undefined: the file was cut. */
+async function endOf(file: FileHandle, size: number): Promise<CaptureRecord | undefined> {
+  async function* ends(): AsyncGenerator<Buffer> {
+    yield* headOf(file, size);
+    const tail = await partOf(file, Math.max(0, size - MOST_END_BYTES), Math.min(size, MOST_END_BYTES));
+    yield tail.subarray(tail.lastIndexOf('\n', tail.length - 2) + 1);
+  }
+  try {
+    return (await Array.fromAsync(readCapture(ends())))[1];
+  } catch (error) {
+    if (error instanceof CaptureError) return undefined;
+    throw error;
+  }
+}
+
+async function partOf(file: FileHandle, start: number, bytes: number): Promise<Buffer> {
+  const { buffer, bytesRead } = await file.read(Buffer.alloc(bytes), 0, bytes, start);
+  return buffer.subarray(0, bytesRead);
 }

@@ -127,6 +127,8 @@ async function runReplay(file: string | undefined, flags: Flags): Promise<number
     to,
     speed,
     as,
+    'nkey-file': nkeyFile,
+    'token-file': tokenFile,
     user,
     'password-file': passwordFile,
     ca,
@@ -136,7 +138,8 @@ async function runReplay(file: string | undefined, flags: Flags): Promise<number
   if (file === undefined) return wrongUsage('replay wants a file', 'replay');
   if (to === undefined) return wrongUsage('replay wants --to, such as --to nats://127.0.0.1:4222', 'replay');
   const { replayFile } = await import('./cli/replay.ts');
-  const options = { file, to, speed, creds: as, user, passwordFile, ca, yes, allowAdmin };
+  const logins = { creds: as, nkeyFile, tokenFile, user, passwordFile };
+  const options = { file, to, speed, ...logins, ca, yes, allowAdmin };
   return replayFile(options, { out: say, err: complain }, files);
 }
 

@@ -37,13 +37,16 @@ export class StoredCapture {
   }
 }
 
-/** Of a file of an earlier run, by its first and its last line; undefined: it is not a whole one. */
-export function factsOf([header, end]: readonly CaptureRecord[]): StoredFacts | undefined {
-  if (header === undefined || !('kind' in header) || end === undefined || !('end' in end)) return undefined;
+/** Its end did not come into the file, so nobody knows its numbers. */
+const CUT = { reason: 'cut', operations: 0, lost: 0 };
+
+/** Of a file of an earlier run, by its first and its last line; undefined: it is not a capture. */
+export function factsOf([header, last]: readonly (CaptureRecord | undefined)[]): StoredFacts | undefined {
+  if (header === undefined || !('kind' in header)) return undefined;
   const session = Number(header.session);
   if (!Number.isSafeInteger(session)) return undefined;
   const { started: startedAt, payloads } = header;
   // By name: what else is in a file says nothing of it.
-  const { reason, operations, lost } = end.end;
+  const { reason, operations, lost } = last !== undefined && 'end' in last ? last.end : CUT;
   return { match: { session }, session, startedAt, payloads: payloads === 'full', reason, operations, lost };
 }

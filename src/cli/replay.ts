@@ -5,7 +5,14 @@ import { CaptureError, readCapture } from '../capture/ndjson.ts';
 import type { FileReader } from '../config/files.ts';
 import { quote } from '../config/text.ts';
 import { upstreamUrl } from '../config/urls.ts';
-import { credsLogin, type Login, type LoginReading, userLogin } from '../nats/login.ts';
+import {
+  credsLogin,
+  type Login,
+  type LoginReading,
+  nkeyLogin,
+  tokenLogin,
+  userLogin,
+} from '../nats/login.ts';
 import { addressText, isLoopback, parseAuthority } from '../net/host.ts';
 import { type Comparison, type Pair, totalOf } from '../replay/comparison.ts';
 import { LoginRefused, type ReplayReport, replay } from '../replay/replay.ts';
@@ -20,6 +27,8 @@ export type ReplayFlags = {
   readonly to: string;
   readonly speed: string | undefined;
   readonly creds: string | undefined;
+  readonly nkeyFile: string | undefined;
+  readonly tokenFile: string | undefined;
   readonly user: string | undefined;
   readonly passwordFile: string | undefined;
   readonly ca: string | undefined;
@@ -27,6 +36,7 @@ export type ReplayFlags = {
   readonly allowAdmin: boolean;
 };
 
+const LOGINS = '--as FILE, --nkey-file FILE, --token-file FILE, or --user NAME and --password-file FILE';
 const MAX_LOGIN_FILE_BYTES = 64 * 1024;
 const MOST_SPEED = 1000;
 /** A capture is not longer. */
@@ -96,12 +106,14 @@ async function tlsOf(caFile: string | undefined, files: FileReader): Promise<Tls
 }
 
 async function loginOf(flags: ReplayFlags, files: FileReader): Promise<Login | undefined> {
-  const { creds, user, passwordFile } = flags;
+  const { creds, nkeyFile, tokenFile, user, passwordFile } = flags;
   const isWhole = (user === undefined) === (passwordFile === undefined);
-  if (!isWhole || (creds !== undefined && user !== undefined))
-    throw new CannotReplay('write --as FILE, or --user NAME and --password-file FILE');
+  const given = [creds, nkeyFile, tokenFile, user].filter((one) => one !== undefined);
+  if (!isWhole || given.length > 1) throw new CannotReplay(`write one of ${LOGINS}`);
   if (creds !== undefined)
     return readLogin('--as', creds, (content) => credsLogin(content, Date.now()), files);
+  if (nkeyFile !== undefined) return readLogin('--nkey-file', nkeyFile, nkeyLogin, files);
+  if (tokenFile !== undefined) return readLogin('--token-file', tokenFile, tokenLogin, files);
   if (user === undefined || passwordFile === undefined) return undefined;
   return readLogin('--password-file', passwordFile, (content) => userLogin(user, content), files);
 }
@@ -225,11 +237,12 @@ function notesOf(
   ];
 }
 
-function sentence(error: unknown, { file, creds, user }: ReplayFlags): string {
+function sentence(error: unknown, { file, creds, nkeyFile, tokenFile, user }: ReplayFlags): string {
+  const hasLogin = (creds ?? nkeyFile ?? tokenFile ?? user) !== undefined;
   if (error instanceof CannotReplay || error instanceof DialError) return error.message;
   if (error instanceof CaptureError) return `${quote(file)}: ${error.message}`;
   if (error instanceof LoginRefused)
-    return `nats-server refused the login: ${error.message}${creds === undefined && user === undefined ? '; add --as FILE, or --user NAME and --password-file FILE' : ''}`;
+    return `nats-server refused the login: ${error.message}${hasLogin ? '' : `; add ${LOGINS}`}`;
   const { code, syscall } = error as NodeJS.ErrnoException;
   if (code === undefined) throw error;
   if (syscall === 'getaddrinfo') return `the host of --to is not known (${code})`;

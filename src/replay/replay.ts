@@ -6,6 +6,7 @@ import { VERB } from '../nats/operations.ts';
 import { administrativeIn } from './administrative.ts';
 import { Comparison } from './comparison.ts';
 import { FreshInboxes } from './inboxes.ts';
+import { Patience } from './patience.ts';
 import { Examples, isSent, type Survey } from './survey.ts';
 import { Target, type TargetOptions } from './target.ts';
 
@@ -37,9 +38,6 @@ export class LoginRefused extends Error {}
 /** An operation that followed an answer this soon is taken for its consequence. */
 const CAUSAL_MICROS = 50_000;
 const ANSWER_MS = 2000;
-/** When so many answers have not come, those after them get less time. */
-const PATIENT_WAITS = 5;
-const SHORT_WAIT_MS = 100;
 /** A replay ends when nothing has come for this long. */
 const QUIET_MS = 250;
 /** Longer ones Node cuts to nothing. */
@@ -80,6 +78,7 @@ class Replay {
   #lastError: string | undefined;
   #changed = Promise.withResolvers<void>();
   readonly #withheld = new Examples();
+  readonly #patience = new Patience();
   #missed = 0;
   #sent = 0;
 
@@ -196,9 +195,10 @@ class Replay {
   /** Waits until there were so many answers, but for those that did not come before. */
   async #expect(kind: string, recorded: number): Promise<void> {
     const replayed = this.#replayed;
-    const patience = this.#missed < PATIENT_WAITS ? ANSWER_MS : SHORT_WAIT_MS;
-    if (await this.#until(() => replayed.of(kind) + replayed.missing(kind) >= recorded, patience)) return;
+    const ms = this.#patience.msFor(kind);
+    if (await this.#until(() => replayed.of(kind) + replayed.missing(kind) >= recorded, ms)) return;
     this.#missed++;
+    this.#patience.missed(kind);
     replayed.miss(kind, recorded);
   }
 

@@ -181,6 +181,7 @@ export class Session
 
   onActivity(): void {
     this.#deadlines.sawActivity();
+    this.#throttle?.countFrames(this.#client.framesReceived);
   }
 
   onPong(): void {

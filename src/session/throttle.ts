@@ -28,6 +28,8 @@ export type ThrottleOwner = {
  * on sending pays for that read too.
  */
 const PEEK_MS = 1000;
+/** A frame costs this at least, its header, so that empty ones are not free. */
+const FRAME_BYTES = 6;
 const SIDES: readonly ReadSide[] = ['client', 'upstream'];
 
 /**
@@ -47,6 +49,9 @@ export class Throttle {
   readonly #owner: ThrottleOwner;
   readonly #delays: Record<ReadSide, Delay | undefined> = { client: undefined, upstream: undefined };
   #messages = 0;
+  #frames = 0;
+  /** Of the client, since its frames were counted. */
+  #bytesOfFrames = 0;
   #isStopped = false;
   /** The limit that ended the session. */
   endedBy: RateLimit | undefined;
@@ -83,8 +88,17 @@ export class Throttle {
 
   /** One read of the client, after it was passed on. `messages`: of the whole session so far. */
   readClient(bytes: number, messages: number): void {
+    this.#bytesOfFrames += bytes;
     this.#charge('client', bytes, messages - this.#messages);
     this.#messages = messages;
+  }
+
+  /** How many frames the client has sent so far. Known one read late, and of reads without a byte for `readClient`, too. */
+  countFrames(frames: number): void {
+    const owed = (frames - this.#frames) * FRAME_BYTES - this.#bytesOfFrames;
+    this.#frames = frames;
+    this.#bytesOfFrames = 0;
+    if (owed > 0) this.#charge('client', owed, 0);
   }
 
   readUpstream(bytes: number): void {

@@ -113,7 +113,7 @@ test('replay: a server that refuses the login, or ends early', async () => {
   assert.equal(code, 2);
   assert.equal(
     err,
-    "natsgate replay: nats-server refused the login: 'Authorization Violation'; add --as FILE, or --user NAME and --password-file FILE\n",
+    "natsgate replay: nats-server refused the login: 'Authorization Violation'; add --as FILE, --nkey-file FILE, --token-file FILE, or --user NAME and --password-file FILE\n",
   );
   const late = { ...REQUEST, t: 3_600_000_000 };
   const ended = replay([SUB, late], ...to);

@@ -7,8 +7,10 @@ import { Kvm } from '@nats-io/kv';
 import { type NatsConnection, wsconnect } from '@nats-io/nats-core';
 import { replayFile } from '../../src/cli/replay.ts';
 import { FileReader } from '../../src/config/files.ts';
+import { END, fileOf, HEADER } from '../capture/support.ts';
 import { startTestGateway } from '../support/gateway.ts';
 import { realNatsServer } from '../support/nats.ts';
+import { KIND, seedOf, signerOf } from '../support/nkeys.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { numbers } from './conversations/conversation.ts';
 
@@ -70,7 +72,7 @@ async function replayed(file: string, port: number, more = {}) {
   const lines: string[] = [];
   const io = { out: (line: string) => void lines.push(line), err: (line: string) => void lines.push(line) };
   const flags = { file, to: `nats://127.0.0.1:${port}`, speed: 'max', creds: undefined, ca: undefined };
-  const login = { user: undefined, passwordFile: undefined };
+  const login = { user: undefined, passwordFile: undefined, nkeyFile: undefined, tokenFile: undefined };
   const code = await replayFile(
     { ...flags, ...login, yes: false, allowAdmin: true, ...more },
     io,
@@ -118,6 +120,42 @@ test('replay: the same answers of a fresh server, and a changed permission is a 
     assert.equal(other.lines.at(-1), '3 differences');
   } finally {
     await changed.close();
+  }
+});
+
+test('replay: logs in by a token, or by an nkey', async () => {
+  await using folder = await temporaryFolder();
+  const file = join(folder.path, 'session.ndjson');
+  const ping = { t: 0, d: 'c>', op: 'PING' };
+  await writeFile(file, fileOf(HEADER, ping, { t: 1, d: 's>', op: 'PONG' }, END));
+  const written = async (content: string): Promise<string> => {
+    await writeFile(join(folder.path, 'login'), content);
+    return join(folder.path, 'login');
+  };
+  const seed = seedOf(KIND.user);
+  for (const [config, login, wrong] of [
+    [
+      'authorization: { token: "a-token" }',
+      async () => ({ tokenFile: await written('a-token\n') }),
+      async () => ({ tokenFile: await written('another\n') }),
+    ],
+    [
+      `authorization: { users: [{ nkey: ${signerOf(seed).publicKey} }] }`,
+      async () => ({ nkeyFile: await written(seed) }),
+      async () => ({ nkeyFile: await written(seedOf(KIND.user)) }),
+    ],
+  ] as const) {
+    const server = await realNatsServer({ config });
+    try {
+      const without = await replayed(file, server.port);
+      assert.match(without.text, /refused the login: .*; add --as FILE, --nkey-file FILE/);
+      const other = await replayed(file, server.port, await wrong());
+      assert.match(other.text, /refused the login: 'Authorization Violation'$/);
+      const { code, text } = await replayed(file, server.port, await login());
+      assert.equal(code, 0, text);
+    } finally {
+      await server.close();
+    }
   }
 });
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir, readdir, readFile, stat, symlink, utimes, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileOf, HEADER } from '../capture/support.ts';
@@ -79,7 +79,7 @@ test('a capture that has ended is a file of its owner alone, and is there after 
   assert.deepEqual(await readdir(directory), []);
 });
 
-test('totalBytes holds for the directory: the oldest go; what natsgate has not written stays, and is not shown', async () => {
+test('totalBytes holds for the directory: the oldest go; one that was cut counts, and what is not a capture stays', async () => {
   await using folder = await temporaryFolder();
   const end = { t: 9, end: { reason: 'stopped', operations: 0, lost: 0 } };
   const large = { t: 1, d: 'g', note: 'x'.repeat(50_000) };
@@ -90,21 +90,43 @@ test('totalBytes holds for the directory: the oldest go; what natsgate has not w
       fileOf({ ...HEADER, session: String(n) }, large, end),
     );
   const cut = `${named(4)}.ndjson`;
-  await writeFile(join(folder.path, cut), fileOf(HEADER, large));
+  await writeFile(join(folder.path, cut), fileOf({ ...HEADER, session: '4' }, large));
   await writeFile(join(folder.path, 'other.ndjson'), fileOf(HEADER, end));
   await mkdir(join(folder.path, `${named(5)}.ndjson`));
   await symlink('other.ndjson', join(folder.path, `${named(6)}.ndjson`));
   const gateway = await gatewayWith(folder.path, 128 * 1024);
   const sessions = (await rowsOf(gateway)).map(({ session }) => session);
-  assert.deepEqual(sessions, [2, 3]);
+  assert.deepEqual(sessions, [3, 4]);
   await record(gateway, 'two');
   const left = (await readdir(folder.path)).toSorted();
   assert.deepEqual(
-    left.slice(0, 4),
-    [3, 4, 5, 6].map((n) => `${named(n)}.ndjson`),
+    left.slice(0, 3),
+    [4, 5, 6].map((n) => `${named(n)}.ndjson`),
   );
-  assert.match(left[4] ?? '', NAME);
-  assert.deepEqual(left.slice(5), ['other.ndjson']);
+  assert.match(left[3] ?? '', NAME);
+  assert.deepEqual(left.slice(4), ['other.ndjson']);
+});
+
+test('a file that was cut is listed as that, counts, and can be downloaded as it is, and deleted', async () => {
+  await using folder = await temporaryFolder();
+  const name = (n: number): string => `natsgate-20260101T000000Z-${n}-01234567.ndjson`;
+  const pub = { t: 1, d: 'c>', op: 'PUB', subj: 'a', n: 0 };
+  const files = [fileOf(HEADER), fileOf(HEADER, pub), fileOf(HEADER, pub).subarray(0, -9)];
+  for (const [index, file] of files.entries()) await writeFile(join(folder.path, name(index + 1)), file);
+  await chmod(folder.path, 0o707);
+  await using gateway = await gatewayWith(folder.path);
+  await gateway.log.find(({ message }) => message === 'captures.directory: others may write into it');
+  await gateway.log.find(({ message }) => message === 'captures of earlier runs found');
+  assert.deepEqual(
+    (await rowsOf(gateway)).map(({ bytes, operations, reason }) => [bytes, operations, reason]),
+    files.map((file) => [file.length, 0, 'cut']),
+  );
+  assert.equal(await (await ask(gateway, '/3/file')).text(), String(files[2]));
+  assert.equal((await ask(gateway, '/2/file?as=pcapng')).status, 200);
+  assert.equal((await ask(gateway, '/3/file?as=pcapng')).status, 409);
+  await ask(gateway, '/3', { method: 'DELETE' });
+  await gateway[Symbol.asyncDispose]();
+  assert.deepEqual((await readdir(folder.path)).toSorted(), [name(1), name(2)]);
 });
 
 test('what the end of a process has cut is deleted, and not what another one is writing', async () => {
@@ -133,6 +155,32 @@ test('what a file says of its end is not what it is: its header has its payloads
     [2, 12].map((session) => [session, { session }, true, HEADER.started]),
   );
   assert.equal((await ask(gateway, '/1/file')).status, 403);
+});
+
+test('what could not be written is written with the next one, and what is lost in the end is said', async () => {
+  await using folder = await temporaryFolder();
+  const directory = join(folder.path, 'captures');
+  await writeFile(directory, '');
+  const gateway = await gatewayWith(directory);
+  await using client = await RawClient.open(gateway.port);
+  const captured = async (id: number): Promise<void> => {
+    await ask(gateway, '', { method: 'POST', body: '{"session":1}' });
+    await ask(gateway, `/${id}/stop`, { method: 'POST' });
+  };
+  await captured(1);
+  await gateway.log.find(({ message }) => /cannot be written/.test(message));
+  await rm(directory);
+  await captured(2);
+  while ((await readdir(directory).catch(() => [])).filter((name) => NAME.test(name)).length < 2)
+    await new Promise((resolve) => setImmediate(resolve));
+  await rm(directory, { recursive: true });
+  await writeFile(directory, '');
+  await captured(3);
+  client.send(closeFrame(1000));
+  await gateway.log.ended();
+  await gateway[Symbol.asyncDispose]();
+  const lost = gateway.log.lines.find(({ message }) => /that could not be written are lost/.test(message));
+  assert.deepEqual([lost?.['level'], lost?.['captures']], ['warn', 1]);
 });
 
 test('what cannot be written stays in memory, with a warning and a count: a link, or no directory', async () => {

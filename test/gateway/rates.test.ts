@@ -112,6 +112,21 @@ describe('rates', () => {
     assert.ok(tookMs >= 1000, 'at the latest what has come is looked at after a second');
   });
 
+  test('empty frames are not free: each costs its header', async () => {
+    await using upstream = await FakeUpstream.start();
+    const settings = { rates: rates([{ ...bytes('session', KiB), exceeded: 'close' }]) };
+    await using gateway = await startTestGateway(upstream.port, settings);
+    await using client = await RawClient.open(gateway.port);
+    // INFO, a pong that says that the first were read, and the close frame.
+    const empty = Buffer.concat(Array.from({ length: 1000 }, () => frame(Opcode.binary, '')));
+    for (const frames of [2, 3]) {
+      client.send(Buffer.concat([empty, frame(Opcode.ping)]));
+      await client.until(() => client.frames.length === frames);
+    }
+    client.send(closeFrame(1008));
+    assert.equal((await gateway.log.ended())['limit'], 'rates.session.bytes');
+  });
+
   test('close: the session ends at once, and the log has the key', async () => {
     await using upstream = await FakeUpstream.start();
     const limits = [{ ...bytes('session', KiB), exceeded: 'close' as const }];

@@ -31,7 +31,7 @@ const bound = (inspected: Inspected) => ({
 
 test('messages, bytes and rates of each subscription, exact as long as all are looked at', () => {
   const { report, server } = watched();
-  server(msg(1, 'hello') + msg(2) + msg(1) + 'HMSG a 2 12 14\r\nNATS/1.0\r\n\r\nhi\r\n');
+  server(`${msg(1, 'hello') + msg(2) + msg(1)}HMSG a 2 12 14\r\nNATS/1.0\r\n\r\nhi\r\n`);
   assert.deepEqual(report(2), {
     t: 2_000_000,
     messages: 4,

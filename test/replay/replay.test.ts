@@ -33,6 +33,8 @@ async function replay(records: readonly object[], more: Partial<ReplayFlags> = {
     to: `nats://127.0.0.1:${upstream.port}`,
     speed: 'max',
     creds: undefined,
+    nkeyFile: undefined,
+    tokenFile: undefined,
     user: undefined,
     passwordFile: undefined,
     ca: undefined,
@@ -122,7 +124,7 @@ test('replay: logs in as a user with a password, which is no part of the URL', a
   connection.socket.end("-ERR 'Authorization Violation'\r\n");
   assert.match((await running).text, /'Authorization Violation'$/);
   const half = await replay([], { user: 'web' });
-  assert.match(half.text, /write --as FILE, or --user NAME and --password-file FILE$/);
+  assert.match(half.text, /write one of --as FILE, .* or --user NAME and --password-file FILE$/);
   const url = await replay([], { to: 'nats://web:secret@127.0.0.1' });
   assert.match(url.text, /--to: the URL may hold no login; write --user NAME and --password-file FILE$/);
 });

@@ -30,7 +30,7 @@ export type CapturesSource = {
       id: number,
       as: CaptureFormat,
       by: string,
-    ): Promise<CaptureFile | 'too_large' | 'payloads_locked' | undefined>;
+    ): Promise<CaptureFile | 'too_large' | 'cut' | 'payloads_locked' | undefined>;
   };
 };
 
@@ -74,6 +74,8 @@ async function download(exchange: Exchange, captures: CapturesSource['captures']
     const text = 'as pcapng it has more than 32 MiB; get it as ndjson, and use natsgate capture export.';
     return refuse(exchange, 413, 'too_large', text);
   }
+  if (file === 'cut')
+    return refuse(exchange, 409, 'cut', 'its file was cut or changed, so get what there is of it as ndjson.');
   return answer(exchange, file.bytes, {
     contentType: CONTENT_TYPES[as],
     headers: { 'Content-Disposition': `attachment; filename="${file.name}"` },

@@ -202,7 +202,13 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     summary: 'What was recorded, as NDJSON or as pcapng for Wireshark',
     query: { as: word('ndjson', 'pcapng') },
     answers: { 200: ['application/x-ndjson', 'application/x-pcapng'] },
-    problems: { 400: ['as'], 403: ['payloads_locked'], 404: ['no_capture'], 413: ['too_large'] },
+    problems: {
+      400: ['as'],
+      403: ['payloads_locked'],
+      404: ['no_capture'],
+      409: ['cut'],
+      413: ['too_large'],
+    },
   },
   'DELETE /api/captures/{id}': {
     summary: 'Delete a capture',
