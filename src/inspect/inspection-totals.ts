@@ -70,10 +70,11 @@ export class InspectionTotals {
     for (const { inspector } of this.#open.values()) {
       if (inspector === undefined) continue;
       subscriptions += inspector.subscriptions.alive;
-      for (const [direction, parser] of sides(inspector)) {
-        addTo(operations[direction], parser.counts);
-        payloadBytes[direction] += parser.payloadBytes;
-      }
+      const { up, down } = inspector;
+      addTo(operations.to_upstream, up.counts);
+      addTo(operations.to_client, down.counts);
+      payloadBytes.to_upstream += up.payloadBytes;
+      payloadBytes.to_client += down.payloadBytes;
     }
     return {
       operations: {
