@@ -31,6 +31,8 @@ export function describeAnswer({ status, statusText, location, body }: Answer): 
   if (token === 'origin_missing') return `${http} Here the option --origin sends one.`;
   if (token !== undefined) return http;
   if (location !== undefined) return `${http}: it redirects to ${cut(location)}, which probe does not follow`;
+  if (status === 502 || status === 503 || status === 504)
+    return `${http}: a proxy answers, which reaches no natsgate; is natsgate running, and does the proxy dial its port, with http:// where natsgate has no TLS?`;
   return `${http}: this is HTTP but not natsgate, or a proxy in between does not pass the upgrade on`;
 }
 

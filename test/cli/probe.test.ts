@@ -99,6 +99,7 @@ describe('a sentence of its own for each failure', () => {
     await fails(`ws://127.0.0.1:${gateway.port}/other`, /HTTP 404 no_route: /, allowed);
     const other = createServer((request, response) => {
       if (request.url === '/moved') response.writeHead(301, { Location: 'https://elsewhere.example/' }).end();
+      else if (request.url === '/proxy') response.writeHead(502).end('<html>502 Bad Gateway</html>');
       else response.writeHead(200, { 'Content-Type': 'text/html' }).end('<html>\u001b[2J</html>');
     }).listen(0, '127.0.0.1');
     await once(other, 'listening');
@@ -106,6 +107,10 @@ describe('a sentence of its own for each failure', () => {
     await fails(
       `ws://127.0.0.1:${port}`,
       /^probe: failed: HTTP 200 OK: this is HTTP but not natsgate, or a proxy/,
+    );
+    await fails(
+      `ws://127.0.0.1:${port}/proxy`,
+      /HTTP 502 Bad Gateway: a proxy answers, .* is natsgate running/,
     );
     await fails(
       `ws://127.0.0.1:${port}/moved`,

@@ -109,6 +109,8 @@ test('docs/troubleshooting.md: the console shows what the page says', async () =
     ERR_CONNECTION_REFUSED: [`ws://127.0.0.1:${await freePort()}`],
     ERR_NAME_NOT_RESOLVED: ['ws://gateway.invalid'],
     ERR_CERT_AUTHORITY_INVALID: [`wss://127.0.0.1:${encrypted.port}`],
+    // A page without an address of its own counts as public.
+    ERR_BLOCKED_BY_LOCAL_NETWORK: [`ws://127.0.0.1:${clear.port}`, 'about:blank'],
     ERR_SSL_PROTOCOL_ERROR: [`wss://127.0.0.1:${clear.port}`],
     'Connection closed before': [`ws://127.0.0.1:${encrypted.port}`],
     'HTTP Authentication failed': [`ws://127.0.0.1:${port}/401`],
