@@ -1,6 +1,7 @@
 // Before all others: from here on signals are heard.
 import './signals.ts';
 
+import { text as readText } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { getHeapStatistics } from 'node:v8';
 import { readMemory } from './cgroup.ts';
@@ -82,10 +83,16 @@ function wrongUsage(what: string, command?: CommandName): number {
 async function runCheck(file: string | undefined, flags: Flags): Promise<number> {
   if (file !== undefined && flags.config !== undefined)
     return wrongUsage('check takes one file, FILE or --config FILE', 'check');
+  const { json, quiet, strict, dial, 'allow-missing-files': allowMissingFiles } = flags;
+  if (dial === true && allowMissingFiles === true)
+    return wrongUsage('--dial may need a file that --allow-missing-files passes over', 'check');
   const { check } = await import('./cli/check.ts');
-  const source = sourceOf(file === undefined ? flags : { ...flags, config: file });
-  const { json, quiet, strict, dial } = flags;
-  const options = { fileDescriptorLimit: await readDescriptorLimit(), readMemory, json, quiet, strict, dial };
+  const source =
+    file === '-'
+      ? { ...sourceOf(flags), text: await readText(process.stdin) }
+      : sourceOf(file === undefined ? flags : { ...flags, config: file });
+  const output = { json, quiet, strict, dial, allowMissingFiles };
+  const options = { fileDescriptorLimit: await readDescriptorLimit(), readMemory, ...output };
   return check(source, { out: say, err: complain }, options);
 }
 

@@ -1,7 +1,7 @@
 import { certificateEnds } from '../config/certificate-ends.ts';
 import type { AuthConfig, Config, RouteConfig } from '../config/config.ts';
 import { type ConfigSource, loadConfig } from '../config/load.ts';
-import { formatProblem, type Problem, urgentWarnings } from '../config/problems.ts';
+import { formatProblem, type Problem, urgentWarnings, WHOLE_FILE } from '../config/problems.ts';
 import { counted } from '../config/text.ts';
 import { addressText } from '../net/host.ts';
 import { type Machine, type Prepared, prepare } from '../prepare.ts';
@@ -19,17 +19,26 @@ export type CheckOptions = Machine & {
   readonly strict?: boolean | undefined;
   /** Connects to the servers, too; one that does not answer fails the check. */
   readonly dial?: boolean | undefined;
+  /** A file that the configuration names, and that cannot be read here, fails nothing. */
+  readonly allowMissingFiles?: boolean | undefined;
 };
 
 /**
  * `natsgate check`: says everything that is wrong with the configuration, or what it will do. The answer is the
  * exit code. It does what a start does before anything listens, so 0 is a promise that the start works on a machine
- * like this one.
+ * like this one; with `allowMissingFiles` only that everything but those files is right.
  */
 export async function check(
   source: ConfigSource,
   io: CheckOutput,
-  { json = false, quiet = false, strict = false, dial = false, ...machine }: CheckOptions = {},
+  {
+    json = false,
+    quiet = false,
+    strict = false,
+    dial = false,
+    allowMissingFiles = false,
+    ...machine
+  }: CheckOptions = {},
 ): Promise<number> {
   const loaded = await loadConfig(source);
   let prepared: Prepared | undefined;
@@ -42,6 +51,8 @@ export async function check(
       problems = [{ code: 'start', where: '', key: '', text: (error as Error).message }];
     }
   }
+  const missing = allowMissingFiles ? problems.filter(isAboutMissingFile) : [];
+  problems = problems.filter((problem) => !missing.includes(problem));
   const { dials, warnings: announced }: Dials =
     prepared !== undefined && dial ? await dialAll(prepared) : NO_DIALS;
   const warnings = [...loaded.warnings, ...announced];
@@ -50,18 +61,18 @@ export async function check(
   const code = failed ? 1 : 0;
   const advice = prepared === undefined ? [] : recommendations(prepared.config);
   if (json) {
-    const valid = prepared !== undefined;
     const verdict = {
-      valid,
+      valid: problems.length === 0,
       problems: problems.map(withPlace),
       warnings: warnings.map(withPlace),
       advice,
+      ...(allowMissingFiles ? { missingFiles: missing.map(({ key }) => key) } : {}),
       ...(dial ? { dials } : {}),
     };
     for (const line of printableJson(JSON.stringify(verdict, undefined, 2)).split('\n')) io.out(line);
     return code;
   }
-  if (prepared === undefined) {
+  if (problems.length > 0) {
     for (const problem of problems) io.err(formatProblem(problem));
     for (const warning of urgentWarnings(warnings)) io.err(`warning: ${formatProblem(warning)}`);
     // Other warnings can wait: they prevent nothing, and some go away with the problems.
@@ -70,12 +81,8 @@ export async function check(
   }
   if (!quiet) {
     io.out('natsgate: the configuration is valid');
-    for (const line of summary(prepared.config)) io.out(`  ${line}`);
-    io.out(`  compared   as ${prepared.rules.routes[0]?.origins.entries.join(', ')}`);
-    const ends = Object.entries(certificateEnds(prepared.config)).map(
-      ([role, seconds]) => `${role} ${new Date(1000 * seconds).toISOString().slice(0, 10)}`,
-    );
-    if (ends.length > 0) io.out(`  expires    ${ends.join(', ')}`);
+    for (const { key } of missing) io.out(`  not read   the file of ${key}, which is not here`);
+    for (const line of prepared === undefined ? [] : whatItDoes(prepared)) io.out(`  ${line}`);
   }
   for (const { server, address, ok, text } of dials) {
     const line = `${server}${address === undefined ? '' : ` (${address})`}: ${text}`;
@@ -87,6 +94,20 @@ export async function check(
     io.err(`natsgate: ${counted(warnings.length, 'warning')} in the configuration`);
   if (!quiet) for (const one of advice) io.out(`advice: ${one}`);
   return code;
+}
+
+/** The configuration itself has no key. */
+const isAboutMissingFile = ({ code, key }: Problem): boolean => code === 'unreadable' && key !== WHOLE_FILE;
+
+function whatItDoes({ config, rules }: Prepared): string[] {
+  const ends = Object.entries(certificateEnds(config)).map(
+    ([role, seconds]) => `${role} ${new Date(1000 * seconds).toISOString().slice(0, 10)}`,
+  );
+  return [
+    ...summary(config),
+    `compared   as ${rules.routes[0]?.origins.entries.join(', ')}`,
+    ...(ends.length > 0 ? [`expires    ${ends.join(', ')}`] : []),
+  ];
 }
 
 const NO_DIALS: Dials = { dials: [], warnings: [] };

@@ -56,6 +56,10 @@ export const OPTIONS = {
   json: { type: 'boolean', says: 'print the result as one JSON object' },
   quiet: { type: 'boolean', says: 'print problems and warnings only' },
   strict: { type: 'boolean', says: 'count warnings as problems' },
+  'allow-missing-files': {
+    type: 'boolean',
+    says: 'pass over files that the configuration names and that are on another machine',
+  },
   dial: { type: 'boolean', says: 'also connect to every address of every nats-server, up to its INFO' },
   timeout: { type: 'string', value: 'TIME', says: 'for all of it together, such as 500ms or 5s; default 5s' },
   ca: { type: 'string', value: 'FILE', says: 'trust the authorities in this PEM file, and no others' },
@@ -145,16 +149,16 @@ export const COMMANDS = {
   check: {
     usage: 'natsgate check [FILE] [options]',
     summary: 'validate the configuration; every problem with its place and what to write',
-    options: [...GATEWAY, 'json', 'quiet', 'strict', 'dial'],
+    options: [...GATEWAY, 'json', 'quiet', 'strict', 'allow-missing-files', 'dial'],
     operands: 1,
     about: [
-      'FILE is the same as --config FILE. Without problems it prints what the gateway would do.',
+      'FILE is the same as --config FILE; - is standard input. Without problems it prints what the gateway would do.',
       'With --dial it looks up each name of upstream, connects to each address, and waits for INFO and TLS.',
     ],
     examples: [
       'natsgate check natsgate.yaml',
-      'natsgate check natsgate.yaml --quiet --strict   # in CI',
-      'natsgate check natsgate.yaml --dial             # on the machine where it will run',
+      'natsgate check natsgate.yaml --quiet --strict --allow-missing-files   # in CI',
+      'natsgate check natsgate.yaml --dial   # on the machine where it will run',
     ],
     exitCodes: [
       ['0', 'valid, perhaps with warnings'],

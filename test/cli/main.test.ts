@@ -118,6 +118,23 @@ describe('check', { concurrency: 2 }, () => {
     assert.deepEqual(JSON.parse(json.out), { valid: true, problems: [], warnings: [], advice: [] });
   });
 
+  test('takes standard input as -', async () => {
+    const good = await natsgate(
+      ['check', '-', '--quiet'],
+      {},
+      'origins: self\nupstream: n\nlisten: {hosts: g.example}\n',
+    );
+    assert.deepEqual(good, { code: 0, out: '', err: '' });
+    const bad = await natsgate(['check', '-'], {}, 'orgins: self\nupstream: n\n');
+    assert.equal(bad.code, 1);
+    assert.match(bad.err, /^configuration:1:1: orgins: not a known key; did you mean origins\?$/m);
+  });
+
+  test('--allow-missing-files wants the configuration itself, and does not dial', async () => {
+    assert.equal((await natsgate(['check', '/no/such.yaml', '--allow-missing-files'])).code, 1);
+    assert.equal((await natsgate(['check', 'x.yaml', '--allow-missing-files', '--dial'])).code, 2);
+  });
+
   test('the count of problems has one form, here and at a start', async () => {
     const check = await natsgate(['check', '--origin', 'self']);
     assert.match(check.err, /^natsgate: 1 problem in the configuration$/m);

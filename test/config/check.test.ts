@@ -193,6 +193,27 @@ test('a green check promises the start: what a start would refuse, check refuses
 
 const WARNED = 'origins: "*"\nupstream: nats://n\n';
 
+test('--allow-missing-files passes over files of another machine, and over nothing else', async () => {
+  const elsewhere = `${REQUIRED}listen: {tls: {certFile: none.pem, keyFile: none.key}}\nadmin: {tokenFile: none}\n`;
+  const options = { allowMissingFiles: true };
+  assert.equal((await run(elsewhere)).code, 1);
+  const { code, out, err } = await run(elsewhere, {}, options);
+  assert.deepEqual([code, err], [0, []]);
+  assert.deepEqual(out, [
+    'natsgate: the configuration is valid',
+    '  not read   the file of listen.tls.certFile, which is not here',
+    '  not read   the file of listen.tls.keyFile, which is not here',
+    '  not read   the file of admin.tokenFile, which is not here',
+  ]);
+  const json = await run(elsewhere, {}, { ...options, json: true });
+  const { valid, problems, missingFiles } = JSON.parse(json.out.join('\n'));
+  assert.deepEqual([valid, problems.length, missingFiles.length], [true, 0, 3]);
+  // What is here is read all the same.
+  const wrong = await run(elsewhere.replace('none.pem', 'seed'), {}, options);
+  assert.equal(wrong.code, 1);
+  assert.match(wrong.err[0] ?? '', /listen\.tls\.certFile: /);
+});
+
 test('--json is one object with problems, warnings and advice', async () => {
   const bad = await run(`${REQUIRED}admin: 8080\nlisten: {trustedProxies: 0.0.0.0/0}\n`, {}, { json: true });
   assert.deepEqual([bad.code, bad.err], [1, []]);

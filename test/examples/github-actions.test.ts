@@ -32,6 +32,6 @@ test('GitHub Actions: problems and warnings are annotations at their lines, and 
   const warned = await run('upstream: nats://n\norigins: "*"\n');
   assert.match(warned.stdout, /^::warning file=natsgate\.yaml,line=2,col=10::origins: .*\n$/);
   assert.equal(warned.status, 1);
-  const good = await run('upstream: nats://n\norigins: https://a.example\n');
+  const good = await run('upstream: nats://n\norigins: https://a.example\nadmin: {tokenFile: elsewhere}\n');
   assert.deepEqual([good.status, good.stdout], [0, '']);
 });

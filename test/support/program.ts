@@ -27,11 +27,13 @@ export class Program implements AsyncDisposable {
   out = '';
   err = '';
 
-  constructor(args: readonly string[], env: Environment = {}, nodeFlags: readonly string[] = []) {
+  constructor(args: readonly string[], env: Environment = {}, nodeFlags: readonly string[] = [], input = '') {
     this.#child = spawn(process.execPath, [...nodeFlags, MAIN, ...args], {
       env: { ...BARE_ENVIRONMENT, ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['pipe', 'pipe', 'pipe'],
     });
+    // Most commands do not read it, and may have ended.
+    this.#child.stdin.on('error', () => {}).end(input);
     this.#child.stdout.setEncoding('utf8').on('data', (text: string) => {
       this.out += text;
     });
@@ -73,5 +75,5 @@ export class Program implements AsyncDisposable {
 }
 
 /** Runs the program to its end. */
-export const natsgate = (args: readonly string[], env?: Environment): Promise<Result> =>
-  new Program(args, env).ended();
+export const natsgate = (args: readonly string[], env?: Environment, input?: string): Promise<Result> =>
+  new Program(args, env, [], input).ended();
