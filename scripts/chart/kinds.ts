@@ -29,6 +29,11 @@ const quantity: Json = { type: ['string', 'number'], pattern: '^[0-9.]+(m|k|Ki|M
 const goDuration: Json = { type: 'string', pattern: '^([0-9]+(ms|s|m|h))+$' };
 const perhapsDuration: Json = { type: 'string', pattern: '^(([0-9]+(ms|s|m|h))+)?$' };
 const hostName: Json = { type: 'string', pattern: '^(\\*\\.)?[a-z0-9]([-a-z0-9.]*[a-z0-9])?$' };
+/** Where an image is: no scheme before it, and no slash after it. */
+const registry: Json = {
+  type: 'string',
+  pattern: '^([A-Za-z0-9.-]+(:[0-9]+)?(/[a-z0-9._-]+)*)?$',
+};
 const labelValue: Json = { type: 'string', minLength: 1 };
 const labels = map({ type: ['string', 'number', 'boolean'] });
 
@@ -81,6 +86,8 @@ export const KINDS: Readonly<Record<string, Json>> = {
     pattern: '^([A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?$',
     not: { const: 'latest' },
   },
+  'global.imageRegistry': registry,
+  'image.registry': registry,
   'image.repository': { type: 'string', pattern: '^[a-z0-9]+([._/-]+[a-z0-9]+)*$' },
   'image.pullPolicy': words('Always', 'IfNotPresent', 'Never'),
   'image.pullSecrets': secrets,
@@ -167,7 +174,7 @@ export const KINDS: Readonly<Record<string, Json>> = {
   'ingress.pathType': words('Exact', 'Prefix', 'ImplementationSpecific'),
   'ingress.tls': { type: 'array', items: closed({ hosts: texts, secretName: text }) },
   'certificate.issuerRef': closed({ name: text, kind: words('Issuer', 'ClusterIssuer'), group: text }),
-  'certificate.dnsNames': texts,
+  'certificate.dnsNames': { type: 'array', items: hostName },
   'certificate.duration': goDuration,
   'certificate.renewBefore': goDuration,
   'certificate.usages': texts,

@@ -49,7 +49,7 @@ export type Configuration = {
     readonly page?: 'on' | 'off' | false | 'false' | 'no' | true | 'true' | 'yes';
   } | null;
   /** Who may connect. */
-  readonly origins: string | readonly string[] | null | {
+  readonly origins: string | readonly string[] | {
     /** Pages that may connect: origins, one-label wildcards, self, localhost, or * in quotes. */
     readonly allow: string | readonly string[] | null;
     /** Requests without Origin: programs send none, browsers always do. Default: `"deny"`. */
@@ -58,7 +58,7 @@ export type Configuration = {
     readonly opaque?: 'deny' | 'allow';
   } | null;
   /** Where the bytes go. */
-  readonly upstream: string | readonly string[] | null | {
+  readonly upstream: string | readonly string[] | {
     /** nats-servers, each for any session: nats://host[:port]. */
     readonly servers: string | readonly string[] | null;
     /** Which server gets a new session. Default: `"random"`. */
@@ -473,7 +473,7 @@ export type Configuration = {
     /** Subprotocols that are spoken here; the first that a client offers is confirmed. Default: `[]`. */
     readonly subprotocols?: string | readonly string[] | null;
     /** Who may connect. */
-    readonly origins?: string | readonly string[] | null | {
+    readonly origins?: string | readonly string[] | {
       /** Pages that may connect: origins, one-label wildcards, self, localhost, or * in quotes. */
       readonly allow?: string | readonly string[] | null;
       /** Requests without Origin: programs send none, browsers always do. */
@@ -482,7 +482,7 @@ export type Configuration = {
       readonly opaque?: 'deny' | 'allow';
     } | null;
     /** Where the bytes go. */
-    readonly upstream?: string | readonly string[] | null | {
+    readonly upstream?: string | readonly string[] | {
       /** nats-servers, each for any session: nats://host[:port]. */
       readonly servers?: string | readonly string[] | null;
       /** Which server gets a new session. */

@@ -44,7 +44,7 @@ function keysIn(json: Json, path: string, inList: boolean): readonly KnownKey[] 
   const properties = Object.entries((long?.['properties'] ?? {}) as Record<string, Json>);
   return properties.flatMap(([key, inner]) => {
     const here = path === '' ? key : `${path}.${key}`;
-    const isList = inner['items'] !== undefined && here !== 'routes';
+    const isList = inner['items'] !== undefined && inner['properties'] === undefined && here !== 'routes';
     const below = keysIn(inner, here, inList || isList);
     return [
       { path: here, isSection: !isList && below.length > 0, inList, preset: inner['default'] },
@@ -58,14 +58,18 @@ const withShortForms = (properties: unknown): Record<string, Json> =>
     Object.entries(properties as Json).map(([key, one]) => [key, withShortForm(one as Json)]),
   );
 
-/** A list also takes one entry alone, and a section with a short form the value of its short key; both may be empty. */
+/**
+ * A list also takes one entry alone, and a section with a short form the value of its short key; both may be empty. The
+ * forms are types of one schema where they can be: of several schemas a validator says how each of them failed.
+ */
 function withShortForm(json: Json): Json {
   const { description, default: preset, short, oneOrMore, switched, ...long } = json;
   const note = { ...(description === undefined ? {} : { description }) };
   const noted = preset === undefined ? note : { ...note, default: numeric(preset, long['type']) };
   if (oneOrMore === true) {
     const entry = Array.isArray(preset) && preset.length === 1 ? { default: preset[0] } : {};
-    return { ...noted, ...entry, anyOf: [long['items'], long, { type: 'null' }] };
+    const item = long['items'] as Json;
+    return { ...noted, ...entry, ...long, ...item, type: [item['type'], 'array', 'null'] };
   }
   if (long['type'] === 'array') {
     const item = long['items'] as Json;
@@ -76,9 +80,14 @@ function withShortForm(json: Json): Json {
   if (long['type'] !== 'object') return { ...noted, ...long };
   if (long['properties'] === undefined) return { ...note, ...long, type: ['object', 'null'] };
   const properties = withShortForms(long['properties']);
-  const off = switched === true ? [{ enum: [false, 'off', 'no', 'false'] }] : [];
-  const alone = typeof short === 'string' ? [properties[short]] : off;
-  return { ...note, anyOf: [...alone, { ...long, properties }, { type: 'null' }] };
+  const object = { ...long, properties };
+  if (switched === true)
+    return { ...note, anyOf: [{ enum: [false, 'off', 'no', 'false'] }, object, { type: 'null' }] };
+  const alone = (typeof short === 'string' ? properties[short] : undefined) ?? {};
+  if (alone['anyOf'] !== undefined) return { ...note, anyOf: [alone, object, { type: 'null' }] };
+  const { description: _, default: __, type = [], ...form } = alone;
+  const types = [type].flat().filter((one) => one !== 'null');
+  return { ...note, ...form, ...object, type: [...types, 'object', 'null'] };
 }
 
 /** Values are read as text, and so zod has 512 as "512"; a file has the number. */

@@ -132,9 +132,17 @@ export function presetList<T>(description: string, parser: ValueParser<T>, writt
     .meta({ description, default: written, oneOrMore: true });
 }
 
-/** Must have an entry. */
-export function requiredList<T>(description: string, parser: ValueParser<T>, expected: string) {
-  const items = z.array(reading(parser), { error: () => expected }).min(1, { error: () => expected });
+/** Must have an entry. `fits`: a regular expression that each entry fits, for editors and the chart. */
+export function requiredList<T>(
+  description: string,
+  parser: ValueParser<T>,
+  expected: string,
+  fits?: RegExp,
+) {
+  const json = fits === undefined ? {} : { pattern: `${fits.source}|${VARIABLE}` };
+  const items = z
+    .array(reading(parser).meta(json), { error: () => expected })
+    .min(1, { error: () => expected });
   return z.preprocess(asList, items).meta({ description, oneOrMore: true });
 }
 

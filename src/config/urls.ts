@@ -113,6 +113,9 @@ export const requestPath = parser('request_path', 'a path such as /mqtt', (text,
     : refuse(`${quote(text)} is asked for by no browser`, `what one makes of it, ${sent}`);
 });
 
+/** Every valid entry of `origins.allow` fits it, and few others; in what JSON Schema, JavaScript and Go have in common. */
+export const ORIGIN_FORM = /^(self|localhost|[*]|[A-Za-z][A-Za-z0-9+.-]*:\/\/[^/?#@\s]*)$/;
+
 /** An entry of `origins.allow`; it is handed on as it was written. `expected`: of the list. */
 export const originEntry = (expected: string): ValueParser<string> =>
   parser('origin', expected, (text, refuse) => {
@@ -133,6 +136,10 @@ export const subprotocol = parser('subprotocol', 'a subprotocol such as mqtt', (
     ? right(text)
     : refuse(`${quote(text)} is not a subprotocol`),
 );
+
+/** Every valid server fits it, as above. */
+export const SERVER_FORM =
+  /^(([Nn][Aa][Tt][Ss]|[Tt][Cc][Pp]):\/\/)?(\[[^\]]+\]|[^[\]:/?#@,;\s]+)(:[0-9]{1,5})?$/;
 
 /**
  * `nats://host[:port]` or `host[:port]`, or `tcp://host:port` for what is not read. No message ever quotes the text: when
@@ -163,7 +170,7 @@ export const upstreamUrl = parser(
 );
 
 function server(authority: string, opaque: boolean, refuse: Refuse): Reading<UpstreamServer> {
-  const { name, ipv6, port = opaque || /:[^\]]*$/.test(authority) ? 0 : NATS_PORT } = hostAndPort(authority);
+  const { name, ipv6, hasPort, port = opaque || hasPort ? 0 : NATS_PORT } = hostAndPort(authority);
   const host = ipv6 ?? (name && parseWrittenAuthority(name)?.host.text);
   if (!host) return refuse('the host of the URL is neither a name nor an IP address (IPv6 in brackets)');
   if (port === 0)
@@ -188,10 +195,11 @@ export const healthUrl = parser(
 
 /** `name:port` or `[IPv6]:port`, each undefined where it is not there or not right. */
 function hostAndPort(text: string) {
-  const [, bracketed = '', name, digits = ''] = /^(?:\[([^[\]]*)\]|([^[\]:]*))(?::(.*))?$/.exec(text) ?? [];
+  const [, bracketed = '', name, digits] = /^(?:\[([^[\]]*)\]|([^[\]:]*))(?::(.*))?$/.exec(text) ?? [];
   return {
     name,
     ipv6: isIPv6(bracketed) ? bracketed : undefined,
-    port: /^(0|[1-9]\d{0,4})$/.test(digits) && Number(digits) <= 65_535 ? Number(digits) : undefined,
+    hasPort: digits !== undefined,
+    port: /^(0|[1-9]\d{0,4})$/.test(digits ?? '') && Number(digits) <= 65_535 ? Number(digits) : undefined,
   };
 }

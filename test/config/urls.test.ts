@@ -1,7 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { healthUrl, hostName, listenAddress, network, upstreamUrl } from '../../src/config/urls.ts';
+import {
+  healthUrl,
+  hostName,
+  listenAddress,
+  network,
+  ORIGIN_FORM,
+  originEntry,
+  SERVER_FORM,
+  upstreamUrl,
+} from '../../src/config/urls.ts';
 import type { ValueParser } from '../../src/config/values.ts';
 import { parseAuthority } from '../../src/net/host.ts';
 import { compileTrustedProxies } from '../../src/net/networks.ts';
@@ -85,7 +94,30 @@ test('upstream URLs', () => {
     ['user:CANARY@nats:4222', /password does not belong/, /./],
     ['nats://0x7f.1', /neither a name/, /./],
     ['nats://a..b', /neither a name/, /./],
+    ['nats://a:x[::1]', /no port/, /./],
   ]);
+});
+
+test('the forms that editors and the chart know let every valid origin and server pass, and no usual mistake', () => {
+  const origin = originEntry('an origin');
+  const pieces =
+    `https:// HTTP :// ws:// qrc vscode-webview * *. app.example.com localhost self nats:// TCP:// [::1]
+    [2001:db8::1] :443 :* / ä _ - . % @ # 8080 a ,`.split(/\s+/);
+  const text = fc.array(fc.constantFrom(...pieces), { maxLength: 5 }).map((some) => some.join(''));
+  fc.assert(
+    fc.property(text, (text) => {
+      if (origin.read(text).ok) assert.match(text, ORIGIN_FORM);
+      if (upstreamUrl.read(text).ok) assert.match(text, SERVER_FORM);
+    }),
+    {
+      numRuns: 5000,
+      examples: [...pieces, 'https://app.example.com', 'qrc://', 'nats://nats:4222', 'n'].map((one) => [one]),
+    },
+  );
+  for (const wrong of ['https://app.example.com/', 'app.example.com', 'https://a.example/x', 'null', ''])
+    assert.doesNotMatch(wrong, ORIGIN_FORM);
+  for (const wrong of ['http://n:8222', 'tls://n:4222', 'n:4222x', 'n/', 'u@n', 'a,b', ''])
+    assert.doesNotMatch(wrong, SERVER_FORM);
 });
 
 test('health URLs', () => {

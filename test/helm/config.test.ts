@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -36,6 +37,20 @@ test('the example of the documents, as it is below config, is a configuration of
   const loaded = await loadedConfig(objects);
   assert.ok(loaded.ok);
   assert.deepEqual([loaded.config.compression.enabled, loaded.config.limits.sessionAgeMs], [false, 0]);
+});
+
+test('the README takes the configuration out of a render for natsgate check', async () => {
+  const [, script = ''] =
+    /^sed '(.*)' all\.yaml \| natsgate check/m.exec(readFileSync(join(CHART, 'README.md'), 'utf8')) ?? [];
+  const { stdout } = await helm(
+    'template',
+    'rel',
+    CHART,
+    '-f',
+    join(CHART, 'examples', 'cert-manager-values.yaml'),
+  );
+  const { stdout: text } = spawnSync('sed', [script], { input: stdout, encoding: 'utf8' });
+  assert.deepEqual(parse(text), configOf(manifests(stdout).filter(({ data }) => data?.['natsgate.yaml'])));
 });
 
 test('on and off, which are booleans to Helm, mean what they say at every key that has them', async () => {

@@ -42,11 +42,16 @@ export const REFUSED: readonly (readonly [values: object, says: RegExp, kube?: s
   [{ 'dashboard.grafanaOperator.enabled': true }, /dashboard\.grafanaOperator\.instanceSelector/],
   [{ 'ingress.enabled': true }, /ingress\.hosts/],
   [{ 'tls.enabled': true }, /tls\.enabled needs a certificate/],
+  [{ 'tls.existingSecret': 'own' }, /tls\.existingSecret without tls\.enabled/],
   [
     { 'certificate.enabled': true, 'certificate.issuerRef': { name: 'i' } },
     /certificate\.enabled without tls\.enabled/,
   ],
   [{ 'certificate.enabled': true, 'tls.enabled': true }, /certificate\.issuerRef/],
+  [
+    { 'certificate.enabled': true, 'tls.enabled': true, 'certificate.issuerRef': { kind: 'ClusterIssuer' } },
+    /certificate\.issuerRef/,
+  ],
   [{ 'networkPolicy.enabled': true }, /networkPolicy\.upstream/],
   [{ 'metrics.serviceMonitor.enabled': true, 'metrics.podMonitor.enabled': true }, /scraped twice/],
   [{ 'metrics.serviceMonitor.enabled': true, 'metrics.service.enabled': false }, /needs metrics\.service/],

@@ -137,3 +137,15 @@ At most a day, which is the most that the gateway takes.
 {{- if .Values.metrics.podMonitor.enabled -}}{{- $job = printf "%s/%s" (default (include "natsgate.namespace" .) .Values.metrics.podMonitor.namespace) (include "natsgate.fullname" .) -}}{{- end -}}
 {{- default (printf "namespace=%q,job=%q" (include "natsgate.namespace" .) $job) .Values.prometheusRule.selector -}}
 {{- end -}}
+
+{{/* Host of the Service, as the cluster's DNS has it. */}}
+{{- define "natsgate.serviceHost" -}}
+{{- printf "%s.%s.svc" (include "natsgate.fullname" .) (include "natsgate.namespace" .) -}}
+{{- end -}}
+
+{{/* A name that the pods' certificate has: that of the Service, unless certificate.dnsNames are others. */}}
+{{- define "natsgate.certificateName" -}}
+{{- $host := include "natsgate.serviceHost" . -}}
+{{- $names := ternary .Values.certificate.dnsNames (list) .Values.certificate.enabled -}}
+{{- if or (empty $names) (has $host $names) -}}{{- $host -}}{{- else -}}{{- first $names | replace "*" "any" -}}{{- end -}}
+{{- end -}}

@@ -1,6 +1,6 @@
 import { parseOriginEntry } from '../../net/origin-entry.ts';
 import { requiredList, requiredSection, type ValuesOf, words } from '../keys.ts';
-import { originEntry } from '../urls.ts';
+import { ORIGIN_FORM, originEntry } from '../urls.ts';
 import type { Check } from './check.ts';
 
 const EXPECTED = 'a list of origins such as [https://app.example.com]';
@@ -13,6 +13,7 @@ export const origins = requiredSection(
       'Pages that may connect: origins, one-label wildcards, self, localhost, or * in quotes.',
       originEntry(EXPECTED),
       EXPECTED,
+      ORIGIN_FORM,
     ),
     missing: words('Requests without Origin: programs send none, browsers always do.', 'deny', [
       'deny',

@@ -10,7 +10,7 @@ import {
   words,
 } from '../keys.ts';
 import { loadTls, type TlsMaterial } from '../tls-files.ts';
-import { healthUrl, hostName, upstreamUrl } from '../urls.ts';
+import { healthUrl, hostName, SERVER_FORM, upstreamUrl } from '../urls.ts';
 import { fileName } from '../values.ts';
 import type { Check, Files } from './check.ts';
 
@@ -35,7 +35,12 @@ export const upstream = requiredSection(
   'Where the bytes go.',
   EXPECTED,
   {
-    servers: requiredList('nats-servers, each for any session: nats://host[:port].', upstreamUrl, EXPECTED),
+    servers: requiredList(
+      'nats-servers, each for any session: nats://host[:port].',
+      upstreamUrl,
+      EXPECTED,
+      SERVER_FORM,
+    ),
     order: words('Which server gets a new session.', 'random', ['random', 'first', 'least-sessions']),
     connectTimeout: time('Longest wait for one connection.', '1s', '10ms', '1m'),
     dialTimeout: time('Longest wait for all attempts together, up to INFO.', '1.8s', '10ms', '1m'),
