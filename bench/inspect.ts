@@ -17,13 +17,13 @@ const USAGE = `node bench/inspect.ts [--processes N] [--rounds N] [--only nats-u
 
   --processes N   one after the other (6)
   --rounds N      in each of them (80)
-  --only a,b      these directions`;
+  --only a,b      these works (nats-up,nats-up-128,nats-up-16,nats-down)`;
 
 const { values } = parseArgs({
   options: {
     processes: { type: 'string', default: '6' },
     rounds: { type: 'string', default: '80' },
-    only: { type: 'string', default: 'nats-up,nats-down' },
+    only: { type: 'string', default: 'nats-up,nats-up-128,nats-up-16,nats-down' },
     help: { type: 'boolean', default: false },
   },
 });
@@ -35,11 +35,12 @@ const processes = Number(values.processes);
 const rounds = Number(values.rounds);
 /** Of a work: about a tenth of a second. */
 const SLICE = 0.15;
-/** 20 entries, of which the last allows what is sent. */
+/** 20 entries, of which the last allows what is sent. Nobody of whom the bench tells is a user or of a tenant. */
 const ENTRIES = [...Array.from({ length: 19 }, (_, index) => `bench.other${index}.*.>`), 'bench.*'];
-const ROLES = [
-  { name: 'default', publish: { allow: ENTRIES }, subscribe: { allow: ['bench.>'] }, replies: 'publish' },
-];
+const LISTS = { allow: ENTRIES, deny: ['bench.admin.>', 'bench.*.secret'] };
+const ROLES = [{ name: 'default', publish: LISTS, subscribe: LISTS, replies: 'publish' }];
+const STAMP = { 'Natsgate-Session': '{session}' };
+const STAMP_BYTES = 'NATS/1.0\r\nNatsgate-Session: 0123456789abcdef\r\n\r\n'.length;
 const ROUTES = {
   '/off': { inspect: 'off' },
   '/again': { inspect: 'off' },
@@ -47,6 +48,7 @@ const ROUTES = {
   '/enforce': { inspect: 'enforce' },
   '/policy-observe': { inspect: 'observe', policy: { mode: 'observe', roles: ROLES } },
   '/policy': { inspect: 'enforce', policy: { roles: ROLES } },
+  '/stamp': { inspect: 'enforce', connect: { stamp: STAMP } },
 } as const;
 type Path = keyof typeof ROUTES;
 const PATHS = Object.keys(ROUTES) as Path[];
@@ -57,13 +59,17 @@ const NAMES: Readonly<Record<Path, string>> = {
   '/enforce': 'enforce',
   '/policy-observe': 'a policy that observes',
   '/policy': 'a policy that enforces',
+  '/stamp': 'a stamp',
 };
 type Added = { readonly cpu: number; readonly user: number; readonly system: number };
 
 const bench = await startBench();
 
 async function measure(work: Work, subject: Subject, path: Path, warmUp: boolean): Promise<Figures> {
-  const kind = natsgate('cut-through', ROUTES[path].inspect);
+  const kind = {
+    ...natsgate('cut-through', ROUTES[path].inspect),
+    ...(path === '/stamp' ? { stampBytes: STAMP_BYTES } : {}),
+  };
   const of = { subject: { ...subject, path }, kind, warmUp, scale: warmUp ? 1 : SLICE };
   const figures = await work.measure(bench, of);
   await bench.generator.call('closeAll');

@@ -27,6 +27,8 @@ export type SubjectKind = {
   readonly isServer?: boolean;
   /** It reads NATS: for work whose bytes are such. */
   readonly inspects?: boolean;
+  /** Of the header block that it gives each message without one. */
+  readonly stampBytes?: number;
   /** Part of the fixed work that it gets, by the work's name, where all of it would take minutes. */
   readonly shares?: Readonly<Record<string, number>>;
   /** A process for each session: not for work with many of them. */
