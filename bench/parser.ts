@@ -1,7 +1,7 @@
 import { fork } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { fastScanIn, RESULT_BYTES } from '../src/nats/fast-scan.ts';
+import { fastScanIn, SCAN_BYTES } from '../src/nats/fast-scan.ts';
 import type { Direction } from '../src/nats/operations.ts';
 import { NatsParser } from '../src/nats/parser.ts';
 import { median } from './statistics.ts';
@@ -34,7 +34,7 @@ function stream(direction: Direction, payloadBytes: number) {
   const bytes = Buffer.from(memory.buffer, 0, messages * message.length).fill(message);
   const chunks: Buffer[] = [];
   for (let at = 0; at < bytes.length; at += CHUNK_BYTES) chunks.push(bytes.subarray(at, at + CHUNK_BYTES));
-  return { chunks, messages, fastScan: fastScanIn(memory, STREAM_BYTES + RESULT_BYTES) };
+  return { chunks, messages, fastScan: fastScanIn(memory, STREAM_BYTES + SCAN_BYTES) };
 }
 
 type NatsJsParser = { parse(chunk: Uint8Array): void };

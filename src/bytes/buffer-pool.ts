@@ -32,7 +32,7 @@ const FIRST_SLOT = READ_BYTES + 2048 - 4;
 const DEFAULT_SLOTS = 60;
 /** SIMD may read this many bytes after a slot. */
 const SIMD_SLACK_BYTES = 64;
-const SCRATCH_BYTES = 64;
+const SCRATCH_BYTES = 320;
 const WASM_PAGE_BYTES = 64 * 1024;
 const POISON = 0xdb;
 
@@ -43,7 +43,7 @@ export class BufferPool {
   readonly bytes: Buffer;
   /** What one slot holds. */
   readonly slotBytes = SLOT_BYTES;
-  /** Offset of 64 bytes, a multiple of 64, where WebAssembly may leave results during a call. */
+  /** Offset of 320 bytes, a multiple of 64, where WebAssembly keeps what is not of one session. */
   readonly scratch: number;
   /** At offset 0 of `bytes`. Valid until the callback of the read returns. */
   readonly receive: Buffer;

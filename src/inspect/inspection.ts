@@ -1,5 +1,6 @@
 import type { CloseReason } from '../close-reason.ts';
 import type { Connect, ConnectChanges } from '../nats/connect.ts';
+import type { KnownMessages } from '../nats/known-subjects.ts';
 import type { Operation } from '../nats/operation.ts';
 import type { Direction } from '../nats/operations.ts';
 import type { ParseProblem } from '../nats/protocol.ts';
@@ -100,6 +101,8 @@ export type PolicyContext = {
 export type Policy = {
   /** The policy must see every message, so the fast scan, which reports none, is switched off. */
   readonly needsEveryMessage: boolean;
+  /** The policy must see every message but these, which the fast scan may read. Only one policy of a session has it. */
+  readonly known?: KnownMessages | undefined;
   /** The policy must see headers, so a block of up to 8 KiB is held back with its line. */
   readonly needsHeaders?: boolean;
   /** Messages of the server, while `isNeeded`: for a policy that counts what a subscription gets. */

@@ -88,6 +88,7 @@ export class Inspector implements Inspection, ClientReader, ServerReader {
       sink: { onOperation: (operation) => this.#onServerOperation(operation) },
       assembleLines: enforce,
     });
+    this.up.known = policies.find(({ known }) => known !== undefined)?.known;
     this.#chooseReaders();
     this.#toUpstream = new UpstreamStream(pool, this, enforce);
     this.#toClient = new ClientStream(this.down, pool, this, enforce);
@@ -292,10 +293,10 @@ export class Inspector implements Inspection, ClientReader, ServerReader {
 
   /** Before CONNECT an enforcer must see every message, afterwards only where a policy needs it. */
   #chooseReaders(): void {
-    const watches = this.#watching.length > 0;
+    const watches = this.#watching.some(({ needsEveryMessage }) => needsEveryMessage);
     const counts = this.#deliveries?.isNeeded === true;
     const needsAll = this.#tapSeesAll || watches || this.#enforcer?.needsEveryMessage === true;
-    this.up.reportMessages = needsAll || this.#enforcer !== undefined;
+    this.up.reportMessages = needsAll || this.#enforcer !== undefined || this.up.known !== undefined;
     this.up.fastScan = needsAll ? undefined : this.#scan;
     this.down.reportMessages = this.#tapSeesAll || counts;
     this.down.fastScan = this.down.reportMessages ? undefined : this.#scan;

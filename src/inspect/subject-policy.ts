@@ -1,4 +1,6 @@
-import type { Operation, Span } from '../nats/operation.ts';
+import { MAX_SCANNED_PAYLOAD_BYTES } from '../nats/fast-scan.ts';
+import { type KnownMessages, KnownSubjects } from '../nats/known-subjects.ts';
+import type { Operation } from '../nats/operation.ts';
 import { VERB } from '../nats/operations.ts';
 import {
   publishDenied,
@@ -13,8 +15,6 @@ import { SubscriptionLimit } from './subscription-limit.ts';
 
 /** A header block that is longer is refused where a role looks at headers. */
 export const MAX_HELD_HEADER_BYTES = 8 * 1024;
-/** Of the subject that was allowed last; longer ones are judged again each time. */
-const MAX_KEPT_SUBJECT_BYTES = 128;
 
 /** Gets each refusal, and each that would be one. The operation is only valid during the call. */
 export type RefusalObserver = (rule: Rule, operation: Operation) => void;
@@ -23,7 +23,8 @@ export type RefusalObserver = (rule: Rule, operation: Operation) => void;
 export function subjectPolicy(role: Role, rules: PolicyRules, onRefusal: RefusalObserver): Policy {
   const session = new SessionPolicy(role, rules, onRefusal);
   return {
-    needsEveryMessage: true,
+    needsEveryMessage: false,
+    known: session.known,
     needsHeaders: role.headers.isNeeded,
     deliveries: session.limit,
     judge: (operation) => session.judge(operation),
@@ -32,12 +33,11 @@ export function subjectPolicy(role: Role, rules: PolicyRules, onRefusal: Refusal
 
 class SessionPolicy {
   readonly limit: SubscriptionLimit | undefined;
+  /** Allowed. Clients say the same subjects again and again. */
+  readonly known: KnownMessages;
   readonly #role: Role;
   readonly #rules: PolicyRules;
   readonly #onRefusal: RefusalObserver;
-  /** Clients say the same subject again and again. */
-  #allowed: Buffer | undefined;
-  #allowedBytes = 0;
   #denials = 0;
   #countedFromMs = 0;
 
@@ -45,7 +45,12 @@ class SessionPolicy {
     this.#role = role;
     this.#rules = rules;
     this.#onRefusal = onRefusal;
-    const { maxSubscriptions } = role.rules;
+    const { maxPayloadBytes, maxSubscriptions, replies } = role.rules;
+    this.known = {
+      subjects: new KnownSubjects(),
+      maxPayloadBytes: maxPayloadBytes > 0 ? maxPayloadBytes : MAX_SCANNED_PAYLOAD_BYTES,
+      withReply: replies === 'any',
+    };
     this.limit = maxSubscriptions > 0 ? new SubscriptionLimit(maxSubscriptions) : undefined;
   }
 
@@ -69,29 +74,17 @@ class SessionPolicy {
     const role = this.#role;
     const { maxPayloadBytes } = role.rules;
     if (maxPayloadBytes > 0 && payloadBytes > maxPayloadBytes) return this.#tooLarge(operation);
-    if (!this.#isAllowedAlready(bytes, subject)) {
+    const { subjects } = this.known;
+    if (!subjects.has(bytes, subject)) {
       const rule = role.judgePublish(bytes, subject);
       if (rule !== undefined) return this.#refuse(rule, operation, publishText);
-      this.#keepAllowed(bytes, subject);
+      subjects.add(bytes, subject);
     }
     if (reply.length > 0) {
       const rule = role.judgeReply(bytes, reply);
       if (rule !== undefined) return this.#refuse(rule, operation, replyText);
     }
     return headerBytes > 0 && role.headers.isNeeded ? this.#judgeHeaders(operation) : undefined;
-  }
-
-  #isAllowedAlready(bytes: Buffer, { start, end }: Span): boolean {
-    const allowed = this.#allowed;
-    if (allowed === undefined || end - start !== this.#allowedBytes) return false;
-    for (let at = start; at < end; at++) if (bytes[at] !== allowed[at - start]) return false;
-    return true;
-  }
-
-  #keepAllowed(bytes: Buffer, { start, end, length }: Span): void {
-    if (length > MAX_KEPT_SUBJECT_BYTES) return;
-    this.#allowed ??= Buffer.allocUnsafeSlow(MAX_KEPT_SUBJECT_BYTES);
-    this.#allowedBytes = bytes.copy(this.#allowed, 0, start, end);
   }
 
   #judgeHeaders(operation: Operation): Verdict | undefined {

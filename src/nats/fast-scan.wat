@@ -77,6 +77,31 @@
     (i32.store offset=8 (local.get $result) (local.get $cutSize))
     (i32.store offset=12 (local.get $result) (local.get $boundary)))
 
+  ;; The first entry of a list (known-subjects.ts), from $entry on, whose bytes are those at $at; 0: none. No entry but in
+  ;; its last byte has a blank, so no byte after the line that is at $at is compared.
+  (func $find (param $at i32) (param $entry i32) (result i32)
+    (local $length i32) (local $offset i32) (local $same i32)
+    (loop $next
+      (local.set $length (i32.load8_u (local.get $entry)))
+      (if (i32.eqz (local.get $length)) (then (return (i32.const 0))))
+      (local.set $offset (i32.const 0))
+      (loop $block
+        ;; Of 16 bytes those before the first that differs.
+        (local.set $same
+          (i32.ctz
+            (i32.xor
+              (i8x16.bitmask
+                (i8x16.eq
+                  (v128.load align=1 (i32.add (local.get $at) (local.get $offset)))
+                  (v128.load offset=1 align=1 (i32.add (local.get $entry) (local.get $offset)))))
+              (i32.const 0x1ffff))))
+        (local.set $offset (i32.add (local.get $offset) (local.get $same)))
+        (if (i32.ge_u (local.get $offset) (local.get $length)) (then (return (local.get $entry))))
+        (br_if $block (i32.eq (local.get $same) (i32.const 16))))
+      (local.set $entry (i32.add (i32.add (local.get $entry) (local.get $length)) (i32.const 1)))
+      (br $next))
+    (unreachable))
+
   ;;   a message    │ PUB s u b j e c t   1 2 \r \n  payload … \r \n
   ;;                ▲    ▲             ▲         ▲                  ▲
   ;;                $pos │             $lastBlank $lineEnd (after)  $next (after)
@@ -84,26 +109,30 @@
   ;;
   ;;   parameters   $from, $end        where to read
   ;;                $verb              the first four bytes of each message
-  ;;                $leastArguments    there may be one more
-  ;;                $maxLine           bytes of a line
+  ;;                $leastArguments    of each message
+  ;;                $moreArguments     that it may have, 0 or 1
+  ;;                $maxLine, $maxSize bytes of a line, and of a payload
+  ;;                $subjects          a list of the only ones; 0: all
   ;;                $result            where the result goes
   ;;   of all       $pos               after the last whole message
   ;;                $messages, $payload   how many, and bytes of their payloads
+  ;;                $known             in $subjects the one of the last message
   ;;   of one       $block, $low, $high   see above, and its two halves
   ;;                $blanks, $others   a bit for each byte of the block; $blanks up to the line end only
   ;;                $wasBlank          1: the byte before the block is a blank
   ;;                $arguments, $lastBlank, $lineEnd, $digits, $size, $next
   (func $fastScan (export "scan")
-    (param $from i32) (param $end i32) (param $verb i32) (param $leastArguments i32) (param $maxLine i32)
-    (param $result i32)
+    (param $from i32) (param $end i32) (param $verb i32) (param $leastArguments i32)
+    (param $moreArguments i32) (param $maxLine i32) (param $maxSize i32) (param $subjects i32) (param $result i32)
     (result i32)
-    (local $pos i32) (local $messages i32) (local $payload i32)
+    (local $pos i32) (local $messages i32) (local $payload i32) (local $known i32)
     (local $block i32) (local $low v128) (local $high v128)
     (local $blanks i32) (local $others i32) (local $wasBlank i32)
     (local $arguments i32) (local $lastBlank i32)
     (local $lineEnd i32) (local $digits i32) (local $size i32) (local $next i32)
 
     (local.set $pos (local.get $from))
+    (local.set $known (local.get $subjects))
     (block $done
       (loop $message
         (br_if $done (i32.gt_s (i32.add (local.get $pos) (i32.const 12)) (local.get $end)))
@@ -145,7 +174,7 @@
         (br_if $done
           (i32.gt_s (i32.sub (local.get $lineEnd) (local.get $pos)) (local.get $maxLine)))
         (br_if $done
-          (i32.gt_u (i32.sub (local.get $arguments) (local.get $leastArguments)) (i32.const 1)))
+          (i32.gt_u (i32.sub (local.get $arguments) (local.get $leastArguments)) (local.get $moreArguments)))
         (br_if $done (i32.gt_u (i32.sub (local.get $digits) (i32.const 1)) (i32.const 7)))
         ;; A size with leading zeros.
         (br_if $done
@@ -158,7 +187,15 @@
         (br_if $done (i32.lt_s (local.get $lineEnd) (i32.const 10)))
         (local.set $size
           (call $numberAt (i32.sub (local.get $lineEnd) (i32.const 10)) (local.get $digits)))
-        (br_if $done (i32.lt_s (local.get $size) (i32.const 0)))
+        ;; -1 is above all.
+        (br_if $done (i32.gt_u (local.get $size) (local.get $maxSize)))
+        (if (local.get $subjects)
+          (then
+            (local.set $known (call $find (i32.add (local.get $pos) (i32.const 4)) (local.get $known)))
+            (if (i32.eqz (local.get $known))
+              (then
+                (local.set $known (call $find (i32.add (local.get $pos) (i32.const 4)) (local.get $subjects)))
+                (br_if $done (i32.eqz (local.get $known)))))))
 
         (local.set $next
           (i32.add (local.get $lineEnd) (i32.add (local.get $size) (i32.const 2))))

@@ -1,9 +1,10 @@
 import { Arguments } from './arguments.ts';
 import { ControlLines, LINE_SLACK_BYTES, type Refusal } from './control-line.ts';
-import type { FastScan } from './fast-scan.ts';
+import { type FastScan, MAX_SCANNED_PAYLOAD_BYTES, putSubjects } from './fast-scan.ts';
 import { Framing } from './framing.ts';
 import { headersGoOn } from './header-block.ts';
 import { HeldLine } from './held-line.ts';
+import type { KnownMessages } from './known-subjects.ts';
 import { NOTHING, Operation, type Span } from './operation.ts';
 import { type Direction, rowOf, VERB, type Verb, zeroCounts } from './operations.ts';
 import { MAX_CONTROL_LINE_BYTES, MAX_SERVER_LINE_BYTES, type ParseError, shown } from './protocol.ts';
@@ -27,6 +28,8 @@ import { MAX_CONTROL_LINE_BYTES, MAX_SERVER_LINE_BYTES, type ParseError, shown }
 
 /** A shorter piece holds no whole message. */
 const LEAST_SCANNED_BYTES = 12;
+/** After so many scans that found nothing, one after the other, the rest of the piece is not scanned. */
+const MOST_MISSES = 8;
 /** No line ended: it is kept until more of it comes, or `error` says what is wrong with it. */
 const NO_LINE = -1;
 
@@ -62,6 +65,8 @@ export class NatsParser {
    * 32 bytes after each piece. It may be set, but not taken away, while an operation is reported.
    */
   fastScan: FastScan | undefined;
+  /** Where set, `fastScan` reads these messages alone. */
+  known: KnownMessages | undefined;
   /**
    * Gets payloads in pieces as they come, headers included; a piece is only valid during the call. Of the messages that
    * `fastScan` reads it gets none, but perhaps the rest of the last.
@@ -138,6 +143,7 @@ export class NatsParser {
     const given = this.fastScan;
     let scan = given?.memory === bytes.buffer ? given : undefined;
     let pos = start;
+    let misses = 0;
     for (;;) {
       if (!framing.isAtLine) {
         if (this.onPayload !== undefined && framing.payloadLeft > 0)
@@ -153,8 +159,10 @@ export class NatsParser {
         const next = this.#scanRun(scan, bytes, pos, end);
         if (next !== pos) {
           pos = next;
+          misses = 0;
           continue;
         }
+        if (++misses === MOST_MISSES) scan = undefined;
       }
       this.#lineOffset = this.#pieceOffset + pos - start - held;
       const next = held > 0 ? this.#heldLine(bytes, pos, end) : this.#line(bytes, pos, end);
@@ -182,14 +190,19 @@ export class NatsParser {
    * All messages from `pos` on whose lines have the usual form, the last of which may be cut after its line. Returns the
    * offset after what it has read, `pos` where there is none.
    */
-  #scanRun({ scan, result }: FastScan, bytes: Buffer, pos: number, end: number): number {
+  #scanRun(fastScan: FastScan, bytes: Buffer, pos: number, end: number): number {
+    const { known } = this;
+    const { result } = fastScan;
     const base = bytes.byteOffset;
-    const next = scan(
+    const next = fastScan.scan(
       base + pos,
       base + end,
       this.#toClient ? MSG_BLANK : PUB_BLANK,
       this.#toClient ? 3 : 2,
+      known?.withReply === false ? 0 : 1,
       this.#maxLineBytes,
+      known?.maxPayloadBytes ?? MAX_SCANNED_PAYLOAD_BYTES,
+      known === undefined ? 0 : putSubjects(fastScan, known.subjects),
       result.byteOffset,
     );
     const messages = result[0] as number;

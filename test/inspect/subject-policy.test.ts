@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
+import type { Policy } from '../../src/inspect/inspection.ts';
 import type { InspectionLevel } from '../../src/inspect/inspection-facts.ts';
 import { subjectPolicy } from '../../src/inspect/subject-policy.ts';
 import { Role } from '../../src/policy/role.ts';
@@ -21,14 +22,18 @@ const USUAL: Written = {
 type Options = Partial<Omit<PolicyRules, 'roles'>> & { readonly level?: InspectionLevel };
 const ENFORCE: PolicyRules = { mode: 'enforce', roles: [], onDeny: 'error', denialsBeforeClose: undefined };
 /** The client has its PONG; `refusals` are what was counted. */
-function withPolicy(written: Written = {}, { level = 'enforce', ...more }: Options = {}) {
+function withPolicy(
+  written: Written = {},
+  { level = 'enforce', ...more }: Options = {},
+  changed = (policy: Policy): Policy => policy,
+) {
   const rules: PolicyRules = { ...ENFORCE, ...more };
   const refusals: string[] = [];
   const role = Role.of(rulesOf({ ...USUAL, ...written }), undefined);
   const policy = subjectPolicy(role, rules, (rule, operation) =>
     refusals.push(`${rule} ${operation.read(operation.subject)}`),
   );
-  const inspected = Inspected.connected(level, [policy]);
+  const inspected = Inspected.connected(level, [changed(policy)]);
   inspected.toClient(Buffer.from(PONG));
   return { inspected, refusals };
 }
@@ -45,7 +50,7 @@ const block = (...lines: readonly string[]): string =>
 const hpub = (to: string, head: string, payload = 'x', reply = ''): string =>
   `HPUB ${to} ${reply} ${head.length} ${head.length + payload.length}\r\n${head}${payload}\r\n`;
 const pub = (to: string, payload = 'x', reply = ''): string =>
-  `PUB ${to} ${reply} ${payload.length}\r\n${payload}\r\n`;
+  `PUB ${to} ${reply}${reply && ' '}${payload.length}\r\n${payload}\r\n`;
 
 /** What is said, what of it arrives, and what the client gets for it. */
 const CASES: readonly (readonly [said: string, passes: boolean, error: string])[] = [
@@ -55,6 +60,7 @@ const CASES: readonly (readonly [said: string, passes: boolean, error: string])[
   [pub('a.secret', 'PING\r\n'), false, publishError('a.secret')],
   [pub('a..x'), false, publishError('a..x')],
   [pub('$SYS.REQ.SERVER.PING'), false, publishError('$SYS.REQ.SERVER.PING')],
+  ['PUB a.x  1\r\nx\r\n', true, ''],
   ['pub\t a.y \t0 \r\n\r\n', true, ''],
   ['pUb\tc\t1\r\nx\r\n', false, publishError('c')],
   [pub('a.x', 'x', 'a.y'), false, replyError('a.y')],
@@ -284,9 +290,69 @@ test('a client that has not asked for its PONG costs a bounded number of bytes',
   assert.equal(inspected.up, '');
 });
 
-test('runs of messages are still scanned towards the client, and without a policy both ways', () => {
+test('runs are scanned towards the client, and of messages that the policy need not see again', () => {
   const { inspected } = withPolicy();
   assert.ok(inspected.inspector.down.fastScan !== undefined);
-  assert.equal(inspected.inspector.up.fastScan, undefined);
-  assert.ok(Inspected.connected('enforce').inspector.up.fastScan !== undefined);
+  const runOf = (text: string): number => {
+    inspected.pool.bytes.writeInt32LE(-1, inspected.pool.scratch);
+    inspected.toUpstream(Buffer.from(text));
+    return inspected.pool.bytes.readInt32LE(inspected.pool.scratch);
+  };
+  assert.equal(runOf(pub('a.x')), 0);
+  assert.equal(runOf(pub('a.x').repeat(5)), 5);
+  assert.equal(runOf(pub('a.x').repeat(5) + pub('b')), 0);
+  assert.equal(runOf((pub('a.x') + pub('b')).repeat(5)), 10);
+  assert.equal(runOf(pub('a.x') + pub('a.secret')), 0);
+  assert.equal(runOf(pub('a.x') + pub('a.x', 'x', 'r')), 0);
+  assert.equal(runOf(pub('a.x').repeat(5)), 5);
+});
+
+describe('what the policy need not see again changes nothing', () => {
+  /** Lengths around each block of 16 bytes, beginnings of one another, and more than a list has room for. */
+  const SUBJECTS = [1, 2, 13, 14, 15, 16, 17, 30, 31, 32, 33, 100, 251, 252, 253, 254, 300].flatMap(
+    (length) => [`a.${'x'.repeat(length)}`, `a.${'x'.repeat(length - 1)}y`, `c.${'x'.repeat(length)}`],
+  );
+  const block0 = block('A: b');
+  const KINDS: readonly ((to: string) => string)[] = [
+    (to) => pub(to),
+    (to) => `PUB ${to} 5\r\nPUB a\r\n`,
+    (to) => `PUB ${to} 0\r\n\r\n`,
+    (to) => `PUB ${to} 12\r\n${'x'.repeat(12)}\r\n`.repeat(3),
+    (to) => `PUB ${to} a.reply 1\r\nx\r\n`,
+    (to) => `PUB ${to} no.reply 1\r\nx\r\n`,
+    (to) => `PUB\t${to} 1\r\nx\r\n`,
+    (to) => `HPUB ${to} ${block0.length} ${block0.length}\r\n${block0}\r\n`,
+    (to) => `SUB ${to} 1\r\nPING\r\n`,
+  ];
+  const WRITTEN: Written = { publish: { allow: ['a.>'], deny: ['a.xy'] } };
+
+  type Policed = { readonly level: InspectionLevel; readonly sees: 'all' | 'new'; readonly written: Written };
+  function outcome({ level, sees, written }: Policed, bytes: Buffer, cuts: readonly number[]) {
+    const { inspected, refusals } = withPolicy(
+      { ...WRITTEN, ...written },
+      { level, mode: level },
+      (policy) => (sees === 'all' ? { ...policy, needsEveryMessage: true, known: undefined } : policy),
+    );
+    inspected.toUpstream(bytes, cuts);
+    const { inspector, up } = inspected;
+    const { operations, payloadBytes } = inspector.facts();
+    const { endReason, finalError } = { endReason: inspector.endReason, finalError: inspected.finalError };
+    return { up, down: inspected.down, refusals, operations, payloadBytes, endReason, finalError };
+  }
+
+  for (const level of ['enforce', 'observe'] as const)
+    test(`${level}: the same bytes, errors, refusals and counts as when it sees each message`, () => {
+      const draw = drawFrom(SEED);
+      for (let left = OPERATIONS / 10; left > 0; left -= 60) {
+        const some = Array.from({ length: 1 + draw.below(6) }, () => draw.pick(SUBJECTS));
+        const list = Array.from({ length: 60 }, () => draw.pick(KINDS)(draw.pick(some)));
+        const bytes = Buffer.from(list.join(''));
+        const most = draw.pick([2, 40, 700, 30_000]);
+        const cuts: number[] = [];
+        for (let at = draw.below(most); at < bytes.length; at += 1 + draw.below(most)) cuts.push(at);
+        const written = draw.pick<Written>([{}, {}, { replies: 'any' }, { maxPayloadBytes: 11 }]);
+        const of = (sees: 'all' | 'new') => outcome({ level, sees, written }, bytes, cuts);
+        assert.deepEqual(of('new'), of('all'), `seed ${SEED}`);
+      }
+    });
 });

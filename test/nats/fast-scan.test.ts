@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { BufferPool } from '../../src/bytes/buffer-pool.ts';
 import { lineViolation } from '../../src/inspect/line-policy.ts';
-import { type FastScan, fastScanIn } from '../../src/nats/fast-scan.ts';
+import { type FastScan, fastScanIn, SCAN_BYTES } from '../../src/nats/fast-scan.ts';
+import { KnownSubjects } from '../../src/nats/known-subjects.ts';
+import { Span } from '../../src/nats/operation.ts';
 import { type Direction, VERB } from '../../src/nats/operations.ts';
 import { NatsParser, type ParserOptions } from '../../src/nats/parser.ts';
 import { rounds } from '../support/rounds.ts';
@@ -175,7 +177,7 @@ test('a pool has room for what is found, behind all slots and what SIMD may look
     const starts = Array.from({ length: pool.free }, () => pool.take());
     const end = Math.max(...starts) + pool.slotBytes;
     assert.ok(end + 64 <= pool.scratch);
-    assert.ok(pool.scratch + 64 <= pool.bytes.length);
+    assert.ok(pool.scratch + SCAN_BYTES <= pool.bytes.length);
     const run = fastScanIn(pool.memory, pool.scratch) as FastScan;
     assert.equal(fastScanIn(pool.memory, pool.scratch), run);
     const bytes = Buffer.from('MSG a 1 2\r\nhi\r\n');
@@ -257,6 +259,67 @@ describe('an enforcer', () => {
         assert.deepEqual(reportedOf(text), { told: 1, problem: 'policy' }, text);
       }
   });
+});
+
+test('of a list of subjects their messages alone are scanned, whatever the length', () => {
+  const known = { subjects: new KnownSubjects(), maxPayloadBytes: 2, withReply: false };
+  const reported = (text: string, place: 'start' | 'end'): number => {
+    let count = 0;
+    const parser = new NatsParser('to_upstream', {
+      reportMessages: true,
+      sink: { onOperation: () => void count++ },
+    });
+    parser.fastScan = fastScan;
+    parser.known = known;
+    // At the very beginning of the memory a first line of nine bytes is for the parser itself.
+    const [piece] = inMemory([Buffer.from(`PING\r\n${text}`, 'latin1')], place) as [Buffer];
+    parser.parse(piece, 0, piece.length);
+    assert.equal(parser.error, undefined);
+    return count - 1;
+  };
+  const add = (text: string): void =>
+    known.subjects.add(Buffer.from(text), Object.assign(new Span(), { end: text.length }));
+  for (const others of [0, 1, 3])
+    for (let length = 1; length <= 253; length++) {
+      known.subjects = new KnownSubjects();
+      for (let other = 0; other < others; other++) add('other'.slice(other));
+      const subject = letters(length);
+      add(subject);
+      const isKnown = known.subjects.has(Buffer.from(subject), Object.assign(new Span(), { end: length }));
+      for (const place of ['start', 'end'] as const) {
+        const all = message(`PUB ${subject}`, 'hi') + message(`PUB ${subject}`, 'h');
+        assert.equal(reported(all, place), 0);
+        const more = ['x', '.', '\xff'].map((byte) => message(`PUB ${subject}${byte}`, 'hi'));
+        const fewer =
+          length > 1
+            ? [message(`PUB ${subject.slice(1)}`, 'hi'), message(`PUB ${subject.slice(0, -1)}`, 'hi')]
+            : [];
+        const changed = [0, length >> 1, length - 1].map(
+          (at) => `${subject.slice(0, at)}~${subject.slice(at + 1)}`,
+        );
+        const wrong = [...more, ...fewer, ...changed.map((one) => message(`PUB ${one}`, 'hi'))];
+        assert.equal(reported(wrong.join(''), place), wrong.length);
+        const others = [message(`PUB ${subject} r`, 'hi'), message(`PUB ${subject}`, 'hi!')];
+        assert.equal(reported(others.join(''), place), 2);
+      }
+      assert.ok(isKnown);
+    }
+});
+
+test('a list of subjects begins anew where it has no room for one more', () => {
+  const subjects = new KnownSubjects();
+  const has = (text: string): boolean =>
+    subjects.has(Buffer.from(text), Object.assign(new Span(), { end: text.length }));
+  const add = (text: string): void =>
+    subjects.add(Buffer.from(text), Object.assign(new Span(), { end: text.length }));
+  assert.equal(has('a'), false);
+  add('a'.repeat(254));
+  assert.equal(has('a'.repeat(254)), false);
+  add('a'.repeat(100));
+  add('b'.repeat(151));
+  assert.ok(has('a'.repeat(100)) && has('b'.repeat(151)));
+  add('c');
+  assert.ok(has('c') && !has('a'.repeat(100)) && !has('b'.repeat(151)));
 });
 
 test('without SIMD there are no runs', () => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { type FastScan, fastScanIn, RESULT_BYTES } from '../../src/nats/fast-scan.ts';
+import { type FastScan, fastScanIn, SCAN_BYTES } from '../../src/nats/fast-scan.ts';
 import type { Operation } from '../../src/nats/operation.ts';
 import { ARGUMENT_NAMES, type Direction, rowOf } from '../../src/nats/operations.ts';
 import { NatsParser, type ParserOptions } from '../../src/nats/parser.ts';
@@ -96,7 +96,7 @@ export function* allCuts(bytes: Buffer): Generator<Buffer[]> {
 
 const memory = new WebAssembly.Memory({ initial: 4, maximum: 4 });
 const bytesOfMemory = Buffer.from(memory.buffer);
-const RESULT = bytesOfMemory.length - RESULT_BYTES;
+const RESULT = bytesOfMemory.length - SCAN_BYTES;
 /** What SIMD may look at behind a piece. */
 const SLACK_BYTES = 32;
 
