@@ -7,6 +7,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 /** The constant in each target has the module that the source describes. */
 export const wasmModules = [
   ['src/nats/fast-scan', 'FAST_SCAN_MODULE'],
+  ['src/nats/stamp-run', 'STAMP_RUN_MODULE'],
   ['src/websocket/unmask', 'UNMASK_MODULE'],
 ].map(([path, constant]) => ({
   source: `${root}${path}.wat`,

@@ -2,12 +2,14 @@ import { type BufferPool, READ_BYTES } from '../bytes/buffer-pool.ts';
 import { VERB } from '../nats/operations.ts';
 import type { NatsParser } from '../nats/parser.ts';
 import type { SessionSides } from './inspection.ts';
-import { writeJoined } from './join-pieces.ts';
-import { StreamEditor, type Write } from './stream-editor.ts';
+import { SlotWriter } from './slot-writer.ts';
+import { StreamEditor } from './stream-editor.ts';
 
 /** Limit of the lines that wait while the client is read on; the last line is not counted. */
 const MAX_WAITING_BYTES = READ_BYTES;
 const NOTHING = Buffer.alloc(0);
+
+type Write = (piece: Buffer) => void;
 
 /** Reads a piece of the server, which fills the editor; returns the offset up to which it is understood. */
 export type ServerReader = { readServer(piece: Buffer): number };
@@ -94,9 +96,9 @@ export class ClientStream {
       if (passed > 0) write(passed === piece.length ? piece : piece.subarray(0, passed));
       return;
     }
-    const pieces: Buffer[] = [];
-    this.editor.apply(piece, passed, (one) => pieces.push(one));
-    writeJoined(this.#pool, pieces, write);
+    const out = this.#joined(write);
+    this.editor.apply(piece, passed, out);
+    out.flush();
   }
 
   /** See `Inspection.insert`. */
@@ -104,7 +106,7 @@ export class ClientStream {
     if (!this.#canWrite) return this.#keep(line, MAX_WAITING_BYTES);
     const waiting = this.#waiting ?? NOTHING;
     this.#waiting = undefined;
-    writeJoined(this.#pool, [waiting, line], this.#write);
+    this.#writeJoined(waiting, line);
   }
 
   /**
@@ -133,7 +135,21 @@ export class ClientStream {
     this.#isLast = true;
     if (!this.#isBetween) return this.#keep(line, Number.POSITIVE_INFINITY);
     this.#waiting = undefined;
-    if (line.length > 0) writeJoined(this.#pool, [line], this.#write);
+    this.#writeJoined(line);
+  }
+
+  #writeJoined(...pieces: readonly Buffer[]): void {
+    const out = this.#joined(this.#write);
+    for (const piece of pieces) out.write(piece);
+    out.flush();
+  }
+
+  /** The write takes a slot itself, with room for the frame headers of so many bytes. */
+  #joined(write: Write): SlotWriter {
+    return new SlotWriter(this.#pool, READ_BYTES, (chunk) => {
+      write(chunk);
+      this.#pool.release(chunk);
+    });
   }
 
   #keep(line: Buffer, mostBytes: number): void {

@@ -4,6 +4,7 @@ import type { KnownMessages } from '../nats/known-subjects.ts';
 import type { Operation } from '../nats/operation.ts';
 import type { Direction } from '../nats/operations.ts';
 import type { ParseProblem } from '../nats/protocol.ts';
+import type { Stamp } from '../nats/stamp.ts';
 
 /** The two sides that an inspection writes to. */
 export type SessionSides = {
@@ -27,7 +28,7 @@ export interface Inspection {
   start(sides: SessionSides): void;
   /** Takes the INFO line that came before the 101; returns the client's first message. */
   firstInfo(line: Buffer): Buffer;
-  /** Writes what may go upstream now, as one chunk at most. Owns the chunk as `ByteSocketOwner.onBytes` does. */
+  /** Writes what may go upstream now, as one chunk unless it has grown. Owns the chunk as `ByteSocketOwner.onBytes` does. */
   toUpstream(chunk: Buffer): void;
   /** Writes what may go to the client now. The chunk is only valid during the call. */
   toClient(chunk: Buffer): void;
@@ -103,6 +104,8 @@ export type Policy = {
   readonly needsEveryMessage: boolean;
   /** The policy must see every message but these, which the fast scan may read. Only one policy of a session has it. */
   readonly known?: KnownMessages | undefined;
+  /** Each message gets it that the fast scan reads; the verdict on others is the policy's. */
+  readonly stamp?: Stamp | undefined;
   /** The policy must see headers, so a block of up to 8 KiB is held back with its line. */
   readonly needsHeaders?: boolean;
   /** Messages of the server, while `isNeeded`: for a policy that counts what a subscription gets. */

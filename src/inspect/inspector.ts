@@ -76,7 +76,10 @@ export class Inspector implements Inspection, ClientReader, ServerReader {
     this.#deliveries = policies.find(({ deliveries }) => deliveries !== undefined)?.deliveries;
     this.up = new NatsParser('to_upstream', {
       maxLineBytes,
-      sink: { onOperation: (operation) => this.#onClientOperation(operation) },
+      sink: {
+        onOperation: (operation) => this.#onClientOperation(operation),
+        onRun: enforce ? this.#stamping(policies) : undefined,
+      },
       reportMessages: enforce,
       assembleLines: enforce,
       checkHeaders: enforce,
@@ -289,6 +292,11 @@ export class Inspector implements Inspection, ClientReader, ServerReader {
     if (seesAll === this.#tapSeesAll) return;
     this.#tapSeesAll = seesAll;
     this.#chooseReaders();
+  }
+
+  #stamping(policies: readonly Policy[]): ((start: number, end: number) => void) | undefined {
+    const stamp = policies.find((policy) => policy.stamp !== undefined)?.stamp;
+    return stamp && ((start, end) => this.#toUpstream.editor.stamp(stamp, start, end));
   }
 
   /** Before CONNECT an enforcer must see every message, afterwards only where a policy needs it. */

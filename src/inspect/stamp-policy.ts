@@ -4,10 +4,15 @@ import { publishDenied } from '../policy/denial-text.ts';
 import type { Policy } from './inspection.ts';
 import { MAX_HELD_HEADER_BYTES } from './subject-policy.ts';
 
+/** The template of a longer stamp has no room in a slot beside the longest message. */
+const MAX_TEMPLATE_BYTES = 1024;
+
 /** Every message leaves with headers that say who sent it. It must come after the policies that refuse. */
 export function stampPolicy(stamp: Stamp): Policy {
+  const stampsRuns = stamp.template.length <= MAX_TEMPLATE_BYTES;
   return {
-    needsEveryMessage: true,
+    needsEveryMessage: !stampsRuns,
+    stamp: stampsRuns ? stamp : undefined,
     needsHeaders: true,
     judgeConnect(connect) {
       if (connect.fields.get('headers') === true) return undefined;

@@ -1,10 +1,15 @@
 import type { Operation } from '../nats/operation.ts';
 import { rowOf } from '../nats/operations.ts';
+import { Stamp } from '../nats/stamp.ts';
 
-export type Write = (piece: Buffer) => void;
+/** Where the result goes. */
+type Output = {
+  write(piece: Buffer): void;
+  stamp(stamp: Stamp, run: Buffer): void;
+};
 
-/** A part of the piece that is replaced by other bytes. */
-type Edit = { readonly start: number; readonly end: number; readonly bytes: Buffer };
+/** A part of the piece that is replaced by other bytes, or by itself with stamps. */
+type Edit = { readonly start: number; readonly end: number; readonly bytes: Buffer | Stamp };
 
 const NOTHING = Buffer.alloc(0);
 const NO_EDITS: readonly Edit[] = [];
@@ -35,6 +40,11 @@ export class StreamEditor {
     this.#add({ start: inPiece.start, end: inPiece.end + payload, bytes: NOTHING });
   }
 
+  /** Each message of a run that the fast scan has read gets the stamp. */
+  stamp(stamp: Stamp, start: number, end: number): void {
+    this.#add({ start, end, bytes: stamp });
+  }
+
   /** `at`: the offset at which an operation ends. */
   insert(at: number, line: Buffer): void {
     const edits = this.#edits ?? [];
@@ -53,8 +63,8 @@ export class StreamEditor {
     return this.#edits === undefined && this.#dropBytes === 0;
   }
 
-  /** Calls `write` with what leaves of the first `passed` bytes of the piece, in order and never empty. */
-  apply(piece: Buffer, passed: number, write: Write): void {
+  /** Writes what leaves of the first `passed` bytes of the piece, in order. */
+  apply(piece: Buffer, passed: number, output: Output): void {
     const edits = this.#edits ?? NO_EDITS;
     this.#edits = undefined;
     let at = Math.min(this.#dropBytes, passed);
@@ -62,11 +72,12 @@ export class StreamEditor {
     for (const { start, end, bytes } of edits) {
       // An edit after the last byte that may pass does not pass either.
       if (start >= passed && end > start) break;
-      if (start > at) write(piece.subarray(at, start));
-      if (bytes.length > 0) write(bytes);
+      if (start > at) output.write(piece.subarray(at, start));
+      if (bytes instanceof Stamp) output.stamp(bytes, piece.subarray(start, end));
+      else output.write(bytes);
       at = end;
     }
-    if (passed > at) write(piece.subarray(at, passed));
+    if (passed > at) output.write(piece.subarray(at, passed));
     else this.#dropBytes += at - passed;
   }
 }

@@ -1,6 +1,6 @@
 import type { BufferPool } from '../bytes/buffer-pool.ts';
 import type { SessionSides } from './inspection.ts';
-import { joined } from './join-pieces.ts';
+import { SlotWriter } from './slot-writer.ts';
 import { StreamEditor } from './stream-editor.ts';
 
 const NO_ERRORS: Buffer[] = [];
@@ -32,21 +32,19 @@ export class UpstreamStream {
   /** Owns the chunk. Returns the errors that the client must get, if any. */
   pass(chunk: Buffer): Buffer | undefined {
     const understood = this.#reader.readClient(chunk);
-    const passed = this.#holdsBack ? this.#edited(chunk, understood) : chunk;
-    if (passed !== undefined) this.#sides?.writeToUpstream(passed);
+    if (!this.#holdsBack) this.#sides?.writeToUpstream(chunk);
+    else if (this.editor.isIdle && understood > 0)
+      this.#sides?.writeToUpstream(understood === chunk.length ? chunk : chunk.subarray(0, understood));
+    else this.#writeEdited(chunk, understood);
     return this.#errors === NO_ERRORS ? undefined : this.#takeErrors();
   }
 
-  /** What may pass of the chunk. If that is not the chunk itself, the chunk goes back to the pool. */
-  #edited(chunk: Buffer, understood: number): Buffer | undefined {
-    const { editor } = this;
-    if (editor.isIdle && understood > 0)
-      return understood === chunk.length ? chunk : chunk.subarray(0, understood);
-    const pieces: Buffer[] = [];
-    editor.apply(chunk, understood, (piece) => pieces.push(piece));
-    const passed = joined(this.#pool, pieces);
-    this.#pool.release(chunk);
-    return passed;
+  #writeEdited(chunk: Buffer, understood: number): void {
+    const pool = this.#pool;
+    const out = new SlotWriter(pool, pool.slotBytes, (edited) => this.#sides?.writeToUpstream(edited));
+    this.editor.apply(chunk, understood, out);
+    pool.release(chunk);
+    out.flush();
   }
 
   /** The -ERR line of an operation that was dropped. */

@@ -36,6 +36,8 @@ const NO_LINE = -1;
 export type OperationSink = {
   /** A control line is complete, and its payload is still to come. Whatever is returned ends the reading at this line. */
   onOperation(operation: Operation): Refusal | undefined;
+  /** The fast scan has read messages in the piece from `start` on, up to the end of the last, or of its line if it is cut. */
+  onRun?: ((start: number, end: number) => void) | undefined;
 };
 
 export type ParserOptions = {
@@ -213,6 +215,7 @@ export class NatsParser {
     const boundary = (result[3] as number) - base;
     if (boundary > pos) this.lastBoundary = boundary;
     if (cutSize >= 0) this.#framing.beginPayload(cutSize, 0);
+    this.#sink?.onRun?.(pos, next - base);
     return next - base;
   }
 

@@ -44,6 +44,9 @@ export class Stamp {
   readonly #lines: Buffer;
   /** Of the lines, in lower case. */
   readonly #names: readonly Buffer[];
+  /** For stamp-run.ts, of a message without headers: the size of its header block up to `prefixBytes`, then the block. */
+  readonly template: Buffer;
+  readonly prefixBytes: number;
 
   /** A header with a value that the facts do not have is left out: nobody is known. */
   constructor(headers: StampHeaders, facts: StampFacts) {
@@ -53,6 +56,9 @@ export class Stamp {
       if (value !== undefined) lines.push(`${name}: ${value}\r\n`);
     }
     this.#lines = Buffer.from(lines.join(''));
+    const prefix = `${this.bytes} `;
+    this.prefixBytes = prefix.length;
+    this.template = Buffer.from(`${prefix}\r\n${VERSION}${lines.join('')}\r\n`);
     this.#names = Object.keys(headers).map((name) => Buffer.from(name.toLowerCase()));
   }
 

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import type { Policy } from '../../src/inspect/inspection.ts';
 import { stampPolicy } from '../../src/inspect/stamp-policy.ts';
 import { rewriteInfo } from '../../src/nats/info-rewrite.ts';
 import { readStampTemplate, Stamp, type StampFacts } from '../../src/nats/stamp.ts';
+import { drawFrom } from '../fuzz/nats-lines.ts';
 import { Inspected } from './inspected.ts';
 
 const PONG = 'PONG\r\n';
@@ -14,12 +16,9 @@ function stampOf(facts: StampFacts): Stamp {
   const headers = Object.entries(TEMPLATES).map(([name, text]) => [name, readStampTemplate(text) ?? []]);
   return new Stamp(Object.fromEntries(headers), facts);
 }
-function stamped(facts = ALICE): Inspected {
-  const inspected = Inspected.connected(
-    'enforce',
-    [stampPolicy(stampOf(facts))],
-    'CONNECT {"headers":true}\r\n',
-  );
+function stamped(facts = ALICE, changed = (policy: Policy): Policy => policy): Inspected {
+  const policy = changed(stampPolicy(stampOf(facts)));
+  const inspected = Inspected.connected('enforce', [policy], 'CONNECT {"headers":true}\r\n');
   inspected.toClient(Buffer.from(PONG));
   return inspected;
 }
@@ -119,5 +118,85 @@ describe('a stamp', () => {
       info({ addedBytes: added, maxPayload: 1_048_570 }).includes(`"max_payload":${1_048_576 - added}`),
     );
     assert.equal(info({ maxPayload: 2_000_000 }), String(line));
+  });
+});
+
+/** FUZZ_OPERATIONS: how many, 20,000 when not set. FUZZ_SEED: the seed that a failure printed. */
+const OPERATIONS = Number(process.env['FUZZ_OPERATIONS'] ?? 20_000);
+const SEED = Number(process.env['FUZZ_SEED'] ?? Date.now() | 0);
+
+describe('runs of messages', () => {
+  const oneByOne = (policy: Policy): Policy => ({ ...policy, needsEveryMessage: true, stamp: undefined });
+  const pub = (to: string, bytes: number, reply = ''): string =>
+    `PUB ${to}${reply} ${bytes}\r\n${'x'.repeat(bytes)}\r\n`;
+
+  test('are stamped without a verdict on each', () => {
+    const verdicts: string[] = [];
+    const inspected = stamped(ALICE, (policy) => ({
+      ...policy,
+      judge: (operation, context) => {
+        verdicts.push(operation.read(operation.subject));
+        return policy.judge?.(operation, context);
+      },
+    }));
+    const before = inspected.up.length;
+    const texts = [0, 1, 9, 10, 99, 100, 999, 1000, 9999, 10_000].flatMap((bytes) => [
+      pub('a', bytes),
+      pub('b.c'.repeat(9), bytes, ' _INBOX.x.1'),
+    ]);
+    // A first line of nine bytes may be for the parser itself.
+    inspected.toUpstream(Buffer.from(texts.slice(1).join('')));
+    assert.deepEqual(verdicts, []);
+    const expected = texts.slice(1).map((text) => {
+      const [, to = '', reply, size, payload = ''] = /^PUB (\S+)( \S+)? (\d+)\r\n(.*)\r\n$/.exec(text) ?? [];
+      assert.equal(payload.length, Number(size));
+      return hpub(to, STAMPED, payload, reply?.trim());
+    });
+    assert.equal(inspected.up.slice(before), expected.join(''));
+  });
+
+  test('that grow beyond a slot leave as several chunks, and a message of a whole read has room in one', () => {
+    const longest = { user: 'u'.repeat(1024 - 50), tenant: '' };
+    assert.equal(stampOf(longest).template.length, 1024);
+    for (const facts of [ALICE, longest, { ...longest, user: `${longest.user}u` }]) {
+      const head = `HPUB a ${stampOf(facts).bytes} `;
+      for (const text of [
+        pub('a', 0).repeat(2000),
+        pub('a', 65_000),
+        pub('a', 2).repeat(40) + pub('a', 60_000),
+      ]) {
+        const [inRuns, slow] = [stamped(facts), stamped(facts, oneByOne)];
+        const piece = Buffer.from(text.slice(0, 65_536));
+        for (const one of [inRuns, slow]) one.toUpstream(piece).toUpstream(Buffer.from(text.slice(65_536)));
+        assert.ok(inRuns.up.includes(head));
+        assert.ok(inRuns.up === slow.up);
+      }
+    }
+  });
+
+  test(`arrive as they do when each message has a verdict (seed ${SEED})`, () => {
+    const draw = drawFrom(SEED);
+    const own = block('Natsgate-User: mallory', 'k: v');
+    const say = [
+      () => pub('a.b', draw.below(40)),
+      () => pub('a.b', draw.below(40)).repeat(1 + draw.below(9)),
+      () => pub('s'.repeat(1 + draw.below(50)), draw.below(2000)),
+      () => pub('a', draw.below(3), ` _INBOX.${draw.below(1000)}`),
+      () => hpub('a', own, 'x'.repeat(draw.below(20))),
+      () => 'pub\ta 3 \r\nabc\r\n',
+      () => 'PING\r\n',
+      () => 'SUB a 1\r\n',
+    ];
+    for (let left = OPERATIONS / 20; left > 0; left -= 40) {
+      const bytes = Buffer.from(Array.from({ length: 40 }, () => draw.pick(say)()).join(''));
+      const most = draw.pick([2, 40, 700, 30_000]);
+      const cuts: number[] = [];
+      for (let at = draw.below(most); at < bytes.length; at += 1 + draw.below(most)) cuts.push(at);
+      const [inRuns, slow] = [stamped(), stamped(ALICE, oneByOne)];
+      for (const one of [inRuns, slow]) one.toUpstream(bytes, cuts);
+      assert.ok(inRuns.up === slow.up, `cut at ${cuts}`);
+      assert.deepEqual(inRuns.inspector.facts().operations, slow.inspector.facts().operations);
+      assert.deepEqual(inRuns.inspector.facts().payloadBytes, slow.inspector.facts().payloadBytes);
+    }
   });
 });
