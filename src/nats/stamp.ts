@@ -16,8 +16,6 @@ const TAB = 0x09;
 const VERSION = Buffer.from('NATS/1.0\r\n');
 const HPUB = Buffer.from('HPUB ');
 const LINE_END = Buffer.from('\r\n');
-/** The two lengths of a line, with their blanks. */
-const LENGTHS_BYTES = 40;
 
 export const readStampTemplate = (text: string): StampTemplate | undefined =>
   readTemplate(text, STAMP_VALUES);
@@ -74,28 +72,38 @@ export class Stamp {
   write({ bytes, subject, reply, payloadBytes, headerBytes, headers }: Publication): Buffer | undefined {
     const kept = headerBytes === 0 ? NO_HEADERS : this.#keptOf(bytes, headers.start, headers.end);
     if (kept === undefined) return undefined;
-    const blockBytes = kept.length + this.#lines.length;
-    const size = HPUB.length + subject.length + reply.length + LENGTHS_BYTES + blockBytes;
-    const written = Buffer.allocUnsafe(size);
-    let at = HPUB.copy(written, 0);
-    at += bytes.copy(written, at, subject.start, subject.end);
+    // The client's own block, where it is, if nothing had to be cut out.
+    const start = kept === bytes ? headers.start : 0;
+    const end = kept === bytes ? headers.end : kept.length;
+    const lines = this.#lines;
+    const blockBytes = end - start + lines.length;
+    const size = blockBytes + payloadBytes - headerBytes;
+    const replyBytes = reply.length > 0 ? reply.length + 1 : 0;
+    const lineBytes = HPUB.length + subject.length + replyBytes + digitsOf(blockBytes) + digitsOf(size) + 4;
+    const written = Buffer.allocUnsafe(lineBytes + blockBytes);
+    let at = copyTo(written, 0, HPUB, 0, HPUB.length);
+    at = copyTo(written, at, bytes, subject.start, subject.end);
     written[at++] = BLANK;
     if (reply.length > 0) {
-      at += bytes.copy(written, at, reply.start, reply.end);
+      at = copyTo(written, at, bytes, reply.start, reply.end);
       written[at++] = BLANK;
     }
-    at += written.write(`${blockBytes} ${blockBytes + payloadBytes - headerBytes}\r\n`, at, 'latin1');
-    const firstLine = kept.indexOf(LF) + 1;
-    at += kept.copy(written, at, 0, firstLine);
+    at = writeNumber(written, at, blockBytes);
+    written[at++] = BLANK;
+    at = writeNumber(written, at, size);
+    at = copyTo(written, at, LINE_END, 0, LINE_END.length);
+    let next = start + VERSION.length - 1;
+    while (kept[next - 1] !== LF) next++;
+    at = copyTo(written, at, kept, start, next);
     // Before those of the client: some readers take the first of equal ones.
-    at += this.#lines.copy(written, at);
-    at += kept.copy(written, at, firstLine);
-    return written.subarray(0, at);
+    at = copyTo(written, at, lines, 0, lines.length);
+    copyTo(written, at, kept, next, end);
+    return written;
   }
 
-  /** The block without lines of the stamp's names; undefined: one cannot be cut out. */
+  /** The block without lines of the stamp's names; `bytes` if it has none. undefined: one cannot be cut out. */
   #keptOf(bytes: Buffer, start: number, end: number): Buffer | undefined {
-    const pieces: Buffer[] = [];
+    let pieces: Buffer[] | undefined;
     let from = start;
     // Every CR and every LF begins a line for some reader.
     for (let line = start, at = start; at < end; at++) {
@@ -105,24 +113,47 @@ export class Stamp {
         const isWhole =
           byte === CR && bytes[at + 1] === LF && bytes[line - 1] === LF && bytes[line - 2] === CR;
         if (!isWhole || line === start) return undefined;
+        pieces ??= [];
         pieces.push(bytes.subarray(from, line));
         from = at + 2;
       }
       line = at + 1;
     }
-    pieces.push(bytes.subarray(from, end));
-    return pieces.length === 1 ? pieces[0] : Buffer.concat(pieces);
+    return pieces === undefined ? bytes : Buffer.concat([...pieces, bytes.subarray(from, end)]);
   }
 
   #isOwn(bytes: Buffer, start: number, end: number): boolean {
     let first = start;
     while (first < end && isBlank(bytes[first])) first++;
-    const colon = bytes.indexOf(COLON, first);
-    if (colon === -1 || colon >= end) return false;
+    let colon = first;
+    while (colon < end && bytes[colon] !== COLON) colon++;
+    if (colon === end) return false;
     let last = colon;
     while (last > first && isBlank(bytes[last - 1])) last--;
-    return this.#names.some((name) => isName(name, bytes, first, last));
+    for (const name of this.#names) if (isName(name, bytes, first, last)) return true;
+    return false;
   }
+}
+
+/** Returns the offset after it. A call of `copy` takes longer for a few bytes. */
+function copyTo(to: Buffer, at: number, from: Buffer, start: number, end: number): number {
+  if (end - start > 64) return at + from.copy(to, at, start, end);
+  for (let place = start; place < end; place++) to[at + place - start] = from[place] as number;
+  return at + end - start;
+}
+
+function digitsOf(number: number): number {
+  let digits = 1;
+  for (let power = 10; power <= number; power *= 10) digits++;
+  return digits;
+}
+
+/** Returns the offset after it. */
+function writeNumber(to: Buffer, at: number, number: number): number {
+  const end = at + digitsOf(number);
+  for (let place = end - 1, left = number; place >= at; place--, left = Math.floor(left / 10))
+    to[place] = 0x30 + (left % 10);
+  return end;
 }
 
 const NO_HEADERS = Buffer.concat([VERSION, LINE_END]);
