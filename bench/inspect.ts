@@ -70,7 +70,7 @@ async function measure(work: Work, subject: Subject, path: Path, warmUp: boolean
     ...natsgate('cut-through', ROUTES[path].inspect),
     ...(path === '/stamp' ? { stampBytes: STAMP_BYTES } : {}),
   };
-  const of = { subject: { ...subject, path }, kind, warmUp, scale: warmUp ? 1 : SLICE };
+  const of = { subject: { ...subject, path }, kind, warmUp, scale: warmUp ? 4 * SLICE : SLICE };
   const figures = await work.measure(bench, of);
   await bench.generator.call('closeAll');
   await bench.upstream.call('dropAll');
