@@ -67,7 +67,8 @@ export class Stamp {
 
   /**
    * The line and the header block of the publication with the stamp; its payload follows unchanged. undefined: the client
-   * has hidden a header of the stamp where it cannot be cut out.
+   * has hidden a header of the stamp where it cannot be cut out, or has written its block so that some readers would not
+   * find the stamp.
    */
   write({ bytes, subject, reply, payloadBytes, headerBytes, headers }: Publication): Buffer | undefined {
     const kept = headerBytes === 0 ? NO_HEADERS : this.#keptOf(bytes, headers.start, headers.end);
@@ -75,6 +76,8 @@ export class Stamp {
     // The client's own block, where it is, if nothing had to be cut out.
     const start = kept === bytes ? headers.start : 0;
     const end = kept === bytes ? headers.end : kept.length;
+    const next = afterFirstLine(kept, start, end);
+    if (next === undefined) return undefined;
     const lines = this.#lines;
     const blockBytes = end - start + lines.length;
     const size = blockBytes + payloadBytes - headerBytes;
@@ -92,8 +95,6 @@ export class Stamp {
     written[at++] = BLANK;
     at = writeNumber(written, at, size);
     at = copyTo(written, at, LINE_END, 0, LINE_END.length);
-    let next = start + VERSION.length - 1;
-    while (kept[next - 1] !== LF) next++;
     at = copyTo(written, at, kept, start, next);
     // Before those of the client: some readers take the first of equal ones.
     at = copyTo(written, at, lines, 0, lines.length);
@@ -133,6 +134,17 @@ export class Stamp {
     for (const name of this.#names) if (isName(name, bytes, first, last)) return true;
     return false;
   }
+}
+
+/**
+ * Where the headers of a block begin. undefined: some reader would take a stamp there for a part of the first line, or the
+ * client's next line for more of the stamp's last value (a line that begins with a blank continues the one before).
+ */
+function afterFirstLine(block: Buffer, start: number, end: number): number | undefined {
+  let at = start;
+  while (at < end && block[at] !== CR && block[at] !== LF) at++;
+  const isEnd = block[at] === CR && block[at + 1] === LF && at + 2 < end;
+  return isEnd && !isBlank(block[at + 2]) ? at + 2 : undefined;
 }
 
 /** Returns the offset after it. A call of `copy` takes longer for a few bytes. */

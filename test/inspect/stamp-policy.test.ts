@@ -48,6 +48,15 @@ const CASES: readonly (readonly [said: string, arrives: string, answer?: string]
   [hpub('a', block('a: 1\nNatsgate-User: mallory')), '', error('a', 'a header of connect.stamp')],
   [hpub('a', block('a: 1\rNatsgate-User: mallory')), '', error('a', 'a header of connect.stamp')],
   [hpub('a', block('Natsgate-User: mallory\nb: 1')), '', error('a', 'a header of connect.stamp')],
+  // Readers that end lines at CR LF would find no stamp, or a part of one.
+  ...['NATS/1.0 \nk: v\r\n\r\n', 'NATS/1.0 x\ny\r\nk: v\r\n\r\n', 'NATS/1.0 \rk: v\r\n\r\n'].map(
+    (head) => [hpub('a', head), '', error('a', 'a header of connect.stamp')] as const,
+  ),
+  // Readers that know continued lines would take it for more of the stamp.
+  ...[block(' mallory'), block('\tmallory'), block('Natsgate-User: x', ' mallory')].map(
+    (head) => [hpub('a', head), '', error('a', 'a header of connect.stamp')] as const,
+  ),
+  [hpub('a', block('k: v', ' more')), hpub('a', `NATS/1.0\r\n${STAMP}k: v\r\n more\r\n\r\n`)],
   [hpub('a', block(`a: ${'x'.repeat(9000)}`)), '', error('a', 'more than 8192 bytes of headers')],
   ['SUB a 1\r\n', 'SUB a 1\r\n'],
   ['PING\r\n', 'PING\r\n'],
