@@ -1,119 +1,175 @@
-import { generateKeyPairSync, randomUUID, sign } from 'node:crypto';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { json } from 'node:stream/consumers';
+import { createHash, randomUUID } from 'node:crypto';
+import { type Context, Hono } from 'hono';
+import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 
-/**
- * A login service as small as it can be. Yours asks for a password, keeps its sessions in a database, and may be any
- * OpenID provider: natsgate needs its key set and the claims `iss`, `aud`, `sub` and `exp`.
- *
- * Two cookies, so that a page stays logged in for hours and a stolen token is worth a minute:
- * `__Host-login` is between the page and this service alone; `__Host-session` is the token for natsgate.
- */
 export type ProviderOptions = {
-  /** `iss` of the tokens. */
-  readonly issuer: () => string;
+  /** Its own address, which is `iss` of its tokens. */
+  readonly issuer: string;
+  readonly client: { readonly id: string; readonly secret: string; readonly redirectUris: readonly string[] };
+  /** `aud` of access tokens: what they are for. */
+  readonly audience: string;
+  /** How long a token is good. */
   readonly tokenSeconds: number;
-  /** Files of the page, by path. */
-  readonly files: Readonly<Record<string, { readonly type: string; readonly body: string }>>;
-  /** The admin port of natsgate, to end the sessions of a user who logs out. */
-  readonly adminUrl: () => string;
 };
 
-type Key = ReturnType<typeof newKey>;
+type Key = Awaited<ReturnType<typeof newKey>>;
+type Code = { readonly user: string; readonly redirectUri: string; readonly challenge: string };
 
-const ATTRIBUTES = 'HttpOnly; Secure; SameSite=Lax; Path=/';
+const ALGORITHM = 'ES256';
+const FORM = `<!doctype html>
+<html lang="en">
+  <meta charset="utf-8" />
+  <meta name="viewport" content="width=device-width" />
+  <meta name="color-scheme" content="light dark" />
+  <title>Login service</title>
+  <style>
+    body { font: 1rem/1.5 system-ui, sans-serif; max-width: 24rem; margin: 2rem auto; padding: 0 1rem; }
+    input, button { font: inherit; padding: 0.4rem 0.7rem; }
+  </style>
+  <h1>Login service</h1>
+  <form method="post">
+    <input name="user" aria-label="Your name" placeholder="Your name" required maxlength="40" autocomplete="username" />
+    <button type="submit">Log in</button>
+  </form>
+</html>`;
 
+/**
+ * An OpenID provider as small as it can be: discovery, authorization code with PKCE (RFC 7636), refresh tokens and their
+ * revocation (RFC 7009), key set. It asks for a name and believes it, and forgets everything at its end. Yours is
+ * Keycloak, Auth0, Entra ID or the like.
+ */
 export class Provider {
   readonly #options: ProviderOptions;
-  readonly server: Server;
-  /** How long a token is good. */
+  /** The newest signs; the one before is published as long as its tokens live. */
+  #keys: readonly Key[];
+  readonly #codes = new Map<string, Code>();
+  /** Users by refresh token. */
+  readonly #refreshable = new Map<string, string>();
+  readonly #app = new Hono();
+  readonly fetch = this.#app.fetch;
   tokenSeconds: number;
-  /** The newest signs; the one before stays published as long as its tokens live. */
-  #keys: readonly Key[] = [newKey()];
-  /** User by the value of `__Host-login`. */
-  readonly #logins = new Map<string, string>();
 
-  constructor(options: ProviderOptions) {
+  private constructor(options: ProviderOptions, key: Key) {
     this.#options = options;
+    this.#keys = [key];
     this.tokenSeconds = options.tokenSeconds;
-    this.server = createServer((request, response) => {
-      this.#answer(request, response).catch(() => response.writeHead(500).end());
+    this.#app
+      .get('/.well-known/openid-configuration', (asked) => asked.json(this.#metadata()))
+      .get('/jwks.json', (asked) => asked.json({ keys: this.#keys.map(({ jwk }) => jwk) }))
+      .get('/authorize', (asked) => (this.#isGood(asked) ? asked.html(FORM) : asked.text('bad request', 400)))
+      .post('/authorize', (asked) => this.#authorize(asked))
+      .post('/token', (asked) => this.#token(asked))
+      .post('/revoke', (asked) => this.#revoke(asked));
+  }
+
+  static async start(options: ProviderOptions): Promise<Provider> {
+    return new Provider(options, await newKey());
+  }
+
+  async rotateKeys(): Promise<void> {
+    this.#keys = [await newKey(), ...this.#keys.slice(0, 1)];
+  }
+
+  #metadata(): object {
+    const { issuer } = this.#options;
+    return {
+      issuer,
+      authorization_endpoint: `${issuer}/authorize`,
+      token_endpoint: `${issuer}/token`,
+      revocation_endpoint: `${issuer}/revoke`,
+      jwks_uri: `${issuer}/jwks.json`,
+      response_types_supported: ['code'],
+      subject_types_supported: ['public'],
+      id_token_signing_alg_values_supported: [ALGORITHM],
+      token_endpoint_auth_methods_supported: ['client_secret_post'],
+      code_challenge_methods_supported: ['S256'],
+    };
+  }
+
+  /** Nobody is sent to an address that is not the client's. */
+  #isGood({ req }: Context): boolean {
+    const { client } = this.#options;
+    const query = req.query();
+    return (
+      query['client_id'] === client.id &&
+      client.redirectUris.includes(query['redirect_uri'] ?? '') &&
+      query['response_type'] === 'code' &&
+      query['code_challenge_method'] === 'S256' &&
+      query['code_challenge'] !== undefined
+    );
+  }
+
+  async #authorize(asked: Context): Promise<Response> {
+    const { user } = await asked.req.parseBody();
+    if (!this.#isGood(asked) || typeof user !== 'string' || user === '')
+      return asked.text('bad request', 400);
+    const { redirect_uri: redirectUri = '', code_challenge: challenge = '', state } = asked.req.query();
+    const code = randomUUID();
+    this.#codes.set(code, { user, redirectUri, challenge });
+    const back = new URL(redirectUri);
+    back.searchParams.set('code', code);
+    if (state !== undefined) back.searchParams.set('state', state);
+    return asked.redirect(back.href, 303);
+  }
+
+  async #token(asked: Context): Promise<Response> {
+    const form = await this.#formOfClient(asked);
+    if (form === undefined) return asked.json({ error: 'invalid_client' }, 401);
+    const user = this.#userOf(form);
+    if (user === undefined) return asked.json({ error: 'invalid_grant' }, 400);
+    const refreshToken = form['refresh_token'] ?? randomUUID();
+    this.#refreshable.set(refreshToken, user);
+    asked.header('Cache-Control', 'no-store');
+    return asked.json({
+      token_type: 'Bearer',
+      expires_in: this.tokenSeconds,
+      access_token: await this.#signed(user, this.#options.audience),
+      id_token: await this.#signed(user, this.#options.client.id),
+      refresh_token: refreshToken,
     });
   }
 
-  rotateKeys(): void {
-    this.#keys = [newKey(), ...this.#keys.slice(0, 1)];
+  /** By a code, once and by the one who has asked for it, or by a refresh token. */
+  #userOf(form: Readonly<Record<string, string>>): string | undefined {
+    const { code = '', code_verifier: verifier = '', redirect_uri: redirectUri } = form;
+    if (form['grant_type'] === 'refresh_token') return this.#refreshable.get(form['refresh_token'] ?? '');
+    const known = this.#codes.get(code);
+    this.#codes.delete(code);
+    const challenge = createHash('sha256').update(verifier).digest('base64url');
+    return known?.challenge === challenge && known.redirectUri === redirectUri ? known.user : undefined;
   }
 
-  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { method, url = '/' } = request;
-    const file = this.#options.files[url];
-    if (method === 'GET' && file !== undefined)
-      response.writeHead(200, { 'Content-Type': file.type }).end(file.body);
-    else if (method === 'GET' && url === '/jwks.json')
-      send(response, 200, { keys: this.#keys.map(({ jwk }) => jwk) });
-    // Other pages must not log visitors in or out: a browser says which page asks.
-    else if (method !== 'POST' || request.headers['sec-fetch-site'] !== 'same-origin')
-      response.writeHead(404).end();
-    else if (url === '/login') this.#login(response, ((await json(request)) as { user: string }).user);
-    else if (url === '/renew') this.#renew(response, this.#logins.get(loginOf(request)));
-    else if (url === '/logout') await this.#logout(request, response);
-    else response.writeHead(404).end();
+  async #revoke(asked: Context): Promise<Response> {
+    const form = await this.#formOfClient(asked);
+    if (form === undefined) return asked.json({ error: 'invalid_client' }, 401);
+    this.#refreshable.delete(form['token'] ?? '');
+    return asked.body(null);
   }
 
-  #login(response: ServerResponse, user: string): void {
-    const id = randomUUID();
-    this.#logins.set(id, user);
-    response.appendHeader('Set-Cookie', `__Host-login=${id}; ${ATTRIBUTES}`);
-    this.#renew(response, user);
+  async #formOfClient({ req }: Context): Promise<Record<string, string> | undefined> {
+    const form = (await req.parseBody()) as Record<string, string>;
+    const { id, secret } = this.#options.client;
+    return form['client_id'] === id && form['client_secret'] === secret ? form : undefined;
   }
 
-  /** A new token for a user who is still logged in. */
-  #renew(response: ServerResponse, user: string | undefined): void {
-    if (user === undefined) return send(response, 401, { error: 'log in again' });
-    const expiresAt = Math.floor(Date.now() / 1000) + this.tokenSeconds;
-    const token = this.#token({ sub: user, exp: expiresAt });
-    response.appendHeader('Set-Cookie', `__Host-session=${token}; ${ATTRIBUTES}`);
-    send(response, 200, { user, expiresAt });
-  }
-
-  /** All tabs and devices of the user are out at once, and tokens that live on are worth nothing for a minute. */
-  async #logout(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const user = this.#logins.get(loginOf(request));
-    for (const [id, other] of this.#logins) if (other === user) this.#logins.delete(id);
-    if (user !== undefined)
-      await fetch(new URL('/api/sessions/kick', this.#options.adminUrl()), {
-        method: 'POST',
-        headers: { 'Content-Type': 'application/json' },
-        body: JSON.stringify({ user, for: `${this.tokenSeconds}s` }),
-      });
-    response.appendHeader('Set-Cookie', `__Host-login=; Max-Age=0; ${ATTRIBUTES}`);
-    send(response, 200, {});
-  }
-
-  #token(claims: object): string {
-    const [{ kid, privateKey } = newKey()] = this.#keys;
-    const input = [
-      { alg: 'ES256', kid },
-      { iss: this.#options.issuer(), aud: 'nats-web', ...claims },
-    ]
-      .map((part) => Buffer.from(JSON.stringify(part)).toString('base64url'))
-      .join('.');
-    const signature = sign('sha256', Buffer.from(input), { key: privateKey, dsaEncoding: 'ieee-p1363' });
-    return `${input}.${signature.toString('base64url')}`;
+  #signed(user: string, audience: string): Promise<string> {
+    const [key] = this.#keys;
+    if (key === undefined) throw new Error('no key');
+    return new SignJWT()
+      .setProtectedHeader({ alg: ALGORITHM, kid: key.jwk.kid })
+      .setIssuer(this.#options.issuer)
+      .setSubject(user)
+      .setAudience(audience)
+      .setIssuedAt()
+      .setExpirationTime(`${this.tokenSeconds}s`)
+      .sign(key.privateKey);
   }
 }
 
-function newKey() {
-  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const kid = randomUUID();
-  return { kid, privateKey, jwk: { ...publicKey.export({ format: 'jwk' }), kid, alg: 'ES256', use: 'sig' } };
+async function newKey() {
+  const { privateKey, publicKey } = await generateKeyPair(ALGORITHM);
+  return {
+    privateKey,
+    jwk: { ...(await exportJWK(publicKey)), kid: randomUUID(), alg: ALGORITHM, use: 'sig' },
+  };
 }
-
-const loginOf = ({ headers: { cookie = '' } }: IncomingMessage): string =>
-  /(?:^|; )__Host-login=([^;]+)/.exec(cookie)?.[1] ?? '';
-
-const send = (response: ServerResponse, status: number, body: object): void => {
-  response.writeHead(status, { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' });
-  response.end(JSON.stringify(body));
-};

@@ -1,10 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { getRequestListener } from '@hono/node-server';
 import { build } from 'esbuild';
+import { allowInsecureRequests, discovery } from 'openid-client';
 import { loadConfig } from '../../src/config/load.ts';
 import { formatProblem } from '../../src/config/problems.ts';
 import { startNatsServer } from '../../src/dev/nats-process.ts';
@@ -12,17 +16,16 @@ import { defaultCacheDir, findNatsServer } from '../../src/dev/nats-server.ts';
 import { type Gateway, startGateway } from '../../src/gateway.ts';
 import { createLog } from '../../src/log.ts';
 import { asText } from '../../src/log-text.ts';
+import { App } from './app.ts';
 import { Provider } from './provider.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 
 export type ExampleOptions = {
-  /** 0: any that is free. */
-  readonly ports: { readonly page: number; readonly gateway: number; readonly admin: number };
+  /** 0: any that is free; of `react`, where ../react is served, any number but 0. */
+  readonly ports: Readonly<Record<'page' | 'provider' | 'react' | 'gateway' | 'admin', number>>;
   readonly tokenSeconds: number;
   readonly say: (line: string) => void;
-  /** Scripts of the page beside page.ts, in its folder. */
-  readonly scripts?: readonly string[];
 };
 
 export type Example = AsyncDisposable & {
@@ -46,38 +49,64 @@ export async function startExample(options: ExampleOptions): Promise<Example> {
     }),
   );
 
-  let gateway: Gateway | undefined;
-  const adminUrl = (): string => `http://127.0.0.1:${gateway?.adminAddress.port}`;
-  const files: Record<string, { type: string; body: string }> = {};
-  const provider = new Provider({ tokenSeconds, files, adminUrl, issuer: () => url });
-  provider.server.listen(ports.page, '127.0.0.1');
-  await once(provider.server, 'listening');
-  parts.defer(() => {
-    provider.server.close();
-    provider.server.closeAllConnections();
+  const page = parts.use(await listen(ports.page));
+  const login = parts.use(await listen(ports.provider));
+  const reactUrl = `http://localhost:${ports.react}`;
+  const secret = randomBytes(24).toString('base64url');
+  const redirectUris = [page.url, reactUrl].map((origin) => `${origin}/callback`);
+  const provider = await Provider.start({
+    ...{ issuer: login.url, audience: 'nats-web', tokenSeconds },
+    client: { id: 'chat', secret, redirectUris },
   });
-  const url = `http://localhost:${(provider.server.address() as AddressInfo).port}`;
+  login.server.on('request', getRequestListener(provider.fetch));
 
   await writeFile(join(folder, 'web.password'), password, { mode: 0o600 });
   const file = join(folder, 'natsgate.yaml');
   const config = (await text('natsgate.yaml'))
-    .replaceAll('http://localhost:3000', url)
+    .replaceAll('http://localhost:3000', page.url)
+    .replaceAll('http://localhost:3001', login.url)
+    .replace('http://localhost:5173', reactUrl)
     .replace(':8080', `:${ports.gateway}`)
     .replace(':8081', `:${ports.admin}`)
     .replace(':4222', `:${nats.port}`);
   await writeFile(file, config);
-  gateway = await start(file, say);
-  parts.defer(() => gateway?.stop());
+  const gateway = await start(file, say);
+  parts.defer(() => gateway.stop());
 
-  const script = (body: string) => ({ type: 'text/javascript', body });
-  files['/'] = { type: 'text/html; charset=utf-8', body: await text('page/index.html') };
-  files['/config.json'] = {
-    type: 'application/json',
-    body: JSON.stringify({ gateway: `ws://localhost:${gateway.address.port}` }),
-  };
-  for (const name of ['page', ...(options.scripts ?? [])]) files[`/${name}.js`] = script(await bundle(name));
+  const app = new App({
+    // Over http for once, since both are on this machine.
+    provider: await discovery(new URL(login.url), 'chat', secret, undefined, {
+      execute: [allowInsecureRequests],
+    }),
+    adminUrl: `http://127.0.0.1:${gateway.adminAddress.port}`,
+    files: {
+      '/': { type: 'text/html; charset=utf-8', body: await text('page/index.html') },
+      '/page.js': {
+        type: 'text/javascript',
+        body: await bundle(join(import.meta.dirname, 'page', 'page.ts')),
+      },
+      '/config.json': {
+        type: 'application/json',
+        body: JSON.stringify({ gateway: `ws://localhost:${gateway.address.port}` }),
+      },
+    },
+  });
+  page.server.on('request', getRequestListener(app.fetch));
   const owned = parts.move();
-  return { url, provider, gateway, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  return { url: page.url, provider, gateway, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+async function listen(port: number) {
+  const server = createServer().listen(port, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    server,
+    url: `http://localhost:${(server.address() as AddressInfo).port}`,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      await promisify(server.close.bind(server))();
+    },
+  };
 }
 
 const text = (name: string): Promise<string> => readFile(join(import.meta.dirname, name), 'utf8');
@@ -90,8 +119,7 @@ async function start(file: string, say: (line: string) => void): Promise<Gateway
   });
 }
 
-async function bundle(name: string): Promise<string> {
-  const entry = join(import.meta.dirname, 'page', `${name}.ts`);
+async function bundle(entry: string): Promise<string> {
   const { outputFiles } = await build({ entryPoints: [entry], bundle: true, format: 'esm', write: false });
   return outputFiles[0]?.text ?? '';
 }
@@ -99,7 +127,7 @@ async function bundle(name: string): Promise<string> {
 if (import.meta.main) {
   try {
     const example = await startExample({
-      ports: { page: 3000, gateway: 8080, admin: 8081 },
+      ports: { page: 3000, provider: 3001, react: 5173, gateway: 8080, admin: 8081 },
       tokenSeconds: 60,
       say: (line) => process.stdout.write(`${line.trimEnd()}\n`),
     });

@@ -1,12 +1,18 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
 import type { Browser, Page } from 'playwright-core';
+import { build, preview } from 'vite';
 import { type Example, startExample } from '../../examples/login/start.ts';
 import { launchChromium } from '../support/chromium.ts';
+import { freePort } from '../support/free-port.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
+const ROOT = join(import.meta.dirname, '..', '..');
 const TIMEOUT_MS = 60_000;
-const PORTS = { page: 0, gateway: 0, admin: 0 };
+const PORTS = { page: 0, provider: 0, react: 5173, gateway: 0, admin: 0 };
 
 let browser: Browser;
 before(async () => {
@@ -14,13 +20,19 @@ before(async () => {
 });
 after(() => browser.close());
 
-async function loggedIn(example: Example, path = '/'): Promise<Page> {
+async function logIn(url: string): Promise<Page> {
   const context = await browser.newContext();
   const page = await context.newPage();
   page.setDefaultTimeout(TIMEOUT_MS);
-  await page.goto(example.url + path);
+  await page.goto(url);
+  await page.getByRole('link', { name: 'Log in' }).click();
   await page.getByLabel('Your name').fill('alice');
   await page.getByRole('button', { name: 'Log in' }).click();
+  return page;
+}
+
+async function loggedIn(example: Example): Promise<Page> {
+  const page = await logIn(example.url);
   await page.locator('body[data-state=open]').waitFor();
   return page;
 }
@@ -66,7 +78,7 @@ test('examples/login: a page without a credential is back by itself after its co
   await say(page, 'first');
 
   // The next token is signed with a key that the gateway has not seen.
-  example.provider.rotateKeys();
+  await example.provider.rotateKeys();
   example.provider.tokenSeconds = 60;
   await page.locator('body[data-connections="2"]').waitFor();
   await say(page, 'after the expiry');
@@ -93,14 +105,32 @@ test('examples/login: a logout ends the other tab too, which says why it stays o
   await becomes(example, 'natsgate_sessions_closed_total', 'reason', { killed: 2 });
 });
 
-test('examples/login: the hook for React shows the state of the login', async () => {
-  const scripts = ['react-page'];
-  await using example = await startExample({ ports: PORTS, tokenSeconds: 60, scripts, say: () => {} });
-  const page = await loggedIn(example);
-  await page.addScriptTag({ url: '/react-page.js', type: 'module' });
-  await page.locator('#react', { hasText: 'open' }).waitFor();
-  await page.getByRole('button', { name: 'Log out everywhere' }).click();
-  await page.locator('#react', { hasText: /kicked|log in again/ }).waitFor();
+test('examples/react: built by Vite, it logs in by the paths that Vite sends on, and its hook connects', async () => {
+  await using folder = await temporaryFolder();
+  const ports = { ...PORTS, react: await freePort() };
+  await using example = await startExample({ ports, tokenSeconds: 60, say: () => {} });
+  process.env['LOGIN_URL'] = example.url;
+  process.env['VITE_GATEWAY'] = `ws://localhost:${example.gateway.address.port}`;
+  const shared = {
+    ...{ root: join(ROOT, 'examples', 'react'), logLevel: 'error' as const, mode: 'production' },
+    build: { outDir: join(folder.path, 'built'), target: 'esnext' },
+    preview: { host: 'localhost', port: ports.react },
+  };
+  await build(shared);
+  await using parts = new AsyncDisposableStack();
+  parts.adopt(await preview(shared), (server) => server.close());
+  const page = await logIn(`http://localhost:${ports.react}/`);
+  await page.getByRole('status').getByText('Connected', { exact: true }).waitFor();
+  assert.equal(new URL(page.url()).port, String(ports.react), 'the login leads back to this page');
+  await say(page, 'first');
+});
+
+test('examples/react: its packages are those that it is tested with', () => {
+  const read = (file: string) => JSON.parse(readFileSync(join(ROOT, file), 'utf8'));
+  const { dependencies, devDependencies } = read('examples/react/package.json');
+  const tested = read('package.json').devDependencies;
+  for (const [name, version] of Object.entries({ ...dependencies, ...devDependencies }))
+    assert.equal(version, tested[name], name);
 });
 
 test('auth.explain: the page reads why, with its cookie and by a preflight with a token; a page of another origin reads nothing', async () => {

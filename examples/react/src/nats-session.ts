@@ -1,27 +1,33 @@
 import { type NatsConnection, wsconnect } from '@nats-io/nats-core';
 
-/** What a page can show of its login. `why`: a word of natsgate, such as token_expired, or of the login service. */
-export type LoginState =
-  | { readonly kind: 'connecting' }
+/** What a page can show of its connection. `why`: a word of natsgate, such as token_expired, or of the login. */
+export type NatsState =
+  /** `connection`: the one that is being made again. Its subscriptions wait. */
+  | { readonly kind: 'connecting'; readonly connection?: NatsConnection }
   | { readonly kind: 'open'; readonly connection: NatsConnection }
   | { readonly kind: 'ended'; readonly why: string };
 
 /**
  * Connects with the cookie that the browser holds, and comes back when it has expired: before each dial `renew` sees to
  * it that the cookie is good. It resolves with false when the user must log in again; when it throws, the cookie of now
- * is tried. Resolves when it is over.
+ * is tried. `signal` ends it. Resolves when it is over.
  */
 export async function stayConnected(
   gateway: string,
   renew: () => Promise<boolean>,
-  onState: (state: LoginState) => void,
+  onState: (state: NatsState) => void,
+  signal?: AbortSignal,
 ): Promise<void> {
   let connection: NatsConnection | undefined;
   let why: string | undefined;
+  const show = (state: NatsState): void => {
+    if (!signal?.aborted) onState(state);
+  };
   const giveUp = (reason: string): void => {
     why ??= reason;
     void connection?.close();
   };
+  signal?.addEventListener('abort', () => giveUp('closed'));
   const wsFactory = async (url: string) => {
     // A moment without network is no logout, and a factory that throws would never be asked again.
     if (!(await renew().catch(() => true))) giveUp('log in again');
@@ -37,18 +43,19 @@ export async function stayConnected(
     });
     return { socket, encrypted: url.startsWith('wss:') };
   };
-  onState({ kind: 'connecting' });
+  show({ kind: 'connecting' });
   try {
     connection = await wsconnect({ servers: gateway, name: 'chat', wsFactory, maxReconnectAttempts: -1 });
-    onState({ kind: 'open', connection });
+    if (signal?.aborted) await connection.close();
+    show({ kind: 'open', connection });
     for await (const { type } of connection.status()) {
-      if (type === 'disconnect') onState({ kind: 'connecting' });
-      if (type === 'reconnect') onState({ kind: 'open', connection });
+      if (type === 'disconnect') show({ kind: 'connecting', connection });
+      if (type === 'reconnect') show({ kind: 'open', connection });
     }
   } catch {
     why ??= (await explain(gateway)).detail;
   }
-  onState({ kind: 'ended', why: why ?? 'unreachable' });
+  show({ kind: 'ended', why: why ?? 'unreachable' });
 }
 
 /** What the gateway would answer to a handshake with the cookie of now. */
