@@ -3,27 +3,32 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { type NatsConnection, wsconnect } from '@nats-io/nats-core';
 import { connect as connectTcp } from '@nats-io/transport-node';
+import { build } from 'esbuild';
 import mqtt, { type MqttClient } from 'mqtt';
+import { parse } from 'yaml';
 import { launchChromium } from '../support/chromium.ts';
 import { freePort } from '../support/free-port.ts';
 import { realNatsServer } from '../support/nats.ts';
 import { ReloadableGateway } from '../support/reloadable.ts';
 
 const options = { timeout: 300_000 } as const;
+const EXAMPLES = join(import.meta.dirname, '..', '..', 'examples');
+const example = (file: string): string => readFileSync(join(EXAMPLES, file), 'utf8');
+const [MQTT_ROUTE] = parse(example('mqtt/natsgate.yaml')).routes;
+const [LEAF_ROUTE] = parse(example('leaf-node/natsgate.yaml')).routes;
 
 /** A nats-server with a port for MQTT, a gateway with a route to it, and a NATS client that sees both sides. */
 async function startMqtt(origins: unknown) {
   const mqttPort = await freePort();
-  const config = `server_name: hub\nmqtt { host: "127.0.0.1", port: ${mqttPort} }\n`;
+  const config = example('mqtt/nats-server.conf').replace('1883', String(mqttPort));
   const server = await realNatsServer({ jetstream: true, config });
   const gateway = await ReloadableGateway.start(server.port, {
     origins: { allow: 'https://app.example.com', missing: 'allow' },
-    routes: [
-      { path: '/mqtt', subprotocols: ['mqtt', 'mqttv3.1'], upstream: `tcp://127.0.0.1:${mqttPort}`, origins },
-    ],
+    routes: [{ ...MQTT_ROUTE, upstream: `tcp://127.0.0.1:${mqttPort}`, origins }],
   });
   const nats = await wsconnect({ servers: `ws://127.0.0.1:${gateway.port}` });
   return {
@@ -84,39 +89,29 @@ test(
   },
 );
 
-test('MQTT.js in Chromium, with the origin that its route alone allows', options, async () => {
-  const script = readFileSync(new URL('../../node_modules/mqtt/dist/mqtt.esm.js', import.meta.url));
+test('examples/mqtt: MQTT.js in Chromium, with the origin that its route alone allows', options, async () => {
+  const entryPoints = [join(EXAMPLES, 'mqtt', 'page.js')];
+  const { outputFiles } = await build({ entryPoints, bundle: true, format: 'esm', write: false });
   const pages = createServer((request, response) => {
-    const isScript = request.url === '/mqtt.js';
+    const isScript = request.url === '/built/page.js';
     response.setHeader('content-type', isScript ? 'text/javascript' : 'text/html');
-    response.end(isScript ? script : '<!doctype html><title>MQTT</title>');
+    response.end(isScript ? outputFiles[0]?.contents : example('mqtt/index.html'));
   }).listen(0, '127.0.0.1');
   await once(pages, 'listening');
   const page = `http://127.0.0.1:${(pages.address() as AddressInfo).port}`;
   await using parts = await startMqtt({ allow: page });
   const browser = await launchChromium();
   try {
-    const subscription = parts.nats.subscribe('from.browser', { max: 1 });
+    const subscription = parts.nats.subscribe('sensors.kitchen', { max: 1 });
     await parts.nats.flush();
     const tab = await browser.newPage();
-    await tab.goto(page);
-    const answer = tab.evaluate(async (url) => {
-      // The browser's own module, which the compiler cannot see.
-      const { default: library } = await import(/* @vite-ignore */ `${'/mqtt.js'}`);
-      const client: MqttClient = library.connect(url, { reconnectPeriod: 0 });
-      await new Promise((resolve, reject) => client.once('connect', resolve).once('error', reject));
-      await client.subscribeAsync('to/browser', { qos: 1 });
-      const message = new Promise<string>((resolve) =>
-        client.once('message', (_topic, payload) => resolve(payload.toString())),
-      );
-      await client.publishAsync('from/browser', 'hello from Chromium', { qos: 1 });
-      const text = await message;
-      await client.endAsync();
-      return text;
-    }, `ws://127.0.0.1:${parts.gateway.port}/mqtt`);
-    for await (const message of subscription) assert.equal(message.string(), 'hello from Chromium');
-    parts.nats.publish('to.browser', 'hello from NATS');
-    assert.equal(await answer, 'hello from NATS');
+    await tab.goto(`${page}/?gateway=ws://127.0.0.1:${parts.gateway.port}/mqtt`);
+    await tab.getByText('Connected to ws://').waitFor();
+    await tab.getByRole('button').click();
+    for await (const message of subscription) assert.match(message.string(), /^\d+\.\d °C$/);
+    await tab.getByText('sensors/kitchen: ').waitFor();
+    parts.nats.publish('sensors.cellar', 'hello from NATS');
+    await tab.getByText('sensors/cellar: hello from NATS').waitFor();
     // The same page is a stranger at the default route.
     const refused = await tab.evaluate(
       (url) =>
@@ -137,17 +132,18 @@ test('MQTT.js in Chromium, with the origin that its route alone allows', options
 });
 
 test(
-  'a leaf-node nats-server joins the hub through a route, and again after the hub was away',
+  'examples/leaf-node: a nats-server joins the hub through a route, and again after the hub was away',
   options,
   async () => {
     const leafPort = await freePort();
-    const hubConfig = `server_name: hub\nleafnodes { host: "127.0.0.1", port: ${leafPort} }\n`;
+    const hubConfig = example('leaf-node/hub.conf').replace('7422', String(leafPort));
     await using hub = await realNatsServer({ config: hubConfig });
     await using gateway = await ReloadableGateway.start(hub.port, {
-      routes: [{ path: '/leafnode', upstream: `tcp://127.0.0.1:${leafPort}`, origins: { missing: 'allow' } }],
+      routes: [{ ...LEAF_ROUTE, upstream: `tcp://127.0.0.1:${leafPort}` }],
     });
-    const url = `ws://127.0.0.1:${gateway.port}`;
-    const leafConfig = `server_name: leaf\nleafnodes { reconnect: "100ms", remotes: [ { url: "${url}", compression: off } ] }\n`;
+    const leafConfig = example('leaf-node/leaf.conf')
+      .replace('8080', String(gateway.port))
+      .replace('leafnodes {', 'leafnodes {\n  reconnect: 100ms');
     await using leaf = await realNatsServer({ config: leafConfig });
     const below = await connectTcp({ servers: `127.0.0.1:${leaf.port}` });
     for (let round = 0; round < 2; round++) {
