@@ -1,6 +1,7 @@
 import type { EventStream } from '../private-http/event-stream.ts';
 import type { DevAction } from './dev-page.ts';
 import { flood } from './flood.ts';
+import { guardedUrl } from './guarded-route.ts';
 import { sendHugeFrame } from './huge-frame.ts';
 import { type Latency, measureLatency } from './latency.ts';
 import type { RunningNatsServer } from './nats-process.ts';
@@ -57,6 +58,8 @@ export class DevActions {
         return sendHugeFrame(gatewayUrl, origin);
       case 'flood':
         return flood(natsServer.port, FLOOD_SUBJECT);
+      case 'login':
+        return { url: guardedUrl(gatewayUrl) };
       case 'latency':
         this.#measuring ??= measureLatency(natsServer.port, gatewayUrl, origin).finally(
           () => (this.#measuring = undefined),

@@ -16,6 +16,7 @@ export const DEV_ACTIONS = {
   'try/stranger': 'stranger',
   'try/huge': 'huge',
   'try/flood': 'flood',
+  'try/login': 'login',
   'try/latency': 'latency',
 } as const;
 export type DevAction = (typeof DEV_ACTIONS)[keyof typeof DEV_ACTIONS];

@@ -129,7 +129,8 @@ test('a stopped nats-server: the end and the refusals are told with code, word a
 
   await page.getByRole('button', { name: 'Start nats-server' }).click();
   await connected(page);
-  await page.locator('#timeline li').first().getByText('Session open').waitFor();
+  const back = page.locator('#timeline li').first().filter({ hasText: 'Session open' });
+  await back.getByText(/Back after \d+\.\d s, with 1 subscription\.$/).waitFor();
   assert.equal(
     await page.locator('#timeline li', { hasText: 'Session open' }).count(),
     2,
@@ -181,6 +182,16 @@ test('what is broken is told by both sides, and the page goes on', async () => {
     ['Restart the server', /1001 upstream_closed\. Connected again/, 'upstream_closed'],
     ['Drain the gateway', /1001 draining\. Connected again/, 'draining'],
     ['Freeze this tab', /slow_consumer|1006/, 'slow_consumer'],
+    [
+      'Let a login expire',
+      /^-ERR 'User Authentication Expired', then 1008 auth_expired after \d/,
+      'auth_expired',
+    ],
+    [
+      'Publish what a policy denies',
+      /^-ERR 'Permissions Violation for Publish to "secret\.\d+"'\. The session goes on\.$/,
+      'publish_allow',
+    ],
     ['Freeze the server', /1006.*The open one goes on/, '504 upstream_timeout'],
   ] as const) {
     await page.getByRole('button', { name: button }).click();
@@ -225,6 +236,14 @@ test('a reload keeps what the forms say, and the code says it too', async () => 
   assert.equal(await page.locator('#subscriptions li .mono').textContent(), 'orders.* queue workers');
   await page.getByRole('button', { name: 'Publish', exact: true }).click();
   await page.locator('#message-list li', { hasText: 'orders.7' }).waitFor();
+  await page.reload();
+  const kept = page.locator('#message-list li', { hasText: 'orders.7' });
+  await kept.locator('summary').click();
+  await kept.locator('pre', { hasText: '"text": "&#?"' }).waitFor();
+  await page.locator('#clear').click();
+  await page.reload();
+  await connected(page);
+  await page.locator('#message-empty').waitFor();
   assert.deepEqual(complaints, []);
 });
 

@@ -73,9 +73,11 @@ export class BreakRow {
   async #known({ isKnownBy }: Broken): Promise<readonly (Node | string)[]> {
     const line = await this.#lines.find(isKnownBy);
     if (line === undefined) return ['Nothing: it went on.'];
-    const { outcome, reason, status, hint } = line.fields;
-    const word = String(outcome ?? reason);
-    const text = typeof hint === 'string' ? hint : (sentenceOf(word) ?? '');
+    const { outcome, reason, rule, status, hint, operation, subject, user } = line.fields;
+    const word = String(outcome ?? reason ?? rule);
+    const sentence =
+      rule === undefined ? sentenceOf(word) : `${line.message}: ${operation} ${subject} of ${user}`;
+    const text = typeof hint === 'string' ? hint : (sentence ?? '');
     return [
       make('code', 'token', `${typeof status === 'number' ? `${status} ` : ''}${word}`),
       make('span', '', text),

@@ -25,6 +25,8 @@ const BEFORE_FREEZE_MS = 250;
 /** Longer than the gateway of `natsgate dev` lets bytes wait for a client. */
 const FREEZE_MS = 5_000;
 const CLOCK_STEP_MS = 100;
+/** As every client begins: an -ERR of the gateway comes after the PONG. */
+const CONNECT = 'CONNECT {"verbose":false}\r\nPING\r\n';
 
 const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
 
@@ -50,7 +52,7 @@ export const BREAKAGES: Readonly<Record<string, (context: BreakageContext) => Pr
   },
   slow: ({ gatewayUrl }) =>
     provoked(gatewayUrl, (socket) => {
-      socket.send(new TextEncoder().encode('CONNECT {"verbose":false}\r\nSUB flood 1\r\n'));
+      socket.send(encoded(`${CONNECT}SUB flood 1\r\n`));
       void askDev('try/flood').catch(() => {}); // what it is asked to do ends by itself
       setTimeout(freeze, BEFORE_FREEZE_MS);
     }),
@@ -61,6 +63,26 @@ export const BREAKAGES: Readonly<Record<string, (context: BreakageContext) => Pr
       saw: `A page of ${origin} gets ${status}, and its script learns only: 1006, no reason.`,
       isKnownBy: isRefusalOf(origin, sinceMs),
     };
+  },
+  expired: async () => {
+    const { url } = (await askDev('try/login')) as { url: string };
+    const { end, tookMs, serverErrors } = await trySocket(url, (socket) => socket.send(encoded(CONNECT)));
+    return {
+      saw: `${[...serverErrors.map(errorText), endText(end)].join(', then ')} after ${seconds(tookMs)}.`,
+      isKnownBy: isEndOf(end?.clientId, end?.startedAtMs ?? 0),
+    };
+  },
+  denied: async () => {
+    const { url } = (await askDev('try/login')) as { url: string };
+    // The gateway writes down a refusal of the same subject once in a minute.
+    const subject = `secret.${Date.now()}`;
+    const { serverErrors } = await trySocket(
+      url,
+      (socket) => socket.send(encoded(`${CONNECT}PUB ${subject} 2\r\nhi\r\n`)),
+      (socket) => socket.close(),
+    );
+    const saw = serverErrors.length === 0 ? 'nothing' : `${serverErrors.map(errorText).join(', ')}.`;
+    return { saw: `${saw} The session goes on.`, isKnownBy: ({ fields }) => fields['subject'] === subject };
   },
 };
 
@@ -89,6 +111,10 @@ function freeze(): void {
   const until = performance.now() + FREEZE_MS;
   while (performance.now() < until);
 }
+
+const encoded = (text: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode(text);
+
+const errorText = (error: string): string => `-ERR '${error}'`;
 
 function endText(end: SocketEnd | undefined): string {
   if (end === undefined) return 'nothing';

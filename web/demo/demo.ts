@@ -84,7 +84,8 @@ const connection = new Connection({
     live.use(nats);
     breakRow.opened();
     const limit = info?.max_payload === undefined ? '' : `, messages up to ${byteSize(info.max_payload)}`;
-    timeline.opened(`nats-server ${info?.version}${info?.jetstream ? ' with JetStream' : ''}${limit}.`);
+    const version = `nats-server ${info?.version}${info?.jetstream ? ' with JetStream' : ''}`;
+    timeline.opened(`${version}${limit}.`, subscriptions.wishes.length);
     hideNotice();
     void measureRoundTrip(FIRST_ROUND_TRIPS);
   },

@@ -5,14 +5,14 @@ const PATIENCE_MS = 3_000;
 
 type Matches = (line: LogLine) => boolean;
 
-/** The last lines of the gateway's log about ends and refusals, to be found when the browser has told its side. */
+/** The last lines of the gateway's log about ends and about refusals, of handshakes and of operations, to be found when the browser has told its side. */
 export class GatewayLines {
   #kept: LogLine[] = [];
   readonly #waiting = new Set<(line: LogLine) => void>();
 
   add(line: LogLine): void {
-    const { outcome, reason } = line.fields;
-    if (outcome === undefined && reason === undefined) return;
+    const { outcome, reason, rule } = line.fields;
+    if (outcome === undefined && reason === undefined && rule === undefined) return;
     this.#kept = [...this.#kept.slice(1 - MAX_KEPT), line];
     for (const look of this.#waiting) look(line);
   }

@@ -1,6 +1,6 @@
-import type { Msg } from '@nats-io/nats-core';
 import { element } from '../shared/dom.ts';
-import { type Entry, MessageRow } from './message-row.ts';
+import { keepMessages, keptMessages } from './kept-messages.ts';
+import { type Entry, MessageRow, type ShownMessage } from './message-row.ts';
 import type { PayloadFormat } from './payload.ts';
 
 /** What the list remembers, and shows at most; and so many more that somebody has opened. */
@@ -42,12 +42,16 @@ export class MessageList {
     for (const choice of document.querySelectorAll<HTMLInputElement>('input[name=format]')) {
       choice.addEventListener('change', () => this.#show(choice.value as PayloadFormat));
     }
+    for (const { message, at } of keptMessages().toReversed()) this.add(message, at);
+    addEventListener('pagehide', () =>
+      keepMessages([...this.#waiting.toReversed(), ...this.#rows.map(({ entry }) => entry)]),
+    );
   }
 
-  add(message: Msg): void {
+  add(message: ShownMessage, at = new Date()): void {
     this.#received++;
     this.#receivedSinceDrawn++;
-    this.#waiting.push({ at: new Date(), message });
+    this.#waiting.push({ at, message });
     if (this.#waiting.length > MAX_MESSAGES) this.#waiting.shift();
     this.#schedule();
   }

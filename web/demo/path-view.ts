@@ -21,7 +21,7 @@ const STATUS: Readonly<Record<ConnectionState, string>> = {
 export class PathView {
   readonly #lastDotMs: Record<Direction, number> = { to_upstream: 0, to_client: 0 };
   readonly #calm = matchMedia('(prefers-reduced-motion: reduce)');
-  readonly #upright = matchMedia('(max-width: 640px)');
+  readonly #upright = matchMedia('(max-width: 760px)');
 
   constructor() {
     element('page-origin').textContent = location.origin;

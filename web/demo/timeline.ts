@@ -21,9 +21,17 @@ export class Timeline {
   /** By the client's number at nats-server: ends without their log line yet, and lines without their end. */
   readonly #ends = new Map<number, HTMLLIElement>();
   readonly #explanations = new Map<number, { readonly text: string; readonly atMs: number }>();
+  /** When the session ended that nats.js now replaces. */
+  #lostAtMs: number | undefined;
 
-  opened(text: string): void {
-    this.#add('good', 'Session open', '', text);
+  /** `subscriptions`: how many the session has from its beginning. */
+  opened(text: string, subscriptions: number): void {
+    const goneMs = Date.now() - (this.#lostAtMs ?? Number.NaN);
+    const restored = `${subscriptions} subscription${subscriptions === 1 ? '' : 's'}`;
+    const back =
+      this.#lostAtMs === undefined ? '' : ` Back after ${(goneMs / 1000).toFixed(1)} s, with ${restored}.`;
+    this.#lostAtMs = undefined;
+    this.#add('good', 'Session open', '', `${text}${back}`);
   }
 
   note(title: string, text: string): void {
@@ -47,6 +55,7 @@ export class Timeline {
 
   ended(end: SocketEnd): void {
     const token = tokenOf(end);
+    this.#lostAtMs = token === 'client_closed' ? undefined : Date.now();
     const kind = token === 'client_closed' || end.code === 1001 ? 'note' : 'bad';
     const last = end.clientId === undefined ? undefined : this.#explanations.get(end.clientId);
     // nats-server's numbers begin again when it does: a line from before this session is about another one.
