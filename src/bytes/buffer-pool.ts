@@ -88,11 +88,11 @@ export class BufferPool {
   /**
    * What was put into the slot from its first byte up to `end`, as a chunk for a write; it must come back by
    * `release`. When this was the last slot the chunk is a private copy and the slot is free again, so that any
-   * number of stalled sessions takes nothing from the others.
+   * number of stalled sessions takes nothing from the others. `mayKeep`: false for a copy in any case.
    */
-  lend(slot: number, end: number): Buffer {
+  lend(slot: number, end: number, mayKeep = true): Buffer {
     const chunk = this.bytes.subarray(slot, end);
-    if (this.#free.length > 0) return chunk;
+    if (mayKeep && this.#free.length > 0) return chunk;
     const copy = this.#copies.of(chunk);
     this.#free.push(slot);
     return copy;

@@ -82,9 +82,12 @@ export class ClientStream {
   }
 
   #passRead(piece: Buffer, write: Write): void {
+    const hadPong = this.#hasPong;
     const understood = this.#reader.readServer(piece);
     let passed = this.#holdsBack ? understood : piece.length;
-    const boundary = this.#parser.lastBoundary;
+    // An error comes before the PONG of a PING that the client has sent after its cause.
+    const { firstBoundary, lastBoundary } = this.#parser;
+    const boundary = hadPong && !this.#isLast ? firstBoundary : lastBoundary;
     if (this.#waiting !== undefined && boundary >= 0 && (this.#isLast || this.#hasPong)) {
       this.editor.insert(boundary, this.#waiting);
       this.#waiting = undefined;

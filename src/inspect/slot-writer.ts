@@ -3,6 +3,8 @@ import type { Stamp } from '../nats/stamp.ts';
 import { stampRunIn } from '../nats/stamp-run.ts';
 
 const NO_SLOT = -1;
+/** What grows to more chunks leaves as copies: one read with stamps must not take the slots of all sessions. */
+const MOST_SLOTS = 4;
 
 /**
  * Joins pieces in slots of the pool, and sends a slot when it is full. Thousands of changed lines are thousands of pieces,
@@ -15,6 +17,7 @@ export class SlotWriter {
   #slot = NO_SLOT;
   /** After what is written. */
   #end = 0;
+  #sent = 0;
 
   /** `send` gets chunks of at most `mostBytes` and owns them. */
   constructor(pool: BufferPool, mostBytes: number, send: (chunk: Buffer) => void) {
@@ -62,7 +65,7 @@ export class SlotWriter {
     if (slot === NO_SLOT) return;
     this.#slot = NO_SLOT;
     if (this.#end === slot) this.#pool.untake(slot);
-    else this.#send(this.#pool.lend(slot, this.#end));
+    else this.#send(this.#pool.lend(slot, this.#end, this.#sent++ < MOST_SLOTS));
   }
 
   /** Of the slot that is written to. Takes one if there is none. */

@@ -25,7 +25,7 @@ export function stampPolicy(stamp: Stamp): Policy {
       const line = isHeld ? stamp.write(operation) : undefined;
       if (line !== undefined) return { kind: 'replace', line };
       const what = isHeld
-        ? 'a header of connect.stamp'
+        ? 'headers that connect.stamp cannot be written into'
         : `more than ${MAX_HELD_HEADER_BYTES} bytes of headers`;
       return { kind: 'drop', error: publishDenied(operation.read(operation.subject, 'utf8'), what) };
     },

@@ -78,6 +78,8 @@ export class NatsParser {
   reportMessages: boolean;
   /** Set once, by the first thing that cannot be read; nothing is read after that. */
   error: ParseError | undefined;
+  /** Offset of the first place between two operations in the piece parsed last; -1: there was none. */
+  firstBoundary = -1;
   /** Offset, in the piece parsed last, after the last operation that was complete; -1: none ended there. */
   lastBoundary = -1;
 
@@ -133,6 +135,7 @@ export class NatsParser {
    * `error` is about.
    */
   parse(bytes: Buffer, start: number, end: number): number {
+    this.firstBoundary = -1;
     this.lastBoundary = -1;
     if (this.error !== undefined) return start;
     const understood = this.#read(bytes, start, end);
@@ -155,8 +158,9 @@ export class NatsParser {
         if (!framing.isAtLine) return pos;
         this.lastBoundary = pos;
       }
-      if (pos === end) return pos;
       const held = this.#held.length;
+      if (held === 0 && this.firstBoundary === -1) this.firstBoundary = pos;
+      if (pos === end) return pos;
       if (scan !== undefined && held === 0 && this.#mayBeMessage(bytes, pos, end)) {
         const next = this.#scanRun(scan, bytes, pos, end);
         if (next !== pos) {

@@ -66,12 +66,12 @@
         (local.set $next (i32.add (local.get $lineEnd) (i32.add (local.get $size) (i32.const 2))))
         (if (i32.gt_u (local.get $next) (local.get $end))
           (then (local.set $next (local.get $end))))
-        ;; H and two digits more at most.
+        ;; H and three digits more at most.
         (br_if $done
           (i32.gt_u
             (i32.add
               (i32.add (local.get $out) (i32.sub (local.get $next) (local.get $pos)))
-              (i32.add (i32.add (local.get $prefixBytes) (local.get $suffixBytes)) (i32.const 3)))
+              (i32.add (i32.add (local.get $prefixBytes) (local.get $suffixBytes)) (i32.const 4)))
             (local.get $outEnd)))
 
         (i32.store8 (local.get $out) (i32.const 0x48))

@@ -76,7 +76,7 @@ export class Stamp {
     // The client's own block, where it is, if nothing had to be cut out.
     const start = kept === bytes ? headers.start : 0;
     const end = kept === bytes ? headers.end : kept.length;
-    const next = afterFirstLine(kept, start, end);
+    const next = afterFirstLine(kept, start);
     if (next === undefined) return undefined;
     const lines = this.#lines;
     const blockBytes = end - start + lines.length;
@@ -137,14 +137,15 @@ export class Stamp {
 }
 
 /**
- * Where the headers of a block begin. undefined: some reader would take a stamp there for a part of the first line, or the
- * client's next line for more of the stamp's last value (a line that begins with a blank continues the one before).
+ * Where the headers of a block begin, whose first line is `NATS/1.0` alone. undefined: some reader would look for headers
+ * elsewhere (nats.py, after ten bytes), or take the client's first header for more of the stamp's last value (async-nats and
+ * nats.py, where it begins with white space of any kind).
  */
-function afterFirstLine(block: Buffer, start: number, end: number): number | undefined {
-  let at = start;
-  while (at < end && block[at] !== CR && block[at] !== LF) at++;
-  const isEnd = block[at] === CR && block[at + 1] === LF && at + 2 < end;
-  return isEnd && !isBlank(block[at + 2]) ? at + 2 : undefined;
+function afterFirstLine(block: Buffer, start: number): number | undefined {
+  const next = start + VERSION.length;
+  const first = block[next] as number;
+  const isAlone = block[next - 2] === CR && block[next - 1] === LF;
+  return isAlone && (first === CR || (first > BLANK && first < 0x7f)) ? next : undefined;
 }
 
 /** Returns the offset after it. A call of `copy` takes longer for a few bytes. */

@@ -30,17 +30,26 @@ export class HeaderRule {
 
   /**
    * Whether a header block has a name that is denied, and not allowed as an exception. Every CR and every LF begins a
-   * line, and blanks around a name do not count, so no reader of the message finds a name that is not found here.
+   * line, and blanks around a name do not count; a first line with a colon, or without CR LF at its end, is refused, since
+   * nats.py looks for names after ten bytes. So no reader of the message finds a name that is not found here.
    */
   refuses(bytes: Buffer, start: number, end: number): boolean {
     let from = start;
     for (let at = start; at <= end; at++) {
       const byte = at < end ? bytes[at] : LF;
       if (byte !== LF && byte !== CR) continue;
-      if (this.#refusesLine(bytes, from, at)) return true;
+      if (from === start ? this.#refusesFirst(bytes, from, at) : this.#refusesLine(bytes, from, at))
+        return true;
       from = at + 1;
     }
     return false;
+  }
+
+  #refusesFirst(bytes: Buffer, start: number, end: number): boolean {
+    this.nameStart = start;
+    this.nameEnd = end;
+    for (let at = start; at < end; at++) if (bytes[at] === COLON) return true;
+    return bytes[end] !== CR || bytes[end + 1] !== LF;
   }
 
   #refusesLine(bytes: Buffer, start: number, end: number): boolean {

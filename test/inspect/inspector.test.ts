@@ -466,7 +466,7 @@ test('observe: a line that comes up while a chunk is written does not land insid
     inspected.inspector.insert(Buffer.from("-ERR 'x'\r\n"));
   };
   inspected.toClient(Buffer.from('MSG a 1 5\r\nhe')).toClient(Buffer.from('llo\r\nPING\r\n'));
-  assert.equal(inspected.down, "PONG\r\nMSG a 1 5\r\nhello\r\nPING\r\n-ERR 'x'\r\n");
+  assert.equal(inspected.down, "PONG\r\nMSG a 1 5\r\nhello\r\n-ERR 'x'\r\nPING\r\n");
 });
 
 test('who looks into a session gets no inbox in full, neither of a subscription nor of an -ERR', () => {

@@ -102,18 +102,23 @@ test('a dropped payload that does not end as it must ends the session all the sa
 describe('the error for what was dropped', () => {
   const dropped = Buffer.from('SUB no 1\r\n');
 
-  test('comes at a boundary of the operations that the client sees, wherever the bytes are cut', () => {
+  test('comes at the first boundary of the operations that the client sees, wherever the bytes are cut', () => {
     const line = 'MSG a 1 8\r\n';
     const message = `${line}PING\r\nhi\r\n`;
     for (let at = 0; at <= message.length; at++) {
       const inspected = ready(byName()).toClient(Buffer.from(message.slice(0, at)));
       inspected.toUpstream(dropped).toClient(Buffer.from(`${message.slice(at)}PING\r\n`));
-      let expected = `${message}PING\r\n${ERROR}`;
       // Of a line that is held back the client has seen nothing.
-      if (at < line.length) expected = `${ERROR}${message}PING\r\n`;
-      if (at === message.length) expected = `${message}${ERROR}PING\r\n`;
+      const expected = at < line.length ? `${ERROR}${message}PING\r\n` : `${message}${ERROR}PING\r\n`;
       assert.equal(inspected.down, PONG + expected, `cut at ${at}`);
     }
+  });
+
+  test('comes before the PONG that answers a later PING, as from nats-server', () => {
+    const inspected = ready(byName()).toClient(Buffer.from('MSG a 1 5\r\nhe'));
+    inspected.toUpstream(Buffer.concat([dropped, Buffer.from('PING\r\n')]));
+    inspected.toClient(Buffer.from('llo\r\nPONG\r\nMSG a 1 1\r\nx\r\n'));
+    assert.equal(inspected.down, `${PONG}MSG a 1 5\r\nhello\r\n${ERROR}PONG\r\nMSG a 1 1\r\nx\r\n`);
   });
 
   test('waits for the first PONG', () => {

@@ -82,6 +82,14 @@ const CASES: readonly (readonly [said: string, passes: boolean, error: string])[
   ['SUB _INBOX.> 5\r\n', false, subscribeError('_INBOX.>')],
   ['SUB _INBOX.* 6\r\n', false, subscribeError('_INBOX.*')],
   ['SUB *.> 7\r\n', false, subscribeError('*.>')],
+  // nats.py looks for names from the tenth byte on; a status is no name.
+  [
+    hpub('a.x', 'NATS/1.0 zNats-Rollup: all\r\nA: b\r\n\r\n'),
+    false,
+    publishError('a.x', ' (header NATS/1.0?zNats-Rollup:?all)'),
+  ],
+  [hpub('a.x', 'NATS/1.0\rNNats-Rollup: all\r\n\r\n'), false, publishError('a.x', ' (header NATS/1.0)')],
+  [hpub('a.x', 'NATS/1.0 503 busy\r\nA: b\r\n\r\n'), true, ''],
   [hpub('a.x', block('NATS-Trace-Dest: a.b')), false, publishError('a.x', ' (header NATS-Trace-Dest)')],
 ];
 
