@@ -17,6 +17,7 @@ const DEFAULTS = {
     hosts: [],
     page: true,
     payloads: false,
+    subjects: 'full',
     token: undefined,
     tls: undefined,
   },
@@ -116,7 +117,7 @@ test('compression: what contradicts it, and what it would do nothing for', async
 test('every key arrives in the unit of the code', async () => {
   const { config, problems } = await load(`
 listen: {address: ":1", trustedProxies: 10.0.0.0/8, proxyProtocol: [10.1.0.0/16], hosts: [GW.example.com], health: /healthz}
-admin: {address: 2, hosts: natsgate, page: false}
+admin: {address: 2, hosts: natsgate, page: false, subjects: hashed}
 origins: {allow: [self, "*"], missing: allow, opaque: allow}
 upstream: {servers: [nats://a, nats://b:1], connectTimeout: 2s, dialTimeout: 3s, order: least-sessions, health: {url: ["http://{host}:1/h", "http://b/h"], interval: 1m}, readiness: upstream, tls: {mode: first, serverName: "[::1]", minVersion: TLSv1.3}, proxyProtocol: v1}
 limits: {sessions: 5, memory: 512MiB, sessionsPerAddress: 4, handshakesInFlight: 3, handshakesPerSecond: 2, handshakesPerSecondPerAddress: 1, headBytes: 64KiB, headLines: 256, frameBytes: 16MiB, sentFrameBytes: 1KiB, controlLineBytes: 8KiB, sessionAge: 12h, readiness: capacity}
@@ -146,6 +147,7 @@ log: {level: silent, format: text}
         hosts: ['natsgate'],
         page: false,
         payloads: false,
+        subjects: 'hashed',
         token: undefined,
         tls: undefined,
       },
