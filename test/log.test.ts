@@ -135,7 +135,7 @@ for (const [name, treat] of [
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       report += text;
     });
-    const [code] = (await once(child, 'exit', { signal: AbortSignal.timeout(60_000) })) as [number];
+    const [code] = (await once(child, 'exit', { signal: AbortSignal.timeout(180_000) })) as [number];
     assert.equal(code, 0, report);
     const { dropped, grown } = JSON.parse(report) as { dropped: number; grown: number };
     assert.ok(dropped > 10_000, `${dropped} lines dropped`);
@@ -154,7 +154,7 @@ test('50 MB of lines to a full disk: the process lives, drops and counts', {
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
     report += text;
   });
-  const [code] = (await once(child, 'exit', { signal: AbortSignal.timeout(60_000) })) as [number];
+  const [code] = (await once(child, 'exit', { signal: AbortSignal.timeout(180_000) })) as [number];
   assert.equal(code, 0, report);
   const { dropped, grown } = JSON.parse(report) as { dropped: number; grown: number };
   assert.ok(dropped > 10_000, `${dropped} lines dropped`);

@@ -47,7 +47,7 @@ class Program implements AsyncDisposable {
   }
 
   async said(what: string): Promise<void> {
-    const signal = AbortSignal.timeout(60_000);
+    const signal = AbortSignal.timeout(180_000);
     while (!this.out.includes(what)) {
       if (this.child.exitCode !== null) throw new Error(`ended before it said ${what}: ${this.errors}`);
       await once(this.child.stdout!, 'data', { signal });
@@ -177,7 +177,7 @@ describe('natsgate dev', { concurrency: 2 }, () => {
 
   test('a start that is interrupted leaves nothing either', { timeout: 300_000 }, async () => {
     await using folder = await temporaryFolder();
-    const changes = watch(folder.path, { signal: AbortSignal.timeout(60_000) });
+    const changes = watch(folder.path, { signal: AbortSignal.timeout(180_000) });
     await using program = new Program([BIN, 'dev'], { TMPDIR: folder.path });
     // The folder of nats-server, which is about to be started.
     for await (const { filename } of changes) if (filename?.startsWith('natsgate-nats-server-')) break;

@@ -11,7 +11,7 @@ import { realNatsServer } from '../support/nats.ts';
 import { connectRaw } from '../support/raw-nats.ts';
 
 const SIZE = 3;
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 180_000;
 const options = { timeout: 300_000 } as const;
 
 /** What the tests need of both clients; their types differ in what is not used here. */

@@ -6,7 +6,7 @@ import { type Gateway, startGateway } from '../../src/gateway.ts';
 import { createLog } from '../../src/log.ts';
 import { launchChromium } from '../support/chromium.ts';
 
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 180_000;
 const TEXT = 'a text that is worth it, '.repeat(400);
 
 test('nats-core in Chromium with permessage-deflate: what it publishes comes back, and is small on the wire', async () => {

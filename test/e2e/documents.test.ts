@@ -17,7 +17,7 @@ import { realNatsServer } from '../support/nats.ts';
 /** What the documents say of a browser, in a browser. */
 const ROOT = join(import.meta.dirname, '..', '..');
 const read = (file: string): string => readFileSync(join(ROOT, 'docs', file), 'utf8');
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 180_000;
 
 const resources = new AsyncDisposableStack();
 let browser: Browser;

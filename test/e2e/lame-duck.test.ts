@@ -13,7 +13,7 @@ import { closeFrame, frame, Opcode, RawClient } from '../support/raw-client.ts';
 
 const LEVELS = ['observe', 'enforce'] as const;
 const ENGINES: readonly EngineName[] = ['cut-through', 'buffered'];
-const DEADLINE_MS = 60_000;
+const DEADLINE_MS = 180_000;
 /** A session of 10 s ends between 9 and 11 s, and its last words may wait for 4 s more. */
 const PAST_AGE_MS = 11_500;
 

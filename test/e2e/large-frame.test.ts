@@ -11,7 +11,7 @@ const MiB = 1024 * KiB;
 const FRAME_BYTES = 64 * MiB;
 const WRITE_BYTES = KiB;
 const MAX_GROWTH_BYTES = MiB;
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 180_000;
 const MASK = randomBytes(4);
 /** Writes of the test take these in turn; their length keeps the mask in step. */
 const BLOCKS = Array.from({ length: 64 }, () => randomBytes(WRITE_BYTES));

@@ -11,7 +11,7 @@ import { freePort } from '../support/free-port.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 180_000;
 const PORTS = { page: 0, provider: 0, react: 5173, gateway: 0, admin: 0 };
 
 let browser: Browser;

@@ -13,7 +13,7 @@ const RELOADS = rounds(20, 50);
 const BY_FILE_EVERY = 10;
 const CLIENTS = 10;
 const BURST = 50;
-const DEADLINE_MS = 60_000;
+const DEADLINE_MS = 180_000;
 
 async function knock(port: number, origin: string): Promise<number | 'close'> {
   await using client = await RawClient.connect(port);

@@ -194,7 +194,7 @@ for (const stuck of [['client'], ['upstream'], ['client', 'upstream']] as const)
       client.send(framed(draw, conversation.expect(batchOf(draw, from, 'y'.repeat(3000)))));
     // Whoever of the two does not read, then the gateway does not read the client.
     const waits = (side: string) => numberOf(`natsgate_buffered_bytes{side="${side}"}`);
-    const signal = AbortSignal.timeout(60_000);
+    const signal = AbortSignal.timeout(180_000);
     while ((await waits('client')) + (await waits('upstream')) === 0) {
       signal.throwIfAborted();
       await new Promise((resolve) => setImmediate(resolve));

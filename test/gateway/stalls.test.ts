@@ -23,7 +23,7 @@ const STOPPED_LOOKS = 5;
 const READ_BYTES = 40_000;
 const FLOOD = Buffer.alloc(256 * 1024);
 const FLOOD_FRAME = frame(Opcode.binary, FLOOD);
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 180_000;
 
 /**
  * Lets a test wait until all that was asked has its answer. Nobody asks for another side than the slow one, and each

@@ -35,7 +35,7 @@ export type Census = Look & {
  */
 const FLAGS = ['--expose-gc', '--min-semi-space-size=16', '--no-flush-bytecode'];
 const PROGRAM = join(import.meta.dirname, 'census-process.ts');
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 180_000;
 const POLL_MS = 25;
 
 /** A gateway in a process of its own that answers what it holds; its deadlines never pass. */

@@ -166,7 +166,7 @@ export async function makeChain(): Promise<TestChain> {
 
 async function openssl(...args: readonly string[]): Promise<void> {
   try {
-    await run('openssl', args, { timeout: 60_000 });
+    await run('openssl', args, { timeout: 180_000 });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     throw new Error('the openssl program (3.0 or later) makes the certificates of this test; install it', {

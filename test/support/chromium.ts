@@ -19,7 +19,7 @@ export async function launchChromium(): Promise<Browser> {
     executablePath: await findChromium(),
     // Chromium's sandbox refuses to run as root.
     args: isRoot() ? ['--no-sandbox', ...flags] : flags,
-    timeout: 60_000,
+    timeout: 180_000,
   });
 }
 

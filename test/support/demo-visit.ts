@@ -4,7 +4,7 @@ import { type Dev, dev } from '../../src/dev/dev.ts';
 import { startGateway } from '../../src/gateway.ts';
 import { createLog } from '../../src/log.ts';
 
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 180_000;
 
 /** `natsgate dev` in this process, on ports of its own. */
 export function startDev(pagePort = 0): Promise<Dev> {

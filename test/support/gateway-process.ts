@@ -33,7 +33,7 @@ const FIRST_DIAL = [
   'no upstream server answers; until one does, handshakes get 502 or 504',
 ];
 
-const START_TIMEOUT_MS = 60_000;
+const START_TIMEOUT_MS = 180_000;
 const POLL_MS = 50;
 /** How long a figure is watched, and how much it may vary meanwhile, before it counts as at rest. */
 const REST_MS = 1000;

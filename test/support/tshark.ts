@@ -11,7 +11,7 @@ import { temporaryFolder } from './temporary-folder.ts';
 
 const exec = promisify(execFile);
 const ROOT = join(import.meta.dirname, '..', '..');
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 180_000;
 /** Wireshark runs no Lua script as root. */
 const NOBODY = 65_534;
 

@@ -23,7 +23,7 @@ export type Conversation = (place: Place) => Promise<void>;
 export const LIMITED = { user: 'limited', pass: 'p' } as const;
 /** The server's. */
 export const MAX_PAYLOAD = 256 * 1024;
-export const DEADLINE_MS = 60_000;
+export const DEADLINE_MS = 180_000;
 
 /** The next `count` messages; throws when they do not come in time. */
 export function take(subscription: Subscription, count: number): Promise<Msg[]> {
