@@ -70,7 +70,7 @@ const visit = (hash: string, options?: BrowserContextOptions) =>
 async function show(tab: Page, view: keyof typeof VIEWS): Promise<void> {
   await tab.evaluate(`location.hash = '#/${view}'`);
   const region = tab.getByRole('region', { name: VIEWS[view], exact: true });
-  await region.locator(':is(table, li, dl, .empty):visible').first().waitFor();
+  await region.locator(':is(table, li, dl, .empty, .notice):visible').first().waitFor();
 }
 
 test('no view has a serious fault for who reads it by other means, in light and dark', async () => {

@@ -53,7 +53,7 @@ export function Config(): VNode {
             : `No key that is written fits; ${whole(fitting.length)} at their defaults do.`}
         </p>
       )}
-      <div class="table" hidden={rows.length === 0 && read.value !== undefined}>
+      <div class="table" hidden={rows.length === 0}>
         <table>
           <thead>
             <tr>

@@ -92,13 +92,13 @@ const ENDED: readonly Column[] = [
   ...SHARED,
   {
     name: 'Ended',
-    width: 8,
+    width: 13,
     of: (row) => row.state === 'ended' && <time dateTime={row.endedAt}>{utc(row.endedAt).slice(11)}</time>,
   },
   {
     name: 'Reason',
     width: 16,
-    of: (row) => row.state === 'ended' && <code>{`${row.code} ${row.reason}`}</code>,
+    of: (row) => row.state === 'ended' && `${row.code} ${row.reason}`,
   },
 ];
 

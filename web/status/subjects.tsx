@@ -1,5 +1,5 @@
 import { signal } from '@preact/signals';
-import type { VNode } from 'preact';
+import { Fragment, type VNode } from 'preact';
 import type { SubjectList } from '../../src/status.ts';
 import { byteSize } from '../shared/byte-size.ts';
 import { visible } from '../shared/visible.ts';
@@ -47,7 +47,7 @@ export function Subjects(): VNode {
 function Sample({ list: { looked, operations, sessions, since } }: { readonly list: SubjectList }): VNode {
   return (
     <p class="hint" role="status">
-      A sample since {timeSpan(secondsSince(since))}: {whole(looked)} messages of {whole(operations)}{' '}
+      A sample of the last {timeSpan(secondsSince(since))}: {whole(looked)} messages of {whole(operations)}{' '}
       operations were looked at. Rates are of about the last 25 s. Tokens that look like ids are{' '}
       <code>*</code>.{' '}
       {sessions.unread > 0 &&
@@ -102,7 +102,7 @@ function Head({ name }: { readonly name: string }): VNode {
   return (
     <th
       scope="col"
-      class={isText ? '' : 'number'}
+      class={name.endsWith('/s') ? 'number' : ''}
       aria-sort={isSorted ? (isText ? 'ascending' : 'descending') : undefined}
     >
       <button
@@ -144,9 +144,9 @@ function Sessions({ row: { sessionIds, sessions } }: { readonly row: Row }): VNo
     <details>
       <summary>{whole(sessions)}</summary>
       {sessionIds.map((id) => (
-        <a key={id} href={`#/sessions/${id}`}>
-          {id}{' '}
-        </a>
+        <Fragment key={id}>
+          <a href={`#/sessions/${id}`}>{id}</a>{' '}
+        </Fragment>
       ))}
       {sessions > sessionIds.length && 'and more'}
     </details>
