@@ -163,18 +163,20 @@ export class Authorizer {
   }
 
   async #verify(token: string, digest: string, nowMs: number, signal: AbortSignal): Promise<ByToken> {
+    const generation = this.#generation;
+    // Where other keys have come meanwhile, it is not worth remembering.
+    const isOfThese = (): boolean => this.#verifier.generation === generation;
     try {
       const verified = await this.#verifier.verify(token, nowMs, signal);
       const grant = this.#grantOf(verified, nowMs);
-      // Where other keys have come meanwhile, it is not worth remembering.
-      if (this.#verifier.generation === this.#generation) {
+      if (isOfThese()) {
         const { endsAtMs = Number.POSITIVE_INFINITY } = grant;
         const untilMs = Math.min(nowMs + VERIFIED_MS, verified.takenUntilMs, endsAtMs);
         this.#granted.set(digest, grant, untilMs, nowMs);
       }
       return { detail: 'verified', grant };
     } catch (error) {
-      if (error instanceof NotGranted && !PASSING.has(error.detail))
+      if (error instanceof NotGranted && !PASSING.has(error.detail) && isOfThese())
         this.#refused.set(digest, error.detail, nowMs + REFUSED_MS, nowMs);
       throw error;
     }

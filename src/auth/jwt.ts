@@ -50,8 +50,14 @@ export class JwtVerifier {
     const issuer = this.#issuerOf(form);
     if (!issuer.config.algorithms.includes(form.algorithm)) throw new NotGranted('token_algorithm');
     if (form.signature === '') throw new NotGranted('token_malformed');
-    const keys = await keysFor(issuer, form, signal);
-    const isSigned = await this.#gate.run(() => isSignedByOne(keys, form), signal);
+    let generation: number | undefined;
+    let isSigned: boolean;
+    do {
+      const keys = await keysFor(issuer, form, signal);
+      generation = issuer.remote?.generation;
+      isSigned = await this.#gate.run(() => isSignedByOne(keys, form), signal);
+      // Keys that the issuer exchanges while a token waits decide nothing about it.
+    } while (generation !== issuer.remote?.generation);
     if (!isSigned) throw new NotGranted('token_signature');
     return accepted(form, issuer.config, nowMs);
   }

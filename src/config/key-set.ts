@@ -5,6 +5,8 @@
 export const MAX_KEY_SET_BYTES = 256 * 1024;
 const MAX_KEYS = 100;
 const RSA_BITS = { least: 2048, most: 4096 } as const;
+/** With 1 anybody could sign, and with one as long as the modulus a check takes 10 ms. */
+const RSA_EXPONENT_BITS = { least: 2, most: 64 } as const;
 const CURVES: Readonly<Record<string, readonly string[]>> = {
   EC: ['P-256', 'P-384', 'P-521'],
   OKP: ['Ed25519'],
@@ -51,16 +53,21 @@ function isUsable({ kty, use, key_ops: operations, alg, crv, n, e, x, y, d }: Me
   if (operations !== undefined && !(Array.isArray(operations) && operations.includes('verify'))) return false;
   if (alg !== undefined && !isText(alg)) return false;
   if (kty === 'RSA')
-    return isText(n) && isText(e) && bitsOf(n) >= RSA_BITS.least && bitsOf(n) <= RSA_BITS.most;
+    return isText(n) && isText(e) && isWithin(bitsOf(n), RSA_BITS) && isWithin(bitsOf(e), RSA_EXPONENT_BITS);
   if (typeof kty !== 'string' || !Object.hasOwn(CURVES, kty)) return false;
   return isText(crv) && CURVES[kty]?.includes(crv) === true && isText(x) && (kty !== 'EC' || isText(y));
 }
 
 const isText = (value: unknown): value is string => typeof value === 'string' && value !== '';
 
+const isWithin = (
+  bits: number,
+  { least, most }: { readonly least: number; readonly most: number },
+): boolean => bits >= least && bits <= most;
+
 /** Of a number in base64url; leading zeros do not count. */
-function bitsOf(modulus: string): number {
-  const bytes = Buffer.from(modulus, 'base64url');
+function bitsOf(number: string): number {
+  const bytes = Buffer.from(number, 'base64url');
   const first = bytes.findIndex((byte) => byte !== 0);
   return first === -1 ? 0 : (bytes.length - first) * 8 - Math.clz32(bytes[first] ?? 0) + 24;
 }

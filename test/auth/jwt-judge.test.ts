@@ -206,6 +206,18 @@ test('a key that names its algorithm counts for that one alone', async () => {
   for (const alg of ['RS384', 'PS256']) assert.equal(await ours(by(alg), issuer), 'token_key_unknown');
 });
 
+test('an RSA key with an exponent of 1, or of more than 64 bits, does not count', () => {
+  const jwk = rsa.publicKey.export({ format: 'jwk' });
+  const isUsable = (exponent: string): boolean => {
+    const e = Buffer.from(exponent, 'hex').toString('base64url');
+    return readKeySet(JSON.stringify({ keys: [{ ...jwk, e }] })).ok;
+  };
+  const usable = ['03', '010001', '00010001', 'ff'.repeat(8), `00${'ff'.repeat(8)}`];
+  for (const exponent of usable) assert.ok(isUsable(exponent), exponent);
+  for (const exponent of ['00', '01', `01${'00'.repeat(8)}`, 'ff'.repeat(256)])
+    assert.ok(!isUsable(exponent), exponent);
+});
+
 test('a token without kid counts by any key of its kind', async () => {
   const pairs = Array.from({ length: 11 }, () => generateKeyPairSync('ed25519'));
   const jwks = pairs.map(({ publicKey }) => publicKey.export({ format: 'jwk' }));
