@@ -2,13 +2,14 @@
 import type { RateLimit } from './config/config.ts';
 import { DEFAULT_ROUTE } from './config/routes.ts';
 import { foreignText } from './log.ts';
+import { QUOTED } from './nats/shown-subjects.ts';
 import type { SessionFacts } from './session/session-contract.ts';
 
 /** The key of the configuration that a session has exceeded. */
 export const limitName = ({ per, kind }: Pick<RateLimit, 'per' | 'kind'>): string => `rates.${per}.${kind}`;
 
 /** What nats-server quotes are subjects and queues of the client. */
-export const withoutNames = (text: string): string => text.replaceAll(/"[^"]*("|$)/g, '"…"');
+export const withoutNames = (text: string): string => text.replaceAll(QUOTED, '"…"');
 
 export const suppressedField = (suppressed: number): { suppressed?: number } =>
   suppressed === 0 ? {} : { suppressed };

@@ -129,3 +129,13 @@ test('a session that begins is a line at debug, bounded like its end', () => {
     message: 'session began',
   });
 });
+
+test('no name that the server quotes is in the log, whatever is escaped in it or cut', () => {
+  const { sessionLog, log } = sessionLogAt({ nowMs: 0 });
+  for (const name of ['"a.\\"jane\\".x"', '"a.\\\\".', '"a.jane', '"a.jane\\'])
+    sessionLog.sessionEnded({ ...ended('client_gone', 1), serverError: `for Publish to ${name}` });
+  assert.deepEqual(
+    log.lines.map((line) => line['serverError']),
+    ['for Publish to "…"', 'for Publish to "…".', 'for Publish to "…"', 'for Publish to "…"'],
+  );
+});

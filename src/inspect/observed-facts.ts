@@ -31,7 +31,7 @@ export type KnownServer = { readonly name?: string; readonly version?: string; r
 export type ServerError = { readonly kind: ServerErrorKind; readonly text: string };
 
 const QUOTE = 0x27;
-const MAX_ERROR_CHARACTERS = 256;
+const MAX_ERROR_BYTES = 256;
 /** Of the server's name and version. */
 const MAX_NAME_CHARACTERS = 128;
 
@@ -125,5 +125,5 @@ function errorText({ bytes, text: { start, end } }: Operation): string {
   const isQuoted = end - start >= 2 && bytes[start] === QUOTE && bytes[end - 1] === QUOTE;
   const from = isQuoted ? start + 1 : start;
   const to = isQuoted ? end - 1 : end;
-  return bytes.toString('latin1', from, Math.min(to, from + MAX_ERROR_CHARACTERS));
+  return bytes.toString('utf8', from, Math.min(to, from + MAX_ERROR_BYTES));
 }

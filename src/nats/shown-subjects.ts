@@ -12,7 +12,6 @@ const MAX_REMEMBERED_CHARACTERS = 64;
 const MOST_HASHES = 2000;
 const WINDOW_MS = 100;
 const UNHASHED = '*'.repeat(HASH_DIGITS);
-const INBOX = '_INBOX.';
 const WILDCARDS: ReadonlySet<string> = new Set(['', '*', '>']);
 /** In requests to JetStream; what they are about follows. */
 const JETSTREAM = '$JS';
@@ -21,8 +20,8 @@ const JETSTREAM_WORDS: ReadonlySet<string> = new Set(
     ' ',
   ),
 );
-/** A subject in a sentence of nats-server, which escapes as Go does. */
-const QUOTED = /"((?:[^"\\]|\\.)*)("|$)/g;
+/** Subjects and queues in a sentence of nats-server, which escapes as Go does. It may be cut, also in an escape. */
+export const QUOTED = /"((?:[^"\\]|\\.)*)("|\\?$)/gs;
 
 /** How subjects are shown to operators. Names of inboxes are always short. */
 export class ShownSubjects {
@@ -44,9 +43,9 @@ export class ShownSubjects {
     return withShortInboxes(this.hashed(text));
   }
 
-  /** With whole inboxes. */
+  /** Inboxes are not cut short. */
   hashed(text: string): string {
-    if (!this.isHashed || text.startsWith(INBOX)) return text;
+    if (!this.isHashed) return text;
     const tokens = text.split('.');
     if (tokens.length <= CLEAR_TOKENS) return text;
     const rest = tokens.slice(MOST_TOKENS);

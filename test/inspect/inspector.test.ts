@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { READ_BYTES } from '../../src/bytes/buffer-pool.ts';
 import type { InspectionLevel } from '../../src/inspect/inspection-facts.ts';
 import type { InspectionRules } from '../../src/inspect/inspector.ts';
+import { ShownSubjects } from '../../src/nats/shown-subjects.ts';
 import { CONNECT, INFO, Inspected } from './inspected.ts';
 
 const LEVELS = ['observe', 'enforce'] as const;
@@ -478,4 +479,14 @@ test('who looks into a session gets no inbox in full, neither of a subscription 
   const { lastError, subscriptions } = inspected.inspector.facts();
   assert.equal(subscriptions[0]?.subject, '_INBOX.zFdyzEuA.*');
   assert.equal(lastError?.text, 'Permissions Violation for Publish to "_INBOX.zFdyzEuA.x"');
+});
+
+test('hashed: a subject is the same in a subscription and in an -ERR, also outside ASCII', () => {
+  const inspected = Inspected.connected('observe');
+  inspected.toUpstream(Buffer.from('SUB orders.eu.müller 1\r\n'));
+  inspected.toClient(Buffer.from(`-ERR 'Permissions Violation for Subscription to "orders.eu.müller"'\r\n`));
+  const { lastError, subscriptions } = inspected.inspector.facts(new ShownSubjects(true));
+  const [{ subject } = { subject: '' }] = subscriptions;
+  assert.match(subject, /^orders\.eu\.[0-9a-f]{6}$/);
+  assert.equal(lastError?.text, `Permissions Violation for Subscription to "${subject}"`);
 });

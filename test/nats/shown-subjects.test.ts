@@ -19,7 +19,9 @@ test('tokens after the second are hashes; wildcards and the words of JetStream s
     ['$JS.API.STREAM.INFO.JANE', '$JS.API.STREAM.INFO.#'],
     ['$JS.hub.API.CONSUMER.MSG.NEXT.JANE.c', '$JS.hub.API.CONSUMER.MSG.NEXT.#.#'],
     ['x.y.STREAM', 'x.y.#'],
-    ['_INBOX.abcdefghijklmn.0123456789', '_INBOX.ghijklmn.23456789'],
+    ['_INBOX.abcdefghijklmn.0123456789', '_INBOX.ghijklmn.#'],
+    ['_INBOX.abcdefghijklmn', '_INBOX.ghijklmn'],
+    ['_INBOX.acme.jane.*', '_INBOX.acme.#.*'],
   ] as const)
     assert.equal(shape(hashed.subject(subject)), expected, subject);
   assert.equal(new ShownSubjects(false).subject('orders.eu.jane'), 'orders.eu.jane');
@@ -37,7 +39,9 @@ test('subjects in a sentence, as the server quotes them, cut or with quotes insi
   assert.equal(shape(hashed.sentence(said('a.b.jane'))), said('a.b.#'));
   assert.doesNotMatch(hashed.sentence(said('a.b.ja\\"ne.d')), /ja|ne\./);
   assert.doesNotMatch(hashed.sentence('Permissions Violation for Publish to "a.b.jane'), /jane/);
-  assert.equal(hashed.sentence(said('_INBOX.abcdefghijklmn.0123456789')), said('_INBOX.ghijklmn.23456789'));
+  for (const cut of ['\\', 'x\\', '\\\\', '\\\u2028'])
+    assert.doesNotMatch(hashed.sentence(`for Publish to "a.b.jane.${cut}`), /jane/);
+  assert.equal(shape(hashed.sentence(said('_INBOX.abcdefghijklmn.0123456789'))), said('_INBOX.ghijklmn.#'));
   assert.equal(
     shape(hashed.sentence('for Subscription to "a.b.c" using queue "q"')),
     'for Subscription to "a.b.#" using queue "q"',
