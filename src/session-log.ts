@@ -160,7 +160,7 @@ export class SessionLog {
         url,
         ...(cause === undefined ? {} : { cause: foreignText(cause) }),
         ...suppressedField(suppressed),
-        hint: 'tokens are verified with the keys that were fetched before, as long as auth.jwt.keys.staleFor',
+        hint: 'keys that were fetched before are good for auth.jwt.keys.staleFor; without any, tokens are refused until the issuer answers',
       },
       'keys could not be fetched',
     );

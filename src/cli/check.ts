@@ -126,6 +126,7 @@ function summary({
   upstream,
   connect,
   auth,
+  policy,
   engine,
   compression,
   inspect,
@@ -156,6 +157,7 @@ function summary({
       : [`           signs CONNECT as proxy ${upstream.proxySigner.publicKey}`]),
     ...(auth === undefined ? [] : [`auth       ${authText(auth)}`]),
     ...connectLines(connect),
+    ...(policy === undefined ? [] : [`policy     ${policyText(policy)}`]),
     `engine     ${engine}`,
     ...(compression.enabled
       ? [`           compression for up to ${compression.sessions} sessions at once, on the buffered engine`]
@@ -172,7 +174,7 @@ function summary({
     `timeouts   handshake ${durationText(timeouts.handshakeMs)}, ping ${durationText(timeouts.pingMs)}, silence ${durationText(timeouts.silenceMs)}, stall ${durationText(timeouts.stallMs)}`,
     `drain      after ${durationText(drain.delayMs)}, over ${durationText(drain.timeoutMs)}${drain.budgetMs === 0 ? '' : `, within ${durationText(drain.budgetMs)}`}`,
     `log        ${log.level}, ${log.format === 'auto' ? 'text at a terminal, else JSON' : log.format}`,
-    ...routes.flatMap((route) => routeLines(route, auth)),
+    ...routes.flatMap((route) => routeLines(route, { auth, policy })),
   ];
 }
 
@@ -187,6 +189,12 @@ function authText(auth: AuthConfig | undefined): string {
   return `${token} from ${sources.join(', ')}${asks}${required ? '' : '; without one let in, too'}${explain ? '; pages may ask why they are refused' : ''}`;
 }
 
+function policyText(policy: Config['policy'] | undefined): string {
+  if (policy === undefined) return 'off';
+  const names = policy.roles.map(({ name }) => name);
+  return `${policy.mode}; roles ${names.join(', ')}${names.includes('default') ? '' : '; without one of them nothing is allowed'}`;
+}
+
 function connectLines({ login, clientCredentials, name }: Config['connect']): string[] {
   if (login === undefined && clientCredentials === 'keep' && name === undefined) return [];
   const who = login === undefined ? 'clients log in' : `logs in as ${login.kind} ${login.who ?? ''}`.trim();
@@ -196,14 +204,15 @@ function connectLines({ login, clientCredentials, name }: Config['connect']): st
 }
 
 function routeLines(
-  { name, origins, upstream, auth, subprotocols, inspect, limits }: RouteConfig,
-  top: AuthConfig | undefined,
+  { name, origins, upstream, auth, policy, subprotocols, inspect, limits }: RouteConfig,
+  top: { readonly auth: AuthConfig | undefined; readonly policy: Config['policy'] | undefined },
 ): string[] {
   const opaque = upstream.servers[0]?.opaque === true;
   return [
     `route      ${name} -> ${upstream.servers.map((server) => `${opaque ? 'tcp://' : ''}${server.name}`).join(', ')}${upstream.tls === undefined ? '' : ' over TLS'}`,
     `           origins ${origins.allow.join(', ')}; without Origin: ${origins.missing}; Origin null: ${origins.opaque}`,
-    ...(auth === top ? [] : [`           auth ${authText(auth)}`]),
+    ...(auth === top.auth ? [] : [`           auth ${authText(auth)}`]),
+    ...(policy === top.policy ? [] : [`           policy ${policyText(policy)}`]),
     `           inspect ${inspect}; sessions ${limits.sessions === 0 ? 'as all' : limits.sessions}; frames up to ${limits.maxFrameBytes} bytes${subprotocols.length === 0 ? '' : `; subprotocols ${subprotocols.join(', ')}`}`,
   ];
 }

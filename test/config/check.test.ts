@@ -129,6 +129,25 @@ routes:
   assert.doesNotMatch(out.join(), /CANARY/);
 });
 
+test('the roles of a policy are described, at the top and where a route differs', async () => {
+  const { out } =
+    await run(`${REQUIRED}auth: {from: [{cookie: __Host-session}], jwt: [{issuer: b, audience: c, keys: {url: https://id.example/jwks}}]}
+policy: {roles: [{name: desk, match: {user: a}}, {name: default}]}
+routes:
+  - path: /same
+  - path: /free
+    policy: off
+  - path: /own
+    policy: {mode: observe, roles: [{name: staff, match: {user: b}}]}
+`);
+  const lines = out.filter((line) => line.includes('policy ')).map((line) => line.trim());
+  assert.deepEqual(lines, [
+    'policy     enforce; roles desk, default',
+    'policy off',
+    'policy observe; roles staff; without one of them nothing is allowed',
+  ]);
+});
+
 test('the public key that nats-server must trust is shown, and its seed is not', async () => {
   const content = 'origins: self\nupstream: {servers: nats://n, proxySeedFile: seed}\n';
   const { code, out, err } = await run(content);

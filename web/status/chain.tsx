@@ -93,7 +93,7 @@ function Refusals({ handshakes }: { readonly handshakes: Readonly<Record<string,
   const refused = Object.entries(handshakes)
     .filter(([outcome]) => !['accepted', 'left'].includes(outcomeClass(outcome)))
     .toSorted(([, a], [, b]) => b - a);
-  if (refused.length === 0) return <p>nothing refused</p>;
+  if (refused.length === 0) return <p>no handshake refused</p>;
   return (
     <ul>
       {refused.slice(0, 3).map(([outcome, count]) => (
