@@ -19,8 +19,9 @@ export async function connect() {
 }
 
 async function follow(client, state, servers) {
-  for await (const { type } of client.status()) {
+  for await (const { type, error } of client.status()) {
     if (type === 'disconnect') state.textContent = `Connection lost, trying ${servers} again …`;
     if (type === 'reconnect') state.textContent = `Connected to ${servers} again`;
+    if (type === 'error') state.textContent = `Refused: ${error.message}`;
   }
 }

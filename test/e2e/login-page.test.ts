@@ -14,6 +14,11 @@ const ROOT = join(import.meta.dirname, '..', '..');
 const TIMEOUT_MS = 180_000;
 const PORTS = { page: 0, provider: 0, react: 5173, gateway: 0, admin: 0 };
 
+/** Those of the page. */
+declare global {
+  var sockets: WebSocket[];
+}
+
 let browser: Browser;
 before(async () => {
   browser = await launchChromium();
@@ -23,6 +28,15 @@ after(() => browser.close());
 async function logIn(url: string): Promise<Page> {
   const context = await browser.newContext();
   const page = await context.newPage();
+  await page.addInitScript(() => {
+    globalThis.sockets = [];
+    globalThis.WebSocket = class extends WebSocket {
+      constructor(url: string | URL) {
+        super(url);
+        sockets.push(this);
+      }
+    };
+  });
   page.setDefaultTimeout(TIMEOUT_MS);
   await page.goto(url);
   await page.getByRole('link', { name: 'Log in' }).click();
@@ -123,6 +137,10 @@ test('examples/react: built by Vite, it logs in by the paths that Vite sends on,
   await page.getByRole('status').getByText('Connected', { exact: true }).waitFor();
   assert.equal(new URL(page.url()).port, String(ports.react), 'the login leads back to this page');
   await say(page, 'first');
+
+  await page.evaluate(() => sockets.at(-1)?.send(new TextEncoder().encode('PUB orders.bob 1\r\nx\r\n')));
+  await page.getByRole('alert').getByText('Not allowed: publish orders.bob').waitFor();
+  await say(page, 'the connection goes on');
 });
 
 test('examples/react: its packages are those that it is tested with', () => {

@@ -405,7 +405,8 @@ describe('level off', () => {
     const makers = (what: string): string[] =>
       globSync('**/*.ts', { cwd: src }).filter(
         (file) =>
-          !/^(cli\/|replay\/|inspect\/policy-trial)/.test(file) && readFileSync(join(src, file), 'utf8').includes(`new ${what}(`),
+          !/^(cli\/|replay\/|inspect\/policy-trial)/.test(file) &&
+          readFileSync(join(src, file), 'utf8').includes(`new ${what}(`),
       );
     assert.deepEqual(makers('NatsParser'), ['inspect/inspector.ts']);
     assert.deepEqual(makers('Inspector'), ['session-inspector.ts']);

@@ -8,14 +8,15 @@ const text = element<HTMLInputElement>('text');
 
 const textOf = (state: NatsState): string => {
   if (state.kind === 'ended') return `Logged out: ${state.why}`;
-  return state.kind === 'open' ? 'Connected' : 'Connecting…';
+  if (state.kind === 'connecting') return 'Connecting…';
+  return state.refused === undefined ? 'Connected' : `Not allowed: ${state.refused}`;
 };
 
 let connections = 0;
 function show(state: NatsState): void {
   document.body.dataset['state'] = state.kind;
   element('state').textContent = textOf(state);
-  if (state.kind !== 'open') return;
+  if (state.kind !== 'open' || state.refused !== undefined) return;
   document.body.dataset['connections'] = String(++connections);
   // Subscriptions live on over a reconnect.
   if (connections === 1) void read(state.connection);

@@ -16,6 +16,7 @@ export function Chat() {
   return (
     <>
       <p role="status">{state.kind === 'open' ? 'Connected' : 'Connecting…'}</p>
+      {state.kind === 'open' && state.refused && <p role="alert">Not allowed: {state.refused}</p>}
       {state.connection && <Room connection={state.connection} />}
     </>
   );

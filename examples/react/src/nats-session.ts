@@ -1,10 +1,11 @@
-import { type NatsConnection, wsconnect } from '@nats-io/nats-core';
+import { type NatsConnection, PermissionViolationError, wsconnect } from '@nats-io/nats-core';
 
 /** What a page can show of its connection. `why`: a word of natsgate, such as token_expired, or of the login. */
 export type NatsState =
   /** `connection`: the one that is being made again. Its subscriptions wait. */
   | { readonly kind: 'connecting'; readonly connection?: NatsConnection }
-  | { readonly kind: 'open'; readonly connection: NatsConnection }
+  /** `refused`: what nats-server or a policy of natsgate has just refused. The connection goes on. */
+  | { readonly kind: 'open'; readonly connection: NatsConnection; readonly refused?: string }
   | { readonly kind: 'ended'; readonly why: string };
 
 /**
@@ -48,9 +49,12 @@ export async function stayConnected(
     connection = await wsconnect({ servers: gateway, name: 'chat', wsFactory, maxReconnectAttempts: -1 });
     if (signal?.aborted) await connection.close();
     show({ kind: 'open', connection });
-    for await (const { type } of connection.status()) {
-      if (type === 'disconnect') show({ kind: 'connecting', connection });
-      if (type === 'reconnect') show({ kind: 'open', connection });
+    for await (const status of connection.status()) {
+      if (status.type === 'disconnect') show({ kind: 'connecting', connection });
+      if (status.type === 'reconnect') show({ kind: 'open', connection });
+      // A publish does not throw: this is where the page learns of it.
+      if (status.type === 'error' && status.error instanceof PermissionViolationError)
+        show({ kind: 'open', connection, refused: `${status.error.operation} ${status.error.subject}` });
     }
   } catch {
     why ??= (await explain(gateway)).detail;
