@@ -9,7 +9,6 @@ import type { ConfigOverrides } from '../support/config.ts';
 import { FakeUpstream, INFO_LINE, type UpstreamConnection } from '../support/fake-upstream.ts';
 import { startTestGateway, type TestGateway } from '../support/gateway.ts';
 import { frame, Opcode, RawClient } from '../support/raw-client.ts';
-import { rounds } from '../support/rounds.ts';
 import { wsReceiver } from '../support/ws-receiver.ts';
 
 /**
@@ -22,7 +21,7 @@ const KiB = 1024;
 const MiB = 1024 * KiB;
 const SESSIONS = 3;
 /** Several times what the kernel takes before a writer has to wait. */
-const BYTES = rounds(8, 16) * MiB;
+const BYTES = 16 * MiB;
 const LARGEST_PIECE = 200 * KiB;
 /** The event loop goes round so many times, at most, before a reader goes on. */
 const LONGEST_STOP = 12;
