@@ -151,7 +151,7 @@ test('no shell, no npm, nothing that changes its user', () => {
 });
 
 /** Of development, and bundled into the status page. */
-const IN_PAGE = ['@preact/signals', '@preact/signals-core', 'preact'];
+const IN_PAGE = ['@preact/signals', '@preact/signals-core', 'preact', 'uplot'];
 
 test('the bill of materials names every package of production, and those of the page', () => {
   const lock = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8')) as {

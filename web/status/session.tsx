@@ -51,10 +51,13 @@ export function Session({ id }: { readonly id: number }): VNode {
               <InspectionFacts inspection={session.inspection} delivered={watched?.subscriptions} />
             )}
           </div>
-          {session.state === 'open' && (
+          {/* What was watched stays when the session has ended: its last operations often say why. */}
+          {(session.state === 'open' || watched !== undefined) && (
             <Timeline
               id={id}
-              reads={session.inspection.level !== 'off'}
+              reads={
+                watched !== undefined || (session.state === 'open' && session.inspection.level !== 'off')
+              }
               state={watched}
               onWatch={() => setStream(startWatch(operationsOf(id)))}
             />
