@@ -40,6 +40,8 @@ resource "aws_lb_listener" "natsgate" {
   port              = 443
   protocol          = "HTTPS"
   certificate_arn   = var.certificate_arn
+  # The default of Terraform lets TLS 1.0 in.
+  ssl_policy = "ELBSecurityPolicy-TLS13-1-2-2021-06"
 
   default_action {
     type             = "forward"
