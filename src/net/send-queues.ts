@@ -29,7 +29,7 @@ export class SendQueues {
   /** By the two addresses as the table has them. */
   #asked = new Map<string, Answer[]>();
   #isReading = false;
-  /** No table could be read, or not in time: nothing is tried again. */
+  /** No table can be read: nothing is tried again. Or one is late: nothing is until it has ended. */
   #isUseless: boolean;
   #notBeforeMs = 0;
 
@@ -70,8 +70,23 @@ export class SendQueues {
     const tables = Promise.allSettled(this.#tables.map((table) => readTable(table, asked)));
     const results = await Promise.race([tables, late]);
     answerRest(asked);
-    this.#isUseless = results === undefined || results.every(({ status }) => status === 'rejected');
+    if (results === undefined) return this.#restAfter(tables, startMs);
+    this.#isUseless = results.every(({ status }) => status === 'rejected');
     if (this.#isUseless) return answerRest(this.#asked);
+    this.#endReading(startMs);
+  }
+
+  /** Late: a flood of connections, or a file system that hangs. It holds a thread, so there is no other until it ends. */
+  #restAfter(tables: Promise<unknown>, startMs: number): void {
+    this.#isUseless = true;
+    answerRest(this.#asked);
+    void tables.then(() => {
+      this.#isUseless = false;
+      this.#endReading(startMs);
+    });
+  }
+
+  #endReading(startMs: number): void {
     const tookMs = performance.now() - startMs;
     this.#notBeforeMs =
       performance.now() + Math.max(this.#minIntervalMs, tookMs / this.#readingShare - tookMs);

@@ -81,10 +81,10 @@ export type EndedSession = {
   readonly seconds: number;
   readonly bytesToUpstream: number;
   readonly bytesToClient: number;
-  /** What the client calls itself, and how many -ERR lines the server has sent, where the session was inspected. */
   /** With data. */
   readonly framesToUpstream: number;
   readonly framesToClient: number;
+  /** What the client calls itself, and how many -ERR lines the server has sent, where the session was inspected. */
   readonly clientName: string | undefined;
   /** As `natsUser` of Inspection. */
   readonly natsUser: string | undefined;

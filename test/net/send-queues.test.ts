@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { writeFile } from 'node:fs/promises';
+import { open, writeFile } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -69,4 +70,34 @@ test('where there is no table nobody waits for one', async () => {
   await using pair = await stoppedPair('127.0.0.1');
   assert.equal(await queues.unacknowledged(pair.near), undefined);
   assert.equal(await queues.unacknowledged(pair.near), undefined);
+});
+
+test('a table that came late once, as in a flood of connections, is read again after that', async () => {
+  await using folder = await temporaryFolder();
+  const table = join(folder.path, 'tcp');
+  execFileSync('mkfifo', [table]);
+  const queues = new SendQueues([table], 1, 0);
+  const socket = {
+    localAddress: '10.1.2.3',
+    localPort: 8080,
+    remoteAddress: '192.0.2.7',
+    remotePort: 1,
+  } as Socket;
+  // Nobody writes it, so a reading waits for ever, and the answer comes without it.
+  assert.equal(await queues.unacknowledged(socket), undefined);
+  assert.equal(await queues.unacknowledged(socket), undefined);
+  await (await open(table, 'w')).close();
+  // Opened when somebody reads it again. Until then who asks is answered at once.
+  const again = open(table, 'w');
+  const waits = Symbol();
+  const turn = (): Promise<unknown> => new Promise((resolve) => setImmediate(resolve, waits));
+  let answer: Promise<number | undefined>;
+  do {
+    await turn();
+    answer = queues.unacknowledged(socket);
+  } while ((await Promise.race([answer, turn()])) !== waits);
+  const file = await again;
+  await file.write('   1: 0302010A:1F90 070200C0:0001 01 0000ABCD:00000000 01:00000014\n');
+  await file.close();
+  assert.equal(await answer, 0xabcd);
 });

@@ -5,7 +5,7 @@ import { type PolicyQuestion, readPolicyQuestion } from './policy-test.ts';
 
 export type PolicySource = {
   readonly status: Pick<Status, 'policy' | 'refusedOperations'>;
-  /** To be shown as it is. A text: why there is no verdict. undefined: no such route has a policy. */
+  /** The verdict, to be shown as it is. A text says why there is none. undefined: the route has no policy, or there is no such route. */
   testPolicy(question: PolicyQuestion): object | string | undefined;
 };
 
