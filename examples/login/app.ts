@@ -9,11 +9,19 @@ export type AppOptions = {
   readonly provider: oidc.Configuration;
   /** Files of the page, by path. */
   readonly files: Readonly<Record<string, { readonly type: string; readonly body: string }>>;
-  /** The admin port of natsgate, to end the sessions of a user who logs out. */
-  readonly adminUrl: string;
+  /** The admin port of natsgate, to end the sessions of a user who logs out. `token`: that of `admin.tokenFile`. */
+  readonly admin: { readonly url: string; readonly token?: string };
+  /** For the operator. */
+  readonly say: (line: string) => void;
 };
 
-type Login = { readonly user: string; readonly refreshToken: string };
+type Login = {
+  readonly user: string;
+  /** Of the newest access token, in seconds since 1970. */
+  expiresAt: number;
+  refreshToken: string | undefined;
+  renewing?: Promise<string> | undefined;
+};
 
 const COOKIE = { httpOnly: true, secure: true, sameSite: 'Lax', path: '/', prefix: 'host' } as const;
 
@@ -48,7 +56,11 @@ export class App {
         const file = this.#options.files[asked.req.path];
         return file === undefined
           ? asked.notFound()
-          : asked.body(file.body, 200, { 'Content-Type': file.type });
+          : asked.body(file.body, 200, {
+              'Content-Type': file.type,
+              // In the frame of another page a visitor could be made to click here.
+              'Content-Security-Policy': "frame-ancestors 'none'",
+            });
       });
   }
 
@@ -60,6 +72,7 @@ export class App {
     const to = oidc.buildAuthorizationUrl(this.#options.provider, {
       scope: 'openid',
       state,
+      // Where a proxy ends TLS, write the address that browsers see instead: a request has http there.
       redirect_uri: new URL('/callback', asked.req.url).href,
       code_challenge: await oidc.calculatePKCECodeChallenge(verifier),
       code_challenge_method: 'S256',
@@ -78,8 +91,9 @@ export class App {
         ...{ expectedState, pkceCodeVerifier, idTokenExpected: true },
       });
       const id = randomUUID();
-      const user = tokens.claims()?.sub ?? '';
-      this.#logins.set(id, { user, refreshToken: tokens.refresh_token ?? '' });
+      // The user as natsgate knows it: some providers have another `sub` in each of the two tokens.
+      const { sub: user = '', exp: expiresAt = 0 } = decodeJwt(tokens.access_token);
+      this.#logins.set(id, { user, expiresAt, refreshToken: tokens.refresh_token });
       setCookie(asked, 'login', id, COOKIE);
       setCookie(asked, 'session', tokens.access_token, COOKIE);
       return asked.redirect('/');
@@ -90,37 +104,77 @@ export class App {
 
   /** A new token for a user who is still logged in, here and at the login service. */
   async #renew(asked: Context): Promise<Response> {
-    const login = this.#logins.get(getCookie(asked, 'login', 'host') ?? '');
-    if (login === undefined) return asked.json({ error: 'log in' }, 401);
+    const id = getCookie(asked, 'login', 'host') ?? '';
+    const login = this.#logins.get(id);
+    if (login?.refreshToken === undefined) return asked.json({ error: 'log in' }, 401);
     try {
-      const { access_token: token } = await oidc.refreshTokenGrant(
-        this.#options.provider,
-        login.refreshToken,
-      );
+      const token = await this.#renewed(login);
+      // The user may have logged out meanwhile.
+      if (this.#logins.get(id) !== login) return asked.json({ error: 'log in' }, 401);
       setCookie(asked, 'session', token, COOKIE);
       asked.header('Cache-Control', 'no-store');
-      return asked.json({ user: login.user, expiresAt: decodeJwt(token).exp });
+      return asked.json({ user: login.user, expiresAt: login.expiresAt });
     } catch (error) {
       if (error instanceof oidc.ResponseBodyError) return asked.json({ error: error.error }, 401);
       throw error;
     }
   }
 
-  /** All tabs and devices of the user are out at once, and tokens that live on are worth nothing for a minute. */
+  /** Tabs share one renewal: a login service may take the second use of a refresh token for theft. */
+  #renewed(login: Login): Promise<string> {
+    login.renewing ??= this.#refresh(login).finally(() => {
+      login.renewing = undefined;
+    });
+    return login.renewing;
+  }
+
+  async #refresh(login: Login): Promise<string> {
+    const tokens = await oidc.refreshTokenGrant(this.#options.provider, login.refreshToken ?? '');
+    login.refreshToken = tokens.refresh_token ?? login.refreshToken;
+    login.expiresAt = decodeJwt(tokens.access_token).exp ?? 0;
+    return tokens.access_token;
+  }
+
+  /**
+   * All tabs and devices of the user are out at once, and tokens are worth nothing for as long as they live. Neither
+   * the gateway nor the login service can prevent what the other one does: each is asked, and then the answer tells.
+   */
   async #logout(asked: Context): Promise<Response> {
-    const user = this.#logins.get(getCookie(asked, 'login', 'host') ?? '')?.user;
-    for (const [id, other] of this.#logins) {
-      if (other.user !== user) continue;
-      this.#logins.delete(id);
-      await oidc.tokenRevocation(this.#options.provider, other.refreshToken);
-    }
-    if (user !== undefined)
-      await fetch(new URL('/api/sessions/kick', this.#options.adminUrl), {
-        method: 'POST',
-        headers: { 'Content-Type': 'application/json' },
-        body: JSON.stringify({ user, for: '1m' }),
-      });
     deleteCookie(asked, 'login', COOKIE);
-    return asked.json({});
+    deleteCookie(asked, 'session', COOKIE);
+    const user = this.#logins.get(getCookie(asked, 'login', 'host') ?? '')?.user;
+    if (user === undefined) return asked.json({});
+    const logins = [...this.#logins].filter(([, login]) => login.user === user);
+    for (const [id] of logins) this.#logins.delete(id);
+    const [kicked] = await Promise.allSettled([
+      this.#kick(user, Math.max(...logins.map(([, login]) => login.expiresAt))),
+      ...logins.map(([, login]) => this.#revoke(login)),
+    ]);
+    if (kicked.status === 'fulfilled') return asked.json({});
+    this.#options.say(`logout of ${JSON.stringify(user)}: ${(kicked.reason as Error).message}`);
+    return asked.json({ error: 'other tabs and devices stay until their tokens expire' }, 502);
+  }
+
+  /** Ends all sessions of the user, who is refused until then. */
+  async #kick(user: string, untilSeconds: number): Promise<void> {
+    const { url, token } = this.#options.admin;
+    const seconds = Math.min(Math.max(Math.ceil(untilSeconds - Date.now() / 1000), 1), 86_400);
+    const answer = await fetch(new URL('/api/sessions/kick', url), {
+      method: 'POST',
+      headers: {
+        'Content-Type': 'application/json',
+        ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }),
+      },
+      body: JSON.stringify({ user, for: `${seconds}s` }),
+      signal: AbortSignal.timeout(5000),
+    });
+    if (!answer.ok) throw new Error(`natsgate answered ${answer.status}: ${await answer.text()}`);
+  }
+
+  /** Not every login service can. Its refresh token is forgotten here in any case. */
+  async #revoke({ refreshToken }: Login): Promise<void> {
+    const { revocation_endpoint: endpoint } = this.#options.provider.serverMetadata();
+    if (endpoint !== undefined && refreshToken !== undefined)
+      await oidc.tokenRevocation(this.#options.provider, refreshToken);
   }
 }

@@ -117,7 +117,7 @@ export class Provider {
     if (form === undefined) return asked.json({ error: 'invalid_client' }, 401);
     const user = this.#userOf(form);
     if (user === undefined) return asked.json({ error: 'invalid_grant' }, 400);
-    const refreshToken = form['refresh_token'] ?? randomUUID();
+    const refreshToken = randomUUID();
     this.#refreshable.set(refreshToken, user);
     asked.header('Cache-Control', 'no-store');
     return asked.json({
@@ -129,10 +129,15 @@ export class Provider {
     });
   }
 
-  /** By a code, once and by the one who has asked for it, or by a refresh token. */
+  /** By a code of the one who has asked for it, or by a refresh token. Either is good once. */
   #userOf(form: Readonly<Record<string, string>>): string | undefined {
     const { code = '', code_verifier: verifier = '', redirect_uri: redirectUri } = form;
-    if (form['grant_type'] === 'refresh_token') return this.#refreshable.get(form['refresh_token'] ?? '');
+    if (form['grant_type'] === 'refresh_token') {
+      const { refresh_token: token = '' } = form;
+      const user = this.#refreshable.get(token);
+      this.#refreshable.delete(token);
+      return user;
+    }
     const known = this.#codes.get(code);
     this.#codes.delete(code);
     const challenge = createHash('sha256').update(verifier).digest('base64url');

@@ -78,7 +78,8 @@ export async function startExample(options: ExampleOptions): Promise<Example> {
     provider: await discovery(new URL(login.url), 'chat', secret, undefined, {
       execute: [allowInsecureRequests],
     }),
-    adminUrl: `http://127.0.0.1:${gateway.adminAddress.port}`,
+    say,
+    admin: { url: `http://127.0.0.1:${gateway.adminAddress.port}` },
     files: {
       '/': { type: 'text/html; charset=utf-8', body: await text('page/index.html') },
       '/page.js': {

@@ -6,8 +6,15 @@ const login = element('login');
 const room = element('room');
 const text = element<HTMLInputElement>('text');
 
+/** For users. Other words go to them as they are. */
+const ENDS: Readonly<Record<string, string>> = {
+  kicked: 'Logged out in another window or on another device',
+  token_missing: 'Logged out',
+  'log in again': 'Logged out',
+};
+
 const textOf = (state: NatsState): string => {
-  if (state.kind === 'ended') return `Logged out: ${state.why}`;
+  if (state.kind === 'ended') return ENDS[state.why] ?? `Logged out: ${state.why}`;
   if (state.kind === 'connecting') return 'Connecting…';
   return state.refused === undefined ? 'Connected' : `Not allowed: ${state.refused}`;
 };
@@ -35,7 +42,10 @@ async function read(connection: Extract<NatsState, { kind: 'open' }>['connection
   }
 }
 
-element('logout').onclick = () => void fetch('/logout', { method: 'POST' });
+element('logout').onclick = async () => {
+  const answer = await fetch('/logout', { method: 'POST' });
+  if (!answer.ok) element('state').textContent = `Logged out here alone: ${(await answer.json()).error}`;
+};
 
 const visitor = await visitorNow();
 if (visitor !== undefined) {

@@ -45,8 +45,10 @@ export async function stayConnected(
     return { socket, encrypted: url.startsWith('wss:') };
   };
   show({ kind: 'connecting' });
+  if (!(await renew().catch(() => true))) return show({ kind: 'ended', why: 'log in again' });
   try {
-    connection = await wsconnect({ servers: gateway, name: 'chat', wsFactory, maxReconnectAttempts: -1 });
+    const name = document.title;
+    connection = await wsconnect({ servers: gateway, name, wsFactory, maxReconnectAttempts: -1 });
     if (signal?.aborted) await connection.close();
     show({ kind: 'open', connection });
     for await (const status of connection.status()) {
