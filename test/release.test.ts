@@ -89,12 +89,16 @@ test('the published chart has its image, where it comes from, and links that hol
 test('the workflow runs the release for a tag, and only then publishes', () => {
   const { on, jobs } = parse(read('.github/workflows/release.yaml'));
   assert.deepEqual(on, { push: { tags: ['v*'] }, workflow_dispatch: null });
-  const steps: { readonly run?: string; readonly env?: object }[] = jobs.release.steps;
+  const steps: { readonly run?: string }[] = jobs.release.steps;
   const last = steps.at(-1);
   assert.match(
     last?.run ?? '',
     /^npm run release -- --repository "\$GITHUB_SERVER_URL\/\$GITHUB_REPOSITORY" \$PUBLISH$/,
   );
-  assert.ok(steps.some(({ run }) => run === 'bash .ci/run'));
+  assert.equal(jobs.release.needs, 'test');
+  assert.ok(jobs.test.steps.some(({ run }: { readonly run?: string }) => run === 'bash .ci/run'));
+  assert.deepEqual(jobs.test.permissions, { contents: 'read' }, 'what tests run cannot publish');
+  const commands = steps.flatMap(({ run }) => run ?? []);
+  assert.deepEqual(commands.slice(0, -1), ['npm ci --ignore-scripts'], 'nothing else runs where it can');
   assert.ok('release' in (JSON.parse(read('package.json')) as { scripts: object }).scripts);
 });
