@@ -40,6 +40,9 @@ export type Dev = AsyncDisposable & {
   abort(): void;
 };
 
+/** By itself nats-server would take most of the memory and the disk that are free. */
+const JETSTREAM = 'jetstream { max_mem: 256MB, max_file: 1GB }';
+
 /**
  * Everything on one machine: a private nats-server with JetStream, the gateway, and a page that
  * uses both. Resolves when the page can be opened. What was started before a failure is ended again.
@@ -54,7 +57,7 @@ export async function dev(options: DevOptions): Promise<Dev> {
   const cacheDir = defaultCacheDir(root, env);
   const found = await orAborted(findNatsServer({ cacheDir, env, say }), signal);
   const natsServer = parts.use(
-    await startNatsServer(found.path, { jetstream: true, args: ['-n', 'natsgate-dev'], signal }),
+    await startNatsServer(found.path, { config: JETSTREAM, args: ['-n', 'natsgate-dev'], signal }),
   );
   const events = new EventStream();
 
@@ -109,10 +112,9 @@ export async function dev(options: DevOptions): Promise<Dev> {
   say(`  nats-server  ${natsServer.url}`);
   say('');
   if (lan !== undefined) {
-    say(
-      `  Warning: everybody in the network of ${lan} can open this page, publish, and stop this nats-server.`,
-    );
-    say('  Nothing is encrypted. Use it among people that you trust, and end it afterwards.');
+    say(`  Warning: everybody in the network of ${lan} can open this page, read its log, publish and store`);
+    say('  messages, and stop this nats-server. Nothing is encrypted. Use it among people that you trust,');
+    say('  and end it afterwards.');
     say('');
   }
   say('  Open the page. Press Ctrl-C to end.');
