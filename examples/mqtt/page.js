@@ -1,6 +1,6 @@
 import mqtt from 'mqtt';
 
-const gateway = new URLSearchParams(location.search).get('gateway') ?? 'ws://127.0.0.1:8080/mqtt';
+const gateway = 'ws://127.0.0.1:8080/mqtt';
 const state = document.querySelector('#state');
 // nats-server speaks MQTT 3.1.1, which MQTT.js calls version 4. MQTT.js connects again by itself.
 const client = mqtt.connect(gateway, { protocolVersion: 4 });

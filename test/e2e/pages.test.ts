@@ -24,8 +24,9 @@ let bundle: Uint8Array | undefined;
 const files = createServer(async (request, response) => {
   const { pathname } = new URL(request.url ?? '/', 'http://pages');
   response.setHeader('Content-Type', TYPES[extname(pathname)] ?? 'text/plain');
-  const found =
+  let found =
     pathname === '/built/nats.js' ? bundle : await readFile(join(FOLDER, pathname)).catch(() => undefined);
+  if (pathname === '/connect.js') found = Buffer.from(`${found}`.replace(':8080', `:${gateway.port}`));
   if (found === undefined) response.writeHead(404);
   response.end(found);
 });
@@ -54,7 +55,7 @@ after(async () => {
 
 async function open(page: string): Promise<Visit> {
   const [path = '', hash = ''] = page.split('#');
-  const opened = await visit(browser, `${origin}/${path}?gateway=ws://127.0.0.1:${gateway.port}#${hash}`);
+  const opened = await visit(browser, `${origin}/${path}#${hash}`);
   await opened.page.getByText('Connected to ws://').waitFor();
   return opened;
 }

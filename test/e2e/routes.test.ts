@@ -92,20 +92,22 @@ test(
 test('examples/mqtt: MQTT.js in Chromium, with the origin that its route alone allows', options, async () => {
   const entryPoints = [join(EXAMPLES, 'mqtt', 'page.js')];
   const { outputFiles } = await build({ entryPoints, bundle: true, format: 'esm', write: false });
+  let script = '';
   const pages = createServer((request, response) => {
     const isScript = request.url === '/built/page.js';
     response.setHeader('content-type', isScript ? 'text/javascript' : 'text/html');
-    response.end(isScript ? outputFiles[0]?.contents : example('mqtt/index.html'));
+    response.end(isScript ? script : example('mqtt/index.html'));
   }).listen(0, '127.0.0.1');
   await once(pages, 'listening');
   const page = `http://127.0.0.1:${(pages.address() as AddressInfo).port}`;
   await using parts = await startMqtt({ allow: page });
+  script = outputFiles[0]?.text.replace(':8080', `:${parts.gateway.port}`) ?? '';
   const browser = await launchChromium();
   try {
     const subscription = parts.nats.subscribe('sensors.kitchen', { max: 1 });
     await parts.nats.flush();
     const tab = await browser.newPage();
-    await tab.goto(`${page}/?gateway=ws://127.0.0.1:${parts.gateway.port}/mqtt`);
+    await tab.goto(page);
     await tab.getByText('Connected to ws://').waitFor();
     await tab.getByRole('button').click();
     for await (const message of subscription) assert.match(message.string(), /^\d+\.\d °C$/);
