@@ -52,7 +52,7 @@ const LAYERS: readonly RegExp[] = [
   /^status\//,
   /^status\.ts$/,
   /^admin\//,
-  /^(open-session|parts|prepare|recorder|runtime|drain|kick|rechecks|session-inspector|start-lines|capture-control|capture-files|test-policy|try-handshake|watch-control|admin-facade|gateway|package-files)\.ts$/,
+  /^(open-session|authorize-handshake|handshake-context|parts|prepare|recorder|runtime|drain|kick|rechecks|session-inspector|start-lines|capture-control|capture-files|test-policy|try-handshake|watch-control|admin-facade|gateway|package-files)\.ts$/,
   /^((cli|dev)\/|library\.ts$)/,
   /^main\.ts$/,
 ];

@@ -4,7 +4,7 @@ import type { Gate } from './gate.ts';
 import { type Grant, type Identity, identityKey, identityOf } from './grant.ts';
 import type { RemoteKeySets } from './jwks.ts';
 import { JwtVerifier, type VerifiedToken } from './jwt.ts';
-import { type AuthRequest, findCredential } from './sources.ts';
+import { type AuthRequest, type Credential, findCredential } from './sources.ts';
 import { digestOf, TokenCache } from './token-cache.ts';
 import { MAX_TOKEN_BYTES } from './token-form.ts';
 import { Webhook, type WebhookObserver } from './webhook.ts';
@@ -79,11 +79,12 @@ export class Authorizer {
   }
 
   /**
-   * `asksWebhook`: false for what its own token says of the client alone.
+   * `asksWebhook`: false for what its own token says of the client alone. What is known is given at once, without a turn of
+   * the microtask queue.
    *
-   * @throws NotGranted, or the signal's reason when it aborts first.
+   * @throws NotGranted, or the signal's reason when it aborts first; a promise rejects with the same.
    */
-  async authorize(request: AuthRequest, signal: AbortSignal, asksWebhook = true): Promise<Granted> {
+  authorize(request: AuthRequest, signal: AbortSignal, asksWebhook = true): Promise<Granted> | Granted {
     const credential = findCredential(this.#config.from, request);
     if (credential === undefined) {
       if (this.#config.required) throw new NotGranted('token_missing');
@@ -92,12 +93,24 @@ export class Authorizer {
     const { value: token } = credential;
     if (token === '' || token.length > MAX_TOKEN_BYTES) throw new NotGranted('token_malformed');
     const found = this.#config.issuers.length === 0 ? undefined : this.#byToken(token, signal);
-    const byToken = found instanceof Promise ? await found : found;
-    if (this.#webhook === undefined || !asksWebhook)
-      return { detail: byToken?.detail ?? 'anonymous', grant: byToken?.grant, token };
-    const { headers, recheckMs } = this.#webhook.config;
+    const webhook = asksWebhook ? this.#webhook : undefined;
+    if (webhook !== undefined) return this.#askWebhook(webhook, found, request, credential, signal);
+    return found instanceof Promise
+      ? found.then((byToken) => granted(byToken, token))
+      : granted(found, token);
+  }
+
+  async #askWebhook(
+    webhook: Webhook,
+    found: ByToken | Promise<ByToken> | undefined,
+    request: AuthRequest,
+    credential: Credential,
+    signal: AbortSignal,
+  ): Promise<Granted> {
+    const byToken = await found;
+    const { headers, recheckMs } = webhook.config;
     const question = questionOf(request, credential, headers);
-    const { answer, isCached } = await this.#webhook.ask(question, signal);
+    const { answer, isCached } = await webhook.ask(question, signal);
     if ((answer?.expiresAtMs ?? Number.POSITIVE_INFINITY) <= Date.now())
       throw new NotGranted('token_expired');
     const grant = this.#joined(byToken?.grant, answer);
@@ -105,7 +118,7 @@ export class Authorizer {
     return {
       detail: grant === undefined ? 'anonymous' : isKnown ? 'cached' : 'verified',
       grant,
-      token,
+      token: credential.value,
       ...(recheckMs === 0
         ? {}
         : { recheck: { question, byToken: byToken?.grant, identity: grant?.identity } }),
@@ -209,6 +222,12 @@ export class Authorizer {
     this.#refused.clear();
   }
 }
+
+const granted = (byToken: ByToken | undefined, token: string): Granted => ({
+  detail: byToken?.detail ?? 'anonymous',
+  grant: byToken?.grant,
+  token,
+});
 
 /** undefined, where there is none. */
 function earliest(times: readonly (number | undefined)[]): number | undefined {
