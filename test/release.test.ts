@@ -89,16 +89,18 @@ test('the published chart has its image, where it comes from, and links that hol
 test('the workflow runs the release for a tag, and only then publishes', () => {
   const { on, jobs } = parse(read('.github/workflows/release.yaml'));
   assert.deepEqual(on, { push: { tags: ['v*'] }, workflow_dispatch: null });
-  const steps: { readonly run?: string }[] = jobs.release.steps;
-  const last = steps.at(-1);
-  assert.match(
-    last?.run ?? '',
-    /^npm run release -- --repository "\$GITHUB_SERVER_URL\/\$GITHUB_REPOSITORY" \$PUBLISH$/,
-  );
-  assert.equal(jobs.release.needs, 'test');
-  assert.ok(jobs.test.steps.some(({ run }: { readonly run?: string }) => run === 'bash .ci/run'));
+  type Step = { readonly run?: string; readonly if?: string; readonly uses?: string };
+  const [tested, released] = [jobs.test.steps, jobs.release.steps] as [Step[], Step[]];
+  const command = 'npm run release -- --repository "$GITHUB_SERVER_URL/$GITHUB_REPOSITORY"';
+  assert.deepEqual(tested.slice(-2), [
+    { run: 'bash .ci/run' },
+    { if: "github.event_name == 'workflow_dispatch'", run: command },
+  ]);
   assert.deepEqual(jobs.test.permissions, { contents: 'read' }, 'what tests run cannot publish');
-  const commands = steps.flatMap(({ run }) => run ?? []);
-  assert.deepEqual(commands.slice(0, -1), ['npm ci --ignore-scripts'], 'nothing else runs where it can');
+  assert.deepEqual([jobs.release.needs, jobs.release.if], ['test', "github.event_name == 'push'"]);
+  const commands = released.flatMap(({ run }) => run ?? []);
+  assert.deepEqual(commands, ['npm ci --ignore-scripts', `${command} --publish`], 'nothing else runs there');
+  for (const { uses } of [...tested, ...released])
+    if (uses !== undefined) assert.match(uses, /@[0-9a-f]{40}$/, 'a tag can be moved');
   assert.ok('release' in (JSON.parse(read('package.json')) as { scripts: object }).scripts);
 });
