@@ -157,6 +157,8 @@ test('docs/login.md: its webhook service lets in whom it knows, by a signed ques
     await assert.rejects(connected(gateway, () => ({ Cookie: '__Host-session=opaque-18' })));
     const forged = { method: 'POST', body: '{"credential":{"value":"opaque-17"}}' };
     assert.equal((await fetch(`http://127.0.0.1:${port}/natsgate`, forged)).status, 400);
+    const long = { method: 'POST', body: 'x'.repeat(100_000) };
+    assert.equal((await fetch(`http://127.0.0.1:${port}/natsgate`, long)).status, 413);
   } finally {
     child.kill();
   }
