@@ -11,6 +11,8 @@ export type AppOptions = {
   readonly files: Readonly<Record<string, { readonly type: string; readonly body: string }>>;
   /** The admin port of natsgate, to end the sessions of a user who logs out. `token`: that of `admin.tokenFile`. */
   readonly admin: { readonly url: string; readonly token?: string };
+  /** `clockTolerance` of natsgate: it takes tokens for that much longer. */
+  readonly toleranceSeconds: number;
   /** For the operator. */
   readonly say: (line: string) => void;
 };
@@ -22,6 +24,9 @@ type Login = {
   refreshToken: string | undefined;
   renewing?: Promise<string> | undefined;
 };
+
+/** As browsers see it. Where a proxy ends TLS, put https in here: a request has http there. */
+const addressOf = ({ req }: Context): URL => new URL(req.url);
 
 const COOKIE = { httpOnly: true, secure: true, sameSite: 'Lax', path: '/', prefix: 'host' } as const;
 
@@ -72,8 +77,7 @@ export class App {
     const to = oidc.buildAuthorizationUrl(this.#options.provider, {
       scope: 'openid',
       state,
-      // Where a proxy ends TLS, write the address that browsers see instead: a request has http there.
-      redirect_uri: new URL('/callback', asked.req.url).href,
+      redirect_uri: new URL('/callback', addressOf(asked)).href,
       code_challenge: await oidc.calculatePKCECodeChallenge(verifier),
       code_challenge_method: 'S256',
     });
@@ -87,7 +91,7 @@ export class App {
     );
     deleteCookie(asked, 'under-way', COOKIE);
     try {
-      const tokens = await oidc.authorizationCodeGrant(this.#options.provider, new URL(asked.req.url), {
+      const tokens = await oidc.authorizationCodeGrant(this.#options.provider, addressOf(asked), {
         ...{ expectedState, pkceCodeVerifier, idTokenExpected: true },
       });
       const id = randomUUID();
@@ -115,7 +119,9 @@ export class App {
       asked.header('Cache-Control', 'no-store');
       return asked.json({ user: login.user, expiresAt: login.expiresAt });
     } catch (error) {
-      if (error instanceof oidc.ResponseBodyError) return asked.json({ error: error.error }, 401);
+      // Anything else, such as too many requests, passes: the user is still logged in.
+      if (error instanceof oidc.ResponseBodyError && error.error === 'invalid_grant')
+        return asked.json({ error: 'log in' }, 401);
       throw error;
     }
   }
@@ -152,13 +158,14 @@ export class App {
     ]);
     if (kicked.status === 'fulfilled') return asked.json({});
     this.#options.say(`logout of ${JSON.stringify(user)}: ${(kicked.reason as Error).message}`);
-    return asked.json({ error: 'other tabs and devices stay until their tokens expire' }, 502);
+    return asked.text('other tabs and devices stay until their tokens expire', 502);
   }
 
   /** Ends all sessions of the user, who is refused until then. */
   async #kick(user: string, untilSeconds: number): Promise<void> {
     const { url, token } = this.#options.admin;
-    const seconds = Math.min(Math.max(Math.ceil(untilSeconds - Date.now() / 1000), 1), 86_400);
+    const left = Math.ceil(untilSeconds + this.#options.toleranceSeconds - Date.now() / 1000);
+    const seconds = Math.min(Math.max(left, 1), 86_400);
     const answer = await fetch(new URL('/api/sessions/kick', url), {
       method: 'POST',
       headers: {
@@ -172,7 +179,10 @@ export class App {
   }
 
   /** Not every login service can. Its refresh token is forgotten here in any case. */
-  async #revoke({ refreshToken }: Login): Promise<void> {
+  async #revoke(login: Login): Promise<void> {
+    // It exchanges the token.
+    await login.renewing?.catch(() => {});
+    const { refreshToken } = login;
     const { revocation_endpoint: endpoint } = this.#options.provider.serverMetadata();
     if (endpoint !== undefined && refreshToken !== undefined)
       await oidc.tokenRevocation(this.#options.provider, refreshToken);

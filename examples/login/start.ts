@@ -77,9 +77,12 @@ export async function startExample(options: ExampleOptions): Promise<Example> {
     // Over http for once, since both are on this machine.
     provider: await discovery(new URL(login.url), 'chat', secret, undefined, {
       execute: [allowInsecureRequests],
+      // In seconds. A logout waits for it.
+      timeout: 5,
     }),
     say,
     admin: { url: `http://127.0.0.1:${gateway.adminAddress.port}` },
+    toleranceSeconds: 0,
     files: {
       '/': { type: 'text/html; charset=utf-8', body: await text('page/index.html') },
       '/page.js': {

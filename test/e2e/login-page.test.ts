@@ -117,9 +117,19 @@ test('examples/login: a logout ends the other tab too, which says why it stays o
   const other = await page.context().newPage();
   await other.goto(example.url);
   await other.locator('body[data-state=open]').waitFor({ timeout: TIMEOUT_MS });
+
+  const alone = await page.context().newPage();
+  await alone.route('**/logout', (route) => route.fulfill({ status: 502, body: 'others stay' }));
+  await alone.goto(example.url);
+  await alone.locator('body[data-state=open]').waitFor({ timeout: TIMEOUT_MS });
+  await alone.getByRole('button', { name: 'Log out everywhere' }).click();
+  await alone.getByRole('link', { name: 'Log in' }).waitFor({ timeout: TIMEOUT_MS });
+  assert.equal(await alone.locator('#state').textContent(), 'Logged out here alone: others stay');
+  await becomes(example, 'natsgate_sessions_closed_total', 'reason', { client_closed: 1 });
+
   await page.getByRole('button', { name: 'Log out everywhere' }).click();
   await other.locator('#state', { hasText: /^Logged out/ }).waitFor({ timeout: TIMEOUT_MS });
-  await becomes(example, 'natsgate_sessions_closed_total', 'reason', { killed: 2 });
+  await becomes(example, 'natsgate_sessions_closed_total', 'reason', { client_closed: 1, killed: 2 });
 });
 
 test('examples/react: built by Vite, it logs in by the paths that Vite sends on, and its hook connects', async () => {

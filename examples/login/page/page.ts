@@ -1,4 +1,4 @@
-import { renew, visitorNow } from '../../react/src/login.ts';
+import { logOut, renew, visitorNow } from '../../react/src/login.ts';
 import { type NatsState, stayConnected } from '../../react/src/nats-session.ts';
 
 const element = <T extends HTMLElement>(id: string): T => document.getElementById(id) as T;
@@ -42,17 +42,22 @@ async function read(connection: Extract<NatsState, { kind: 'open' }>['connection
   }
 }
 
+const leaving = new AbortController();
 element('logout').onclick = async () => {
-  const answer = await fetch('/logout', { method: 'POST' });
-  if (!answer.ok) element('state').textContent = `Logged out here alone: ${(await answer.json()).error}`;
+  const problem = await logOut();
+  if (problem === undefined) return;
+  leaving.abort();
+  element('state').textContent = `Logged out here alone: ${problem}`;
 };
 
-const visitor = await visitorNow();
+const visitor = await visitorNow().catch((error: Error): undefined => {
+  element('state').textContent = error.message;
+});
 if (visitor !== undefined) {
   element('user').textContent = visitor.user;
   room.hidden = false;
   const { gateway } = (await (await fetch('/config.json')).json()) as { gateway: string };
-  await stayConnected(gateway, renew, show);
+  await stayConnected(gateway, renew, show, leaving.signal);
   room.hidden = true;
 }
 login.hidden = false;

@@ -1,6 +1,6 @@
 import type { NatsConnection } from '@nats-io/nats-core';
 import { useEffect, useState } from 'react';
-import { renew } from './login.ts';
+import { logOut, renew } from './login.ts';
 import { useNats } from './use-nats.ts';
 
 const GATEWAY = import.meta.env.VITE_GATEWAY ?? 'ws://localhost:8080';
@@ -38,11 +38,19 @@ function Room({ connection }: { readonly connection: NatsConnection }) {
           <li key={id}>{text}</li>
         ))}
       </ul>
-      <button type="button" onClick={() => void fetch('/logout', { method: 'POST' })}>
+      <button type="button" onClick={leave}>
         Log out everywhere
       </button>
     </>
   );
+}
+
+async function leave(): Promise<void> {
+  const problem = await logOut();
+  if (problem === undefined) return;
+  alert(`Logged out here alone: ${problem}`);
+  // The connection goes with the page.
+  location.reload();
 }
 
 type Shown = { readonly id: number; readonly text: string };

@@ -16,4 +16,13 @@ export async function visitorNow(): Promise<Visitor | undefined> {
   return visitor;
 }
 
+/**
+ * Ends all sessions of the user, this one too. Gives what did not work, for the user: then the page must end its own.
+ * @throws when the server cannot be reached.
+ */
+export async function logOut(): Promise<string | undefined> {
+  const answer = await fetch('/logout', { method: 'POST' });
+  return answer.ok ? undefined : answer.text();
+}
+
 export const renew = async (): Promise<boolean> => (await visitorNow()) !== undefined;

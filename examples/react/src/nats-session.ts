@@ -46,6 +46,8 @@ export async function stayConnected(
   };
   show({ kind: 'connecting' });
   if (!(await renew().catch(() => true))) return show({ kind: 'ended', why: 'log in again' });
+  // Strict mode of React leaves at once, and comes again.
+  if (signal?.aborted) return;
   try {
     const name = document.title;
     connection = await wsconnect({ servers: gateway, name, wsFactory, maxReconnectAttempts: -1 });
