@@ -33,7 +33,7 @@ type PipeParts = {
 };
 
 export type PipeOwner = {
-  /** A ping should follow the bytes that have gone to the client. */
+  /** A ping goes to the client with the bytes that are written now. */
   onMark(): void;
   /** The receiver of this direction takes no more bytes for now, until `onFlow`. */
   onStall(direction: Direction): void;
@@ -42,12 +42,14 @@ export type PipeOwner = {
 
 /**
  * A client that reads slowly from large kernel buffers looks as if it had stopped: its TCP window opens in steps of up
- * to half a buffer, which are minutes apart at 5 KB/s (Linux 6.18). So a ping (a mark) follows each MARK_BYTES, and its
- * pong shows that the client has read up to there. MAX_MARKS in one tick of the wheel cover all that both kernels hold
- * for a client that reads nothing, and cost next to nothing for a fast one.
+ * to half a buffer, which are minutes apart at 5 KB/s (Linux 6.18). So a ping (a mark) follows the write that fills
+ * MARK_BYTES, and its pong shows that the client has read up to there. A write brings up to 64 KiB, so two marks are at
+ * most 96 KiB apart: 20 s at 5 KB/s, within `timeouts.stall`. With 128 KiB they were up to 192 KiB apart, 38 s. MAX_MARKS
+ * in one tick of the wheel cover all that both kernels hold for a client that reads nothing, and cost next to nothing
+ * for a fast one.
  */
-const MARK_BYTES = 128 * 1024;
-const MAX_MARKS = 64;
+const MARK_BYTES = 32 * 1024;
+const MAX_MARKS = 128;
 
 /** A client that has taken all for this long is not slow any more. */
 const CAUGHT_UP_MS = 1000;
@@ -218,9 +220,9 @@ export class Pipe implements SessionSides, Reader {
     if (!this.#open) return;
     this.bytesToClient += chunk.length;
     this.#parts.traffic.bytesToClient += chunk.length;
-    const flows = this.client.write(chunk);
     this.#unmarkedBytes += chunk.length;
-    if (this.#unmarkedBytes >= MARK_BYTES) this.#mark();
+    const isMarked = this.#unmarkedBytes >= MARK_BYTES && this.#mark();
+    const flows = this.client.write(chunk, isMarked);
     if (flows) {
       if (this.#parts.turns.mustWait(this, chunk.length)) this.upstream.socket.pause();
       return;
@@ -243,12 +245,15 @@ export class Pipe implements SessionSides, Reader {
     return isSlow ? nowMs - this.#clientSlowSinceMs : 0;
   }
 
-  #mark(): void {
+  /** False: this tick has had its marks. */
+  #mark(): boolean {
     const { tick } = this.#parts.wheel;
     if (tick !== this.#marksTick) this.#marks = 0;
     this.#marksTick = tick;
     this.#unmarkedBytes = 0;
-    if (++this.#marks <= MAX_MARKS) this.#owner.onMark();
+    if (++this.#marks > MAX_MARKS) return false;
+    this.#owner.onMark();
+    return true;
   }
 
   /** Nothing waits for the client any more, or it is gone. */

@@ -254,7 +254,6 @@ export class Session
 
   onMark(): void {
     this.#deadlines.markSent();
-    this.#client.ping();
   }
 
   onStall(direction: Direction): void {

@@ -71,7 +71,7 @@ export class BufferedSocket
 
   // To the client
 
-  write(chunk: Buffer): boolean {
+  write(chunk: Buffer, withPing = false): boolean {
     const { counters, maxSentFrameBytes, deflate } = this.#parts;
     // After a close frame nothing may follow. ws sends one by itself when a frame breaks a rule.
     if (this.#webSocket.readyState !== WebSocket.OPEN) return true;
@@ -87,6 +87,7 @@ export class BufferedSocket
       if (deflate === undefined || piece.length < deflate.threshold)
         counters.sentWireBytes += sentHeaderLength(piece.length) + piece.length;
     }
+    if (withPing) this.ping();
     return flows;
   }
 

@@ -31,9 +31,10 @@ export interface ByteSocket {
   start(owner: ByteSocketOwner): void;
   /**
    * Sends `chunk` (1 byte to 64 KiB) as binary messages. False: the socket holds bytes that the kernel did not
-   * take; `onDrain` will follow, write no more until then. The chunk is only read during the call.
+   * take; `onDrain` will follow, write no more until then. The chunk is only read during the call. `withPing`: an empty
+   * ping follows, as by `ping`, but if possible without a system call of its own.
    */
-  write(chunk: Buffer): boolean;
+  write(chunk: Buffer, withPing?: boolean): boolean;
   /** Stops `onBytes`. What was read already may still come (one chunk of 64 KiB at most). */
   pause(): void;
   resume(): void;

@@ -57,16 +57,21 @@ export class CutThroughSocket implements ByteSocket, SocketOwner, ControlFrames 
     socket.resume();
   }
 
-  write(chunk: Buffer): boolean {
+  write(chunk: Buffer, withPing = false): boolean {
     if (this.#closeSent) return true;
     const { pool, counters, maxSentFrameBytes } = this.#parts;
     const frames = chunk.length <= maxSentFrameBytes ? 1 : Math.ceil(chunk.length / maxSentFrameBytes);
     counters.sentBinaryFrames += frames;
     this.framesSent += frames;
     this.#reader.watcher?.onSent(chunk.length, maxSentFrameBytes);
-    if (this.socket.writableCorked > 0) return this.#writeFirst(chunk);
+    if (this.socket.writableCorked > 0) return this.#writeFirst(chunk, withPing);
     const slot = pool.take();
-    const end = putBinaryFrames(pool.bytes, slot, chunk, maxSentFrameBytes);
+    let end = putBinaryFrames(pool.bytes, slot, chunk, maxSentFrameBytes);
+    if (withPing) {
+      this.#controlLimit.pinged();
+      end += PING_FRAME.copy(pool.bytes, end);
+      counters.sentPings++;
+    }
     counters.sentWireBytes += end - slot;
     return this.writer.write(pool.lend(slot, end));
   }
@@ -74,12 +79,13 @@ export class CutThroughSocket implements ByteSocket, SocketOwner, ControlFrames 
   /**
    * For the message that leaves together with the 101. It is small, and a slot would be held until `drain` for nothing.
    */
-  #writeFirst(chunk: Buffer): boolean {
+  #writeFirst(chunk: Buffer, withPing: boolean): boolean {
     const { counters, maxSentFrameBytes } = this.#parts;
     const frames = Buffer.allocUnsafeSlow(framedLength(chunk.length, maxSentFrameBytes));
     putBinaryFrames(frames, 0, chunk, maxSentFrameBytes);
     counters.sentWireBytes += frames.length;
     this.socket.write(frames);
+    if (withPing) this.ping();
     return true;
   }
 
