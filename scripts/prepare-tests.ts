@@ -4,7 +4,8 @@ import { findChromium } from '../test/support/chromium.ts';
 import { findContainerTools } from '../test/support/containers.ts';
 import { findHaproxy } from '../test/support/haproxy.ts';
 import { findHelm } from '../test/support/helm.ts';
-import { findPromtool } from '../test/support/promtool.ts';
+import { findPrometheus, findPromtool } from '../test/support/promtool.ts';
+import { findTshark } from '../test/support/tshark.ts';
 import { findApache, findCaddy, findNginx } from '../test/support/web-proxies.ts';
 
 /**
@@ -23,6 +24,8 @@ for (const find of [
     }),
   async () => say(`Chromium: ${await findChromium()}`),
   async () => say(`promtool: ${await findPromtool()}`),
+  async () => say(`Prometheus: ${await findPrometheus()}`),
+  async () => say(`tshark: ${(await findTshark()).folder}/tshark`),
   async () => say(`helm: ${await findHelm()}`),
   async () => say(`containers: ${await findContainerTools()}`),
   async () => say(`HAProxy: ${await findHaproxy()}`),

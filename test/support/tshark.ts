@@ -15,7 +15,7 @@ const TIMEOUT_MS = 180_000;
 /** Wireshark runs no Lua script as root. */
 const NOBODY = 65_534;
 
-type Wireshark = {
+export type Wireshark = {
   /** Before the name of the program: the loader of an unpacked one. */
   readonly before: readonly string[];
   readonly folder: string;
@@ -35,8 +35,7 @@ export class CaptureReading implements AsyncDisposable {
   }
 
   static async of(pcapng: Buffer): Promise<CaptureReading> {
-    finding ??= find();
-    const reading = new CaptureReading(await finding, await temporaryFolder());
+    const reading = new CaptureReading(await findTshark(), await temporaryFolder());
     await chmod(reading.path, 0o755);
     await writeFile(join(reading.path, 'capture.pcapng'), pcapng, { mode: 0o644 });
     await copyFile(join(ROOT, 'examples/wireshark/natsgate.lua'), join(reading.path, 'natsgate.lua'));
@@ -88,6 +87,11 @@ export class CaptureReading implements AsyncDisposable {
 }
 
 /** From the PATH, the cache, Debian's newest suite unpacked into the cache, or Debian's own package when root. */
+export function findTshark(): Promise<Wireshark> {
+  finding ??= find();
+  return finding;
+}
+
 async function find(): Promise<Wireshark> {
   const env = process.env;
   const onPath = async (): Promise<Wireshark | undefined> => {
