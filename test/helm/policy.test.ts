@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import { CHART, helm, type Manifest, manifests, render, renderText, set } from '../support/helm.ts';
 import { rounds } from '../support/rounds.ts';
 import { CASES, type Case, forEachOf, MINORS } from './cases.ts';
+import { compile } from './compile.ts';
 import { checkConfig } from './gateway-config.ts';
 import { checkObjects, podsOf } from './rules.ts';
 import { checkShape } from './shapes.ts';
@@ -76,6 +77,13 @@ test('every object has the shape that its API wants', () => {
   for (const [name, objects] of distinct.values()) {
     for (const object of objects) assert.deepEqual(checkShape(object), [], `${name}: ${object.kind}`);
   }
+});
+
+test('no object has a field that its API does not know', { timeout: 600_000 }, async () => {
+  const all = new Map<string, Manifest>();
+  for (const [, objects] of distinct.values())
+    for (const object of objects) all.set(JSON.stringify(object), object);
+  assert.equal(await compile([...all.values()]), '');
 });
 
 test('the configuration of every case satisfies the gateway itself', async () => {
