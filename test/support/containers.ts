@@ -98,12 +98,16 @@ async function assemble(root: string, programs: Readonly<Record<string, string>>
     await mkdir(dirname(target), { recursive: true });
     await cp(await realpath(program), target);
     await chmod(target, 0o755);
-    // A static program has none, and ldd says so by its exit code.
-    const { stdout } = await exec('ldd', [program]).catch(() => ({ stdout: '' }));
-    for (const [, library = ''] of stdout.matchAll(/(?:=> )?(\/\S+)/g)) {
-      await mkdir(join(root, dirname(library)), { recursive: true });
-      await cp(await realpath(library), join(root, library));
-    }
+    await copyLibraries(root, program);
+  }
+}
+
+async function copyLibraries(root: string, program: string): Promise<void> {
+  // A static program has none, and ldd says so by its exit code.
+  const { stdout } = await exec('ldd', [program]).catch(() => ({ stdout: '' }));
+  for (const [, library = ''] of stdout.matchAll(/(?:=> )?(\/\S+)/g)) {
+    await mkdir(join(root, dirname(library)), { recursive: true });
+    await cp(await realpath(library), join(root, library));
   }
 }
 
@@ -131,11 +135,9 @@ export async function buildBases(
 
   const build = join(work, 'build');
   const sh = await realpath('/bin/sh');
-  await assemble(build, {
-    'usr/local/bin/node': process.execPath,
-    'bin/sh': sh,
-    'usr/bin/env': '/usr/bin/env',
-  });
+  await assemble(build, { 'bin/sh': sh, 'usr/bin/env': '/usr/bin/env' });
+  // Node itself and npm are mounted by `buildImage`: copied, they would be most of what is written.
+  await copyLibraries(build, process.execPath);
   await mkdir(join(build, 'tmp'), { mode: 0o1777 });
   await mkdir(join(build, 'root'));
   await mkdir(join(build, 'etc', 'ssl', 'certs'), { recursive: true });
@@ -143,7 +145,7 @@ export async function buildBases(
   const authorities = process.env['NODE_EXTRA_CA_CERTS'];
   if (authorities !== undefined)
     await cp(authorities, join(build, 'etc', 'ssl', 'certs', 'ca-certificates.crt'));
-  await cp(await npmFolder(), join(build, 'usr/local/lib/node_modules/npm'), { recursive: true });
+  await mkdir(join(build, 'usr/local/bin'), { recursive: true });
   await writeFile(join(build, 'usr/local/bin/npm'), `#!/bin/sh\nexec ${NPM} "$@"\n`, { mode: 0o755 });
   await base(store, build, 'build');
   return { build: 'localhost/stand-in:build', runtime: 'localhost/stand-in:runtime' };
@@ -194,6 +196,8 @@ export async function buildImage(
     ...['bud', '--timestamp', '0', '--tag', tag, '--file', join(ROOT, 'Dockerfile'), '--no-cache'],
     ...['--build-arg', `BUILD_IMAGE=${bases.build}`, '--build-arg', `RUNTIME_IMAGE=${bases.runtime}`],
     ...['--build-arg', 'VERSION=0.1.0', '--build-arg', 'REVISION=test'],
+    ...['--volume', `${process.execPath}:/usr/local/bin/node:ro`],
+    ...['--volume', `${await npmFolder()}:/usr/local/lib/node_modules/npm:ro`],
     ...['--volume', `${npmrc}:/usr/local/etc/npmrc:ro`, '--volume', `${cache}:/npm-cache:rw`],
     ...(installed === undefined ? [] : await withoutInstalling(store, installed)),
     ROOT,
