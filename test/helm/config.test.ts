@@ -139,11 +139,14 @@ test('pods roll exactly when something changes that a running gateway cannot tak
     assert.ok(loaded.ok, JSON.stringify(loaded));
     return loaded.settings();
   };
+  const renders = new Map<string, Promise<Manifest[]>>();
+  const rendered = (args: readonly string[]): Promise<Manifest[]> =>
+    renders.getOrInsertComputed(args.join('\n'), () => render(...args));
   let rolls = 0;
   for (const [values, before = {}] of CHANGES) {
     // What a drain may take is a part of the pod, and it is not what is asked here.
     const fixed = { terminationGracePeriodSeconds: 100, ...before };
-    const [from, to] = [await render(...set(fixed)), await render(...set({ ...fixed, ...values }))];
+    const [from, to] = [await rendered(set(fixed)), await rendered(set({ ...fixed, ...values }))];
     const [one, other] = [await settings(from), await settings(to)];
     const changes = changesBetween(one, other);
     assert.ok(changes.length > 0, JSON.stringify(values));
