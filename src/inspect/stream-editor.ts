@@ -63,6 +63,19 @@ export class StreamEditor {
     return this.#edits === undefined && this.#dropBytes === 0;
   }
 
+  /**
+   * Where one run with stamps is all that changes: what `inPlace` makes of it, and `apply` must not be called then.
+   * undefined: there is more to do, or `inPlace` has not done it.
+   */
+  stampOnly(inPlace: (stamp: Stamp, start: number, end: number) => Buffer | undefined): Buffer | undefined {
+    const [edit, more] = this.#edits ?? NO_EDITS;
+    if (edit === undefined || more !== undefined || this.#dropBytes > 0) return undefined;
+    if (!(edit.bytes instanceof Stamp)) return undefined;
+    const stamped = inPlace(edit.bytes, edit.start, edit.end);
+    if (stamped !== undefined) this.#edits = undefined;
+    return stamped;
+  }
+
   /** Writes what leaves of the first `passed` bytes of the piece, in order. */
   apply(piece: Buffer, passed: number, output: Output): void {
     const edits = this.#edits ?? NO_EDITS;

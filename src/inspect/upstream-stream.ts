@@ -1,6 +1,7 @@
 import type { BufferPool } from '../bytes/buffer-pool.ts';
 import type { SessionSides } from './inspection.ts';
 import { SlotWriter } from './slot-writer.ts';
+import { stampInPlace } from './stamp-in-place.ts';
 import { StreamEditor } from './stream-editor.ts';
 
 const NO_ERRORS: Buffer[] = [];
@@ -41,6 +42,11 @@ export class UpstreamStream {
 
   #writeEdited(chunk: Buffer, understood: number): void {
     const pool = this.#pool;
+    const passing = chunk.subarray(0, understood);
+    const stamped = this.editor.stampOnly((stamp, start, end) =>
+      stampInPlace(pool, passing, stamp, start, end),
+    );
+    if (stamped !== undefined) return this.#sides?.writeToUpstream(stamped);
     const out = new SlotWriter(pool, pool.slotBytes, (edited) => this.#sides?.writeToUpstream(edited));
     this.editor.apply(chunk, understood, out);
     pool.release(chunk);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, test } from 'node:test';
+import { describe, mock, test } from 'node:test';
 import type { Policy } from '../../src/inspect/inspection.ts';
 import { stampPolicy } from '../../src/inspect/stamp-policy.ts';
 import { rewriteInfo } from '../../src/nats/info-rewrite.ts';
@@ -168,6 +168,19 @@ describe('runs of messages', () => {
       return hpub(to, STAMPED, payload, reply?.trim());
     });
     assert.equal(inspected.up.slice(before), expected.join(''));
+  });
+
+  test('leave in the slot that they came in, and a chunk of other memory is stamped too', () => {
+    const text = Buffer.from([1, 49, 50, 99, 100].map((bytes) => pub('a', bytes, ' _INBOX.x.1')).join(''));
+    const expected = stamped(ALICE, oneByOne).toUpstream(text).up;
+    for (let cut = 0; cut < text.length; cut++)
+      assert.equal(stamped().toUpstream(text, [cut]).up, expected, `cut at ${cut}`);
+    const [inSlot, other] = [stamped(), stamped()];
+    const take = mock.method(inSlot.pool, 'take');
+    inSlot.toUpstream(text);
+    assert.equal(take.mock.callCount(), 1);
+    other.inspector.toUpstream(Buffer.from(text));
+    assert.equal(other.up, expected);
   });
 
   test('that grow beyond a slot leave as several chunks, and a message of a whole read has room in one', () => {
