@@ -63,6 +63,8 @@ export class Webhook {
   /** Questions about open sessions take no more than half of the places from those of handshakes, and wait for each other. */
   readonly #recheckGate: Gate;
   readonly #answers = new TokenCache<{ readonly answer: WebhookAnswer | undefined }>(MOST_REMEMBERED);
+  /** When an open session was last asked about, in the same milliseconds. */
+  readonly #rechecked = new TokenCache<number>(MOST_REMEMBERED);
   readonly #shown: string;
   #pool: Promise<Pool> | undefined;
   #closed = false;
@@ -103,7 +105,8 @@ export class Webhook {
     const { cacheMs } = this.config;
     const untilMs = Math.min(nowMs + cacheMs, asked.answer?.expiresAtMs ?? Infinity);
     const isShort = JSON.stringify(asked).length <= MAX_REMEMBERED_LENGTH;
-    if (cacheMs > 0 && isShort) this.#answers.set(digest, asked, untilMs, Date.now());
+    const isOvertaken = (this.#rechecked.get(digest, Date.now()) ?? 0) >= nowMs;
+    if (cacheMs > 0 && isShort && !isOvertaken) this.#answers.set(digest, asked, untilMs, Date.now());
     return { ...asked, isCached: false };
   }
 
@@ -112,8 +115,11 @@ export class Webhook {
     try {
       return await this.#recheckGate.run(() => this.#ask(question, true, signal), signal);
     } finally {
-      // After a no, the client comes back at once; it must not find the yes of another handshake in between.
-      this.#answers.delete(digestOf(question.text));
+      // After a no, the client comes back at once; it must not find the yes of another handshake in between, or of one
+      // that was under way then.
+      const [digest, nowMs] = [digestOf(question.text), Date.now()];
+      this.#answers.delete(digest);
+      this.#rechecked.set(digest, nowMs, nowMs + this.config.timeoutMs, nowMs);
     }
   }
 

@@ -207,6 +207,36 @@ test('a no takes back the yes that another handshake has got meanwhile', async (
   assert.equal(other.closed, false);
 });
 
+test('a yes that was under way while a session got a no is not remembered', async () => {
+  webhook = await TestWebhook.start();
+  await using _ = webhook;
+  webhook.answer = answering(200, ALICE);
+  await using gateway = await startGateway({ timeoutMs: 20_000 });
+  await using open = await RawClient.open(gateway.port, cookie('late-yes'));
+  const held: (() => void)[] = [];
+  const asked = webhook.asked.length;
+  gateway.advance(EVERY_MS + 250);
+  await webhook.times(asked + 1);
+  await answered(gateway, 'granted', 2);
+  // The recheck has taken the first answer away.
+  webhook.answer = (response, question) => {
+    if (question.json['recheck'] === true) answering(401)(response, question);
+    else held.push(() => answering(200, ALICE)(response, question));
+  };
+  const other = await RawClient.connect(gateway.port);
+  other.send(handshakeRequest(cookie('late-yes')));
+  await webhook.times(asked + 2);
+  gateway.advance(EVERY_MS + 250);
+  assert.equal((await open.closeReceived())?.reason, 'auth_revoked');
+  held[0]?.();
+  assert.equal((await other.answer()).status, 101, 'its own answer was a yes');
+  webhook.answer = answering(401);
+  await using back = await RawClient.connect(gateway.port);
+  back.send(handshakeRequest(cookie('late-yes')));
+  assert.equal((await back.answer()).status, 401);
+  other.socket.destroy();
+});
+
 test('many sessions are asked about one after the other, and leave half of the places to handshakes', async () => {
   webhook = await TestWebhook.start();
   await using _ = webhook;
