@@ -21,7 +21,7 @@ export type InspectionFacts = {
   readonly operations: BothWays<Readonly<Record<string, number>>>;
   readonly payloadBytes: BothWays<number>;
   readonly subscriptions: ReturnType<Subscriptions['list']>;
-  readonly lastError: ServerError | undefined;
+  readonly lastError: ReturnType<typeof shownError> | undefined;
   readonly hint: string | undefined;
   readonly stopped: BothWays<ParseError | undefined>;
 };
@@ -52,11 +52,18 @@ export function inspectionFacts(
     },
     payloadBytes: { toUpstream: up.payloadBytes, toClient: down.payloadBytes },
     subscriptions: subscriptions.list().map((one) => ({ ...one, subject: subjects.subject(one.subject) })),
-    lastError: lastError && { ...lastError, text: subjects.sentence(lastError.text) },
+    lastError: lastError && shownError(lastError, subjects),
     hint,
     stopped: { toUpstream: up.error, toClient: down.error },
   };
 }
+
+const shownError = ({ kind, text, firstMs, lastMs }: ServerError, subjects: ShownSubjects) => ({
+  kind,
+  text: subjects.sentence(text),
+  first: new Date(firstMs).toISOString(),
+  last: new Date(lastMs).toISOString(),
+});
 
 /** Rewritten once more, which gives what the client got: rules stay as long as the session. */
 function shownInfo(line: Buffer, rules: InfoRules): ShownInfo {

@@ -28,7 +28,13 @@ export type LoginRules = {
 };
 
 export type KnownServer = { readonly name?: string; readonly version?: string; readonly clientId?: number };
-export type ServerError = { readonly kind: ServerErrorKind; readonly text: string };
+/** Times in milliseconds since the epoch; `firstMs`: of the first one of the session. */
+export type ServerError = {
+  readonly kind: ServerErrorKind;
+  readonly text: string;
+  readonly firstMs: number;
+  readonly lastMs: number;
+};
 
 const QUOTE = 0x27;
 const MAX_ERROR_BYTES = 256;
@@ -96,7 +102,13 @@ export class ObservedFacts {
 
   sawError(operation: Operation): void {
     const text = errorText(operation);
-    this.lastError = { kind: serverErrorKind(text), text };
+    const lastMs = Date.now();
+    this.lastError = {
+      kind: serverErrorKind(text),
+      text,
+      firstMs: this.lastError?.firstMs ?? lastMs,
+      lastMs,
+    };
     if (this.lastError.kind === 'authorization') this.#loginRefused();
     this.#observer.onServerError(this.lastError.kind);
   }

@@ -135,6 +135,11 @@ export class Session
     return { client: of('client'), upstream: of('upstream') };
   }
 
+  /** For how long the client has read too slowly, also where it takes all from time to time; 0: it keeps up. */
+  get clientSlowMs(): number {
+    return this.#pipe.clientSlowMs;
+  }
+
   get clientName(): string | undefined {
     return this.inspection?.clientName;
   }
@@ -368,8 +373,7 @@ export class Session
   }
 
   #lookAtEnd(reason: CloseReason) {
-    const { bufferedBytes, inspection, waitingMs } = this;
-    const { clientSlowMs } = this.#pipe;
+    const { bufferedBytes, clientSlowMs, inspection, waitingMs } = this;
     const isLameDuck = inspection?.isLameDuck === true;
     const hint = endHint(reason, { isLameDuck, clientSlowMs, waitingBytes: bufferedBytes.client });
     return { bufferedBytes, waitingMs, hint: inspection?.hint ?? hint };

@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import { routesOf } from '../config/routes.ts';
+import type { Counters, RoleCounts } from '../counters.ts';
 import { addressText } from '../net/host.ts';
 import type { ProcessReading, Snapshot } from '../snapshot.ts';
 import { isoTime } from './iso-time.ts';
@@ -56,6 +57,7 @@ export function instanceStatus(snapshot: Snapshot, reading: ProcessReading | und
     handshakes: positive(counters.handshakes),
     ended: positive(counters.ends),
     serverErrors: positive(counters.serverErrors),
+    policyVerdicts: policyVerdicts(counters),
   };
 }
 
@@ -72,13 +74,22 @@ function configurationOf({ configuration }: Snapshot) {
 
 function routeStatus({ routes, running }: Snapshot) {
   const sessions = new Map(routes.map((route) => [route.name, route.sessions]));
-  return routesOf(running.config).map(({ name, host, path, inspect }) => ({
+  return routesOf(running.config).map(({ name, host, path, inspect, policy }) => ({
     name,
     host,
     path,
     inspect,
+    policy: policy?.mode,
     sessions: sessions.get(name) ?? 0,
   }));
+}
+
+/** Operations that policies refused, or would have with `mode: enforce`; of all roles. */
+function policyVerdicts({ roles }: Counters) {
+  const counts = [...roles.values()];
+  const sum = (verdict: keyof RoleCounts): number =>
+    counts.flatMap((one) => Object.values(one[verdict])).reduce((all, count) => all + count, 0);
+  return { denied: sum('denied'), would_deny: sum('would_deny') };
 }
 
 const positive = (counts: Readonly<Record<string, number>>): Record<string, number> =>

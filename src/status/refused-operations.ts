@@ -7,6 +7,8 @@ const KEPT = 500;
 const SHOWN = 50;
 /** Of one row; more are not counted. */
 const MAX_SESSIONS = 100;
+/** Of them, so many are named: those that came last. */
+const MAX_SESSION_IDS = 20;
 
 type Row = RefusedOperation & { count: number; sessions: Set<number>; firstMs: number; lastMs: number };
 export type RefusedRow = ReturnType<typeof shown>;
@@ -63,6 +65,7 @@ const shown = ({
   ...(queue === '' ? {} : { queue: freeText(queue) }),
   count,
   sessions: sessions.size,
+  sessionIds: [...sessions].slice(-MAX_SESSION_IDS),
   first: isoTime(firstMs),
   last: isoTime(lastMs),
 });

@@ -21,6 +21,7 @@ export function openRow(session: Session) {
     loginEndsAt: isoTime(session.loginEndsAtMs),
     ...carriedBy(session),
     ...waitsIn(session),
+    slowSeconds: session.clientSlowMs / 1000,
     ...saidIn(session),
     rateLimited: limitOf(session),
     ending: session.reason,

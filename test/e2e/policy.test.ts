@@ -269,6 +269,10 @@ test('what was refused is in the API, in the metrics and in the log; a reload le
     [row['rule'], row['verdict'], row['operation'], row['count'], row['sessions']],
     ['publish_allow', 'denied', 'PUB', 1, 1],
   );
+  const { status } = gateway.gateway;
+  const [id] = row['sessionIds'] as number[];
+  assert.equal(status.session(id ?? 0)?.state, 'open');
+  assert.ok(status.gateway().policyVerdicts.denied > 0);
   const metrics = await (await fetch(`${at}/metrics`)).text();
   assert.match(
     metrics,

@@ -80,7 +80,8 @@ for (const level of LEVELS) {
       fc.assert(property, { numRuns: 600 });
     });
 
-    test('to the client: what came, INFO-like bytes in payloads and headers included', () => {
+    test('to the client: what came, INFO-like bytes in payloads and headers included', (t) => {
+      t.mock.timers.enable({ apis: ['Date'] });
       const property = fc.property(fc.array(serverOperation, { maxLength: 12 }), cuts, (list, at) => {
         const text = list.join('');
         const bytes = Buffer.from(text, 'latin1');

@@ -41,6 +41,7 @@ function setup(values: Iterable<Values>) {
       bytesToClient: 1,
       bufferedBytes: { client: waits, upstream: 0 },
       waitingMs: { client: 0, upstream: 100 * waits },
+      clientSlowMs: 10 * waits,
       framesToUpstream: 3,
       framesToClient: 4,
       clientName: error === undefined ? undefined : 'tab',
@@ -156,7 +157,10 @@ test('what both sides said is in the row, without the names that the server quot
     ['tab', 2, 'Permissions Violation for Publish to "…"'],
   );
   assert.deepEqual([other?.natsUser, other?.frames], ['orders', { toUpstream: 3, toClient: 4 }]);
-  assert.deepEqual(other?.state === 'open' && other.waitingSeconds, { toUpstream: 1.5, toClient: 0 });
+  assert.deepEqual(other?.state === 'open' && [other.waitingSeconds, other.slowSeconds], [
+    { toUpstream: 1.5, toClient: 0 },
+    0.15,
+  ]);
   ended.add(end(9, { clientName: 'gone', serverErrors: 1, serverError: 'Stale Connection' }), 0);
   assert.deepEqual(ids({ state: 'ended', error: 'Stale*', name: 'gone' }), [9]);
   assert.equal(list({ state: 'ended' }).sessions[0]?.serverErrors, 1);

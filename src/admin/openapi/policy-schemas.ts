@@ -55,6 +55,7 @@ export const POLICY_SCHEMAS: Readonly<Record<string, Schema>> = {
       subject: TEXT,
       count: COUNT,
       sessions: COUNT,
+      sessionIds: list(COUNT),
       first: TIME,
       last: TIME,
     },

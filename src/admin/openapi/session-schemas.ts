@@ -52,6 +52,7 @@ const OPEN = {
   frames: bothWays(COUNT),
   buffered: bothWays(COUNT),
   waitingSeconds: bothWays(NUMBER),
+  slowSeconds: NUMBER,
 };
 const MORE_OPEN = {
   ...MORE,
@@ -104,7 +105,7 @@ export const SESSION_SCHEMAS: Readonly<Record<string, Schema>> = {
       operations: bothWays(COUNTS),
       payloadBytes: bothWays(COUNT),
       subscriptions: list(object({ sid: TEXT, subject: TEXT }, { queue: TEXT })),
-      lastError: object({ kind: TEXT, text: TEXT }),
+      lastError: object({ kind: TEXT, text: TEXT, first: TIME, last: TIME }),
       hint: TEXT,
       stopped: object({}, { toUpstream: STOPPED, toClient: STOPPED }),
     },

@@ -61,7 +61,7 @@ export const STATUS_SCHEMAS: Readonly<Record<string, Schema>> = {
       routes: list(
         object(
           { name: TEXT, path: TEXT, inspect: word('off', 'observe', 'enforce'), sessions: COUNT },
-          { host: TEXT },
+          { host: TEXT, policy: word('observe', 'enforce') },
         ),
       ),
       sessions: object({
@@ -77,6 +77,7 @@ export const STATUS_SCHEMAS: Readonly<Record<string, Schema>> = {
       handshakes: COUNTS,
       ended: COUNTS,
       serverErrors: COUNTS,
+      policyVerdicts: object({ denied: COUNT, would_deny: COUNT }),
     },
     {
       pid: COUNT,
