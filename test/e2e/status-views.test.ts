@@ -55,7 +55,12 @@ before(async () => {
   client = resources.use(
     await RawClient.open(gateway.port, { headers: { Origin: 'https://app.example.com' } }),
   );
-  client.send(frame(Opcode.binary, `CONNECT {"verbose":false}\r\nSUB ${'long.'.repeat(40)}> 1\r\nPING\r\n`));
+  client.send(
+    frame(
+      Opcode.binary,
+      `CONNECT {"verbose":false,"user":"jane","pass":"x"}\r\nSUB ${'long.'.repeat(40)}> 1\r\nPING\r\n`,
+    ),
+  );
   await client.until(() => client.data.includes('PONG'));
   await using refused = await RawClient.connect(gateway.port);
   refused.send(handshakeRequest({ headers: { Origin: `https://${'long.'.repeat(20)}example` } }));
@@ -104,6 +109,46 @@ test('no view is wider than its window, from a telephone to 4K', async () => {
       assert.ok(Number(excess) <= 0, `${view} at ${width}: ${excess} too wide`);
     }
   }
+});
+
+test('the list of sessions shows all of its last column at 1280, and a name leads to its session', async () => {
+  await using visitor = await visit('sessions', { viewport: { width: 1280, height: 900 } });
+  const { page: tab } = visitor;
+  const cell = tab.locator('td[data-name=Capture]');
+  await cell.getByRole('button').waitFor();
+  assert.equal(await cell.evaluate((one) => one.scrollWidth <= one.clientWidth), true);
+  const list = tab.getByRole('region', { name: 'List of sessions' });
+  assert.equal(await list.evaluate((one) => one.scrollWidth <= one.clientWidth), true);
+  await list.getByRole('link', { name: 'jane' }).click();
+  await tab.getByRole('region', { name: 'Session 1' }).waitFor();
+});
+
+test('what a policy refuses is on the overview, and leads to who did it and since when', async () => {
+  await using visitor = await visit('overview');
+  const { page: tab, complaints } = visitor;
+  const tile = tab.getByRole('region', { name: 'Policy' });
+  await tile.getByText('1 would be, with mode: enforce').waitFor();
+  await tile.getByRole('link', { name: 'Which, and whose?' }).click();
+  const row = tab.locator('tbody tr', { hasText: 'subscribe_deny' });
+  assert.match(String(await row.locator('td[data-name=Since]').textContent()), /UTC$/);
+  await row.getByRole('link', { name: '1' }).click();
+  await tab.getByRole('region', { name: 'Session 1' }).waitFor();
+  assert.deepEqual(complaints, []);
+});
+
+test('a server in lame duck mode is said to be that, since when, and what becomes of sessions', async () => {
+  await using visitor = await visit('overview');
+  const { page: tab } = visitor;
+  await tab.route('**/api/status', async (route) => {
+    const response = await route.fetch();
+    const status = await response.json();
+    const [server] = status.upstreamServers;
+    Object.assign(server, { state: 'lame_duck', lameDuckSince: '2026-01-01T00:00:00.000Z', lastError: 'x' });
+    await route.fulfill({ response, json: status });
+  });
+  await tab.reload();
+  await tab.getByRole('link', { name: '1 of 1 server in lame duck mode' }).waitFor();
+  await tab.getByText('since 2026-01-01 00:00:00 UTC: it is about to shut down').waitFor();
 });
 
 test('by keyboard alone: a session is found, recorded, and its capture stopped and deleted', async () => {

@@ -145,7 +145,8 @@ test('an address that names no view is the first view', () => {
   for (const hash of ['', '#', '#/', '#/nothing', '#/__proto__'])
     assert.equal(placeOf(hash).view, 'overview', hash);
   const sessions = { view: 'sessions', query: '', isUnknown: false };
-  assert.deepEqual(placeOf('#/sessions/17'), { ...sessions, id: 17 });
+  for (const hash of ['#/sessions/17', '#sessions/17'])
+    assert.deepEqual(placeOf(hash), { ...sessions, id: 17 }, hash);
   assert.deepEqual(
     ['', '#/nothing', '#/log?a'].map((hash) => placeOf(hash).isUnknown),
     [false, true, false],

@@ -47,10 +47,13 @@ export function Chain({
         <Link>{rates && `${perSecond(accepted)} accepted`}</Link>
         <Node title={status.routes.length === 1 ? 'Route' : 'Routes'}>
           <ul>
-            {status.routes.map(({ name, sessions: open, inspect }) => (
+            {status.routes.map(({ name, sessions: open, inspect, policy }) => (
               <li key={name}>
                 <span class="mono">{name}</span> {sessionsText(open)}{' '}
-                <span class="quiet">inspect&nbsp;{inspect}</span>
+                <span class="quiet">
+                  inspect&nbsp;{inspect}
+                  {policy !== undefined && `, policy\u00a0${policy}`}
+                </span>
               </li>
             ))}
           </ul>
@@ -68,7 +71,9 @@ export function Chain({
   );
 }
 
-const sessionsText = (count: number): string => `${whole(count)} ${count === 1 ? 'session' : 'sessions'}`;
+/** In one line, as the number alone says little. */
+const sessionsText = (count: number): string =>
+  `${whole(count)}\u00a0${count === 1 ? 'session' : 'sessions'}`;
 
 function Node({ title, children }: { readonly title: string; readonly children: ComponentChildren }): VNode {
   return (
@@ -124,7 +129,13 @@ function Server({ server }: { readonly server: InstanceStatus['upstreamServers']
           {lameDuckSince !== undefined && `, and was lame duck before, from ${utc(lameDuckSince)}`}
         </p>
       )}
-      {lastError !== undefined && (
+      {state === 'lame_duck' && (
+        <p>
+          {lameDuckSince !== undefined && <>since {utc(lameDuckSince)}: </>}
+          it is about to shut down, and new sessions go to other servers
+        </p>
+      )}
+      {lastError !== undefined && state !== 'lame_duck' && (
         <p class="last-error">
           {ago}
           {visible(lastError)}

@@ -4,7 +4,7 @@ import type { WatchedSubscriptions } from '../../src/live/format.ts';
 import { byteSize } from '../shared/byte-size.ts';
 import { visible } from '../shared/visible.ts';
 import { Facts } from './facts.tsx';
-import { bytesPerSecond, perSecond, whole } from './format.ts';
+import { bytesPerSecond, perSecond, secondsSince, timeSpan, utc, whole } from './format.ts';
 import { Info } from './info.tsx';
 
 /** So many subscriptions are listed; the API has all. */
@@ -46,7 +46,9 @@ function Said({ inspection: { connect, hint, lastError, level, server } }: Props
       <h2>NATS</h2>
       {lastError !== undefined && (
         <p class="last-error">
-          ✕ last -ERR: <code>{visible(lastError.text)}</code>
+          ✕ last -ERR: <code>{visible(lastError.text)}</code>{' '}
+          <time dateTime={lastError.last}>{timeSpan(secondsSince(lastError.last))} ago</time>, the first one
+          at {utc(lastError.first)}
         </p>
       )}
       {hint !== undefined && <p>{visible(hint)}</p>}

@@ -101,11 +101,14 @@ function Summary(): ComponentChildren {
 
 /** Sessions go on at the others, so the gateway may be ready all the same. */
 function ServersDown({ servers }: { readonly servers: InstanceStatus['upstreamServers'] }): VNode | null {
-  const down = servers.filter(({ state }) => state !== 'up' && state !== 'untried').length;
-  if (down === 0) return null;
+  const notUp = servers.filter(({ state }) => state !== 'up' && state !== 'untried');
+  if (notUp.length === 0) return null;
+  // Somebody shuts them down in order.
+  const isPlanned = notUp.every(({ state }) => state === 'lame_duck');
   return (
-    <a class="bad" href="#/overview">
-      ✕ {down} of {servers.length} {servers.length === 1 ? 'server' : 'servers'} not up
+    <a class={isPlanned ? 'warn' : 'bad'} href="#/overview">
+      {isPlanned ? '◐' : '✕'} {notUp.length} of {servers.length} {servers.length === 1 ? 'server' : 'servers'}{' '}
+      {isPlanned ? 'in lame duck mode' : 'not up'}
     </a>
   );
 }

@@ -25,10 +25,10 @@ export type Place = {
 
 export const place = signal<Place>(placeOf(''));
 
-/** An address that names no view is the first one. */
+/** An address that names no view is the first one. The slash may be missing: `#policy`. */
 export function placeOf(hash: string): Place {
   const [path = '', ...query] = hash.split('?');
-  const [, name = '', id = ''] = path.split('/');
+  const [name = '', id = ''] = path.replace(/^#?\/?/, '').split('/');
   const view = VIEWS.find((one) => one === name);
   return {
     view: view ?? 'overview',

@@ -6,6 +6,7 @@ import { secondsSince, timeSpan, utc, whole } from './format.ts';
 import { RouteRules } from './policy-rules.tsx';
 import { TestPolicy } from './policy-test.tsx';
 import { RULES } from './rules.ts';
+import { SessionLinks } from './session-links.tsx';
 import { addressOf } from './session-search.ts';
 import { Below, useReading } from './shown-reading.tsx';
 import { Tile } from './tile.tsx';
@@ -183,38 +184,42 @@ function Refused(): VNode | null {
                 <th scope="col" class="number">
                   Times
                 </th>
-                <th scope="col" class="number">
-                  Sessions
-                </th>
+                <th scope="col">Sessions</th>
+                <th scope="col">Since</th>
                 <th scope="col">Last</th>
               </tr>
             </thead>
             <tbody>
-              {rows.map(({ role, rule, verdict, operation, subject, queue = '', count, sessions, last }) => (
-                <tr key={`${role} ${rule} ${verdict} ${operation} ${subject} ${queue}`}>
-                  <td data-name="Role">{role}</td>
-                  <td data-name="Operation">
-                    <code>
-                      {operation} {visible(subject)} {visible(queue)}
-                    </code>
-                  </td>
-                  <td data-name="Rule" title={RULES[rule]}>
-                    <code>{rule}</code>
-                    {verdict === 'would_deny' && ', would be'}
-                  </td>
-                  <td data-name="Times" class="number">
-                    {whole(count)}
-                  </td>
-                  <td data-name="Sessions" class="number">
-                    {whole(sessions)}
-                  </td>
-                  <td data-name="Last">
-                    <time dateTime={last} title={utc(last)}>
-                      {timeSpan(secondsSince(last))} ago
-                    </time>
-                  </td>
-                </tr>
-              ))}
+              {rows.map(
+                ({ role, rule, verdict, operation, subject, queue = '', count, first, last, ...by }) => (
+                  <tr key={`${role} ${rule} ${verdict} ${operation} ${subject} ${queue}`}>
+                    <td data-name="Role">{role}</td>
+                    <td data-name="Operation">
+                      <code>
+                        {operation} {visible(subject)} {visible(queue)}
+                      </code>
+                    </td>
+                    <td data-name="Rule" title={RULES[rule]}>
+                      <code>{rule}</code>
+                      {verdict === 'would_deny' && ', would be'}
+                    </td>
+                    <td data-name="Times" class="number">
+                      {whole(count)}
+                    </td>
+                    <td data-name="Sessions">
+                      <SessionLinks {...by} />
+                    </td>
+                    <td data-name="Since">
+                      <time dateTime={first}>{utc(first)}</time>
+                    </td>
+                    <td data-name="Last">
+                      <time dateTime={last} title={utc(last)}>
+                        {timeSpan(secondsSince(last))} ago
+                      </time>
+                    </td>
+                  </tr>
+                ),
+              )}
             </tbody>
           </table>
         </div>

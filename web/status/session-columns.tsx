@@ -17,13 +17,20 @@ export type Column = {
   readonly isNumber?: boolean;
   /** Left out on a phone, where a session must be short; the session itself has it. */
   readonly isExtra?: boolean;
+  /** Left out also where not all columns are readable. */
+  readonly isWide?: boolean;
   readonly of: (row: SessionRow) => ComponentChildren;
 };
+
+export const classOf = ({ isExtra, isNumber, isWide }: Column): string =>
+  [isNumber === true && 'number', isExtra === true && 'extra', isWide === true && 'wide']
+    .filter(Boolean)
+    .join(' ');
 
 /** The last -ERR of the server, and how many there were. */
 const ERRORS: Column = {
   name: '-ERR',
-  width: 5,
+  width: 7,
   sort: 'errors',
   isNumber: true,
   of: ({ serverError, serverErrors }) =>
@@ -31,17 +38,17 @@ const ERRORS: Column = {
 };
 
 const SHARED: readonly Column[] = [
-  { name: 'Session', width: 7, of: ({ id }) => <a href={`#/sessions/${id}`}>{id}</a> },
-  { name: 'User', width: 9, sort: 'user', of: ({ natsUser, user }) => visible(user ?? natsUser ?? '') },
+  { name: 'Session', width: 8, of: ({ id }) => <a href={`#/sessions/${id}`}>{id}</a> },
+  { name: 'User', width: 11, sort: 'user', of: userLink },
   { name: 'NATS name', width: 11, of: ({ clientName }) => visible(clientName ?? '') },
-  { name: 'Origin', width: 17, sort: 'origin', of: ({ origin }) => visible(origin ?? '') },
-  { name: 'Client', width: 12, sort: 'client', isExtra: true, of: ({ client }) => client },
+  { name: 'Origin', width: 14, sort: 'origin', of: ({ origin }) => visible(origin ?? '') },
+  { name: 'Client', width: 11, sort: 'client', isExtra: true, isWide: true, of: ({ client }) => client },
   { name: 'Route', width: 8, sort: 'route', isExtra: true, of: ({ route }) => route },
-  { name: 'Server', width: 18, sort: 'upstream', isExtra: true, of: serverText },
-  { name: 'Age', width: 9, sort: 'age', isNumber: true, of: ({ seconds }) => timeSpan(seconds) },
+  { name: 'Server', width: 19, sort: 'upstream', isExtra: true, of: serverText },
+  { name: 'Age', width: 10, sort: 'age', isNumber: true, of: ({ seconds }) => timeSpan(seconds) },
   {
     name: '↑ Bytes',
-    width: 7,
+    width: 8,
     sort: 'toUpstream',
     isNumber: true,
     isExtra: true,
@@ -49,7 +56,7 @@ const SHARED: readonly Column[] = [
   },
   {
     name: '↓ Bytes',
-    width: 7,
+    width: 8,
     sort: 'toClient',
     isNumber: true,
     isExtra: true,
@@ -57,6 +64,18 @@ const SHARED: readonly Column[] = [
   },
   ERRORS,
 ];
+
+/** Leads to the session as its number does, which is for the keyboard. */
+function userLink({ id, natsUser, user }: SessionRow): ComponentChildren {
+  const name = visible(user ?? natsUser ?? '');
+  return (
+    name !== '' && (
+      <a href={`#/sessions/${id}`} tabIndex={-1} title={name}>
+        {name}
+      </a>
+    )
+  );
+}
 
 /** As `/connz` of that server knows it, too. */
 function serverText({ natsClientId, upstream }: SessionRow): ComponentChildren {
@@ -68,10 +87,10 @@ function serverText({ natsClientId, upstream }: SessionRow): ComponentChildren {
   );
 }
 
-/** What waits for both sides, and for how long the one that has waited longest; or why it is not read from. */
-function waitingText({ buffered, rateLimited, waitingSeconds }: OpenRow): string {
+/** What waits for both sides, and for how long one has been too slow; or why it is not read from. */
+function waitingText({ buffered, rateLimited, slowSeconds, waitingSeconds }: OpenRow): string {
   if (rateLimited !== undefined) return `${rateLimited.limit} for ${timeSpan(rateLimited.seconds)}`;
-  const seconds = Math.max(waitingSeconds.toUpstream, waitingSeconds.toClient);
+  const seconds = Math.max(waitingSeconds.toUpstream, waitingSeconds.toClient, slowSeconds);
   const size = byteSize(buffered.toUpstream + buffered.toClient);
   return seconds < 1 ? size : `${size} for ${timeSpan(seconds)}`;
 }
@@ -80,24 +99,24 @@ const OPEN: readonly Column[] = [
   ...SHARED,
   {
     name: 'Waiting',
-    width: 11,
+    width: 12,
     sort: 'buffered',
     isNumber: true,
     of: (row) => row.state === 'open' && waitingText(row),
   },
-  { name: 'Capture', width: 8, isExtra: true, of: ({ id }) => <Record id={id} /> },
+  { name: 'Capture', width: 9, isExtra: true, of: ({ id }) => <Record id={id} /> },
 ];
 
 const ENDED: readonly Column[] = [
   ...SHARED,
   {
     name: 'Ended',
-    width: 13,
+    width: 12,
     of: (row) => row.state === 'ended' && <time dateTime={row.endedAt}>{utc(row.endedAt).slice(11)}</time>,
   },
   {
     name: 'Reason',
-    width: 16,
+    width: 18,
     of: (row) => row.state === 'ended' && `${row.code} ${row.reason}`,
   },
 ];

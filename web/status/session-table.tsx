@@ -1,5 +1,5 @@
 import type { VNode } from 'preact';
-import { COLUMNS, type Column, type SessionRow } from './session-columns.tsx';
+import { COLUMNS, type Column, classOf, type SessionRow } from './session-columns.tsx';
 import { useVirtualRows } from './virtual-rows.ts';
 
 export type SessionTableProps = {
@@ -30,7 +30,11 @@ export function SessionTable(props: SessionTableProps): VNode {
         <table aria-rowcount={total + 1} style={{ marginTop: `${above}px` }}>
           <colgroup>
             {columns.map((column) => (
-              <col key={column.name} style={{ width: `${(column.width / width) * 100}%` }} />
+              <col
+                key={column.name}
+                class={classOf(column)}
+                style={{ width: `${(column.width / width) * 100}%` }}
+              />
             ))}
           </colgroup>
           <thead>
@@ -39,7 +43,7 @@ export function SessionTable(props: SessionTableProps): VNode {
                 <th
                   key={column.name}
                   scope="col"
-                  class={column.isNumber === true ? 'number' : ''}
+                  class={classOf(column)}
                   aria-sort={ariaSort(column, sort, reversed)}
                 >
                   <Head column={column} mark={mark(column, sort, reversed)} onSort={onSort} />
@@ -54,7 +58,11 @@ export function SessionTable(props: SessionTableProps): VNode {
               // By its session, so that who reads a row keeps it when others come before it.
               return row === undefined ? (
                 <tr key={`place ${index}`} aria-rowindex={index + 2} class="quiet">
-                  <td colSpan={columns.length}>…</td>
+                  {columns.map((column) => (
+                    <td key={column.name} class={classOf(column)}>
+                      …
+                    </td>
+                  ))}
                 </tr>
               ) : (
                 <Row key={row.id} row={row} columns={columns} index={index} />
@@ -72,13 +80,13 @@ type RowProps = { readonly row: SessionRow; readonly columns: readonly Column[];
 function Row({ row, columns, index }: RowProps): VNode {
   return (
     <tr aria-rowindex={index + 2}>
-      {columns.map(({ name, isExtra, isNumber, of }) => {
-        const content = of(row);
+      {columns.map((column) => {
+        const content = column.of(row);
         return (
           <td
-            key={name}
-            data-name={name}
-            class={`${isNumber === true ? 'number' : ''} ${isExtra === true ? 'extra' : ''}`}
+            key={column.name}
+            data-name={column.name}
+            class={classOf(column)}
             title={typeof content === 'string' ? content : undefined}
           >
             {content}

@@ -125,6 +125,8 @@ function Who({ session }: { readonly session: SessionDetail }): VNode {
           ['↓ to the client', carried(bytes.toClient, frames.toClient)],
           [`waiting for the server${when}`, waitingText(session, 'toUpstream')],
           [`waiting for the client${when}`, waitingText(session, 'toClient')],
+          // A burst of the server is not read at once by anybody.
+          ['the client is slow for', open && open.slowSeconds >= 2 ? timeSpan(open.slowSeconds) : undefined],
           [
             'limited by',
             open?.rateLimited && `${open.rateLimited.limit} for ${timeSpan(open.rateLimited.seconds)}`,

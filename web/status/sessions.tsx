@@ -94,7 +94,12 @@ export function Sessions(): VNode {
       )}
       {total > 0 && (
         <>
-          <p class="hint">{total === 1 ? '1 session' : `${whole(total)} sessions`}</p>
+          <p class="hint">
+            {total === 1 ? '1 session' : `${whole(total)} sessions`}
+            {sort === 'buffered' &&
+              !reversed &&
+              ' with bytes that wait: who reads too slowly for too long is ended as slow_consumer, or closed by nats-server.'}
+          </p>
           <SessionTable
             rows={rows}
             offset={offset}

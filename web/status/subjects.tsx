@@ -1,9 +1,10 @@
 import { signal } from '@preact/signals';
-import { Fragment, type VNode } from 'preact';
+import type { VNode } from 'preact';
 import type { SubjectList } from '../../src/status.ts';
 import { byteSize } from '../shared/byte-size.ts';
 import { visible } from '../shared/visible.ts';
 import { secondsSince, timeSpan, whole } from './format.ts';
+import { SessionLinks } from './session-links.tsx';
 import { Below, useReading } from './shown-reading.tsx';
 
 const PATH = '/api/subjects';
@@ -86,7 +87,7 @@ function Table({ rows }: { readonly rows: readonly Row[] }): VNode {
               <Rates name="Messages/s" of={row.messagesPerSecond} shown={rateText} />
               <Rates name="Bytes/s" of={row.bytesPerSecond} shown={byteSize} />
               <td data-name="Sessions">
-                <Sessions row={row} />
+                <SessionLinks {...row} />
               </td>
             </tr>
           ))}
@@ -137,18 +138,3 @@ function Rates({ name, of: { toUpstream, toClient }, shown }: RatesProps): VNode
 }
 
 const rateText = (rate: number): string => (rate < 10 ? rate.toFixed(1) : whole(Math.round(rate)));
-
-/** Who uses a subject, as far as the sample knows. */
-function Sessions({ row: { sessionIds, sessions } }: { readonly row: Row }): VNode {
-  return (
-    <details>
-      <summary>{whole(sessions)}</summary>
-      {sessionIds.map((id) => (
-        <Fragment key={id}>
-          <a href={`#/sessions/${id}`}>{id}</a>{' '}
-        </Fragment>
-      ))}
-      {sessions > sessionIds.length && 'and more'}
-    </details>
-  );
-}

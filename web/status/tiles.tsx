@@ -36,6 +36,7 @@ export function Tiles({ status, points }: Parts): VNode {
       <Messages status={status} points={points} />
       <Waiting status={status} points={points} />
       <ServerErrors status={status} />
+      <Refused status={status} />
       <Process status={status} points={points} />
       <Configuration status={status} />
       <Certificates status={status} />
@@ -77,6 +78,21 @@ function ServerErrors({ status: { routes, serverErrors } }: { readonly status: I
       <Counts of={serverErrors} />
       {routes.some(({ inspect }) => inspect === 'off') && (
         <p class="hint">Those of routes with inspect: off are not known.</p>
+      )}
+    </Tile>
+  );
+}
+
+/** What policies refused; nothing where there is none. */
+function Refused({ status: { policyVerdicts, routes } }: { readonly status: InstanceStatus }): VNode | null {
+  if (routes.every(({ policy }) => policy === undefined)) return null;
+  return (
+    <Tile title="Policy" more={{ href: '#/policy', text: 'Which, and whose?' }}>
+      <p class="big">
+        {whole(policyVerdicts.denied)} <small>operations refused since the start</small>
+      </p>
+      {policyVerdicts.would_deny > 0 && (
+        <p>{whole(policyVerdicts.would_deny)} would be, with mode: enforce</p>
       )}
     </Tile>
   );
