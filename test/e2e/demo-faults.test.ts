@@ -80,9 +80,12 @@ test('two failures of different causes were told as one that came twice', async 
 });
 
 test('a line about an attempt before this page was there explained a later one', async () => {
-  await using earlier = await visit();
-  await connectTo(earlier.page, `${running.gatewayUrl}/nowhere`);
-  await earlier.page.locator('#timeline li', { hasText: '404 no_route' }).waitFor();
+  {
+    // Gone before the other one comes: its attempts would go on, and be in the log beside those of the other.
+    await using earlier = await visit();
+    await connectTo(earlier.page, `${running.gatewayUrl}/nowhere`);
+    await earlier.page.locator('#timeline li', { hasText: '404 no_route' }).waitFor();
+  }
   await using visitor = await visit();
   const { page } = visitor;
   // It gets the last lines again.

@@ -8,6 +8,7 @@ import { connected, startDev, visit as visitWith } from '../support/demo-visit.t
 let running: Dev;
 let browser: Browser;
 const visit = (url: string) => visitWith(browser, url);
+const visitMoving = (url: string) => visitWith(browser, url, { reducedMotion: 'no-preference' });
 
 before(async () => {
   running = await startDev();
@@ -20,7 +21,7 @@ after(async () => {
 });
 
 test('the page connects by itself and publishes to itself with one click', async () => {
-  await using visitor = await visit(running.url);
+  await using visitor = await visitMoving(running.url);
   const { page, complaints } = visitor;
   await connected(page);
   await page.getByRole('button', { name: 'Publish', exact: true }).click();
@@ -37,12 +38,12 @@ test('the page connects by itself and publishes to itself with one click', async
 });
 
 test('it moves without a click, a second tab joins in, and a hidden one sends nothing', async () => {
-  await using first = await visit(running.url);
+  await using first = await visitMoving(running.url);
   await first.page.locator('.cursor', { hasText: 'this tab' }).waitFor();
   const cursors = first.page.locator('.cursor');
   const place = await cursors.getAttribute('style');
   await first.page.locator(`.cursor:not([style="${place}"])`).waitFor();
-  await using second = await visit(running.url);
+  await using second = await visitMoving(running.url);
   for (const { page } of [first, second]) {
     await page.locator('.cursor', { hasText: /tab \d+/ }).waitFor();
     await page.locator('#live-said', { hasText: '2 tabs' }).waitFor();
@@ -88,7 +89,7 @@ test('a request is answered by the page, and by nobody when it does not answer',
 });
 
 test('a flood stays bounded on the page', async () => {
-  await using visitor = await visit(running.url);
+  await using visitor = await visitMoving(running.url);
   const { page, complaints } = visitor;
   await connected(page);
   await page.locator('#publish-rate').selectOption('1000');

@@ -29,9 +29,12 @@ export function startDev(pagePort = 0): Promise<Dev> {
 
 export type Visit = { readonly page: Page; readonly complaints: readonly string[] } & AsyncDisposable;
 
-/** A visitor's page. Whatever the browser complains of, a policy violation above all, is kept for the test to look at. */
+/**
+ * A visitor's page. Whatever the browser complains of, a policy violation above all, is kept for the test to look at.
+ * Where `options` do not say otherwise, the visitor wants little motion: drawing what moves keeps half a processor busy.
+ */
 export async function visit(browser: Browser, url: string, options?: BrowserContextOptions): Promise<Visit> {
-  const context = await browser.newContext(options);
+  const context = await browser.newContext({ reducedMotion: 'reduce', ...options });
   const page = await context.newPage();
   page.setDefaultTimeout(TIMEOUT_MS);
   const complaints: string[] = [];
