@@ -74,16 +74,19 @@ export async function dev(options: DevOptions): Promise<Dev> {
     }),
   );
   const url = `http://${lan ?? 'localhost'}:${page.port}`;
-  const gateway = await DrainableGateway.start(
-    await gatewayConfig({
-      natsPort: natsServer.port,
-      origin: url,
-      host,
-      port: await freePort(gatewayPort, host),
-      adminPort: await freePort(adminPort, '127.0.0.1'),
-    }),
-    (started) => options.startGateway(started, (line) => events.line(line)),
-  );
+  const startAt = async (port: number, admin: number): Promise<DrainableGateway> =>
+    DrainableGateway.start(
+      await gatewayConfig({ natsPort: natsServer.port, origin: url, host, port, adminPort: admin }),
+      (started) => options.startGateway(started, (line) => events.line(line)),
+    );
+  const gateway = await startAt(
+    await freePort(gatewayPort, host),
+    await freePort(adminPort, '127.0.0.1'),
+  ).catch((error: NodeJS.ErrnoException) => {
+    // Another program, such as a second `natsgate dev`, has taken one since it was looked at.
+    if (error.code === 'EADDRINUSE') return startAt(0, 0);
+    throw error;
+  });
   parts.defer(() => gateway.close());
   signal.throwIfAborted();
   const gatewayUrl = `ws://${host}:${gateway.port}`;

@@ -50,7 +50,11 @@ class Program implements AsyncDisposable {
     const signal = AbortSignal.timeout(180_000);
     while (!this.out.includes(what)) {
       if (this.child.exitCode !== null) throw new Error(`ended before it said ${what}: ${this.errors}`);
-      await once(this.child.stdout!, 'data', { signal });
+      await Promise.race([
+        once(this.child.stdout!, 'data', { signal }),
+        // An end without a word would be waited for until the deadline.
+        once(this.child, 'exit', { signal }),
+      ]);
     }
   }
 
